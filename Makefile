@@ -1,0 +1,79 @@
+# The targets call the axnn and qcnpe commands; each sets up .venv first if that is needed.
+
+# Plain `=`: given on the command line they count, exported by the shell (COLS often is) they do not.
+SEED = 1
+ROWS = 16
+COLS = 16
+PRECISIONS = 16,8,4,2
+NCU = fused
+
+VENV := .venv
+PYTHON_VENV := $(VENV)/bin/python
+READY := $(VENV)/ready
+CODE = $(wildcard qcnpe axnn sim synth tests examples)
+
+SYSTEM_TOOLS := perl g++ make git
+SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+# Each candidate is run, not just looked up: version managers leave launchers that only print an error.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test verilog sim synth lint format clean system-tools
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## train, approximate, compile, simulate and price a small network [SEED=]
+	@$(PYTHON_VENV) examples/demo_digits.py --run build/demo --seed $(SEED)
+
+test: $(READY) ## run all tests, in parallel
+	@$(PYTHON_VENV) -m pytest -n auto --dist loadgroup
+
+verilog: $(READY) ## write the engine's Verilog to build/verilog [ROWS= COLS= PRECISIONS= NCU=]
+	@$(VENV)/bin/qcnpe generate --rows $(ROWS) --cols $(COLS) --precisions $(PRECISIONS) \
+		--ncu $(NCU) --out build/verilog
+
+sim: $(READY) ## run only the tests that simulate the Verilog
+	@$(PYTHON_VENV) -m pytest -n auto --dist loadgroup tests/sim
+
+synth: $(READY) ## synthesise the engine into build/synth: area and energy
+	@$(VENV)/bin/qcnpe synth --out build/synth
+
+lint: $(READY) ## check rules, format and types
+	@$(PYTHON_VENV) -m ruff check $(CODE)
+	@$(PYTHON_VENV) -m ruff format --check $(CODE)
+	@$(PYTHON_VENV) -m mypy $(CODE)
+
+format: $(READY) ## mend what ruff can mend
+	@$(PYTHON_VENV) -m ruff check --fix $(CODE)
+	@$(PYTHON_VENV) -m ruff format $(CODE)
+
+clean: ## delete everything generated; .venv stays
+	rm -rf build
+	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
+
+# Made anew, not updated: what leaves pyproject.toml must leave the environment, too.
+$(READY): pyproject.toml | system-tools
+	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { echo >&2 "No Python 3.11 to 3.13 with venv found:" \
+		"apt-get install python3 python3-venv, or name one: make PYTHON=/path/to/python3"; exit 1; }
+	@echo "Setting up $(VENV) with $(PYTHON): about a minute, once"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PYTHON_VENV) -m pip install --quiet --disable-pip-version-check --editable '.[all]'
+	@touch $@
+
+# For targets that need one of the heavy extras: `board: $(VENV)/ready-fpga`.
+$(VENV)/ready-%: $(READY)
+	@echo "Installing the extra '$*': a minute or two, once"
+	@$(PYTHON_VENV) -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
+
+# Verilator's launcher uses Pod::Usage, which Debian's minimal perl does not have.
+system-tools:
+	@{ perl -MPod::Usage -e 1 && g++ --version && git --version; } >/dev/null 2>&1 || \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		echo "Installing $(SYSTEM_TOOLS)"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -qq -y --no-install-recommends $(SYSTEM_TOOLS) >/dev/null; \
+	else \
+		echo >&2 "A system tool is missing: apt-get install $(SYSTEM_TOOLS)"; exit 1; \
+	fi

@@ -1,0 +1,1 @@
+"""Approximate neural networks: train, find the resilient neurons, approximate, quantise."""

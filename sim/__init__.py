@@ -1,0 +1,1 @@
+"""Runs the generated Verilog: cocotb benches, the Verilator runner, the simulated transport."""

