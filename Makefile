@@ -12,11 +12,11 @@ PYTHON_VENV := $(VENV)/bin/python
 READY := $(VENV)/ready
 CODE = $(wildcard qcnpe axnn sim synth tests examples)
 
-SYSTEM_TOOLS := perl g++ make git
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-# Each candidate is run, not just looked up: version managers leave launchers that only print an error.
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done)
+# Each candidate is run, once, not just looked up: version managers leave launchers that only print
+# an error.
+PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test verilog sim synth lint format clean system-tools
@@ -53,13 +53,16 @@ clean: ## delete everything generated; .venv stays
 	rm -rf build
 	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
 
-# Made anew, not updated: what leaves pyproject.toml must leave the environment, too.
+# Made anew, not updated: what leaves pyproject.toml must leave the environment, too. cocotb loads
+# Python as a shared library, which Debian's own Python leaves to a package of its own.
 $(READY): pyproject.toml | system-tools
-	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { echo >&2 "No Python 3.11 to 3.13 with venv found:" \
+	@'$(PYTHON)' -c '$(SUPPORTED)' 2>/dev/null || { echo >&2 "No Python 3.11 to 3.13 with venv found:" \
 		"apt-get install python3 python3-venv, or name one: make PYTHON=/path/to/python3"; exit 1; }
 	@echo "Setting up $(VENV) with $(PYTHON): about a minute, once"
-	@$(PYTHON) -m venv --clear $(VENV)
+	@'$(PYTHON)' -m venv --clear $(VENV)
 	@$(PYTHON_VENV) -m pip install --quiet --disable-pip-version-check --editable '.[all]'
+	@$(PYTHON_VENV) -m find_libpython >/dev/null || $(call apt_install,$$($(PYTHON_VENV) -c \
+		'import sys; print("libpython%d.%d" % sys.version_info[:2])'))
 	@touch $@
 
 # For targets that need one of the heavy extras: `board: $(VENV)/ready-fpga`.
@@ -71,9 +74,14 @@ $(VENV)/ready-%: $(READY)
 # Verilator's launcher uses Pod::Usage, which Debian's minimal perl does not have.
 system-tools:
 	@{ perl -MPod::Usage -e 1 && g++ --version && git --version; } >/dev/null 2>&1 || \
-	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-		echo "Installing $(SYSTEM_TOOLS)"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-			apt-get install -qq -y --no-install-recommends $(SYSTEM_TOOLS) >/dev/null; \
-	else \
-		echo >&2 "A system tool is missing: apt-get install $(SYSTEM_TOOLS)"; exit 1; \
-	fi
+		$(call apt_install,perl g++ make git)
+
+# Does it when it may, says in one line what to do when it may not.
+define apt_install
+{ if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	echo "Installing $(1)"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -qq -y --no-install-recommends $(1) >/dev/null; \
+else \
+	echo >&2 "Missing on this machine: apt-get install $(1)"; exit 1; \
+fi; }
+endef
