@@ -1,0 +1,1 @@
+"""QC-NPE: the quality-configurable neuromorphic processing engine, its compiler and its driver."""

@@ -1,0 +1,272 @@
+"""From a `QuantNet` to a `Program`: the only place where tiles are decided.
+
+A tile is up to `rows` output positions (of samples or pixels) by up to `cols` neurons at one
+precision. The neurons of a layer are sorted into groups that share their precision, the block of
+inputs that they read and the output positions at which they use it; a group is cut into tiles.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.events import EventCounts, count_events
+from qcnpe.spec.commands import (
+    MAX_BEATS,
+    POOLS,
+    Opcode,
+    command_fields,
+    encode,
+    parameter_words,
+)
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.errors import CapacityError
+from qcnpe.spec.fixed import pack
+from qcnpe.spec.qnet import QuantLayer, QuantNet
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileGroup:
+    """Tiles of one layer that share weights and precision and differ in their rows.
+
+    Attributes
+    ----------
+    precision : operand width in bits
+    unsigned : its activations are unsigned
+    block : block of inputs that its neurons read (`Geometry.groups`)
+    channels : (cols,) the neurons' channels, one a column
+    outputs : (n,) output positions at which these channels have this precision
+    weights : uint16 (beats, engine columns), packed
+    parameters : uint32 (cols,) parameter words
+    commands : uint64 (tiles,)
+    """
+
+    precision: int
+    unsigned: bool
+    block: int
+    channels: NDArray[np.intp]
+    outputs: NDArray[np.intp]
+    weights: NDArray[np.uint16]
+    parameters: NDArray[np.uint32]
+    commands: NDArray[np.uint64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerProgram:
+    """What the engine does for one layer of a batch.
+
+    Attributes
+    ----------
+    layer : the layer
+    knots : uint32 parameter words that load its table, or None if it needs none
+    groups : tiles
+    copies : shift of each narrow copy of the results that the next layer reads, by width
+    counts : events of the whole batch
+    """
+
+    layer: QuantLayer
+    knots: NDArray[np.uint32] | None
+    groups: tuple[TileGroup, ...]
+    copies: Mapping[int, int]
+    counts: EventCounts
+
+    @property
+    def commands(self) -> NDArray[np.uint64]:
+        """Command words of the layer, the load of its table first."""
+        return _layer_commands(self.knots, self.groups)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """A network compiled for one engine and one batch size.
+
+    Attributes
+    ----------
+    config : the engine
+    net : the network
+    batch : samples that one run takes
+    layers : in order
+    """
+
+    config: EngineConfig
+    net: QuantNet
+    batch: int
+    layers: tuple[LayerProgram, ...]
+
+    @property
+    def layer_counts(self) -> tuple[EventCounts, ...]:
+        """Events of each layer, for the whole batch."""
+        return tuple(layer.counts for layer in self.layers)
+
+    @cached_property
+    def counts(self) -> EventCounts:
+        """Events of the whole batch."""
+        return sum(self.layer_counts, EventCounts())
+
+    @property
+    def cycles(self) -> int:
+        """Cycles for the whole batch when every stream runs at full rate."""
+        return self.counts.cycles
+
+
+def compile_network(net: QuantNet, config: EngineConfig, batch: int) -> Program:
+    """Compile a network for an engine and a batch.
+
+    Parameters
+    ----------
+    net : the network
+    config : the engine
+    batch : samples in one run, at least 1
+
+    Raises
+    ------
+    CapacityError
+        If the network does not fit: fan-in, accumulator, precisions, table, pooling window.
+    """
+    if batch < 1:
+        raise CapacityError(f"batch must be at least 1, not {batch}")
+    layers = []
+    for index, layer in enumerate(net.layers):
+        check_capacity(layer, config)
+        following = net.layers[index + 1] if index + 1 < len(net.layers) else None
+        layers.append(_compile_layer(layer, following, config, batch))
+    return Program(config=config, net=net, batch=batch, layers=tuple(layers))
+
+
+def check_capacity(layer: QuantLayer, config: EngineConfig) -> None:
+    """`CapacityError` if the engine cannot compute a layer exactly.
+
+    The accumulator is proven wide enough from the weights themselves: the sum of their magnitudes
+    times the largest activation is more than any input can reach.
+    """
+    where, fan_in = f"layer {layer.name}", layer.geometry.fan_in
+    if layer.geometry.window > config.rows:
+        raise CapacityError(
+            f"{where}: pooling needs {layer.geometry.window} rows; make rows larger"
+        )
+    if layer.table is not None and len(layer.table) != config.table_segments + 1:
+        raise CapacityError(
+            f"{where}: its table has {len(layer.table) - 1} segments, the engine"
+            f" {config.table_segments}; set table_segments or quantise again"
+        )
+    for width in sorted(set(np.unique(layer.precision).tolist())):
+        if width not in config.precisions:
+            shown = ",".join(map(str, config.precisions))
+            raise CapacityError(f"{where}: uses {width} bits; the engine has {shown}")
+        if config.beats(fan_in, width) > MAX_BEATS:
+            raise CapacityError(
+                f"{where}: fan-in {fan_in} at {width} bits is over {MAX_BEATS} beats"
+            )
+        bound = layer.accumulator_bound(width) << _operand_places(config, width)
+        if bound >= 1 << (config.accumulator_bits - 1):
+            raise CapacityError(
+                f"{where}: fan-in {fan_in} at {width} bits can reach {bound}, more than"
+                f" {config.accumulator_bits} bits hold; set accumulator_bits to"
+                f" {bound.bit_length() + 1} or lower the precision"
+            )
+
+
+def _operand_places(config: EngineConfig, width: int) -> int:
+    """Places by which a product stands left of the integers' product: `gated` aligns at the top."""
+    return 2 * (OPERAND_BITS - width) if config.pairs(width) == 1 else 0
+
+
+def _compile_layer(
+    layer: QuantLayer, following: QuantLayer | None, config: EngineConfig, batch: int
+) -> LayerProgram:
+    knots = None if layer.table is None else layer.table.astype(np.uint16).astype(np.uint32)
+    copies = {}
+    if following is not None:
+        used = set(np.unique(following.precision).tolist()) - {OPERAND_BITS}
+        copies = {width: following.widths[width].input_shift for width in sorted(used)}
+    unsigned_copies = following is not None and following.input_unsigned
+    groups = tuple(
+        _build_group(layer, config, batch, copies, unsigned_copies, *members)
+        for members in _group_neurons(layer, config.cols)
+    )
+    commands = _layer_commands(knots, groups)
+    counts = count_events(config, commands)
+    return LayerProgram(layer=layer, knots=knots, groups=groups, copies=copies, counts=counts)
+
+
+def _layer_commands(
+    knots: NDArray[np.uint32] | None, groups: tuple[TileGroup, ...]
+) -> NDArray[np.uint64]:
+    load = [] if knots is None else [np.array([int(Opcode.TABLE)], np.uint64)]
+    return np.concatenate([*load, *(group.commands for group in groups)])
+
+
+def _group_neurons(
+    layer: QuantLayer, cols: int
+) -> list[tuple[int, int, NDArray[np.intp], NDArray[np.intp]]]:
+    """(width, block, channels, outputs) of each group, widest first within a set of outputs.
+
+    Output positions whose channels all have the same precisions are taken together.
+    """
+    groups = []
+    per_block = layer.geometry.channels // layer.geometry.groups
+    for block in range(layer.geometry.groups):
+        members = np.arange(block * per_block, (block + 1) * per_block)
+        patterns, which = np.unique(layer.precision[members], axis=1, return_inverse=True)
+        for index in range(patterns.shape[1]):
+            outputs = np.flatnonzero(which.ravel() == index)
+            for width in sorted(set(patterns[:, index].tolist()), reverse=True):
+                channels = members[patterns[:, index] == width]
+                groups += [
+                    (width, block, channels[start : start + cols], outputs)
+                    for start in range(0, len(channels), cols)
+                ]
+    return groups
+
+
+def _build_group(
+    layer: QuantLayer,
+    config: EngineConfig,
+    batch: int,
+    copies: Mapping[int, int],
+    unsigned_copies: bool,
+    width: int,
+    block: int,
+    channels: NDArray[np.intp],
+    outputs: NDArray[np.intp],
+) -> TileGroup:
+    operands, pairs = layer.widths[width], config.pairs(width)
+    packed = pack(operands.weights[channels], width, pairs)
+    weights = np.zeros((packed.shape[1], config.cols), np.uint16)
+    weights[:, : len(channels)] = packed.T
+    shift = operands.shift[channels].astype(np.int64) + _operand_places(config, width)
+    window = layer.geometry.window
+    fields = {
+        "opcode": Opcode.TILE,
+        "precision": width,
+        "unsigned": layer.reads_unsigned(width),
+        "function": layer.code,
+        "pool": POOLS.index(window),
+        "beats": len(weights),
+        "cols": len(channels),
+        "unsigned_copies": unsigned_copies,
+    }
+    for copy, places in copies.items():
+        fields |= {f"copy_shift_{copy}": places, f"copy_{copy}": 1}
+    rows = _tile_rows(batch * len(outputs), window, config.rows)
+    layout = command_fields(config)
+    words = {count: encode(layout, {**fields, "rows": count}) for count in set(rows)}
+    return TileGroup(
+        precision=width,
+        unsigned=layer.reads_unsigned(width),
+        block=block,
+        channels=channels,
+        outputs=outputs,
+        weights=weights,
+        parameters=parameter_words(layer.bias[channels], shift),
+        commands=np.array([words[count] for count in rows], np.uint64),
+    )
+
+
+def _tile_rows(items: int, window: int, rows: int) -> list[int]:
+    """Active rows of each tile, for `items` results of `window` rows each."""
+    full = rows // window
+    tiles, rest = divmod(items, full)
+    return [full * window] * tiles + ([rest * window] if rest else [])

@@ -1,0 +1,109 @@
+"""The command register: takes commands, checks them, drops the bad ones."""
+
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+
+from qcnpe.rtl.component import Component
+from qcnpe.rtl.layouts import command_layout, mode_bits
+from qcnpe.rtl.precision import PrecisionRegister
+from qcnpe.spec.activation import Function
+from qcnpe.spec.commands import POOLS, ErrorCause, Opcode
+from qcnpe.spec.config import EngineConfig
+
+
+class Decoder(Component):
+    """Holds the command in progress; the checks are those of `spec.commands.check_command`.
+
+    The next command is taken in the cycle in which the present one finishes, so that there is no
+    cycle between them. A bad one is dropped whole; the first cause is kept until it is cleared.
+
+    Latency: a command that is taken in cycle t is in progress from cycle t + 1 on.
+
+    Parameters
+    ----------
+    config : the engine
+
+    Ports
+    -----
+    commands : stream of command words
+    finish : the command in progress ends with this cycle
+    active, command : whether there is one, and its fields
+    row_mask, col_mask : active rows and columns of the tile in progress
+    precision, mode : the precision control register, see `precision.PrecisionRegister`
+    error, clear_error : cause of the first bad command
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        ports = {
+            "commands": In(stream.Signature(command_layout(config))),
+            "finish": In(1),
+            "active": Out(1),
+            "command": Out(command_layout(config)),
+            "row_mask": Out(config.rows),
+            "col_mask": Out(config.cols),
+            "precision": Out(5),
+            "error": Out(ErrorCause),
+            "clear_error": In(1),
+        }
+        if mode_bits(config):
+            ports["mode"] = Out(mode_bits(config))
+        super().__init__(ports)
+
+    def elaborate(self, platform: object) -> Module:
+        """The command register, the precision register and the sticky error."""
+        m = Module()
+        m.submodules.precision_register = register = PrecisionRegister(self.config)
+        word = self.commands.payload
+        cause, take, good = Signal(ErrorCause), Signal(), Signal()
+        m.d.comb += [
+            register.requested.eq(word.precision),
+            take.eq(~self.active | self.finish),
+            self.commands.ready.eq(take),
+            good.eq(self.commands.valid & (cause == ErrorCause.NONE)),
+            register.load.eq(take & good & (word.opcode == Opcode.TILE)),
+            self.precision.eq(register.precision),
+        ]
+        if mode_bits(self.config):
+            m.d.comb += self.mode.eq(register.mode)
+        self._build_check(m, register.known, cause)
+        with m.If(take):
+            m.d.sync += self.active.eq(good)
+            with m.If(good):
+                m.d.sync += [
+                    self.command.eq(word),
+                    self.row_mask.eq(_mask(word.rows, self.config.rows)),
+                    self.col_mask.eq(_mask(word.cols, self.config.cols)),
+                ]
+        with m.If(self.clear_error):
+            m.d.sync += self.error.eq(ErrorCause.NONE)
+        with m.Elif(take & self.commands.valid & (self.error == ErrorCause.NONE)):
+            m.d.sync += self.error.eq(cause)
+        return m
+
+    def _build_check(self, m: Module, known_precision: Signal, cause: Signal) -> None:
+        """The first cause that applies, in the order of the codes."""
+        word, config = self.commands.payload, self.config
+        tile = word.opcode == Opcode.TILE
+        reserved = word.reserved if "reserved" in word.shape().members else Signal(1)
+        broken_window = Cat(
+            word.pool >= len(POOLS), *((word.pool == n) & word.rows[:n].any() for n in (1, 2))
+        ).any()
+        checks: tuple[tuple[ErrorCause, Value], ...] = (
+            (ErrorCause.OPCODE, ~tile & (word.opcode != Opcode.TABLE)),
+            (ErrorCause.PRECISION, tile & ~known_precision),
+            (ErrorCause.BEATS, tile & (word.beats == 0)),
+            (ErrorCause.ROWS, tile & ((word.rows == 0) | (word.rows > config.rows))),
+            (ErrorCause.COLS, tile & ((word.cols == 0) | (word.cols > config.cols))),
+            (ErrorCause.FUNCTION, tile & (word.function > max(Function))),
+            (ErrorCause.POOL, tile & broken_window),
+            (ErrorCause.RESERVED, reserved.any()),
+        )
+        for code, bad in reversed(checks):
+            with m.If(bad):
+                m.d.comb += cause.eq(code)
+
+
+def _mask(count: Value, lanes: int) -> Value:
+    return Cat(*(count > lane for lane in range(lanes)))

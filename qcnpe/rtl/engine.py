@@ -1,0 +1,118 @@
+"""The engine: queues, sequencer, NCU array, AFUs and collector behind five streams."""
+
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from qcnpe.rtl.afu import Afu
+from qcnpe.rtl.collector import Collector
+from qcnpe.rtl.component import Component
+from qcnpe.rtl.layouts import PARAMETER_LAYOUT, command_layout, operand_beat, result_beat
+from qcnpe.rtl.ncu_array import NcuArray
+from qcnpe.rtl.sequencer import EVENTS_LAYOUT, Sequencer
+from qcnpe.rtl.stream import Fifo
+from qcnpe.spec.commands import ErrorCause
+from qcnpe.spec.config import EngineConfig
+
+
+class Engine(Component):
+    """A QC-NPE. Wiring only: what it does is said in its parts.
+
+    Parameters
+    ----------
+    config : the engine's parameters
+
+    Ports
+    -----
+    commands, activations, weights, parameters : streams from the host
+    results : stream to the host
+    precision, error, clear_error, busy, events : see `Sequencer`
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "commands": In(stream.Signature(command_layout(config))),
+                "activations": In(stream.Signature(operand_beat(config.rows))),
+                "weights": In(stream.Signature(operand_beat(config.cols))),
+                "parameters": In(stream.Signature(PARAMETER_LAYOUT)),
+                "results": Out(stream.Signature(result_beat(config))),
+                "precision": Out(5),
+                "error": Out(ErrorCause),
+                "clear_error": In(1),
+                "busy": Out(1),
+                "events": Out(EVENTS_LAYOUT),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Streams through queues to the sequencer, beats to the array, sums to the AFUs."""
+        m = Module()
+        m.submodules.sequencer = sequencer = Sequencer(self.config)
+        m.submodules.array = array = NcuArray(self.config)
+        m.submodules.collector = collector = Collector(self.config)
+        depth = self.config.fifo_depth
+        self._build_queue(m, "command", self.commands, sequencer.commands, depth)
+        self._build_queue(m, "activation", self.activations, sequencer.activations, depth)
+        self._build_queue(m, "weight", self.weights, sequencer.weights, depth)
+        waiting = self._build_queue(
+            m, "parameter", self.parameters, sequencer.parameters, self.config.parameter_depth
+        )
+        m.d.comb += sequencer.parameters_waiting.eq(waiting)
+        self._build_array(m, sequencer, array)
+        self._build_afus(m, sequencer, array, collector)
+        self._build_output(m, sequencer, collector)
+        return m
+
+    def _build_queue(self, m: Module, name: str, source, sink, depth: int):  # type: ignore[no-untyped-def]
+        fifo = Fifo(width=len(source.payload.as_value()), depth=depth)
+        m.submodules[f"{name}_queue"] = fifo
+        m.d.comb += [
+            fifo.i.payload.eq(source.payload),
+            fifo.i.valid.eq(source.valid),
+            source.ready.eq(fifo.i.ready),
+            sink.payload.eq(fifo.o.payload),
+            sink.valid.eq(fifo.o.valid),
+            fifo.o.ready.eq(sink.ready),
+        ]
+        return fifo.level
+
+    def _build_array(self, m: Module, sequencer: Sequencer, array: NcuArray) -> None:
+        m.d.comb += [
+            array.valid.eq(sequencer.beat_valid),
+            array.control.eq(sequencer.control),
+            array.activations.eq(sequencer.activation_lanes),
+            array.weights.eq(sequencer.weight_lanes),
+        ]
+
+    def _build_afus(
+        self, m: Module, sequencer: Sequencer, array: NcuArray, collector: Collector
+    ) -> None:
+        neuron = sequencer.neuron
+        m.d.comb += sequencer.column_read.eq(array.done[0])
+        for row in range(self.config.rows):
+            m.submodules[f"afu_{row}"] = afu = Afu(self.config)
+            m.d.comb += [
+                afu.valid.eq(array.done[row]),
+                afu.accumulator.eq(array.result[row]),
+                afu.neuron.eq(neuron),
+                afu.knot.eq(sequencer.knot),
+                collector.results[row].eq(afu.result),
+                collector.result_valid[row].eq(afu.result_valid),
+            ]
+            neuron = afu.neuron_below
+
+    def _build_output(self, m: Module, sequencer: Sequencer, collector: Collector) -> None:
+        wiring.connect(m, collector.output, wiring.flipped(self.results))
+        m.d.comb += [
+            collector.tiles.payload.eq(sequencer.tiles.payload),
+            collector.tiles.valid.eq(sequencer.tiles.valid),
+            sequencer.tiles.ready.eq(collector.tiles.ready),
+            sequencer.column_returned.eq(collector.column_returned),
+            sequencer.clear_error.eq(self.clear_error),
+            self.precision.eq(sequencer.precision),
+            self.error.eq(sequencer.error),
+            self.busy.eq(sequencer.busy),
+            self.events.eq(sequencer.events),
+        ]

@@ -1,0 +1,76 @@
+"""Packed words of the RTL, generated from the specification's tables."""
+
+from amaranth.hdl import Shape, signed, unsigned
+from amaranth.lib import data
+
+from qcnpe.spec.commands import PARAMETER_FIELDS, Field, command_fields
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+
+
+def _struct(fields: tuple[Field, ...]) -> data.StructLayout:
+    return data.StructLayout(
+        {field.name: Shape(field.bits, signed=field.signed) for field in fields}
+    )
+
+
+def command_layout(config: EngineConfig) -> data.StructLayout:
+    """A command word."""
+    return _struct(command_fields(config))
+
+
+PARAMETER_LAYOUT = _struct(PARAMETER_FIELDS)
+"""A parameter word: bias and shift of one neuron."""
+
+
+def mode_bits(config: EngineConfig) -> int:
+    """Bits that number the engine's precisions; none if there is only one."""
+    return (len(config.precisions) - 1).bit_length()
+
+
+def control_layout(config: EngineConfig) -> data.StructLayout:
+    """What a beat of activations says about itself.
+
+    `first` and `last` mark a tile's ends, `mode` is the index of its precision (there is none if
+    the engine has only one), `is_unsigned` how its activations read.
+    """
+    members: dict[str, int] = {"first": 1, "last": 1, "is_unsigned": 1}
+    if mode_bits(config):
+        members["mode"] = mode_bits(config)
+    return data.StructLayout(members)
+
+
+NO_CONTROL = data.StructLayout({})
+"""The control word of lanes that need none."""
+
+ACTIVATION_LANE = data.StructLayout({"valid": 1, "zero": 1, "operands": OPERAND_BITS})
+"""A row's lane: `zero` says that all operands are zero, so that nobody needs to look at them."""
+
+WEIGHT_LANE = data.StructLayout({"valid": 1, "operands": OPERAND_BITS})
+"""A column's lane."""
+
+
+def west_layout(config: EngineConfig) -> data.StructLayout:
+    """What an NCU takes from its western neighbour and hands on to the east."""
+    return data.StructLayout({"lane": ACTIVATION_LANE, "control": control_layout(config)})
+
+
+def operand_beat(lanes: int) -> data.ArrayLayout:
+    """One beat of an operand stream."""
+    return data.ArrayLayout(unsigned(OPERAND_BITS), lanes)
+
+
+def result_lane(config: EngineConfig) -> data.StructLayout:
+    """One row's result: 16 bits and the narrow copies, filled up to whole bytes."""
+    members: dict[str, Shape | int] = {"result": signed(OPERAND_BITS)}
+    members |= {f"copy_{width}": width for width in config.narrow_precisions}
+    fill = config.result_lane_bits - sum(config.precisions)
+    if fill:
+        members["reserved"] = fill
+    return data.StructLayout(members)
+
+
+def result_beat(config: EngineConfig) -> data.StructLayout:
+    """One beat of the result stream: a lane for each row, and whether it ends its tile."""
+    return data.StructLayout(
+        {"lanes": data.ArrayLayout(result_lane(config), config.rows), "last": 1}
+    )

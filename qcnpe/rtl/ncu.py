@@ -1,0 +1,115 @@
+"""The neural compute unit: one output-stationary accumulator."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib.wiring import In, Out
+
+from qcnpe.rtl.layouts import WEIGHT_LANE, mode_bits, west_layout
+from qcnpe.rtl.leaf import Leaf
+from qcnpe.rtl.mac import Mac
+from qcnpe.spec.config import EngineConfig
+
+
+class Ncu(Leaf):
+    """Multiplies the operands that pass by and accumulates the sum of a tile.
+
+    An activation lane comes from the west and leaves to the east one cycle later, a weight lane
+    comes from the north and leaves to the south; both carry a valid flag. The unit works when both
+    are valid, and only then are they handed on as valid: units east and south of a masked one are
+    masked too, and nothing in them is clocked. A lane of zeros leaves the accumulator alone.
+
+    Latency: operands that enter in cycle t are in the accumulator in cycle t + 2; `done` is high in
+    cycle t + 2 if they were the last of a tile, and `result` must be read in that cycle, since the
+    next tile's first product may replace it. Throughput: one lane a cycle, no flow control.
+
+    Parameters
+    ----------
+    config : the engine
+
+    Ports
+    -----
+    west, east : activation lane and its control, see `layouts.west_layout`
+    north, south : weight lane
+    result : the accumulator while `done`, else zero, so that a row can be read through ORs
+    done : the accumulator holds the sum of a whole tile
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "west": In(west_layout(config)),
+                "east": Out(west_layout(config)),
+                "north": In(WEIGHT_LANE),
+                "south": Out(WEIGHT_LANE),
+                "result": Out(signed(config.accumulator_bits)),
+                "done": Out(1),
+            }
+        )
+
+    @property
+    def module_name(self) -> str:
+        """Name of the Verilog module."""
+        return f"qcnpe_ncu_{parameter_suffix(self.config)}"
+
+    def build(self) -> Module:
+        """Operand registers, multiplier, accumulator."""
+        m = Module()
+        lane, weight = self._build_operands(m)
+        working = Signal()
+        m.d.comb += [
+            working.eq(lane.lane.valid & weight.valid),
+            self.east.eq(lane),
+            self.east.lane.valid.eq(working),
+            self.south.eq(weight),
+            self.south.valid.eq(working),
+        ]
+        self._build_accumulator(m, lane, weight, working)
+        return m
+
+    def _build_operands(self, m: Module) -> tuple[Any, Any]:
+        """Registers on the way east and south, clocked only for what will be used."""
+        lane = Signal.like(self.west, name="lane")
+        weight = Signal.like(self.north, name="weight")
+        m.d.sync += [
+            lane.lane.valid.eq(self.west.lane.valid),
+            weight.valid.eq(self.north.valid),
+        ]
+        with m.If(self.west.lane.valid):
+            m.d.sync += [
+                lane.lane.zero.eq(self.west.lane.zero),
+                lane.control.first.eq(self.west.control.first),
+                lane.control.last.eq(self.west.control.last),
+            ]
+            with m.If(~self.west.lane.zero):
+                m.d.sync += lane.lane.operands.eq(self.west.lane.operands)
+            with m.If(self.west.control.first):
+                m.d.sync += lane.control.is_unsigned.eq(self.west.control.is_unsigned)
+                if mode_bits(self.config):
+                    m.d.sync += lane.control.mode.eq(self.west.control.mode)
+        with m.If(self.north.valid):
+            m.d.sync += weight.operands.eq(self.north.operands)
+        return lane, weight
+
+    def _build_accumulator(self, m: Module, lane: Any, weight: Any, working: Signal) -> None:
+        m.submodules.mac = mac = Mac(self.config)
+        m.d.comb += [
+            mac.activations.eq(lane.lane.operands),
+            mac.weights.eq(weight.operands),
+            mac.is_unsigned.eq(lane.control.is_unsigned),
+        ]
+        if mode_bits(self.config):
+            m.d.comb += mac.mode.eq(lane.control.mode)
+        total = Signal(signed(self.config.accumulator_bits))
+        first, zero = lane.control.first, lane.lane.zero
+        with m.If(working & (first | ~zero)):
+            m.d.sync += total.eq(Mux(first, 0, total) + Mux(zero, 0, mac.product))
+        m.d.sync += self.done.eq(working & lane.control.last)
+        m.d.comb += self.result.eq(Mux(self.done, total, 0))
+
+
+def parameter_suffix(config: EngineConfig) -> str:
+    """What a module's name must say of the parameters that shape an NCU."""
+    precisions = "_".join(map(str, config.precisions))
+    return f"{config.ncu}_p{precisions}_a{config.accumulator_bits}"

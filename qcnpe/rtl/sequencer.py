@@ -1,0 +1,221 @@
+"""The sequencer: follows the commands and lets beats into the array."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from qcnpe.rtl.admission import Admission
+from qcnpe.rtl.afu import NEURON_LAYOUT, knot_write_layout
+from qcnpe.rtl.collector import tile_layout
+from qcnpe.rtl.component import Component
+from qcnpe.rtl.decoder import Decoder
+from qcnpe.rtl.layouts import (
+    ACTIVATION_LANE,
+    PARAMETER_LAYOUT,
+    WEIGHT_LANE,
+    command_layout,
+    control_layout,
+    mode_bits,
+    operand_beat,
+)
+from qcnpe.spec.commands import ErrorCause, Opcode
+from qcnpe.spec.config import EngineConfig
+
+EVENTS_LAYOUT = data.StructLayout(
+    {
+        "beat": 1,
+        "tile": 1,
+        "stalled_activations": 1,
+        "stalled_weights": 1,
+        "stalled_parameters": 1,
+        "stalled_results": 1,
+        "stalled_drain": 1,
+    }
+)
+"""What happens in a cycle, for the performance counters."""
+
+
+class Sequencer(Component):
+    """Turns commands and operand streams into beats that need no flow control any more.
+
+    A beat of a tile enters the array when both operands are there; the last beat also waits for
+    `Admission`. A table is loaded when all earlier results have left.
+
+    Latency: a beat enters the array in the cycle in which its operands are taken. Throughput: a
+    beat a cycle, also from one tile to the next.
+
+    Parameters
+    ----------
+    config : the engine
+
+    Ports
+    -----
+    commands, activations, weights, parameters : what the host sends
+    parameters_waiting : parameter words that are queued
+    beat_valid, control, activation_lanes, weight_lanes : a beat for the array
+    column_read : row 0 has a completed sum; `neuron` goes with it
+    knot : write to the tables
+    tiles : what the collector must know of each tile
+    column_returned : a column of results has left the collector
+    precision : the precision control register
+    error, clear_error : cause of the first bad command
+    busy : there is a command, or results have not left yet
+    events : see `EVENTS_LAYOUT`
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "commands": In(stream.Signature(command_layout(config))),
+                "activations": In(stream.Signature(operand_beat(config.rows))),
+                "weights": In(stream.Signature(operand_beat(config.cols))),
+                "parameters": In(stream.Signature(PARAMETER_LAYOUT)),
+                "parameters_waiting": In(range(config.parameter_depth + 1)),
+                "beat_valid": Out(1),
+                "control": Out(control_layout(config)),
+                "activation_lanes": Out(data.ArrayLayout(ACTIVATION_LANE, config.rows)),
+                "weight_lanes": Out(data.ArrayLayout(WEIGHT_LANE, config.cols)),
+                "column_read": In(1),
+                "neuron": Out(NEURON_LAYOUT),
+                "knot": Out(knot_write_layout(config)),
+                "tiles": Out(stream.Signature(tile_layout(config))),
+                "column_returned": In(1),
+                "precision": Out(5),
+                "error": Out(ErrorCause),
+                "clear_error": In(1),
+                "busy": Out(1),
+                "events": Out(EVENTS_LAYOUT),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Decoder and admission beside the gate that both operands pass."""
+        m = Module()
+        m.submodules.decoder = decoder = Decoder(self.config)
+        m.submodules.admission = admission = Admission(self.config)
+        connect(m, flipped(self.commands), decoder.commands)
+        m.d.comb += [
+            decoder.clear_error.eq(self.clear_error),
+            self.error.eq(decoder.error),
+            self.precision.eq(decoder.precision),
+            self.busy.eq(decoder.active | self.commands.valid | ~admission.drained),
+        ]
+        finish_tile, finish_table = Signal(), Signal()
+        m.d.comb += decoder.finish.eq(finish_tile | finish_table)
+        self._build_gate(m, decoder, admission, finish_tile)
+        self._build_lanes(m, decoder)
+        self._build_admission(m, decoder, admission, finish_tile)
+        self._build_parameters(m, decoder, admission, finish_tile, finish_table)
+        return m
+
+    def _build_gate(
+        self, m: Module, decoder: Decoder, admission: Admission, finish_tile: Signal
+    ) -> None:
+        tile, last, held = Signal(), Signal(), Signal()
+        beat = Signal(16)
+        activations, weights = self.activations, self.weights
+        m.d.comb += [
+            tile.eq(decoder.active & (decoder.command.opcode == Opcode.TILE)),
+            last.eq(beat == decoder.command.beats - 1),
+            held.eq(
+                last
+                & ~(admission.drain_ready & admission.results_ready & admission.parameters_ready)
+            ),
+            activations.ready.eq(tile & weights.valid & ~held),
+            weights.ready.eq(tile & activations.valid & ~held),
+            self.beat_valid.eq(activations.valid & activations.ready),
+            finish_tile.eq(self.beat_valid & last),
+            self.control.first.eq(beat == 0),
+            self.control.last.eq(last),
+        ]
+        with m.If(self.beat_valid):
+            m.d.sync += beat.eq(beat + 1)
+        with m.If(finish_tile):
+            m.d.sync += beat.eq(0)
+        waiting = tile & activations.valid & weights.valid & held
+        m.d.comb += [
+            self.events.beat.eq(self.beat_valid),
+            self.events.tile.eq(finish_tile),
+            self.events.stalled_activations.eq(tile & ~activations.valid),
+            self.events.stalled_weights.eq(tile & activations.valid & ~weights.valid),
+            self.events.stalled_drain.eq(waiting & ~admission.drain_ready),
+            self.events.stalled_results.eq(
+                waiting & admission.drain_ready & ~admission.results_ready
+            ),
+            self.events.stalled_parameters.eq(
+                waiting & admission.drain_ready & admission.results_ready
+            ),
+        ]
+
+    def _build_lanes(self, m: Module, decoder: Decoder) -> None:
+        """Masked lanes are zero, so that nothing in them toggles."""
+        m.d.comb += self.control.is_unsigned.eq(decoder.command.unsigned)
+        if mode_bits(self.config):
+            m.d.comb += self.control.mode.eq(decoder.mode)
+        for row, lane in enumerate(self.activation_lanes):
+            operands = self.activations.payload[row]
+            m.d.comb += lane.valid.eq(decoder.row_mask[row])
+            m.d.comb += lane.zero.eq(operands == 0)
+            with m.If(decoder.row_mask[row]):
+                m.d.comb += lane.operands.eq(operands)
+        for col, lane in enumerate(self.weight_lanes):
+            m.d.comb += lane.valid.eq(decoder.col_mask[col])
+            with m.If(decoder.col_mask[col]):
+                m.d.comb += lane.operands.eq(self.weights.payload[col])
+
+    def _build_admission(
+        self, m: Module, decoder: Decoder, admission: Admission, finish_tile: Signal
+    ) -> None:
+        command, word = decoder.command, self.tiles.payload
+        m.d.comb += [
+            admission.cols.eq(command.cols),
+            admission.finish.eq(finish_tile),
+            admission.column_read.eq(self.column_read),
+            admission.column_returned.eq(self.column_returned),
+            admission.parameters_waiting.eq(self.parameters_waiting),
+            admission.collector_ready.eq(self.tiles.ready),
+            self.tiles.valid.eq(finish_tile),
+            word.row_mask.eq(decoder.row_mask),
+            word.cols.eq(command.cols),
+            word.pool.eq(command.pool),
+            word.copies.is_unsigned.eq(command.unsigned_copies),
+        ]
+        for width in self.config.narrow_precisions:
+            m.d.comb += [
+                word.copies[f"shift_{width}"].eq(command[f"copy_shift_{width}"]),
+                word.copies[f"wanted_{width}"].eq(command[f"copy_{width}"]),
+            ]
+
+    def _build_parameters(
+        self,
+        m: Module,
+        decoder: Decoder,
+        admission: Admission,
+        finish_tile: Signal,
+        finish_table: Signal,
+    ) -> None:
+        """Parameter words go to the AFUs, one with each column, or to their tables."""
+        loading = Signal()
+        index = Signal.like(self.knot.index, name="knot_index")
+        m.d.comb += [
+            loading.eq(
+                decoder.active & (decoder.command.opcode == Opcode.TABLE) & admission.drained
+            ),
+            self.parameters.ready.eq(self.column_read | loading),
+            self.neuron.parameters.eq(self.parameters.payload),
+            self.knot.enable.eq(loading & self.parameters.valid),
+            self.knot.index.eq(index),
+            self.knot.value.eq(self.parameters.payload.bias),
+            finish_table.eq(self.knot.enable & (index == self.config.table_segments)),
+        ]
+        with m.If(self.knot.enable):
+            m.d.sync += index.eq(index + 1)
+        with m.If(finish_table):
+            m.d.sync += index.eq(0)
+        # The first sum of a tile is complete two cycles after its last beat (NcuArray.LATENCY), and
+        # the function must hold until the next tile's first sum.
+        finished = Signal(2, name="finished_function")
+        with m.If(finish_tile):
+            m.d.sync += finished.eq(decoder.command.function)
+        m.d.sync += self.neuron.function.eq(finished)

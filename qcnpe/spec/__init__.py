@@ -1,0 +1,1 @@
+"""The integer truth: what the engine computes, bit for bit, in numpy."""

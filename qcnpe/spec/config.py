@@ -1,0 +1,118 @@
+"""The one frozen description of an engine, at the bottom of the import graph."""
+
+from dataclasses import dataclass
+
+from qcnpe.spec.errors import ConfigError
+
+OPERAND_BITS = 16
+"""Bits that a lane carries in a cycle, and the width of the exact operands."""
+
+NCU_KINDS = ("fused", "gated", "plain16")
+"""`fused`: sub-word parallel; `gated`: low-order bits held at zero; `plain16`: not configurable."""
+
+MAX_PRECISIONS = 4
+"""Widths that a command word has room for."""
+
+TILES_IN_FLIGHT = 8
+"""Tiles whose results may be on their way between the array and the result stream."""
+
+_ALLOWED_PRECISIONS = {
+    "fused": (16, 8, 4, 2),
+    "gated": tuple(range(16, 1, -1)),
+    "plain16": (16,),
+}
+_ALLOWED_SEGMENTS = (8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """Parameters of one engine; every part of the project takes this object.
+
+    Parameters
+    ----------
+    rows, cols : int
+        Size of the NCU array, 1..256 each. A row is a sample or a pixel, a column a neuron.
+    precisions : tuple of int
+        At most four operand widths in bits, descending, the first one 16.
+    ncu : str
+        Kind of the neural compute unit, one of `NCU_KINDS`.
+    accumulator_bits : int
+        Width of an NCU's accumulator, 24..48.
+    table_segments : int
+        Segments of the activation function table, a power of two, 8..256.
+    fifo_depth : int
+        Words that each operand and command FIFO holds, a power of two, 2..1024.
+
+    Raises
+    ------
+    ConfigError
+        If a value is out of range; the message names the parameter and what is allowed.
+    """
+
+    rows: int = 16
+    cols: int = 16
+    precisions: tuple[int, ...] = (16, 8, 4, 2)
+    ncu: str = "fused"
+    accumulator_bits: int = 40
+    table_segments: int = 32
+    fifo_depth: int = 4
+
+    def __post_init__(self) -> None:
+        _check_range("rows", self.rows, 1, 256)
+        _check_range("cols", self.cols, 1, 256)
+        _check_range("accumulator_bits", self.accumulator_bits, 24, 48)
+        if self.ncu not in NCU_KINDS:
+            raise ConfigError(f"ncu must be one of {', '.join(NCU_KINDS)}, not {self.ncu!r}")
+        self._check_precisions()
+        if self.table_segments not in _ALLOWED_SEGMENTS:
+            allowed = ", ".join(map(str, _ALLOWED_SEGMENTS))
+            raise ConfigError(f"table_segments must be one of {allowed}, not {self.table_segments}")
+        _check_range("fifo_depth", self.fifo_depth, 2, 1024)
+        if self.fifo_depth & (self.fifo_depth - 1):
+            raise ConfigError(f"fifo_depth must be a power of two, not {self.fifo_depth}")
+
+    def _check_precisions(self) -> None:
+        allowed = _ALLOWED_PRECISIONS[self.ncu]
+        shown = ",".join(map(str, self.precisions))
+        if not self.precisions or self.precisions[0] != OPERAND_BITS:
+            raise ConfigError(f"precisions must begin with {OPERAND_BITS}, not {shown or 'empty'}")
+        if len(self.precisions) > MAX_PRECISIONS:
+            raise ConfigError(f"precisions must be at most {MAX_PRECISIONS} widths, not {shown}")
+        if list(self.precisions) != sorted(set(self.precisions), reverse=True):
+            raise ConfigError(f"precisions must be descending without repeats, not {shown}")
+        if not set(self.precisions) <= set(allowed):
+            widths = ",".join(map(str, allowed))
+            raise ConfigError(f"precisions of ncu {self.ncu} must be out of {widths}, not {shown}")
+
+    @property
+    def narrow_precisions(self) -> tuple[int, ...]:
+        """The widths below 16 bits, descending; the AFU can emit a copy of a result at each."""
+        return self.precisions[1:]
+
+    @property
+    def result_lane_bits(self) -> int:
+        """Bits of one row's lane in a result beat: 16 and every narrow copy, in whole bytes."""
+        return -(-sum(self.precisions) // 8) * 8
+
+    @property
+    def result_depth(self) -> int:
+        """Results that each row's FIFO holds: two full drains, so that one fills as one empties."""
+        return max(4, 2 * (1 << (self.cols - 1).bit_length()))
+
+    @property
+    def parameter_depth(self) -> int:
+        """Parameter words that are queued: two drains and what is under way between them."""
+        return 2 * self.cols + 8
+
+    def pairs(self, precision: int) -> int:
+        """Operand pairs that a lane carries in one cycle at `precision`."""
+        return OPERAND_BITS // precision if self.ncu == "fused" else 1
+
+    def beats(self, fan_in: int, precision: int) -> int:
+        """Cycles that a tile of `fan_in` operand pairs takes at `precision`."""
+        return -(-fan_in // self.pairs(precision))
+
+
+def _check_range(name: str, value: int, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ConfigError(f"{name} must be {low}..{high}, not {value}")

@@ -1,0 +1,121 @@
+"""How many cycles the engine takes for its commands when every stream runs at full rate.
+
+The recurrence follows the engine's rules tile by tile, in constant time for each, and equals the
+RTL's cycle counter. Cycle 0 is the first in which a command waits at the end of its queue.
+"""
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.spec.commands import Opcode, command_fields, decode
+from qcnpe.spec.config import TILES_IN_FLIGHT, EngineConfig
+
+ARRAY_LATENCY = 2
+"""Cycles from a last beat to the completed sum of NCU (0, 0)."""
+
+AFU_LATENCY = 4
+"""Cycles from a completed sum to its result."""
+
+QUEUE_LATENCY = 1
+"""Cycles that a word stays in an empty queue."""
+
+
+def count_cycles(config: EngineConfig, commands: NDArray[np.uint64]) -> int:
+    """Cycles from the first command to the last result, for good commands from an idle engine.
+
+    Parameters
+    ----------
+    config : the engine
+    commands : uint64 (n,) command words
+
+    Returns
+    -------
+    Value of the engine's busy counter after the run; 0 without commands.
+    """
+    layout = command_fields(config)
+    schedule = _Schedule(config)
+    known: dict[int, dict[str, int]] = {}
+    for word in commands.tolist():
+        if word not in known:
+            known[word] = decode(layout, word)
+        command = known[word]
+        if command["opcode"] == Opcode.TABLE:
+            schedule.load_table()
+        else:
+            schedule.run_tile(command["beats"], command["rows"], command["cols"])
+    return max(schedule.finished, schedule.returned) + 1
+
+
+class _Schedule:
+    """Cycle numbers of what happened last.
+
+    Attributes
+    ----------
+    finished : a tile's last beat entered, or a table was loaded
+    returned : a column of results left the engine
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        self.finished = 0
+        self.returned = -1
+        self._drained_row = 0
+        self._columns = 0
+        self._words = 0
+        self._unreturned: deque[tuple[int, int]] = deque()
+        self._in_flight: deque[int] = deque()
+        self._refills: deque[tuple[int, int]] = deque()
+        self._refill_offset = -1
+
+    def run_tile(self, beats: int, rows: int, cols: int) -> None:
+        """Beats enter; the last one waits for the three accounts of `rtl.admission`."""
+        finish = max(
+            self.finished + beats,
+            self._drained_row,
+            self._room_for(cols),
+            self._parameters_at(self._words + cols - 1),
+        )
+        if len(self._in_flight) == TILES_IN_FLIGHT:
+            finish = max(finish, self._in_flight.popleft() + 1)
+        self._note_reads(finish + ARRAY_LATENCY, cols)
+        self.finished, self._drained_row = finish, finish + cols
+        ready = finish + ARRAY_LATENCY + rows - 1 + AFU_LATENCY + QUEUE_LATENCY
+        first = max(ready, self.returned + 1)
+        self._unreturned.append((self._columns, first))
+        self._columns += cols
+        self.returned = first + cols - 1
+        self._in_flight.append(self.returned)
+
+    def load_table(self) -> None:
+        """Knots enter one a cycle when all results have left."""
+        start = max(self.finished + 1, self.returned + 1)
+        knots = self.config.table_segments + 1
+        self._note_reads(start, knots)
+        self.finished = start + knots - 1
+
+    def _room_for(self, cols: int) -> int:
+        """First cycle in which every row's queue has room for `cols` results."""
+        index = self._columns + cols - self.config.result_depth - 1
+        if index < 0:
+            return 0
+        while len(self._unreturned) > 1 and self._unreturned[1][0] <= index:
+            self._unreturned.popleft()
+        start, cycle = self._unreturned[0]
+        return cycle + index - start + 1
+
+    def _note_reads(self, cycle: int, words: int) -> None:
+        """Parameter words leave their queue one a cycle from `cycle` on."""
+        self._refills.append((self._words, cycle + 1 - self._words))
+        self._words += words
+
+    def _parameters_at(self, index: int) -> int:
+        """First cycle in which parameter word `index` is in the queue.
+
+        It entered after its predecessor, and after word `index - depth` had made room.
+        """
+        depth = self.config.parameter_depth
+        while self._refills and self._refills[0][0] + depth <= index:
+            self._refill_offset = max(self._refill_offset, self._refills.popleft()[1] - depth)
+        return index + self._refill_offset + QUEUE_LATENCY

@@ -1,0 +1,21 @@
+"""Typed errors. Every message says what is wrong, where, and what to do about it."""
+
+
+class QcnpeError(Exception):
+    """Base of all errors that a user can mend; the command line prints the message alone."""
+
+
+class ConfigError(QcnpeError):
+    """An engine parameter is out of its range."""
+
+
+class FormatError(QcnpeError):
+    """A file is damaged, foreign or of another version."""
+
+
+class CapacityError(QcnpeError):
+    """A network does not fit the engine: fan-in, accumulator, precision set."""
+
+
+class TransportError(QcnpeError):
+    """The engine behind a transport did not answer as it must."""

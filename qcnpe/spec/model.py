@@ -1,0 +1,139 @@
+"""The bit-exact engine in numpy: an interpreter of its streams."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.spec.activation import Function, activate
+from qcnpe.spec.commands import (
+    SHIFT_OFFSET,
+    ErrorCause,
+    Opcode,
+    check_command,
+    command_fields,
+    decode,
+)
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.errors import FormatError
+from qcnpe.spec.fixed import narrow, round_shift, saturate, unpack
+from qcnpe.spec.streams import Streams, pack_results
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an engine made of its streams.
+
+    Attributes
+    ----------
+    results : uint64 (beats, rows) result lanes
+    error : cause of the first bad command
+    """
+
+    results: NDArray[np.uint64]
+    error: ErrorCause
+
+
+def execute(config: EngineConfig, streams: Streams) -> Outcome:
+    """Interpret streams as the engine does, bad commands included.
+
+    Raises
+    ------
+    FormatError
+        If a stream ends before the commands are done; the engine itself would wait.
+    """
+    streams.check(config)
+    machine = _Machine(config, streams)
+    blocks = [np.zeros((0, config.rows), np.uint64)]
+    for word, run in groupby(streams.commands.tolist()):
+        blocks.extend(machine.step(word, sum(1 for _ in run)))
+    return Outcome(np.concatenate(blocks), machine.error)
+
+
+class _Machine:
+    """Positions in the streams, the table and the sticky error."""
+
+    def __init__(self, config: EngineConfig, streams: Streams) -> None:
+        self.config = config
+        self.fields = command_fields(config)
+        self.streams = streams
+        self.beat = self.parameter = 0
+        self.knots = np.zeros(config.table_segments + 1, np.int64)
+        self.error = ErrorCause.NONE
+
+    def step(self, word: int, repeats: int) -> Iterator[NDArray[np.uint64]]:
+        """Do the same command `repeats` times; yields blocks of result beats."""
+        command = decode(self.fields, word)
+        cause = check_command(self.config, command)
+        if cause is not ErrorCause.NONE:
+            if self.error is ErrorCause.NONE:
+                self.error = cause
+        elif command["opcode"] == Opcode.TABLE:
+            for _ in range(repeats):
+                knots = self._take_parameters(self.config.table_segments + 1)
+                self.knots = _signed16(knots)
+        else:
+            yield self._tiles(command, repeats)
+
+    def _tiles(self, command: dict[str, int], tiles: int) -> NDArray[np.uint64]:
+        rows, cols, beats = command["rows"], command["cols"], command["beats"]
+        sums = self._accumulate(command, tiles)
+        words = self._take_parameters(tiles * cols).reshape(tiles, 1, cols)
+        shifted = round_shift(sums, ((words >> 16) & 0x3F) - SHIFT_OFFSET)
+        pre_activation = saturate(shifted + _signed16(words), OPERAND_BITS)
+        values = activate(pre_activation, Function(command["function"]), self.knots)
+        window = 1 << command["pool"]
+        pooled = values.reshape(tiles, rows // window, window, cols).max(axis=2)
+        lanes = np.zeros((tiles, cols, self.config.rows), np.uint64)
+        lanes[:, :, :rows:window] = self._copies(command, pooled).transpose(0, 2, 1)
+        self.beat += tiles * beats
+        return lanes.reshape(tiles * cols, self.config.rows)
+
+    def _accumulate(self, command: dict[str, int], tiles: int) -> NDArray[np.int64]:
+        """(tiles, rows, cols) sums, wrapped to the accumulator's width.
+
+        float64 holds them exactly: 65,535 beats of products below 2**32 stay below 2**48.
+        """
+        precision, beats = command["precision"], command["beats"]
+        end = self.beat + tiles * beats
+        if end > min(len(self.streams.activations), len(self.streams.weights)):
+            raise FormatError("the operand streams end before the last tile; send all its beats")
+        pairs = self.config.pairs(precision)
+        unsigned = bool(command["unsigned"])
+        left = self._lanes(self.streams.activations, end, tiles, command["rows"])
+        right = self._lanes(self.streams.weights, end, tiles, command["cols"])
+        activations = unpack(left, precision, pairs, unsigned=unsigned).astype(np.float64)
+        weights = unpack(right, precision, pairs).astype(np.float64)
+        sums = (activations @ weights.transpose(0, 2, 1)).astype(np.int64)
+        wrap = 64 - self.config.accumulator_bits
+        return (sums << wrap) >> wrap
+
+    def _lanes(
+        self, stream: NDArray[np.uint16], end: int, tiles: int, lanes: int
+    ) -> NDArray[np.uint16]:
+        """(tiles, lanes, beats) of the next tiles."""
+        beats = stream[self.beat : end, :lanes]
+        return beats.reshape(tiles, -1, lanes).transpose(0, 2, 1)
+
+    def _take_parameters(self, count: int) -> NDArray[np.int64]:
+        words = self.streams.parameters[self.parameter : self.parameter + count]
+        if len(words) < count:
+            raise FormatError("the parameter stream ends before the last tile; send all its words")
+        self.parameter += count
+        return words.astype(np.int64)
+
+    def _copies(self, command: dict[str, int], values: NDArray[np.int64]) -> NDArray[np.uint64]:
+        unsigned = bool(command["unsigned_copies"])
+        copies = {
+            width: narrow(values, command[f"copy_shift_{width}"], width, unsigned=unsigned)
+            for width in self.config.narrow_precisions
+            if command[f"copy_{width}"]
+        }
+        return pack_results(self.config, values, copies)
+
+
+def _signed16(words: NDArray[np.int64]) -> NDArray[np.int64]:
+    low = words & 0xFFFF
+    return low - ((low >> 15) << 16)
