@@ -1,0 +1,140 @@
+"""Characterises all cells in parallel and writes the Liberty and Verilog files.
+
+Run with `python -m synth.library.characterize --out synth/tech/axnn45.lib`.
+"""
+
+import ast
+import hashlib
+import os
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from synth.library.cells import Cell, library
+from synth.library.characterize_cell import (
+    CONSTRAINT_SLEWS_PS,
+    FULL_LOAD_FF,
+    LOAD_FRACTIONS,
+    SLEWS_PS,
+    characterize,
+)
+from synth.library.errors import LibraryError
+from synth.library.liberty import write_liberty
+from synth.library.models import SHA256, cache_folder, model_file, write_atomically
+from synth.library.spice import simulator_version
+from synth.library.tables import CellTables
+from synth.library.technology import TECHNOLOGY
+from synth.library.verilog import write_verilog
+
+MEASURING_MODULES = ("measure", "constraints", "characterize_cell", "spice", "walk", "tables")
+DEFAULT_OUT = Path(__file__).parent.parent / "tech" / "axnn45.lib"
+
+
+def design_hash() -> str:
+    """SHA-256 of what the library is made from: netlists, table points, operating point, models."""
+    digest = hashlib.sha256()
+    for cell in library().values():
+        digest.update(cell.spice().encode())
+    digest.update(_settings().encode())
+    return digest.hexdigest()
+
+
+def _settings() -> str:
+    return repr((TECHNOLOGY, SLEWS_PS, CONSTRAINT_SLEWS_PS, LOAD_FRACTIONS, FULL_LOAD_FF, SHA256))
+
+
+def provenance() -> str:
+    """One line on how the file was made."""
+    return (
+        f"axnn45 standard cells, typical, {TECHNOLOGY.vdd_v} V, {TECHNOLOGY.temperature_c:g} C; "
+        f"made by synth.library.characterize with {simulator_version()} from the FreePDK45 models "
+        f"freepdk45_nom.spi (Apache-2.0, SHA-256 {SHA256}); design SHA-256 {design_hash()}"
+    )
+
+
+def cache_name(cell: Cell) -> str:
+    """Name of a cell's cached results: they hold for this netlist, method and simulator only."""
+    digest = hashlib.sha256(cell.spice().encode())
+    digest.update((_settings() + simulator_version() + repr(cell.preamble) + cell.kind).encode())
+    for module in MEASURING_MODULES:
+        source = (Path(__file__).parent / f"{module}.py").read_text()
+        digest.update(ast.dump(ast.parse(source)).encode())
+    return f"{cell.name}-{digest.hexdigest()[:16]}.json"
+
+
+def cached(name: str, folder: Path) -> CellTables:
+    """A cell's tables, from the cache if it has been measured before."""
+    cell = library()[name]
+    path = folder / cache_name(cell)
+    if path.exists():
+        return CellTables.from_json(path.read_text())
+    tables = characterize(cell)
+    write_atomically(path, tables.to_json().encode())
+    return CellTables.from_json(tables.to_json())
+
+
+def characterize_all(names: list[str], folder: Path, processes: int) -> dict[str, CellTables]:
+    """Characterise the named cells, slowest first, with a progress bar."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    cells = library()
+    order = sorted(
+        names, key=lambda n: (cells[n].kind == "logic", -len(cells[n].network.transistors))
+    )
+    done: dict[str, CellTables] = {}
+    with Progress(*columns) as bar, ProcessPoolExecutor(processes) as pool:
+        task = bar.add_task("cells", total=len(names))
+        left: dict[Future[CellTables], str] = {pool.submit(cached, n, folder): n for n in order}
+        try:
+            while left:
+                finished, _ = wait(left, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    done[left.pop(future)] = future.result()
+                    bar.advance(task)
+        except LibraryError:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return done
+
+
+def _write_if_changed(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text() != text:
+        write_atomically(path, text.encode())
+
+
+def main(
+    out: Annotated[
+        Path, typer.Option(help="Liberty file to write; the .v goes beside it")
+    ] = DEFAULT_OUT,
+    jobs: Annotated[int, typer.Option(help="processes; 0 means one a core")] = 0,
+    fresh: Annotated[bool, typer.Option(help="ignore cached results")] = False,
+) -> None:
+    """Characterise the library."""
+    folder = cache_folder() / "cells"
+    try:
+        model_file()
+        simulator_version()
+        if fresh:
+            for path in folder.glob("*.json"):
+                path.unlink()
+        names = list(library())
+        tables = characterize_all(names, folder, jobs or os.cpu_count() or 1)
+        pairs = [(library()[n], tables[n]) for n in names]
+        _write_if_changed(out, write_liberty(pairs, provenance()))
+        _write_if_changed(out.with_suffix(".v"), write_verilog([c for c, _ in pairs]))
+    except LibraryError as error:
+        Console(stderr=True).print(f"error: {error}", style="red", soft_wrap=True)
+        raise typer.Exit(1) from None
+    Console().print(f"{len(names)} cells written to {out}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

