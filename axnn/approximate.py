@@ -1,0 +1,405 @@
+"""The AxNN loop: lower the least significant neurons, retrain, keep what holds the bound.
+
+The unit that goes down is a tile: up to `config.cols` neurons of one layer and width, since the
+engine computes a tile at one precision. All neurons are sorted by their score; the least
+significant share of them, rounded up to whole tiles, goes one width down; scales are recalibrated;
+the network is retrained with the approximation in place; the integer network decides on the
+validation part whether the step is kept. A step that fails is taken back and the share halved. A
+tile that fails alone stays where it is. The loop ends when no tile can go down.
+
+Source of the loop: S. Venkataramani et al., AxNN, ISLPED 2014, section 3.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.data import DataSet, Split
+from axnn.energy import EnergyModel
+from axnn.errors import RunError
+from axnn.network import Network
+from axnn.quantize import (
+    LayerScale,
+    Precision,
+    QuantisedNetwork,
+    Scales,
+    calibrate,
+    to_integers,
+    uniform_precision,
+)
+from axnn.resilience import Scores, characterize, check_criterion, next_width
+from axnn.train import Epoch, TrainingPlan, accuracy, train, validate
+from qcnpe.spec.archive import read_archive, write_archive
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.errors import ConfigError, FormatError
+from qcnpe.spec.inference import infer
+from qcnpe.spec.qnet import QuantNet
+
+_STATE_KIND = "axnn-approximation-1"
+
+_ROUNDING = 1e-9
+"""Slack for the last bit of a fraction, so that a loss of exactly the bound is kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApproximationPlan:
+    """How to approximate.
+
+    Attributes
+    ----------
+    bound_percent : accuracy that may be lost against the exact 16-bit network, in points, on
+        validation
+    retraining : hyper-parameters of the retraining after each step
+    criterion : what neurons are sorted by, one of `resilience.CRITERIA`
+    share : of the neurons that can go down, how many do in the first step, 0..1
+    """
+
+    bound_percent: float
+    retraining: TrainingPlan
+    criterion: str = "quantisation"
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_criterion(self.criterion)
+        if not 0 <= self.bound_percent < 100:
+            raise ConfigError(f"bound_percent must be 0..100, not {self.bound_percent}")
+        if not 0 < self.share <= 1:
+            raise ConfigError(f"share must be more than 0 and at most 1, not {self.share}")
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "ApproximationPlan":
+        """Inverse of `dataclasses.asdict`, also after a passage through JSON."""
+        return cls(**{**document, "retraining": TrainingPlan(**document["retraining"])})
+
+
+@dataclass(frozen=True)
+class Step:
+    """One trial of the loop.
+
+    Attributes
+    ----------
+    number : counted from 0, the exact network
+    share : of the movable neurons that was to go down
+    lowered : neurons that went down, in whole tiles
+    before_retraining, accuracy : fraction right on validation, of the integer network
+    energy_pj : for one sample
+    histogram : neurons by width
+    kept : whether the bound held
+    """
+
+    number: int
+    share: float
+    lowered: int
+    before_retraining: float
+    accuracy: float
+    energy_pj: float
+    histogram: dict[str, int]
+    kept: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Approximation:
+    """The result of the loop.
+
+    Attributes
+    ----------
+    plan : how it was done
+    exact, axnn : the networks in integers, before and after
+    exact_pj : energy of a sample on the exact engine that is not configurable
+    steps : all trials, in order, the first one the exact network
+    """
+
+    plan: ApproximationPlan
+    exact: QuantNet
+    axnn: QuantNet
+    exact_pj: float
+    steps: tuple[Step, ...]
+
+    @property
+    def last_kept(self) -> Step:
+        """The step that gave the approximate network."""
+        return [step for step in self.steps if step.kept][-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """Neurons of one layer and one width that go down together.
+
+    Attributes
+    ----------
+    layer : index of the layer
+    neurons : flat indices into the layer's (channels, outputs)
+    score : mean of the neurons' scores
+    """
+
+    layer: int
+    neurons: NDArray[np.intp]
+    score: float
+
+
+Frozen = tuple[NDArray[np.bool_], ...]
+"""Neurons that must keep their width: for each layer (channels, outputs), as in `Precision`."""
+
+
+def form_tiles(
+    scores: Scores, precision: Precision, frozen: Frozen, config: EngineConfig
+) -> list[Tile]:
+    """All tiles that can go down, the least significant first."""
+    lowest = min(config.precisions)
+    tiles = []
+    for index, widths in enumerate(precision):
+        layer_scores = scores[index].reshape(-1)
+        for width in np.unique(widths[widths > lowest]).tolist():
+            members = np.flatnonzero((widths == width) & ~frozen[index])
+            members = members[np.argsort(layer_scores[members], kind="stable")]
+            for start in range(0, len(members), config.cols):
+                chosen = members[start : start + config.cols]
+                tiles.append(Tile(index, chosen, float(layer_scores[chosen].mean())))
+    return sorted(tiles, key=lambda tile: tile.score)
+
+
+def take_share(tiles: list[Tile], share: float) -> list[Tile]:
+    """The first tiles that together hold this share of all the tiles' neurons, at least one."""
+    sizes = np.cumsum([len(tile.neurons) for tile in tiles])
+    return tiles[: int(np.searchsorted(sizes, share * sizes[-1])) + 1]
+
+
+def lower(precision: Precision, tiles: list[Tile], config: EngineConfig) -> Precision:
+    """The precision with these tiles one width down."""
+    lowered = tuple(widths.copy() for widths in precision)
+    for tile in tiles:
+        flat = lowered[tile.layer].reshape(-1)
+        flat[tile.neurons] = next_width(int(flat[tile.neurons[0]]), config)
+    return lowered
+
+
+def histogram(precision: Precision) -> dict[str, int]:
+    """Number of neurons by width, widest first."""
+    widths, counts = np.unique(
+        np.concatenate([entry.reshape(-1) for entry in precision]), return_counts=True
+    )
+    pairs = zip(widths[::-1].tolist(), counts[::-1].tolist(), strict=True)
+    return {str(width): count for width, count in pairs}
+
+
+def integer_accuracy(net: QuantNet, split: Split) -> float:
+    """Fraction of a split that the network in integers classifies right."""
+    return accuracy(infer(net, net.quantize_inputs(split.inputs)), split.labels)
+
+
+def approximate(
+    network: Network,
+    data: DataSet,
+    plan: ApproximationPlan,
+    energy: EnergyModel,
+    *,
+    seed: int,
+    state: Path | None = None,
+    on_step: Callable[[Step], None] | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> Approximation:
+    """Approximate a trained network; it ends with the weights of the last step that was kept.
+
+    The same seed gives the same result, also when a run is interrupted and taken up again.
+
+    Parameters
+    ----------
+    network : the trained network
+    data : its training part is fitted, its validation part decides; its test part is not read
+    plan : how
+    energy : prices and the engine, whose widths and tiles are used
+    seed : of the retraining and of the random criterion
+    state : file that is written after each step and, if it exists, taken up from
+    on_step : called after each step, also for those that a state file brought
+    on_epoch : called after each epoch of a retraining
+    """
+    loop = _Loop(network, data, plan, energy, seed)
+    if state is not None and state.exists():
+        loop.restore(state)
+    else:
+        loop.begin()
+    if on_step is not None:
+        for step in loop.steps:
+            on_step(step)
+    while tiles := loop.tiles():
+        loop.trial(tiles, on_epoch)
+        if state is not None:
+            loop.save(state)
+        if on_step is not None:
+            on_step(loop.steps[-1])
+    return loop.result()
+
+
+class _Loop:
+    """All that the loop must remember from step to step."""
+
+    def __init__(
+        self,
+        network: Network,
+        data: DataSet,
+        plan: ApproximationPlan,
+        energy: EnergyModel,
+        seed: int,
+    ) -> None:
+        self.network = network
+        self.data = data
+        self.plan = plan
+        self.energy = energy
+        self.config = energy.config
+        self.seed = seed
+        self.precision = uniform_precision(network, OPERAND_BITS)
+        self.scales = self._calibrate(self.precision)
+        self.frozen: Frozen = tuple(np.zeros(p.shape, np.bool_) for p in self.precision)
+        self.exact = to_integers(network, self.scales, self.precision, self.config)
+        self.share = plan.share
+        self.steps: list[Step] = []
+
+    def _calibrate(self, precision: Precision) -> Scales:
+        return calibrate(self.network, self.data.train.inputs, precision, self.config)
+
+    def begin(self) -> None:
+        """Record the exact network as step 0."""
+        quality = integer_accuracy(self.exact, self.data.validation)
+        self.steps.append(
+            Step(
+                number=0,
+                share=0.0,
+                lowered=0,
+                before_retraining=quality,
+                accuracy=quality,
+                energy_pj=self.energy.cost(self.exact).energy_pj,
+                histogram=histogram(self.precision),
+                kept=True,
+            )
+        )
+
+    @property
+    def floor(self) -> float:
+        """The lowest accuracy that holds the bound."""
+        return self.steps[0].accuracy - self.plan.bound_percent / 100
+
+    def tiles(self) -> list[Tile]:
+        """Tiles that can still go down, the least significant first."""
+        lowest = min(self.config.precisions)
+        movable = any(
+            ((widths > lowest) & ~frozen).any()
+            for widths, frozen in zip(self.precision, self.frozen, strict=True)
+        )
+        if not movable:
+            return []
+        model = QuantisedNetwork(self.network, self.scales, self.precision, self.config)
+        scores = characterize(model, self.data.train, self.config, seed=self._step_seed())
+        chosen = scores[self.plan.criterion]
+        return form_tiles(chosen, self.precision, self.frozen, self.config)
+
+    def _step_seed(self) -> int:
+        """A seed for the coming step, so that a run that is taken up needs no generator's state."""
+        return int(np.random.SeedSequence([self.seed, len(self.steps)]).generate_state(1)[0])
+
+    def trial(self, tiles: list[Tile], on_epoch: Callable[[Epoch], None] | None) -> None:
+        """Lower a share of the tiles, retrain, and keep it or take it back."""
+        chosen = take_share(tiles, self.share)
+        precision = lower(self.precision, chosen, self.config)
+        before = self.network.state()
+        scales = self._calibrate(precision)
+        unhealed = to_integers(self.network, scales, precision, self.config)
+        self._retrain(scales, precision, on_epoch)
+        healed = to_integers(self.network, scales, precision, self.config)
+        quality = integer_accuracy(healed, self.data.validation)
+        kept = quality >= self.floor - _ROUNDING
+        self.steps.append(
+            Step(
+                number=len(self.steps),
+                share=self.share,
+                lowered=sum(len(tile.neurons) for tile in chosen),
+                before_retraining=integer_accuracy(unhealed, self.data.validation),
+                accuracy=quality,
+                energy_pj=self.energy.cost(healed).energy_pj,
+                histogram=histogram(precision),
+                kept=kept,
+            )
+        )
+        if kept:
+            self.precision, self.scales = precision, scales
+        else:
+            self.network.set_state(before)
+            self._back_off(tiles, chosen)
+
+    def _retrain(
+        self, scales: Scales, precision: Precision, on_epoch: Callable[[Epoch], None] | None
+    ) -> None:
+        """Retrain with the approximation in place; if that heals nothing, leave the weights."""
+        model = QuantisedNetwork(self.network, scales, precision, self.config)
+        before = model.state()
+        loss, quality = validate(model, self.data.validation)
+        history = train(
+            model, self.data, self.plan.retraining, seed=self._step_seed(), on_epoch=on_epoch
+        )
+        if history.best.rank < (quality, -loss):
+            model.set_state(before)
+
+    def _back_off(self, tiles: list[Tile], failed: list[Tile]) -> None:
+        """Try half as much next time; what fails alone stays."""
+        if len(failed) == 1:
+            self.frozen[failed[0].layer].reshape(-1)[failed[0].neurons] = True
+            return
+        tried = sum(len(tile.neurons) for tile in failed)
+        movable = sum(len(tile.neurons) for tile in tiles)
+        self.share = min(self.share, tried / movable) / 2
+
+    def result(self) -> Approximation:
+        """The outcome so far."""
+        net = to_integers(self.network, self.scales, self.precision, self.config)
+        return Approximation(
+            plan=self.plan,
+            exact=self.exact,
+            axnn=net,
+            exact_pj=self.energy.exact_cost(self.exact).energy_pj,
+            steps=tuple(self.steps),
+        )
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "plan": asdict(self.plan),
+            "seed": self.seed,
+            "data": self.data.digest,
+            "engine": {**asdict(self.config), "precisions": list(self.config.precisions)},
+            "prices": dict(self.energy.table.pj),
+        }
+
+    def save(self, path: Path) -> None:
+        """Write everything to the state file."""
+        arrays: dict[str, NDArray[Any]] = {
+            f"value.{name}": value for name, value in self.network.state().items()
+        }
+        for index, (widths, frozen) in enumerate(zip(self.precision, self.frozen, strict=True)):
+            arrays |= {f"precision.{index}": widths, f"frozen.{index}": frozen}
+        header = {
+            "identity": self._identity(),
+            "share": self.share,
+            "steps": [asdict(step) for step in self.steps],
+            "scales": [scale.document() for scale in self.scales],
+        }
+        write_archive(path, _STATE_KIND, header, arrays)
+
+    def restore(self, path: Path) -> None:
+        """Take everything from a state file; the exact network stays that of the start."""
+        header, arrays = read_archive(path, _STATE_KIND)
+        if header.get("identity") != self._identity():
+            raise RunError(f"{path}: of a run with another plan, engine, data or seed; delete it")
+        try:
+            prefix = "value."
+            values = {name: array for name, array in arrays.items() if name.startswith(prefix)}
+            self.network.set_state({name[len(prefix) :]: a for name, a in values.items()})
+            layers = range(len(self.precision))
+            self.precision = tuple(arrays[f"precision.{index}"] for index in layers)
+            self.frozen = tuple(arrays[f"frozen.{index}"] for index in layers)
+            self.scales = tuple(LayerScale.from_document(entry) for entry in header["scales"])
+            self.steps = [Step(**entry) for entry in header["steps"]]
+            self.share = float(header["share"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(f"{path}: damaged state ({error}); delete it") from error

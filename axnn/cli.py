@@ -1,0 +1,207 @@
+"""The `axnn` command: every step of the chain over a run folder."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from axnn import report
+from axnn.approximate import Step
+from axnn.apps import APPS, find_app
+from axnn.energy import EnergyTable
+from axnn.steps import (
+    RunFolder,
+    approximate_step,
+    characterize_step,
+    evaluate_step,
+    train_step,
+)
+from axnn.train import Epoch
+from qcnpe.spec.errors import QcnpeError
+
+cli = typer.Typer(
+    name="axnn",
+    help="Approximate neural networks: train, find the resilient neurons, lower their precision.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run's files.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress and no table.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+TableOption = Annotated[
+    Path | None, typer.Option("--table", help="Energy table (JSON); default: the committed one.")
+]
+
+
+def _show(table: Any, document: dict[str, Any], *, quiet: bool, as_json: bool) -> None:
+    """Print a step's result as a table, as JSON, or not at all."""
+    if as_json:
+        print(json.dumps(document, indent=2))
+    elif not quiet:
+        Console().print(table)
+
+
+@contextmanager
+def show_progress(title: str, total: int | None, *, quiet: bool) -> Iterator[Callable[..., None]]:
+    """A progress bar on stderr; what it yields takes `completed` and `note`."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
+        task = progress.add_task(title, total=total, note="")
+
+        def update(completed: int, note: str = "") -> None:
+            progress.update(task, completed=completed, note=note)
+
+        yield update
+
+
+@cli.command(epilog="Example: axnn train digits8x8 --run build/digits --seed 1")
+def train(
+    app: Annotated[str, typer.Argument(help=f"Application: {', '.join(APPS)}.")],
+    run: RunOption,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of split, weights and order.")] = 1,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train an application's network in floating point."""
+    chosen = find_app(app)
+    with show_progress("training", chosen.training.epochs, quiet=quiet or as_json) as update:
+        trained = train_step(RunFolder(run), chosen, seed=seed, on_epoch=_epoch_note(update))
+    document = {
+        "app": app,
+        "seed": seed,
+        "epochs": len(trained.epochs),
+        "best": asdict(max(trained.epochs, key=lambda epoch: epoch.rank)),
+    }
+    _show(report.training_table(trained), document, quiet=quiet, as_json=as_json)
+
+
+def _epoch_note(update: Callable[..., None]) -> Callable[[Epoch], None]:
+    return lambda epoch: update(epoch.number + 1, f"validation {epoch.validation_accuracy:.2%}")
+
+
+@cli.command(epilog="Example: axnn characterize --run build/digits")
+def characterize(run: RunOption, quiet: QuietOption = False, as_json: JsonOption = False) -> None:
+    """Measure how resilient every neuron is: one backward pass over the training set."""
+    folder = RunFolder(run)
+    with show_progress("characterizing", None, quiet=quiet or as_json) as update:
+        scores = characterize_step(folder, progress=update)
+    names = [layer.name for layer in folder.trained().network.neuron_layers]
+    document = {
+        criterion: {name: layer.tolist() for name, layer in zip(names, layers, strict=True)}
+        for criterion, layers in scores.items()
+    }
+    table = report.resilience_table(scores, names)
+    _show(table, document, quiet=quiet, as_json=as_json)
+
+
+@cli.command(
+    epilog="Example: axnn approximate --run build/digits --bound 0.5 --criterion quantisation"
+)
+def approximate(
+    run: RunOption,
+    bound: Annotated[
+        float | None,
+        typer.Option(help="Accuracy that may be lost on validation, in percentage points."),
+    ] = None,
+    criterion: Annotated[
+        str | None, typer.Option(help="What neurons are sorted by; see axnn.resilience.")
+    ] = None,
+    table: TableOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Lower the precision of resilient neurons and retrain, as long as the bound holds."""
+    folder = RunFolder(run)
+    plan = folder.trained().app.approximation
+    if bound is not None:
+        plan = replace(plan, bound_percent=bound)
+    if criterion is not None:
+        plan = replace(plan, criterion=criterion)
+    prices = EnergyTable.load(table)
+    with show_progress("approximating", None, quiet=quiet or as_json) as update:
+        found = approximate_step(folder, plan, prices, on_step=_step_note(update))
+    document = {
+        "plan": asdict(plan),
+        "exact_pj": found.exact_pj,
+        "steps": [asdict(step) for step in found.steps],
+    }
+    _show(report.steps_table(found), document, quiet=quiet, as_json=as_json)
+
+
+def _step_note(update: Callable[..., None]) -> Callable[[Step], None]:
+    def note(step: Step) -> None:
+        verdict = "kept" if step.kept else "taken back"
+        update(
+            step.number,
+            f"validation {step.accuracy:.2%}, {step.energy_pj:,.0f} pJ a sample, {verdict}",
+        )
+
+    return note
+
+
+@cli.command(epilog="Example: axnn evaluate --run build/digits --json")
+def evaluate(
+    run: RunOption,
+    table: TableOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge the networks on the test set and price them."""
+    folder = RunFolder(run)
+    evaluation = evaluate_step(folder, EnergyTable.load(table))
+    trained = folder.trained()
+    summary = report.make_summary(evaluation, seed=trained.seed, seconds={})
+    document = {**asdict(evaluation), "energy_ratio": evaluation.energy_ratio}
+    shown = report.summary_table(trained.app.title, summary)
+    _show(shown, document, quiet=quiet, as_json=as_json)
+
+
+@cli.command(name="report", epilog="Example: axnn report --run build/digits")
+def report_command(
+    run: RunOption,
+    table: TableOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write summary.json and the figures of a finished run."""
+    folder = RunFolder(run)
+    trained, found = folder.trained(), folder.approximated()
+    evaluation = evaluate_step(folder, EnergyTable.load(table))
+    scores = characterize_step(folder)
+    summary = report.make_summary(evaluation, seed=trained.seed, seconds={})
+    report.write_summary(folder, summary)
+    report.draw_figures(folder, scores, found)
+    shown = report.summary_table(trained.app.title, summary)
+    _show(shown, summary, quiet=quiet, as_json=as_json)
+
+
+def main() -> None:
+    """Entry point: errors that a user can mend are one line on stderr and status 1."""
+    try:
+        cli()
+    except (QcnpeError, OSError) as error:
+        print(f"axnn: {_one_line(error)}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}; choose another folder or mend it"
+    return str(error)

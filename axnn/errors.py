@@ -1,0 +1,15 @@
+"""Typed errors of training and approximation; every message says what to do about it."""
+
+from qcnpe.spec.errors import QcnpeError
+
+
+class DataError(QcnpeError):
+    """A data set cannot be had, or is not what it should be."""
+
+
+class TrainingError(QcnpeError):
+    """Training diverged, or was asked for something that it cannot do."""
+
+
+class RunError(QcnpeError):
+    """A run folder lacks what a step needs."""

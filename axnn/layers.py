@@ -1,0 +1,209 @@
+"""Layers of neurons, forward beside backward, in float32.
+
+The batch is the innermost axis: a layer reads (features, batch) and returns (features, batch),
+features in (channel, row, column) order. With the batch innermost every product of matrices and
+every shifted copy of a convolution runs over contiguous memory.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.spec.activation import CURVES
+from qcnpe.spec.qnet import Geometry
+
+FloatArray = NDArray[np.float32]
+
+SLOPES: dict[str, Callable[[FloatArray], Any]] = {
+    "identity": lambda y: np.float32(1),
+    "relu": lambda y: y > 0,
+    "tanh": lambda y: 1 - y * y,
+    "sigmoid": lambda y: y * (1 - y),
+}
+"""Derivative of each activation function, from its value: nothing else need be kept."""
+
+
+def activate(function: str, pre_activation: FloatArray) -> FloatArray:
+    """The smooth activation function, as training without quantisation uses it."""
+    if function == "identity":
+        return pre_activation
+    if function == "relu":
+        return np.maximum(pre_activation, 0)
+    with np.errstate(over="ignore"):  # a sigmoid far below zero is 1 / (1 + inf) = 0, as it should
+        return CURVES[function].value(pre_activation)  # type: ignore[arg-type, return-value]
+
+
+@dataclass(eq=False)
+class Parameter:
+    """An array that training changes, and the gradient of the loss by it.
+
+    Attributes
+    ----------
+    value : float32
+    decays : whether weight decay pulls it to zero
+    gradient : of the latest backward pass, in the shape of `value`
+    """
+
+    value: FloatArray
+    decays: bool
+    gradient: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gradient = np.zeros_like(self.value)
+
+
+class Layer(ABC):
+    """Something that has a forward and a backward pass."""
+
+    @property
+    @abstractmethod
+    def parameters(self) -> dict[str, Parameter]:
+        """What training changes, by name."""
+
+    @abstractmethod
+    def forward(self, inputs: FloatArray) -> FloatArray:
+        """(features, batch) results; what the backward pass needs is kept until the next call."""
+
+    @abstractmethod
+    def backward(self, gradient: FloatArray, *, inputs: bool = True) -> FloatArray | None:
+        """Set the parameters' gradients and return the gradient by the inputs.
+
+        Parameters
+        ----------
+        gradient : of the loss by the results of the latest forward pass
+        inputs : False for the first layer, whose input gradient nobody reads
+        """
+
+
+class NeuronLayer(Layer):
+    """A layer as the engine computes it: sums of products, a bias, an activation function.
+
+    Subclasses say how the sums are formed; the quantised forward pass uses the same sums with
+    other operands.
+
+    Parameters
+    ----------
+    name : for reports and files
+    geometry : which inputs each neuron reads
+    function : activation function, one of `qcnpe.spec.activation.FUNCTION_NAMES`
+    weights, bias : float32 start values
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        geometry: Geometry,
+        function: str,
+        weights: FloatArray,
+        bias: FloatArray,
+    ) -> None:
+        self.name = name
+        self.geometry = geometry
+        self.function = function
+        self.weights = Parameter(weights, decays=True)
+        self.bias = Parameter(bias, decays=False)
+        self._saved: Any = None
+        self._results: FloatArray | None = None
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """Weights and bias."""
+        return {"weights": self.weights, "bias": self.bias}
+
+    @property
+    def results(self) -> FloatArray:
+        """(channels, positions, batch) results of the latest forward pass."""
+        if self._results is None:
+            raise RuntimeError(f"layer {self.name}: call forward before backward")
+        return self._results
+
+    @abstractmethod
+    def operand_weights(self) -> FloatArray:
+        """(channels, fan_in) weights that the neurons multiply by."""
+
+    @abstractmethod
+    def set_weight_gradient(self, gradient: FloatArray) -> None:
+        """Set the parameters' gradient from the gradient by `operand_weights`."""
+
+    @abstractmethod
+    def sums(
+        self, inputs: FloatArray, weights: FloatArray, channels: NDArray[np.integer] | slice
+    ) -> tuple[FloatArray, Any]:
+        """Sums of products (channels, positions, batch) of some channels, and what to save.
+
+        Parameters
+        ----------
+        inputs : (features, batch)
+        weights : (number of channels, fan_in), those of the channels asked for
+        channels : which of the layer's channels these are
+        """
+
+    @abstractmethod
+    def sum_gradients(
+        self,
+        gradient: FloatArray,
+        weights: FloatArray,
+        channels: NDArray[np.integer] | slice,
+        saved: Any,
+        *,
+        inputs: bool,
+    ) -> tuple[FloatArray | None, FloatArray]:
+        """Gradients by the inputs (None if not asked for) and by the weights of `sums`."""
+
+    def forward(self, inputs: FloatArray) -> FloatArray:
+        """Smooth forward pass."""
+        sums, self._saved = self.sums(inputs, self.operand_weights(), slice(None))
+        sums += self.bias.value[:, None, None]
+        self._results = activate(self.function, sums)
+        return self._results.reshape(-1, inputs.shape[1])
+
+    def pre_activation_gradient(self, gradient: FloatArray) -> FloatArray:
+        """(channels, positions, batch) gradient by the pre-activations."""
+        slope = SLOPES[self.function](self.results)
+        return gradient.reshape(self.results.shape) * slope
+
+    def backward(self, gradient: FloatArray, *, inputs: bool = True) -> FloatArray | None:
+        """Backward pass of the smooth forward pass."""
+        by_sums = self.pre_activation_gradient(gradient)
+        self.bias.gradient = by_sums.sum(axis=(1, 2))
+        by_inputs, by_weights = self.sum_gradients(
+            by_sums, self.operand_weights(), slice(None), self._saved, inputs=inputs
+        )
+        self.set_weight_gradient(by_weights)
+        return by_inputs
+
+
+class Dense(NeuronLayer):
+    """Every neuron reads every input."""
+
+    def operand_weights(self) -> FloatArray:
+        """The weights themselves."""
+        return self.weights.value
+
+    def set_weight_gradient(self, gradient: FloatArray) -> None:
+        """The gradient itself."""
+        self.weights.gradient = gradient
+
+    def sums(
+        self, inputs: FloatArray, weights: FloatArray, channels: NDArray[np.integer] | slice
+    ) -> tuple[FloatArray, Any]:
+        """One product of matrices; its inputs are saved."""
+        return (weights @ inputs)[:, None, :], inputs
+
+    def sum_gradients(
+        self,
+        gradient: FloatArray,
+        weights: FloatArray,
+        channels: NDArray[np.integer] | slice,
+        saved: Any,
+        *,
+        inputs: bool,
+    ) -> tuple[FloatArray | None, FloatArray]:
+        """The two products of matrices of the backward pass."""
+        flat = gradient[:, 0, :]
+        return weights.T @ flat if inputs else None, flat @ saved.T

@@ -1,0 +1,213 @@
+"""Reports of a run: tables on the terminal, `summary.json` and figures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from axnn.approximate import Approximation
+from axnn.errors import RunError
+from axnn.evaluate import Evaluation
+from axnn.resilience import Scores
+from axnn.steps import RunFolder, Trained, write_json
+from qcnpe.spec.archive import replace_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_WIDTH_COLOURS = {16: "#1b3a5c", 8: "#3f7cac", 4: "#e0a030", 2: "#c8553d"}
+_OTHER_COLOUR = "#777777"
+_DPI = 150
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardwareCheck:
+    """What the simulated engine gave for the test part.
+
+    Attributes
+    ----------
+    images_checked : samples that were run, of either network
+    mismatches : results that differ from the integer reference, in both networks together
+    exact16_cycles, axnn_cycles : of the engine for all samples
+    """
+
+    images_checked: int
+    mismatches: int
+    exact16_cycles: int
+    axnn_cycles: int
+
+
+def make_summary(
+    evaluation: Evaluation,
+    *,
+    seed: int,
+    seconds: Mapping[str, float],
+    hardware: HardwareCheck | None = None,
+) -> dict[str, Any]:
+    """The figures of a run, as `summary.json` holds them.
+
+    Accuracies are fractions. Without a hardware check no image is checked, `mismatches` is null
+    and the cycles are those of the compiled programs, for one sample each.
+    """
+    if hardware is None:
+        cycles = {"exact16": evaluation.exact16_cycles, "axnn": evaluation.axnn_cycles}
+    else:
+        cycles = {"exact16": hardware.exact16_cycles, "axnn": hardware.axnn_cycles}
+    return {
+        "accuracy": {
+            "float": evaluation.float_accuracy,
+            "exact16": evaluation.exact16_accuracy,
+            "axnn": evaluation.axnn_accuracy,
+        },
+        "images_checked": hardware.images_checked if hardware else 0,
+        "mismatches": hardware.mismatches if hardware else None,
+        "precision_histogram": evaluation.precision_histogram,
+        "cycles": cycles,
+        "energy_ratio": evaluation.energy_ratio,
+        "seconds": {step: round(value, 3) for step, value in seconds.items()},
+        "seed": seed,
+    }
+
+
+def write_summary(run: RunFolder, summary: Mapping[str, Any]) -> None:
+    """Write `summary.json`."""
+    write_json(run.summary, summary)
+
+
+def summary_table(title: str, summary: Mapping[str, Any]) -> Table:
+    """The summary as a table for the terminal."""
+    table = Table(title=title, show_header=False)
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    accuracy, cycles = summary["accuracy"], summary["cycles"]
+    table.add_row("test accuracy, floating point", f"{accuracy['float']:.2%}")
+    table.add_row("test accuracy, exact 16 bit", f"{accuracy['exact16']:.2%}")
+    table.add_row("test accuracy, AxNN", f"{accuracy['axnn']:.2%}")
+    histogram = summary["precision_histogram"].items()
+    table.add_row("neurons by width", ", ".join(f"{n} at {w} bit" for w, n in histogram))
+    table.add_row("energy, exact over AxNN", f"{summary['energy_ratio']:.2f} x")
+    table.add_row("cycles, exact / AxNN", f"{cycles['exact16']:,.0f} / {cycles['axnn']:,.0f}")
+    if summary["mismatches"] is None:
+        table.add_row("images checked on the simulated engine", "none")
+    else:
+        table.add_row("images checked on the simulated engine", f"{summary['images_checked']:,}")
+        table.add_row("results that differ", str(summary["mismatches"]))
+    for step, seconds in summary["seconds"].items():
+        table.add_row(f"seconds, {step}", f"{seconds:.1f}")
+    return table
+
+
+def steps_table(found: Approximation) -> Table:
+    """The trials of the approximation as a table for the terminal."""
+    table = Table(title=f"Approximation, bound {found.plan.bound_percent:g} % on validation")
+    for heading in ("step", "lowered", "neurons by width", "unhealed", "retrained", "energy", ""):
+        table.add_column(heading, justify="right")
+    for step in found.steps:
+        table.add_row(
+            str(step.number),
+            str(step.lowered),
+            "  ".join(f"{width}:{count}" for width, count in step.histogram.items()),
+            f"{step.before_retraining:.2%}",
+            f"{step.accuracy:.2%}",
+            f"1/{found.exact_pj / step.energy_pj:.2f}",
+            "kept" if step.kept else "taken back",
+        )
+    return table
+
+
+def draw_figures(run: RunFolder, scores: Mapping[str, Scores], found: Approximation) -> list[Path]:
+    """Draw the resilience of the neurons and quality against energy; returns the files."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise RunError("figures need matplotlib; install it: pip install 'axnn[plots]'") from None
+    paths = [run.path / "resilience.png", run.path / "quality_energy.png"]
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    _draw_resilience(figure, scores["gradient"], found)
+    _save(figure, paths[0])
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    _draw_quality(figure.subplots(), found)
+    _save(figure, paths[1])
+    return paths
+
+
+def _save(figure: "Figure", path: Path) -> None:
+    # Without the software's name the file depends on the figure alone.
+    def fill(temporary: Path) -> None:
+        figure.savefig(temporary, dpi=_DPI, format="png", metadata={"Software": None})
+
+    replace_file(path, fill)
+
+
+def _draw_resilience(figure: "Figure", scores: Scores, found: Approximation) -> None:
+    """A bar for each neuron, sorted, in the colour of the width that it got."""
+    axes = figure.subplots(1, len(scores), width_ratios=[entry.size for entry in scores])
+    for axis, layer, entry in zip([*_flat(axes)], found.axnn.layers, scores, strict=True):
+        order = entry.reshape(-1).argsort()
+        widths = layer.precision.reshape(-1)[order]
+        colours = [_WIDTH_COLOURS.get(int(width), _OTHER_COLOUR) for width in widths]
+        axis.bar(range(len(order)), entry.reshape(-1)[order], color=colours, width=0.9)
+        axis.set_title(f"{layer.name}: {len(order)} neurons")
+        axis.set_xlabel("neuron, most resilient first")
+        axis.set_xticks([])
+        axis.spines[["top", "right"]].set_visible(False)
+    _flat(axes)[0].set_ylabel("mean |dE/dy| over the training set")
+    for width, colour in _WIDTH_COLOURS.items():
+        _flat(axes)[0].bar([0], [0], color=colour, label=f"{width} bit in the AxNN")
+    _flat(axes)[0].legend(frameon=False)
+    figure.suptitle("Resilience of the neurons")
+
+
+def _flat(axes: Any) -> list["Axes"]:
+    return list(axes.reshape(-1)) if hasattr(axes, "reshape") else [axes]
+
+
+def _draw_quality(axis: "Axes", found: Approximation) -> None:
+    """Every trial: validation accuracy against energy, before and after retraining."""
+    steps = found.steps
+
+    def points(chosen: Any, quality: str) -> tuple[list[float], list[float]]:
+        energy = [step.energy_pj / found.exact_pj for step in chosen]
+        return energy, [100 * getattr(step, quality) for step in chosen]
+
+    kept = [step for step in steps if step.kept]
+    failed = [step for step in steps if not step.kept]
+    axis.plot(*points(kept, "accuracy"), "o-", color="#3f7cac", label="retrained, kept")
+    axis.plot(*points(failed, "accuracy"), "x", color="#c8553d", label="retrained, taken back")
+    axis.plot(
+        *points(steps[1:], "before_retraining"), ".", color="#bbbbbb", label="before retraining"
+    )
+    floor = 100 * steps[0].accuracy - found.plan.bound_percent
+    axis.axhline(floor, color="#333333", linestyle=":", label="bound")
+    axis.set_xscale("log")
+    axis.invert_xaxis()
+    axis.set_xlabel("engine energy, exact 16-bit engine = 1")
+    axis.set_ylabel("validation accuracy, %")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, loc="lower left")
+    axis.set_title("Quality against energy")
+
+
+def training_table(trained: Trained) -> Table:
+    """The training's outcome as a table for the terminal."""
+    best = max(trained.epochs, key=lambda epoch: epoch.rank)
+    table = Table(title=f"{trained.app.title}, trained", show_header=False)
+    table.add_row("epochs", str(len(trained.epochs)))
+    table.add_row("best epoch", str(best.number + 1))
+    table.add_row("validation accuracy", f"{best.validation_accuracy:.2%}")
+    table.add_row("validation loss", f"{best.validation_loss:.4f}")
+    return table
+
+
+def resilience_table(scores: Mapping[str, Scores], names: list[str]) -> Table:
+    """Mean and spread of |dE/dy| by layer as a table for the terminal."""
+    table = Table(title="Resilience: mean |dE/dy| of the neurons")
+    for heading in ("layer", "neurons", "least", "mean", "most"):
+        table.add_column(heading, justify="right")
+    for name, layer in zip(names, scores["gradient"], strict=True):
+        shown = [f"{value:.3g}" for value in (layer.min(), layer.mean(), layer.max())]
+        table.add_row(name, str(layer.size), *shown)
+    return table

@@ -1,0 +1,133 @@
+"""Resilience: what each neuron contributes to the error, from one backward pass over a data set.
+
+The paper (S. Venkataramani et al., ISLPED 2014, section 3) propagates the error back through the
+trained network with its parameters frozen and averages what arrives at each neuron. Neurons with
+a small average are resilient: they bear approximation. Further criteria are measured in the
+same pass, so that they can be compared.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.data import Split
+from axnn.layers import FloatArray
+from axnn.network import batch_innermost
+from axnn.quantize import QuantisedLayer, QuantisedNetwork
+from axnn.train import cross_entropy
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import ConfigError
+
+CRITERIA = ("gradient", "quantisation", "fisher", "weight", "random")
+"""What a neuron can be judged by; a low value means resilient.
+
+gradient : mean of |dE/dy|, y being the neuron's result (the paper)
+quantisation : mean of (dE/dz * e)**2 / MACs; z is the pre-activation and e its error at the next
+    lower width: the second-order estimate of what lowering it costs, for the work that it saves
+fisher : mean of (dE/dy * y)**2, the loss when the neuron is removed (L. Theis et al., 2018)
+weight : mean of |w|
+random : a control
+"""
+
+_BATCH = 128
+
+Scores = tuple[NDArray[np.float64], ...]
+"""One value for each neuron: for each layer (channels, outputs), as in `Precision`."""
+
+
+def next_width(width: int, config: EngineConfig) -> int:
+    """The engine's next lower width, or the width itself if it is the lowest."""
+    lower = [narrow for narrow in config.precisions if narrow < width]
+    return max(lower, default=width)
+
+
+def characterize(
+    network: QuantisedNetwork,
+    split: Split,
+    config: EngineConfig,
+    *,
+    seed: int,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Scores]:
+    """Every neuron's score by every criterion.
+
+    Parameters
+    ----------
+    network : at its present precision; its parameters are only read
+    split : training samples; they are read once, in batches, so that memory stays bounded
+    config : the engine, which says what the next lower width is
+    seed : of the random control
+    progress : called with the number of samples finished so far
+    """
+    probes = [_Probe(layer, widths, config) for layer, widths in _layers(network)]
+    for start in range(0, len(split), _BATCH):
+        labels = split.labels[start : start + _BATCH]
+        logits = network.forward(batch_innermost(split.inputs[start : start + _BATCH]))
+        _, gradient = cross_entropy(logits, labels)
+        _propagate(probes, gradient)
+        if progress is not None:
+            progress(min(start + _BATCH, len(split)))
+    rng = np.random.default_rng(seed)
+    found = [probe.scores(len(split), rng) for probe in probes]
+    return {name: tuple(scores[name] for scores in found) for name in CRITERIA}
+
+
+def _layers(network: QuantisedNetwork) -> list[tuple[QuantisedLayer, NDArray[np.uint8]]]:
+    return list(zip(network.quantised_layers, network.precision, strict=True))
+
+
+def _propagate(probes: "list[_Probe]", gradient: FloatArray) -> None:
+    """One backward pass; every layer's probe sees the gradient by its results."""
+    by_results: FloatArray | None = gradient
+    for index in range(len(probes) - 1, -1, -1):
+        if by_results is not None:
+            probes[index].observe(by_results)
+            by_results = probes[index].layer.backward(by_results, inputs=index > 0)
+
+
+class _Probe:
+    """Running sums over the samples for the neurons of one layer."""
+
+    def __init__(
+        self, layer: QuantisedLayer, precision: NDArray[np.uint8], config: EngineConfig
+    ) -> None:
+        self.layer = layer
+        self._lower = {width: next_width(width, config) for width in np.unique(precision).tolist()}
+        self._precision = precision
+        self._sums = {
+            name: np.zeros(precision.shape) for name in ("gradient", "quantisation", "fisher")
+        }
+
+    def observe(self, gradient: FloatArray) -> None:
+        """Add a batch, given the gradient of each sample's loss by the layer's results."""
+        results = self.layer.results
+        by_results = gradient.reshape(results.shape)
+        self._sums["gradient"] += np.abs(by_results).sum(axis=2)
+        self._sums["fisher"] += np.square(by_results * results).sum(axis=2)
+        by_sums = self.layer.pre_activation_gradient(gradient)
+        sums = {width: self.layer.sums_at(width) for width in self._widths()}
+        for width, lower in self._lower.items():
+            if lower < width:
+                cost = np.square(by_sums * (sums[lower] - sums[width])).sum(axis=2)
+                self._sums["quantisation"] += cost * (self._precision == width)
+
+    def _widths(self) -> set[int]:
+        return {*self._lower, *self._lower.values()}
+
+    def scores(self, samples: int, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        """Means over all samples, and the criteria that need none."""
+        layer = self.layer.layer
+        found = {name: total / samples for name, total in self._sums.items()}
+        macs = layer.geometry.macs / self._precision.size
+        found["quantisation"] /= macs
+        weight = np.abs(layer.operand_weights()).mean(axis=1, dtype=np.float64)
+        found["weight"] = np.repeat(weight[:, None], self._precision.shape[1], axis=1)
+        found["random"] = rng.random(self._precision.shape)
+        return found
+
+
+def check_criterion(name: str) -> None:
+    """Raise `ConfigError` if there is no such criterion."""
+    if name not in CRITERIA:
+        raise ConfigError(f"criterion must be one of {', '.join(CRITERIA)}, not {name!r}")
