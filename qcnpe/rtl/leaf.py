@@ -90,6 +90,7 @@ def flat_ports(signature: Signature, interface: Any) -> list[tuple[str, str, Val
     """(flat name, 'in' or 'out', signal) of every port, in the signature's order."""
     ports = []
     for path, member, value in signature.flatten(interface):
-        direction = "in" if member.flow is wiring.In else "out"
+        is_input = member.flow is wiring.In  # type: ignore[attr-defined]
+        direction = "in" if is_input else "out"
         ports.append(("__".join(map(str, path)), direction, Value.cast(value)))
     return ports

@@ -50,6 +50,6 @@ class Fifo(Leaf):
             self.o.payload.eq(queue.r_data),
             self.o.valid.eq(queue.r_rdy),
             queue.r_en.eq(self.o.ready),
-            self.level.eq(queue.level),
+            self.level.eq(queue.level),  # type: ignore[attr-defined]
         ]
         return m

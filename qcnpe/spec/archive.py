@@ -55,6 +55,18 @@ def replace_file(path: Path, fill: Callable[[Path], None]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def replace_text(path: Path, text: str) -> bool:
+    """Write a text file unless it holds the same text already; says whether it was written."""
+    if path.is_file() and path.read_text(errors="replace") == text:
+        return False
+
+    def fill(temporary: Path) -> None:
+        temporary.write_text(text)
+
+    replace_file(path, fill)
+    return True
+
+
 def read_archive(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Header and arrays of a file that `write_archive` made with the same `kind`.
 
