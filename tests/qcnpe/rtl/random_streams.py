@@ -14,7 +14,9 @@ def random_streams(
     """Tiles of random size, precision, function, pooling and copies, tables in between."""
     rng = np.random.default_rng(seed)
     fields = command_fields(config)
-    commands, parameters, beats, results = [], [], 0, 0
+    commands: list[int] = []
+    parameters: list[np.ndarray] = []
+    beats = results = 0
     for index in range(tiles):
         if tables and (index == 0 or rng.random() < 0.1):
             name = sorted(CURVES)[rng.integers(len(CURVES))]
