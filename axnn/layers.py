@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from qcnpe.spec.activation import CURVES
 from qcnpe.spec.qnet import Geometry
 
-FloatArray = NDArray[np.float32]
+FloatArray = NDArray[np.floating]
+"""float32 in training; the layers compute in whatever type they are given."""
 
 SLOPES: dict[str, Callable[[FloatArray], Any]] = {
     "identity": lambda y: np.float32(1),
@@ -34,7 +35,7 @@ def activate(function: str, pre_activation: FloatArray) -> FloatArray:
     if function == "relu":
         return np.maximum(pre_activation, 0)
     with np.errstate(over="ignore"):  # a sigmoid far below zero is 1 / (1 + inf) = 0, as it should
-        return CURVES[function].value(pre_activation)  # type: ignore[arg-type, return-value]
+        return CURVES[function].value(pre_activation)  # type: ignore[arg-type]
 
 
 @dataclass(eq=False)

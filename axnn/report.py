@@ -1,13 +1,13 @@
 """Reports of a run: tables on the terminal, `summary.json` and figures."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from axnn.approximate import Approximation
+from axnn.approximate import Approximation, Step, histogram
 from axnn.errors import RunError
 from axnn.evaluate import Evaluation
 from axnn.resilience import Scores
@@ -155,7 +155,8 @@ def _draw_resilience(figure: "Figure", scores: Scores, found: Approximation) -> 
         axis.set_xticks([])
         axis.spines[["top", "right"]].set_visible(False)
     _flat(axes)[0].set_ylabel("mean |dE/dy| over the training set")
-    for width, colour in _WIDTH_COLOURS.items():
+    for width in histogram(tuple(layer.precision for layer in found.axnn.layers)):
+        colour = _WIDTH_COLOURS.get(int(width), _OTHER_COLOUR)
         _flat(axes)[0].bar([0], [0], color=colour, label=f"{width} bit in the AxNN")
     _flat(axes)[0].legend(frameon=False)
     figure.suptitle("Resilience of the neurons")
@@ -167,24 +168,21 @@ def _flat(axes: Any) -> list["Axes"]:
 
 def _draw_quality(axis: "Axes", found: Approximation) -> None:
     """Every trial: validation accuracy against energy, before and after retraining."""
+
+    def draw(steps: Iterable[Step], quality: str, style: str, colour: str, label: str) -> None:
+        saving = [found.exact_pj / step.energy_pj for step in steps]
+        percent = [100 * getattr(step, quality) for step in steps]
+        axis.plot(saving, percent, style, color=colour, label=label)
+
     steps = found.steps
-
-    def points(chosen: Any, quality: str) -> tuple[list[float], list[float]]:
-        energy = [step.energy_pj / found.exact_pj for step in chosen]
-        return energy, [100 * getattr(step, quality) for step in chosen]
-
     kept = [step for step in steps if step.kept]
     failed = [step for step in steps if not step.kept]
-    axis.plot(*points(kept, "accuracy"), "o-", color="#3f7cac", label="retrained, kept")
-    axis.plot(*points(failed, "accuracy"), "x", color="#c8553d", label="retrained, taken back")
-    axis.plot(
-        *points(steps[1:], "before_retraining"), ".", color="#bbbbbb", label="before retraining"
-    )
+    draw(steps[1:], "before_retraining", ".", "#999999", "before retraining")
+    draw(kept, "accuracy", "o-", "#3f7cac", "retrained, kept")
+    draw(failed, "accuracy", "x", "#c8553d", "retrained, taken back")
     floor = 100 * steps[0].accuracy - found.plan.bound_percent
     axis.axhline(floor, color="#333333", linestyle=":", label="bound")
-    axis.set_xscale("log")
-    axis.invert_xaxis()
-    axis.set_xlabel("engine energy, exact 16-bit engine = 1")
+    axis.set_xlabel("energy of the exact 16-bit engine over energy of this network")
     axis.set_ylabel("validation accuracy, %")
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, loc="lower left")

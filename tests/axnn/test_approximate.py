@@ -1,0 +1,169 @@
+"""The loop: whole tiles, the bound, and the same result whatever interrupts it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from axnn.approximate import (
+    ApproximationPlan,
+    Step,
+    approximate,
+    form_tiles,
+    histogram,
+    integer_accuracy,
+    lower,
+    take_share,
+)
+from axnn.energy import EnergyModel
+from axnn.errors import RunError
+from axnn.train import TrainingPlan
+from qcnpe.spec.errors import ConfigError, FormatError
+from tests.axnn.tiny import ENGINE, TABLE, make_data, make_trained, poison_test_part
+
+DATA = make_data()
+ENERGY = EnergyModel(TABLE, ENGINE)
+PLAN = ApproximationPlan(
+    bound_percent=2.0, retraining=TrainingPlan(epochs=6, batch=16, learning_rate=0.05)
+)
+
+
+def unfrozen(precision):
+    return tuple(np.zeros(widths.shape, np.bool_) for widths in precision)
+
+
+def scored(*layers):
+    return tuple(np.array(layer, np.float64).reshape(-1, 1) for layer in layers)
+
+
+def at_widths(*layers):
+    return tuple(np.array(layer, np.uint8).reshape(-1, 1) for layer in layers)
+
+
+def run(plan=PLAN, data=DATA, seed=1, **options):
+    return approximate(make_trained(DATA), data, plan, ENERGY, seed=seed, **options)
+
+
+def test_tiles_are_the_least_significant_neurons_of_one_layer_and_width():
+    scores = scored([9, 1, 8, 2, 3, 4], [0.5, 7, 7, 7])
+    precision = at_widths([16, 16, 16, 16, 16, 8], [2, 4, 4, 4])
+    tiles = form_tiles(scores, precision, unfrozen(precision), ENGINE)
+    found = [(tile.layer, sorted(tile.neurons.tolist()), tile.score) for tile in tiles]
+    assert found == [(0, [1, 2, 3, 4], 3.5), (0, [5], 4), (1, [1, 2, 3], 7), (0, [0], 9)]
+
+
+def test_frozen_neurons_form_no_tile():
+    precision = at_widths([16] * 5)
+    frozen = unfrozen(precision)
+    frozen[0][:3] = True
+    tiles = form_tiles(scored(range(5)), precision, frozen, ENGINE)
+    assert [tile.neurons.tolist() for tile in tiles] == [[3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("share", "taken"), [(0.01, 1), (0.4, 1), (0.41, 2), (0.8, 2), (0.81, 3), (1.0, 3)]
+)
+def test_a_share_is_rounded_up_to_whole_tiles(share, taken):
+    precision = at_widths([16] * 10)
+    tiles = form_tiles(scored(range(10)), precision, unfrozen(precision), ENGINE)
+    assert [len(tile.neurons) for tile in tiles] == [4, 4, 2]
+    assert len(take_share(tiles, share)) == taken
+
+
+def test_lowering_moves_only_the_tiles_and_by_one_width():
+    precision = at_widths([16] * 4 + [8] * 2, [4])
+    tiles = form_tiles(scored([1] * 6, [1]), precision, unfrozen(precision), ENGINE)
+    lowered = lower(precision, tiles[1:], ENGINE)
+    untouched = tiles[0]
+    for index, (before, after) in enumerate(zip(precision, lowered, strict=True)):
+        for neuron, width in enumerate(before.ravel()):
+            stays = index == untouched.layer and neuron in untouched.neurons
+            assert after.ravel()[neuron] == (width if stays else width // 2)
+
+
+def test_histogram_counts_all_layers_widest_first():
+    assert list(histogram(at_widths([2, 16, 2], [8, 2])).items()) == [
+        ("16", 1),
+        ("8", 1),
+        ("2", 3),
+    ]
+
+
+def test_result_holds_the_bound_and_saves_energy():
+    found = run()
+    floor = integer_accuracy(found.exact, DATA.validation) - 0.02
+    assert integer_accuracy(found.axnn, DATA.validation) >= floor
+    assert found.last_kept.accuracy == integer_accuracy(found.axnn, DATA.validation)
+    assert found.last_kept.energy_pj == pytest.approx(ENERGY.cost(found.axnn).energy_pj)
+    assert found.exact_pj / found.last_kept.energy_pj > 3
+
+
+def test_kept_steps_only_ever_lower_the_energy():
+    kept = [step.energy_pj for step in run().steps if step.kept]
+    assert len(kept) > 2
+    assert kept == sorted(kept, reverse=True)
+
+
+def test_neurons_of_a_width_fill_whole_tiles_of_the_engine():
+    found = run()
+    for layer in found.axnn.layers:
+        counts = np.unique(layer.precision, return_counts=True)[1]
+        tiles = sum(-(-int(count) // ENGINE.cols) for count in counts)
+        assert tiles == -(-layer.precision.size // ENGINE.cols)
+
+
+def test_loose_bound_lowers_everything_and_tight_bound_stops():
+    loose = run(replace(PLAN, bound_percent=99.0))
+    assert set(loose.last_kept.histogram) == {"2"}
+    assert all(step.kept for step in loose.steps)
+    quick = replace(PLAN.retraining, epochs=1, learning_rate=1e-9)
+    tight = run(replace(PLAN, bound_percent=0.0, retraining=quick))
+    assert not all(step.kept for step in tight.steps)
+    assert tight.last_kept.accuracy >= tight.steps[0].accuracy
+
+
+def test_test_part_is_never_read():
+    assert run(data=poison_test_part(DATA)).steps == run().steps
+
+
+@pytest.mark.parametrize("interrupted_at", [0, 3])
+def test_interrupted_loop_ends_as_if_it_had_not_been(tmp_path, interrupted_at):
+    whole = run()
+
+    def interrupt(step):
+        if step.number == interrupted_at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(state=tmp_path / "s.npz", on_step=interrupt)
+    seen: list[Step] = []
+    resumed = run(state=tmp_path / "s.npz", on_step=seen.append)
+    assert resumed.steps == whole.steps == tuple(seen)
+    resumed.axnn.save(tmp_path / "resumed.npz")
+    whole.axnn.save(tmp_path / "whole.npz")
+    assert (tmp_path / "resumed.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
+def test_state_of_another_run_is_refused(tmp_path):
+    run(state=tmp_path / "s.npz")
+    with pytest.raises(RunError, match="another plan, engine, data or seed; delete it"):
+        run(state=tmp_path / "s.npz", seed=2)
+
+
+def test_damaged_state_is_refused(tmp_path):
+    (tmp_path / "s.npz").write_bytes(b"not an archive")
+    with pytest.raises(FormatError, match=r"s\.npz: not a readable"):
+        run(state=tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"bound_percent": -1.0}, r"bound_percent must be 0\.\.100, not -1.0"),
+        ({"share": 0.0}, "share must be more than 0 and at most 1, not 0.0"),
+        ({"criterion": "magic"}, "criterion must be one of"),
+    ],
+)
+def test_bad_plans_are_refused(values, message):
+    with pytest.raises(ConfigError, match=message):
+        replace(PLAN, **values)

@@ -1,0 +1,273 @@
+"""The command: the whole chain, steps that are not done twice, and errors in one line."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from axnn import cli, data, steps
+from axnn.apps import APPS, App
+from axnn.errors import DataError
+from axnn.train import train
+from qcnpe.spec.archive import read_archive
+from qcnpe.spec.inference import infer
+from qcnpe.spec.qnet import QuantNet
+from tests.axnn.test_approximate import PLAN as APPROXIMATION
+from tests.axnn.tiny import ENGINE, PLAN, PRICES, make_data, make_spec
+
+STEPS = ("train", "characterize", "approximate", "evaluate", "report")
+RESULTS = (
+    "network.npz",
+    "resilience.npz",
+    "exact16.npz",
+    "axnn.npz",
+    "test_inputs.npz",
+    "evaluation.json",
+    "summary.json",
+    "resilience.png",
+    "quality_energy.png",
+)
+
+
+@pytest.fixture(autouse=True)
+def tiny_app(monkeypatch):
+    app = App(
+        title="Tiny",
+        data="tiny",
+        network=make_spec(),
+        training=replace(PLAN, epochs=5),
+        approximation=APPROXIMATION,
+        engine=ENGINE,
+    )
+    monkeypatch.setitem(APPS, "tiny", app)
+    monkeypatch.setitem(data.LOADERS, "tiny", lambda seed: make_data(seed=seed))
+
+
+@pytest.fixture
+def prices(tmp_path):
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps({"pj": PRICES}))
+    return path
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run the command; gives (status, stdout, stderr)."""
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["axnn", *map(str, arguments)])
+        with pytest.raises(SystemExit) as status:
+            cli.main()
+        captured = capsys.readouterr()
+        return status.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def run_all(call, prices):
+    def run(folder, *options):
+        for step in STEPS:
+            arguments = [step, "--run", folder, *options]
+            arguments += ["tiny", "--seed", 3] if step == "train" else []
+            arguments += ["--table", prices] if step in STEPS[2:] else []
+            status, out, err = call(*arguments)
+            assert status == 0, err
+        return out
+
+    return run
+
+
+def test_whole_chain_leaves_every_file_and_a_summary(run_all, tmp_path):
+    summary = json.loads(run_all(tmp_path / "run", "--json"))
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == sorted(RESULTS)
+    assert summary == json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert list(summary) == [
+        "accuracy",
+        "images_checked",
+        "mismatches",
+        "precision_histogram",
+        "cycles",
+        "energy_ratio",
+        "seconds",
+        "seed",
+    ]
+    assert (summary["images_checked"], summary["mismatches"], summary["seed"]) == (0, None, 3)
+    for name in ("resilience.png", "quality_energy.png"):
+        assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_files_alone_reproduce_the_accuracy(run_all, tmp_path):
+    summary = json.loads(run_all(tmp_path, "--json"))
+    _, arrays = read_archive(tmp_path / "test_inputs.npz", "qcnpe-inputs-1")
+    for name in ("exact16", "axnn"):
+        logits = infer(QuantNet.load(tmp_path / f"{name}.npz"), arrays["inputs"])
+        right = (logits.argmax(axis=1) == arrays["labels"]).mean()
+        assert summary["accuracy"][name] == right
+
+
+def test_two_runs_are_byte_identical(run_all, tmp_path):
+    for folder in ("a", "b"):
+        run_all(tmp_path / folder, "--quiet")
+    for name in RESULTS:
+        first, second = ((tmp_path / folder / name).read_bytes() for folder in ("a", "b"))
+        assert first == second, name
+
+
+def test_finished_steps_are_not_done_again(run_all, tmp_path, monkeypatch):
+    run_all(tmp_path, "--quiet")
+
+    def fail(*_arguments, **_options):
+        raise AssertionError("done again")
+
+    for name in ("train", "characterize", "approximate", "evaluate"):
+        monkeypatch.setattr(steps, name, fail)
+    run_all(tmp_path, "--quiet")
+
+
+def test_a_changed_bound_is_approximated_anew(run_all, call, tmp_path, prices):
+    run_all(tmp_path, "--quiet")
+    before = (tmp_path / "axnn.npz").read_bytes()
+    options = ("--bound", 99, "--table", prices, "--json")
+    status, out, _ = call("approximate", "--run", tmp_path, *options)
+    assert status == 0
+    assert set(json.loads(out)["steps"][-1]["histogram"]) == {"2"}
+    assert (tmp_path / "axnn.npz").read_bytes() != before
+
+
+def test_a_new_seed_trains_anew(run_all, call, tmp_path):
+    run_all(tmp_path, "--quiet")
+    before = (tmp_path / "network.npz").read_bytes()
+    call("train", "tiny", "--run", tmp_path, "--seed", 4, "--quiet")
+    assert (tmp_path / "network.npz").read_bytes() != before
+
+
+def test_interrupted_training_goes_on(call, tmp_path, monkeypatch):
+    def interrupted(*arguments, on_epoch, **options):
+        def stop(epoch):
+            if epoch.number == 2:
+                raise KeyboardInterrupt
+
+        train(*arguments, on_epoch=stop, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "train", interrupted)
+        assert call("train", "tiny", "--run", tmp_path / "a", "--quiet")[0] != 0
+    numbers = []
+
+    def observed(*arguments, on_epoch, **options):
+        restored = read_archive(options["checkpoint"], "axnn-checkpoint-1")[0]["epochs"]
+        numbers.append(len(restored))
+        return train(*arguments, on_epoch=on_epoch, **options)
+
+    monkeypatch.setattr(steps, "train", observed)
+    assert call("train", "tiny", "--run", tmp_path / "a", "--quiet")[0] == 0
+    monkeypatch.setattr(steps, "train", train)
+    assert call("train", "tiny", "--run", tmp_path / "b", "--quiet")[0] == 0
+    assert numbers == [3]
+    first, second = ((tmp_path / run / "network.npz").read_bytes() for run in ("a", "b"))
+    assert first == second
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["network.npz"]
+
+
+def one_line(err: str) -> str:
+    """The message without the line breaks that a terminal's width would bring."""
+    assert err.startswith("axnn: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ("characterize", "holds no trained network; run `axnn train` first"),
+        ("approximate", "holds no trained network; run `axnn train` first"),
+        ("evaluate", "holds no trained network; run `axnn train` first"),
+        ("report", "holds no trained network; run `axnn train` first"),
+    ],
+)
+def test_step_without_its_predecessor_says_which(call, tmp_path, prices, step, message):
+    table = [] if step == "characterize" else ["--table", prices]
+    status, out, err = call(step, "--run", tmp_path / "none", "--quiet", *table)
+    assert (status, out) == (1, "")
+    assert message in one_line(err)
+
+
+def test_evaluation_needs_an_approximation(call, tmp_path, prices):
+    call("train", "tiny", "--run", tmp_path, "--quiet")
+    status, _, err = call("evaluate", "--run", tmp_path, "--table", prices, "--quiet")
+    assert status == 1
+    assert "holds no approximation; run `axnn approximate` first" in one_line(err)
+
+
+@pytest.mark.parametrize("name", ["network.npz", "axnn.npz", "resilience.npz", "evaluation.json"])
+def test_damaged_file_is_one_line_and_the_others_stay(run_all, call, tmp_path, prices, name):
+    run_all(tmp_path / "run", "--quiet")
+    (tmp_path / "run" / name).write_bytes(b"PK\x03\x04 rubbish")
+    others = {
+        path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.name != name
+    }
+    options = ("--run", tmp_path / "run", "--table", prices, "--quiet")
+    status, _, err = call("report", *options)
+    assert status == 1
+    assert name in one_line(err)
+    after = {
+        path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.name != name
+    }
+    assert after == others
+
+
+def test_unwritable_folder_is_one_line(call, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    status, _, err = call("train", "tiny", "--run", tmp_path / "file" / "run", "--quiet")
+    assert status == 1
+    assert str(tmp_path / "file") in one_line(err)
+
+
+def test_missing_data_is_one_line(call, tmp_path, monkeypatch):
+    def offline(_seed):
+        raise DataError("the tiny set cannot be had; connect and try again")
+
+    monkeypatch.setitem(data.LOADERS, "tiny", offline)
+    status, _, err = call("train", "tiny", "--run", tmp_path, "--quiet")
+    assert (status, one_line(err)) == (
+        1,
+        "axnn: the tiny set cannot be had; connect and try again\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train",),
+        ("train", "tiny"),
+        ("train", "tiny", "--run", "x", "--seed", "many"),
+        ("approximate", "--run", "x", "--bound", "half"),
+        ("dance",),
+    ],
+)
+def test_wrong_usage_is_status_2(call, arguments):
+    status, out, err = call(*arguments)
+    assert (status, out) == (2, "")
+    assert "Traceback" not in err
+
+
+def test_unknown_application_lists_the_known_ones(call, tmp_path):
+    status, _, err = call("train", "cats", "--run", tmp_path, "--quiet")
+    assert status == 1
+    assert "application must be one of digits8x8, tiny, not 'cats'" in one_line(err)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_help_has_an_example(call, step):
+    status, out, _ = call(step, "--help")
+    assert status == 0
+    assert f"Example: axnn {step}" in out
+
+
+@pytest.mark.parametrize("option", ["--quiet", "--json"])
+def test_quiet_and_json_keep_the_terminal_clean(call, tmp_path, option):
+    status, out, err = call("train", "tiny", "--run", tmp_path, option)
+    assert (status, err) == (0, "")
+    assert out == "" if option == "--quiet" else json.loads(out)["app"] == "tiny"

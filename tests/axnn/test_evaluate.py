@@ -1,0 +1,56 @@
+"""The final judgement: accuracies counted by hand, inputs that run without this package."""
+
+import numpy as np
+import pytest
+
+from axnn.approximate import approximate
+from axnn.energy import EnergyModel
+from axnn.evaluate import INPUTS_KIND, evaluate, write_inputs
+from qcnpe.spec.archive import read_archive
+from qcnpe.spec.inference import infer
+from tests.axnn.test_approximate import PLAN
+from tests.axnn.tiny import ENGINE, TABLE, make_data, make_trained
+
+DATA = make_data()
+ENERGY = EnergyModel(TABLE, ENGINE)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return approximate(make_trained(DATA), DATA, PLAN, ENERGY, seed=1)
+
+
+def count_right(logits: np.ndarray) -> int:
+    right = 0
+    for row, label in zip(logits.tolist(), DATA.test.labels.tolist(), strict=True):
+        right += row.index(max(row)) == label
+    return right
+
+
+def test_accuracies_are_the_fractions_right_on_the_test_part(found):
+    network = make_trained(DATA)
+    judged = evaluate(network, found.exact, found.axnn, DATA.test, ENERGY)
+    inputs = found.axnn.quantize_inputs(DATA.test.inputs)
+    assert judged.samples == 60
+    assert judged.float_accuracy == count_right(network.predict(DATA.test.inputs)) / 60
+    assert judged.exact16_accuracy == count_right(infer(found.exact, inputs)) / 60
+    assert judged.axnn_accuracy == count_right(infer(found.axnn, inputs)) / 60
+
+
+def test_costs_are_those_of_the_networks(found):
+    judged = evaluate(make_trained(DATA), found.exact, found.axnn, DATA.test, ENERGY)
+    assert judged.exact16_pj == pytest.approx(found.exact_pj)
+    assert judged.axnn_pj == pytest.approx(found.last_kept.energy_pj)
+    assert judged.energy_ratio == pytest.approx(judged.exact16_pj / judged.axnn_pj)
+    assert sum(judged.layers_pj.values()) == pytest.approx(judged.axnn_pj)
+    assert judged.precision_histogram == found.last_kept.histogram
+
+
+def test_written_inputs_are_what_the_network_reads(found, tmp_path):
+    write_inputs(tmp_path / "i.npz", found.axnn, DATA.test)
+    header, arrays = read_archive(tmp_path / "i.npz", INPUTS_KIND)
+    assert header["name"] == "tiny"
+    assert arrays["inputs"].dtype == np.int16
+    expected = np.minimum(np.floor(DATA.test.inputs.reshape(60, -1) * 32768.0 + 0.5), 32767)
+    assert np.array_equal(arrays["inputs"], expected)
+    assert np.array_equal(arrays["labels"], DATA.test.labels)

@@ -1,0 +1,79 @@
+"""Gradients of every layer against finite differences, in double precision."""
+
+import numpy as np
+import pytest
+
+from axnn.layers import SLOPES, Dense, activate
+from qcnpe.spec.activation import FUNCTION_NAMES
+from qcnpe.spec.qnet import Geometry
+
+STEP = 1e-6
+
+
+def make_dense(function: str, seed: int = 0) -> Dense:
+    rng = np.random.default_rng(seed)
+    return Dense(
+        name="dense",
+        geometry=Geometry.dense(5, 4),
+        function=function,
+        weights=rng.normal(size=(4, 5)),
+        bias=rng.normal(size=4),
+    )
+
+
+def finite_differences(loss, array):
+    """Central differences of loss() by every element of the array, which is changed in place."""
+    slopes = np.zeros_like(array)
+    for index in np.ndindex(array.shape):
+        value = array[index]
+        array[index] = value + STEP
+        above = loss()
+        array[index] = value - STEP
+        slopes[index] = (above - loss()) / (2 * STEP)
+        array[index] = value
+    return slopes
+
+
+@pytest.mark.parametrize("function", FUNCTION_NAMES)
+def test_gradients_agree_with_finite_differences(function):
+    layer = make_dense(function)
+    rng = np.random.default_rng(1)
+    inputs, weight_of_result = rng.normal(size=(5, 3)), rng.normal(size=(4, 3))
+
+    def loss() -> float:
+        return float((layer.forward(inputs) * weight_of_result).sum())
+
+    loss()
+    by_inputs = layer.backward(weight_of_result)
+    gradients = {name: entry.gradient.copy() for name, entry in layer.parameters.items()}
+    assert by_inputs == pytest.approx(finite_differences(loss, inputs), abs=1e-7)
+    for name, parameter in layer.parameters.items():
+        expected = finite_differences(loss, parameter.value)
+        assert gradients[name] == pytest.approx(expected, abs=1e-7), name
+
+
+@pytest.mark.parametrize("function", FUNCTION_NAMES)
+def test_slope_is_the_derivative(function):
+    z = np.array([-3.1, -0.7, 0.2, 2.9])
+    slope = (activate(function, z + STEP) - activate(function, z - STEP)) / (2 * STEP)
+    assert SLOPES[function](activate(function, z)) * np.ones(4) == pytest.approx(slope, abs=1e-8)
+
+
+def test_sums_of_some_channels_are_rows_of_all_sums():
+    layer = make_dense("identity")
+    inputs = np.random.default_rng(2).normal(size=(5, 3))
+    everything, _ = layer.sums(inputs, layer.operand_weights(), slice(None))
+    chosen = np.array([3, 1])
+    some, _ = layer.sums(inputs, layer.operand_weights()[chosen], chosen)
+    assert some == pytest.approx(everything[chosen])
+
+
+def test_first_layer_need_not_return_an_input_gradient():
+    layer = make_dense("tanh")
+    layer.forward(np.ones((5, 2)))
+    assert layer.backward(np.ones((4, 2)), inputs=False) is None
+
+
+def test_sigmoid_far_below_zero_is_zero_without_a_warning(recwarn):
+    assert activate("sigmoid", np.array([-200.0], np.float32)) == 0
+    assert not recwarn.list

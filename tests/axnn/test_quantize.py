@@ -1,0 +1,262 @@
+"""The training pass against the integers that it stands for; scales against brute force."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from axnn.layers import Dense
+from axnn.network import LayerSpec, Network, NetworkSpec, batch_innermost
+from axnn.quantize import (
+    LayerScale,
+    QuantisedNetwork,
+    calibrate,
+    fake_quantize,
+    to_integers,
+    uniform_precision,
+)
+from qcnpe.compiler import compile_network
+from qcnpe.spec.activation import FUNCTION_NAMES
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.fixed import quantize, saturate
+from qcnpe.spec.inference import infer, run_layer
+from qcnpe.spec.qnet import Geometry
+from tests.axnn.tiny import ENGINE, make_data, make_spec, make_trained
+
+DATA = make_data()
+WIDTHS = (16, 8, 4, 2)
+NETWORKS = {name: make_trained(DATA, name) for name in FUNCTION_NAMES}
+
+
+def mixed_precision(network: Network, seed: int = 0):
+    rng = np.random.default_rng(seed)
+    return tuple(
+        rng.choice(WIDTHS[1:], entry.shape).astype(np.uint8)
+        for entry in uniform_precision(network, 16)
+    )
+
+
+def integers_and_floats(network, precision, inputs):
+    """Logits of the network in integers, and those of the training pass in the same unit."""
+    scales = calibrate(network, DATA.train.inputs, precision, ENGINE)
+    net = to_integers(network, scales, precision, ENGINE)
+    floats = QuantisedNetwork(network, scales, precision, ENGINE).predict(inputs)
+    return infer(net, net.quantize_inputs(inputs)), floats * 2.0 ** scales[-1].output_fraction_bits
+
+
+@given(
+    st.lists(st.floats(-40, 40, width=32), min_size=1, max_size=20),
+    st.integers(-3, 12),
+    st.sampled_from(WIDTHS),
+)
+def test_float_rounding_is_the_integers_rounding(values, fraction_bits, bits):
+    reals = np.array(values, np.float32)
+    found, inside = fake_quantize(reals, fraction_bits, bits)
+    expected = quantize(reals, fraction_bits, bits)
+    # At 16 bits float32 cannot always hold the scaled value and a half.
+    assert found * 2.0**fraction_bits == pytest.approx(expected, abs=bits == 16)
+    wide = quantize(reals, fraction_bits, 60)
+    far = np.abs(np.abs(wide) - 2 ** (bits - 1)) > 1
+    assert np.array_equal(inside[far], (wide == saturate(wide, bits))[far])
+
+
+def test_unsigned_rounding_stops_at_zero():
+    found, inside = fake_quantize(np.array([-1, 0.4, 2.6, 9], np.float32), 0, 2, unsigned=True)
+    assert list(found) == [0, 0, 3, 3]
+    assert list(inside) == [False, True, True, False]
+
+
+@pytest.mark.parametrize("function", FUNCTION_NAMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_training_pass_gives_the_integers_results(function, width):
+    network = NETWORKS[function]
+    precision = uniform_precision(network, width)
+    integers, floats = integers_and_floats(network, precision, DATA.validation.inputs)
+    # Sums of 16-bit products exceed the 24 bits of float32: the last place may differ.
+    assert np.abs(integers - floats).max() <= (2 if width == 16 else 0)
+
+
+@pytest.mark.parametrize("function", FUNCTION_NAMES)
+@pytest.mark.parametrize("seed", range(3))
+def test_training_pass_gives_the_integers_results_at_mixed_widths(function, seed):
+    network = NETWORKS[function]
+    precision = mixed_precision(network, seed)
+    integers, floats = integers_and_floats(network, precision, DATA.validation.inputs)
+    assert np.array_equal(integers, floats)
+
+
+def test_sixteen_bits_are_as_good_as_floating_point():
+    network = NETWORKS["tanh"]
+    precision = uniform_precision(network, 16)
+    scales = calibrate(network, DATA.train.inputs, precision, ENGINE)
+    net = to_integers(network, scales, precision, ENGINE)
+    inputs = DATA.validation.inputs
+    integers = infer(net, net.quantize_inputs(inputs)) / 2.0 ** scales[-1].output_fraction_bits
+    # The table of 32 segments over [-4, 4) is good to about 2e-3.
+    assert integers == pytest.approx(network.predict(inputs), abs=0.05)
+
+
+@pytest.mark.parametrize("function", ["identity", "tanh"])
+def test_straight_through_gradient_is_the_smooth_one_where_nothing_saturates(function):
+    network = NETWORKS[function]
+    precision = uniform_precision(network, 16)
+    scales = calibrate(network, DATA.train.inputs, precision, ENGINE)
+    quantised = QuantisedNetwork(network, scales, precision, ENGINE)
+    inputs = batch_innermost(DATA.train.inputs[:40])
+    slope = np.random.default_rng(0).normal(size=(3, 40)).astype(np.float32)
+    gradients = []
+    for model in (network, quantised):
+        model.forward(inputs)
+        model.backward(slope)
+        gradients.append(
+            {name: parameter.gradient.copy() for name, parameter in model.parameters.items()}
+        )
+    for name, smooth in gradients[0].items():
+        tolerance = 0.02 * float(np.abs(smooth).max())
+        assert gradients[1][name] == pytest.approx(smooth, abs=tolerance), name
+
+
+def test_gradient_stops_where_weights_or_pre_activations_saturate():
+    network = Network(make_spec("tanh"), seed=0)
+    precision = uniform_precision(network, 4)
+    scales = calibrate(network, DATA.train.inputs, precision, ENGINE)
+    first = network.neuron_layers[0]
+    first.weights.value[2, 5] = 100.0
+    first.bias.value[4] = 3.99
+    first.weights.value[4] = 3.0
+    quantised = QuantisedNetwork(network, scales, precision, ENGINE)
+    quantised.forward(batch_innermost(np.ones((1, 1, 3, 4), np.float32)))
+    quantised.backward(np.ones((3, 1), np.float32))
+    assert first.weights.gradient[2, 5] == 0
+    assert not first.weights.gradient[4].any()
+    assert first.weights.gradient.any(axis=1).sum() > 3
+
+
+@pytest.mark.parametrize("width", [8, 4, 2])
+def test_no_other_weight_exponent_has_less_squared_error(width):
+    network = NETWORKS["relu"]
+    scales = calibrate(network, DATA.train.inputs, uniform_precision(network, width), ENGINE)
+    for layer, scale in zip(network.neuron_layers, scales, strict=True):
+        weights = layer.weights.value
+        exponents = np.arange(-8, 16)
+        grids = np.array([quantize(weights, e, width) * 2.0**-e for e in exponents])
+        errors = np.square(grids - weights).mean(axis=2)
+        chosen = scale.widths[width].weight_fraction_bits
+        assert errors[chosen + 8, np.arange(len(weights))] == pytest.approx(errors.min(axis=0))
+
+
+@pytest.mark.parametrize("width", [8, 4, 2])
+def test_no_other_input_shift_has_less_squared_error(width):
+    network = NETWORKS["relu"]
+    precision = uniform_precision(network, width)
+    scales = calibrate(network, DATA.train.inputs, precision, ENGINE)
+    net = to_integers(network, scales, precision, ENGINE)
+    values = net.quantize_inputs(DATA.train.inputs).astype(np.int64)
+    for layer, scale in zip(net.layers, scales, strict=True):
+        errors = []
+        for shift in range(16):
+            narrow = np.clip(np.floor(values / 2**shift + 0.5), 0, 2**width - 1)
+            errors.append(np.square(narrow * 2**shift - values).mean())
+        chosen = scale.input_fraction_bits - scale.widths[width].input_fraction_bits
+        assert errors[chosen] == pytest.approx(min(errors), rel=1e-4)
+        values = run_layer(layer, values)
+
+
+def test_scales_do_not_move_with_the_weights():
+    network = make_trained(DATA)
+    precision = uniform_precision(network, 8)
+    scales = calibrate(network, DATA.train.inputs, precision, ENGINE)
+    network.neuron_layers[0].weights.value *= 4
+    net = to_integers(network, scales, precision, ENGINE)
+    assert np.abs(net.layers[0].widths[8].weights).max() == 128
+    assert net.layers[0].widths[8].input_shift == (
+        scales[0].input_fraction_bits - scales[0].widths[8].input_fraction_bits
+    )
+
+
+def test_unsigned_operands_follow_from_inputs_and_functions():
+    network = NETWORKS["tanh"]
+    precision = uniform_precision(network, 4)
+    positive = calibrate(network, DATA.train.inputs, precision, ENGINE)
+    signed = calibrate(network, DATA.train.inputs - 0.5, precision, ENGINE)
+    relu = calibrate(NETWORKS["relu"], DATA.train.inputs, precision, ENGINE)
+    sigmoid = calibrate(NETWORKS["sigmoid"], DATA.train.inputs, precision, ENGINE)
+    assert [scale.input_unsigned for scale in positive] == [True, False]
+    assert [scale.input_unsigned for scale in signed] == [False, False]
+    assert relu[1].input_unsigned
+    assert sigmoid[1].input_unsigned
+
+
+def test_scales_survive_json():
+    scales = calibrate(
+        NETWORKS["relu"], DATA.train.inputs, uniform_precision(NETWORKS["relu"], 8), ENGINE
+    )
+    for scale in scales:
+        assert LayerScale.from_document(scale.document()).document() == scale.document()
+
+
+def test_dead_neurons_and_huge_weights_stay_in_range():
+    network = make_trained(DATA)
+    first = network.neuron_layers[0]
+    first.weights.value[0] = 0
+    first.weights.value[1] = 1e6
+    first.weights.value[2] = 1e-12
+    for width in WIDTHS:
+        integers, floats = integers_and_floats(
+            network, uniform_precision(network, width), DATA.validation.inputs
+        )
+        assert np.isfinite(floats).all()
+        assert integers.dtype == np.int16
+
+
+def test_exact_weights_never_overflow_the_accumulator():
+    spec = NetworkSpec(
+        name="wide",
+        input_shape=(1, 1, 6000),
+        layers=(LayerSpec(kind="dense", channels=2, function="identity"),),
+    )
+    network = Network(spec, seed=0)
+    network.neuron_layers[0].weights.value[:] = 0.9
+    inputs = np.random.default_rng(0).random((8, 1, 1, 6000)).astype(np.float32)
+    precision = uniform_precision(network, 16)
+    narrow = EngineConfig(rows=4, cols=4, accumulator_bits=36)
+    scales = calibrate(network, inputs, precision, narrow)
+    net = to_integers(network, scales, precision, narrow)
+    assert compile_network(net, narrow, 4).cycles > 0
+    integers = infer(net, net.quantize_inputs(inputs)) / 2.0 ** scales[-1].output_fraction_bits
+    assert integers == pytest.approx(network.predict(inputs), rel=1e-2)
+
+
+def test_a_mask_splits_the_positions_of_one_channel():
+    """Two widths in one channel: each position must be that of the uniform network."""
+
+    class Positions(Dense):
+        """Reads its inputs as two positions of one channel each, with the same weights."""
+
+        def sums(self, inputs, weights, channels):
+            return np.stack([weights @ inputs[:3], weights @ inputs[3:]], axis=1), inputs
+
+    rng = np.random.default_rng(0)
+    layer = Positions(
+        name="pair",
+        geometry=replace(Geometry.dense(3, 2), input_shape=(3, 1, 2)),
+        function="identity",
+        weights=rng.normal(size=(2, 3)).astype(np.float32),
+        bias=np.zeros(2, np.float32),
+    )
+    network = Network(make_spec(), seed=0)
+    network.neuron_layers = (layer,)
+    inputs = rng.random((9, 6)).astype(np.float32)
+
+    def results(precision):
+        scales = calibrate(network, inputs, (uniform_precision(network, 8)[0],), ENGINE)
+        return QuantisedNetwork(network, scales, (precision,), ENGINE).forward(inputs.T)
+
+    mixed = results(np.array([[8, 2], [2, 2]], np.uint8)).reshape(2, 2, 9)
+    eight, two = (results(np.full((2, 2), width, np.uint8)).reshape(2, 2, 9) for width in (8, 2))
+    assert np.array_equal(mixed[0, 0], eight[0, 0])
+    assert np.array_equal(mixed[0, 1], two[0, 1])
+    assert np.array_equal(mixed[1], two[1])
+    assert not np.array_equal(eight[0, 1], two[0, 1])

@@ -1,0 +1,56 @@
+"""Summary and tables say what they are given."""
+
+import io
+
+from rich.console import Console
+
+from axnn.evaluate import Evaluation
+from axnn.report import HardwareCheck, make_summary, summary_table
+
+EVALUATION = Evaluation(
+    samples=200,
+    float_accuracy=0.975,
+    exact16_accuracy=0.97,
+    axnn_accuracy=0.965,
+    exact16_pj=3000.0,
+    axnn_pj=400.0,
+    exact16_cycles=150.5,
+    axnn_cycles=26.0,
+    layers_pj={"dense1": 300.0, "dense2": 100.0},
+    precision_histogram={"16": 2, "4": 40},
+)
+CHECK = HardwareCheck(images_checked=200, mismatches=0, exact16_cycles=30000, axnn_cycles=5200)
+
+
+def shown(summary) -> str:
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(summary_table("Digits", summary))
+    return console.export_text()
+
+
+def test_summary_with_hardware_has_its_figures():
+    summary = make_summary(EVALUATION, seed=7, seconds={"train": 1.23456}, hardware=CHECK)
+    assert summary == {
+        "accuracy": {"float": 0.975, "exact16": 0.97, "axnn": 0.965},
+        "images_checked": 200,
+        "mismatches": 0,
+        "precision_histogram": {"16": 2, "4": 40},
+        "cycles": {"exact16": 30000, "axnn": 5200},
+        "energy_ratio": 7.5,
+        "seconds": {"train": 1.235},
+        "seed": 7,
+    }
+
+
+def test_summary_without_hardware_says_so():
+    summary = make_summary(EVALUATION, seed=7, seconds={})
+    assert (summary["images_checked"], summary["mismatches"]) == (0, None)
+    assert summary["cycles"] == {"exact16": 150.5, "axnn": 26.0}
+    assert "none" in shown(summary)
+
+
+def test_table_shows_accuracies_ratio_and_mismatches():
+    text = shown(make_summary(EVALUATION, seed=7, seconds={"train": 1.2}, hardware=CHECK))
+    for figure in ("97.50%", "97.00%", "96.50%", "7.50 x", "2 at 16 bit, 40 at 4 bit", "30,000"):
+        assert figure in text
+    assert "seconds, train" in text

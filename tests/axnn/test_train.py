@@ -1,0 +1,146 @@
+"""Training: the loss and the step by other arithmetic; stopping, resuming and failing well."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from axnn.errors import TrainingError
+from axnn.network import LayerSpec, Network, NetworkSpec
+from axnn.train import TrainingPlan, cross_entropy, train, validate
+from qcnpe.spec.errors import ConfigError
+from tests.axnn.tiny import PLAN, make_data, make_spec, poison_test_part
+
+DATA = make_data()
+
+
+def equal_states(first: Network, second: Network) -> bool:
+    state = second.state()
+    return all(np.array_equal(value, state[name]) for name, value in first.state().items())
+
+
+def test_cross_entropy_is_minus_the_log_of_the_softmax():
+    logits = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 2.0]])
+    losses, gradient = cross_entropy(logits, np.array([1, 2]))
+    odds = np.exp(logits)
+    shares = odds / odds.sum(axis=0)
+    assert losses == pytest.approx(-np.log([shares[1, 0], shares[2, 1]]))
+    assert gradient == pytest.approx(shares - [[0, 0], [1, 0], [0, 1]])
+
+
+def test_cross_entropy_of_huge_logits_is_finite():
+    losses, gradient = cross_entropy(np.array([[1e4], [-1e4]], np.float32), np.array([1]))
+    assert losses[0] == pytest.approx(2e4)
+    assert np.isfinite(gradient).all()
+
+
+def test_two_steps_with_momentum_and_decay_by_hand():
+    spec = NetworkSpec(
+        name="one",
+        input_shape=(1, 1, 1),
+        layers=(LayerSpec(kind="dense", channels=2, function="identity"),),
+    )
+    network = Network(spec, seed=0)
+    network.set_state(
+        {"0.weights": np.array([[0.5], [-0.5]], np.float32), "0.bias": np.zeros(2, np.float32)}
+    )
+    data = make_data(samples=1)
+    one = replace(data.train, inputs=np.ones((1, 1, 1, 1), np.float32), labels=np.array([0]))
+    data = replace(data, train=one, validation=one)
+    plan = TrainingPlan(
+        epochs=2, batch=1, learning_rate=0.1, momentum=0.5, weight_decay=0.2, schedule="constant"
+    )
+    history = train(network, data, plan, seed=0)
+    weights, bias, speed_w, speed_b = np.array([0.5, -0.5]), np.zeros(2), 0.0, 0.0
+    for _ in range(2):
+        odds = np.exp(weights + bias)
+        slope = odds / odds.sum() - [1, 0]
+        speed_w = 0.5 * speed_w - 0.1 * (slope + 0.2 * weights)
+        speed_b = 0.5 * speed_b - 0.1 * slope
+        weights, bias = weights + speed_w, bias + speed_b
+    assert history.best.number == 1
+    assert network.state()["0.weights"].ravel() == pytest.approx(weights, abs=1e-6)
+    assert network.state()["0.bias"] == pytest.approx(bias, abs=1e-6)
+
+
+def test_training_learns_and_never_reads_the_test_part():
+    first, second = Network(make_spec(), seed=1), Network(make_spec(), seed=1)
+    before = validate(first, DATA.train)[0]
+    history = train(first, DATA, PLAN, seed=4)
+    assert validate(first, DATA.train)[0] < before / 4
+    assert train(second, poison_test_part(DATA), PLAN, seed=4) == history
+    assert equal_states(first, second)
+
+
+def test_another_seed_takes_another_way():
+    first, second = Network(make_spec(), seed=1), Network(make_spec(), seed=1)
+    train(first, DATA, PLAN, seed=4)
+    train(second, DATA, PLAN, seed=5)
+    assert not equal_states(first, second)
+
+
+def test_network_ends_with_its_best_epoch():
+    network = Network(make_spec(), seed=1)
+    history = train(network, DATA, replace(PLAN, epochs=6, learning_rate=0.8), seed=4)
+    loss, accuracy = validate(network, DATA.validation)
+    assert loss == pytest.approx(history.best.validation_loss)
+    assert accuracy == max(epoch.validation_accuracy for epoch in history.epochs)
+
+
+def test_stops_when_patience_ends():
+    plan = replace(PLAN, epochs=200, patience=3, schedule="constant", learning_rate=0.5)
+    history = train(Network(make_spec(), seed=1), DATA, plan, seed=4)
+    assert len(history.epochs) == history.best.number + 1 + 3 < 200
+
+
+@pytest.mark.parametrize("interrupted_after", [1, 4])
+def test_interrupted_training_ends_as_if_it_had_not_been(tmp_path, interrupted_after):
+    whole, broken = Network(make_spec(), seed=1), Network(make_spec(), seed=1)
+    plan = replace(PLAN, epochs=8)
+    expected = train(whole, DATA, plan, seed=4)
+
+    def interrupt(epoch):
+        if epoch.number + 1 == interrupted_after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(broken, DATA, plan, seed=4, checkpoint=tmp_path / "c.npz", on_epoch=interrupt)
+    resumed = Network(make_spec(), seed=99)
+    assert train(resumed, DATA, plan, seed=4, checkpoint=tmp_path / "c.npz") == expected
+    assert equal_states(resumed, whole)
+
+
+def test_checkpoint_of_another_training_is_refused(tmp_path):
+    path = tmp_path / "c.npz"
+    train(Network(make_spec(), seed=1), DATA, replace(PLAN, epochs=1), seed=4, checkpoint=path)
+    with pytest.raises(TrainingError, match="another plan or seed; delete it"):
+        train(Network(make_spec(), seed=1), DATA, PLAN, seed=4, checkpoint=path)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_diverging_training_says_what_to_do():
+    plan = replace(PLAN, learning_rate=1e30)
+    with pytest.raises(TrainingError, match=r"no longer a number .* lower learning_rate"):
+        train(Network(make_spec(), seed=1), DATA, plan, seed=4)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1, not 0"),
+        ({"batch": 0}, "batch must be at least 1, not 0"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive, not 0.0"),
+        ({"momentum": 1.0}, "momentum must be 0 or more and less than 1, not 1.0"),
+        ({"weight_decay": -1.0}, "weight_decay must be 0 or more, not -1.0"),
+        ({"schedule": "wavy"}, "schedule must be constant or cosine, not wavy"),
+        ({"patience": 0}, "patience must be at least 1, not 0"),
+    ],
+)
+def test_bad_plans_are_refused(values, message):
+    with pytest.raises(ConfigError, match=message):
+        replace(PLAN, **values)
+
+
+def test_cosine_falls_from_the_start_rate_to_zero():
+    plan = TrainingPlan(epochs=10, learning_rate=0.4)
+    assert [plan.rate(0), plan.rate(5), plan.rate(10)] == pytest.approx([0.4, 0.2, 0.0])

@@ -1,0 +1,67 @@
+"""A small problem that trains in milliseconds, for tests of what works on networks."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from axnn.data import DataSet, Split
+from axnn.energy import EnergyTable
+from axnn.network import LayerSpec, Network, NetworkSpec
+from axnn.train import TrainingPlan, train
+from qcnpe.spec.config import EngineConfig
+
+ENGINE = EngineConfig(rows=4, cols=4)
+PRICES = {
+    "plain16_mac_16b": 2.0,
+    "ncu_mac_16b": 2.2,
+    "ncu_mac_8b": 0.7,
+    "ncu_mac_4b": 0.3,
+    "ncu_mac_2b": 0.1,
+    "ncu_idle_cycle": 0.02,
+    "afu_identity": 1.0,
+    "afu_relu": 1.0,
+    "afu_table": 2.0,
+    "requantize": 0.2,
+    "fifo_word": 0.3,
+}
+TABLE = EnergyTable(PRICES, {"source": "made up for tests"})
+PLAN = TrainingPlan(epochs=20, batch=16, learning_rate=0.1)
+
+
+def make_data(*, seed: int = 0, samples: int = 120) -> DataSet:
+    """Three noisy classes, each a pattern of 3x4 pixels."""
+    rng = np.random.default_rng(seed)
+    patterns = rng.random((3, 1, 3, 4))
+
+    def split(count: int) -> Split:
+        labels = np.arange(count) % 3
+        noise = rng.normal(0, 0.15, (count, 1, 3, 4))
+        return Split(np.clip(patterns[labels] + noise, 0, 1).astype(np.float32), labels)
+
+    return DataSet(
+        name="tiny", classes=3, train=split(samples), validation=split(60), test=split(60)
+    )
+
+
+def poison_test_part(data: DataSet) -> DataSet:
+    """The same data, whose test part spoils whatever reads it."""
+    return replace(data, test=Split(np.full_like(data.test.inputs, np.nan), data.test.labels))
+
+
+def make_spec(function: str = "relu", hidden: int = 10) -> NetworkSpec:
+    """A network with one hidden layer."""
+    return NetworkSpec(
+        name="tiny",
+        input_shape=(1, 3, 4),
+        layers=(
+            LayerSpec(kind="dense", channels=hidden, function=function),
+            LayerSpec(kind="dense", channels=3, function="identity"),
+        ),
+    )
+
+
+def make_trained(data: DataSet, function: str = "relu", *, seed: int = 0) -> Network:
+    """A trained network."""
+    network = Network(make_spec(function), seed=seed)
+    train(network, data, PLAN, seed=seed)
+    return network
