@@ -48,6 +48,8 @@ class SwitchLevel:
         return {SUPPLY: 1, GROUND: 0}.get(net, self.values.get(net))
 
     def _on(self, t: Transistor) -> bool:
+        if t.gate in (t.drain, t.source):
+            return True  # a diode: conducts until its net is near the rail
         return self._value(t.gate) == (1 if t.polarity == "n" else 0)
 
     def _rails(self, start: str) -> set[int]:
