@@ -52,7 +52,9 @@ def _show(table: Any, document: dict[str, Any], *, quiet: bool, as_json: bool) -
 
 
 @contextmanager
-def show_progress(title: str, total: int | None, *, quiet: bool) -> Iterator[Callable[..., None]]:
+def show_progress(
+    title: str, total: int | None = None, *, quiet: bool = False
+) -> Iterator[Callable[..., None]]:
     """A progress bar on stderr; what it yields takes `completed` and `note`."""
     columns = (
         TextColumn("{task.description}"),
@@ -99,7 +101,7 @@ def _epoch_note(update: Callable[..., None]) -> Callable[[Epoch], None]:
 def characterize(run: RunOption, quiet: QuietOption = False, as_json: JsonOption = False) -> None:
     """Measure how resilient every neuron is: one backward pass over the training set."""
     folder = RunFolder(run)
-    with show_progress("characterizing", None, quiet=quiet or as_json) as update:
+    with show_progress("characterizing", quiet=quiet or as_json) as update:
         scores = characterize_step(folder, progress=update)
     names = [layer.name for layer in folder.trained().network.neuron_layers]
     document = {
@@ -134,7 +136,7 @@ def approximate(
     if criterion is not None:
         plan = replace(plan, criterion=criterion)
     prices = EnergyTable.load(table)
-    with show_progress("approximating", None, quiet=quiet or as_json) as update:
+    with show_progress("approximating", quiet=quiet or as_json) as update:
         found = approximate_step(folder, plan, prices, on_step=_step_note(update))
     document = {
         "plan": asdict(plan),
@@ -196,11 +198,12 @@ def main() -> None:
     try:
         cli()
     except (QcnpeError, OSError) as error:
-        print(f"axnn: {_one_line(error)}", file=sys.stderr)
+        print(f"axnn: {one_line(error)}", file=sys.stderr)
         sys.exit(1)
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What to tell a user about an error: what is wrong and what to do."""
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}; choose another folder or mend it"

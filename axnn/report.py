@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from axnn.approximate import Approximation, Step, histogram
@@ -102,7 +103,8 @@ def summary_table(title: str, summary: Mapping[str, Any]) -> Table:
 
 def steps_table(found: Approximation) -> Table:
     """The trials of the approximation as a table for the terminal."""
-    table = Table(title=f"Approximation, bound {found.plan.bound_percent:g} % on validation")
+    title = f"Approximation, bound {found.plan.bound_percent:g} % on validation"
+    table = Table(title=title, box=SIMPLE_HEAD)  # without rules between the columns 80 do
     for heading in ("step", "lowered", "neurons by width", "unhealed", "retrained", "energy", ""):
         table.add_column(heading, justify="right")
     for step in found.steps:

@@ -24,7 +24,7 @@ from axnn.network import Network
 from axnn.quantize import QuantisedNetwork, calibrate, uniform_precision
 from axnn.resilience import CRITERIA, Scores, characterize
 from axnn.train import Epoch, train
-from qcnpe.spec.archive import read_archive, replace_file, write_archive
+from qcnpe.spec.archive import read_archive, replace_text, write_archive
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.qnet import QuantNet
@@ -139,12 +139,7 @@ def _digest(path: Path) -> str:
 
 def write_json(path: Path, document: Any) -> None:
     """Write a JSON file, replaced only when complete."""
-    text = json.dumps(document, indent=2) + "\n"
-    replace_file(path, lambda temporary: _write(temporary, text))
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text)
+    replace_text(path, json.dumps(document, indent=2) + "\n")
 
 
 def train_step(

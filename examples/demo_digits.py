@@ -1,0 +1,93 @@
+"""The whole chain on the 8x8 digits: train, find the resilient neurons, approximate, evaluate.
+
+Run it again and it goes on where it was; steps whose files are there are not done again.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+from rich.console import Console
+
+from axnn import report
+from axnn.approximate import Step
+from axnn.apps import find_app
+from axnn.cli import one_line, show_progress
+from axnn.energy import EnergyTable
+from axnn.evaluate import Evaluation
+from axnn.report import HardwareCheck
+from axnn.steps import RunFolder, approximate_step, characterize_step, evaluate_step, train_step
+from qcnpe.spec.errors import QcnpeError
+
+APP = find_app("digits8x8")
+
+
+class Stopwatch:
+    """Announces the steps and keeps what each one took."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time one step."""
+        begin = perf_counter()
+        yield
+        self.seconds[name] = perf_counter() - begin
+
+
+def prepare_network(run: RunFolder, seed: int, table: EnergyTable, watch: Stopwatch) -> Evaluation:
+    """Train, characterise, approximate and evaluate: `axnn` from data to integer networks."""
+    with watch.step("train"), show_progress("training", APP.training.epochs) as update:
+        train_step(run, APP, seed=seed, on_epoch=lambda epoch: update(epoch.number + 1))
+    with watch.step("characterize"), show_progress("characterizing") as update:
+        characterize_step(run, progress=update)
+    with watch.step("approximate"), show_progress("approximating") as update:
+
+        def tell(step: Step) -> None:
+            update(step.number, f"validation {step.accuracy:.2%}, {step.energy_pj:,.0f} pJ")
+
+        approximate_step(run, APP.approximation, table, on_step=tell)
+    with watch.step("evaluate"):
+        return evaluate_step(run, table)
+
+
+def check_hardware(run: RunFolder, watch: Stopwatch) -> HardwareCheck | None:
+    """Run the networks on the simulated engine: `qcnpe` from integer networks to the RTL."""
+    return None
+
+
+def demonstrate(run: RunFolder, seed: int, table_path: Path | None) -> None:
+    """Do every step, then show and write the figures."""
+    watch = Stopwatch()
+    table = EnergyTable.load(table_path)
+    evaluation = prepare_network(run, seed, table, watch)
+    hardware = check_hardware(run, watch)
+    with watch.step("report"):
+        report.draw_figures(run, characterize_step(run), run.approximated())
+    summary = report.make_summary(evaluation, seed=seed, seconds=watch.seconds, hardware=hardware)
+    report.write_summary(run, summary)
+    console = Console()
+    console.print(report.steps_table(run.approximated()))
+    console.print(report.summary_table(APP.title, summary))
+    console.print(f"Figures and files: {run.path}")
+
+
+def main() -> None:
+    """Read the arguments; errors that a user can mend are one line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, default=Path("build/demo"), help="folder of the files")
+    parser.add_argument("--seed", type=int, default=1, help="of split, weights and order")
+    parser.add_argument("--table", type=Path, help="energy table; default: the committed one")
+    arguments = parser.parse_args()
+    try:
+        demonstrate(RunFolder(arguments.run), arguments.seed, arguments.table)
+    except (QcnpeError, OSError) as error:
+        sys.exit(f"demo: {one_line(error)}")
+
+
+if __name__ == "__main__":
+    main()
