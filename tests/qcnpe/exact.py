@@ -59,9 +59,7 @@ def activated(z: int, function: str, knots: Sequence[int] = ()) -> int:
     return max(z, 0) if function == "relu" else on_segments(knots, z)
 
 
-def result(
-    total: int, *, bias: int, shift: int, function: str, knots: Sequence[int] = ()
-) -> int:
+def result(total: int, *, bias: int, shift: int, function: str, knots: Sequence[int] = ()) -> int:
     """The 16-bit result of a neuron from its accumulator."""
     return activated(clip(scaled(total, shift) + bias, 16), function, knots)
 

@@ -3,12 +3,34 @@
 from collections.abc import Sequence
 
 import numpy as np
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from qcnpe.spec.activation import CURVES, table_knots
 from qcnpe.spec.qnet import Geometry, QuantLayer, QuantNet, WidthOperands
 
 SEGMENTS = 32
+
+
+@st.composite
+def geometries(draw: st.DrawFn) -> Geometry:
+    """Legal geometries of small layers."""
+    groups = draw(st.integers(1, 3))
+    pool = draw(st.sampled_from([(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (1, 4)]))
+    stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 2)))
+    padding = draw(st.tuples(st.integers(0, 2), st.integers(0, 1)))
+    kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    smallest = [kernel[i] + (pool[i] - 1) * stride[i] for i in (0, 1)]
+    size = [draw(st.integers(smallest[i], smallest[i] + 3)) for i in (0, 1)]
+    return Geometry(
+        input_shape=(groups * draw(st.integers(1, 2)), size[0], size[1]),
+        channels=groups * draw(st.integers(1, 2)),
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+        groups=groups,
+        pool=pool,
+    )
 
 
 def random_operands(rng: np.random.Generator, geometry: Geometry, width: int) -> WidthOperands:

@@ -51,7 +51,9 @@ def test_saturate_gives_the_nearest(value, bits, unsigned):
     assert saturate(value, bits, unsigned=unsigned) == exact.clip(value, bits, unsigned=unsigned)
 
 
-@given(st.integers(*exact.bounds(16)), st.integers(0, 15), st.sampled_from([8, 4, 2]), st.booleans())
+@given(
+    st.integers(*exact.bounds(16)), st.integers(0, 15), st.sampled_from([8, 4, 2]), st.booleans()
+)
 def test_narrow_rounds_then_saturates(value, shift, width, unsigned):
     expected = exact.copy(value, shift, width, unsigned=unsigned)
     assert narrow(value, shift, width, unsigned=unsigned) == expected

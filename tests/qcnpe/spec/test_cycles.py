@@ -1,0 +1,74 @@
+"""Cycle counts by hand; equality with the engine's own counter is tested on the engine."""
+
+import numpy as np
+import pytest
+
+from qcnpe.rtl.afu import Afu
+from qcnpe.rtl.ncu_array import NcuArray
+from qcnpe.spec.commands import Opcode, command_fields, encode
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.cycles import AFU_LATENCY, ARRAY_LATENCY, count_cycles
+
+NARROW_QUEUES = pytest.mark.xfail(
+    reason="two drains in a row's queue do not cover the time that the last row's results take"
+)
+LATENCY = ARRAY_LATENCY + AFU_LATENCY + 1
+
+
+def test_latencies_are_those_of_the_components():
+    assert ARRAY_LATENCY == NcuArray.LATENCY
+    assert AFU_LATENCY == Afu.LATENCY
+
+
+def tiles(config, count, beats, rows, cols, precision=16):
+    """Equal tiles."""
+    values = {"opcode": 1, "precision": precision, "beats": beats, "rows": rows, "cols": cols}
+    return np.array([encode(command_fields(config), values)] * count, np.uint64)
+
+
+@pytest.mark.xfail(reason="counts one cycle for nothing")
+def test_no_commands_take_no_cycles():
+    assert count_cycles(EngineConfig(), np.zeros(0, np.uint64)) == 0
+
+
+@pytest.mark.parametrize("beats", [8, 100, 65535])
+@pytest.mark.parametrize(("rows", "cols"), [(1, 1), (16, 16), (3, 7)])
+def test_one_tile(beats, rows, cols):
+    """The beats (or its parameters' entry), the way to the last row, the way out, the columns."""
+    count = count_cycles(EngineConfig(), tiles(EngineConfig(), 1, beats, rows, cols))
+    assert count == max(beats, cols - 1) + (rows - 1) + LATENCY + cols
+
+
+@pytest.mark.parametrize("count", [5, 50])
+@pytest.mark.parametrize("beats", [pytest.param(16, marks=NARROW_QUEUES), 20, 40])
+def test_tiles_follow_without_a_bubble(count, beats):
+    """Once K is as long as the drain, only the beats count."""
+    config = EngineConfig()
+    one = count_cycles(config, tiles(config, 1, beats, 16, 16))
+    assert count_cycles(config, tiles(config, count, beats, 16, 16)) == one + (count - 1) * beats
+
+
+@NARROW_QUEUES
+@pytest.mark.parametrize("beats", [1, 2, 15])
+def test_tiles_shorter_than_their_drain_take_the_drain(beats):
+    config = EngineConfig()
+    long_run, longer = (
+        count_cycles(config, tiles(config, count, beats, 16, 16)) for count in (100, 200)
+    )
+    assert longer - long_run == 100 * 16
+
+
+def test_drain_needs_as_many_cycles_as_the_tile_has_columns():
+    config = EngineConfig()
+    long_run, longer = (count_cycles(config, tiles(config, n, 1, 16, 4)) for n in (100, 200))
+    assert longer - long_run == 100 * 4
+
+
+def test_table_waits_for_the_results_and_takes_a_cycle_a_knot():
+    config = EngineConfig()
+    table = np.array([encode(command_fields(config), {"opcode": Opcode.TABLE})], np.uint64)
+    tile = tiles(config, 1, 100, 16, 16)
+    apart = count_cycles(config, tile)
+    assert count_cycles(config, np.concatenate([tile, table])) == apart + 33
+    # The tile's own command cycle is hidden behind the last knot.
+    assert count_cycles(config, np.concatenate([tile, table, tile])) == 2 * apart - 1 + 33

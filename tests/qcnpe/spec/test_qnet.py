@@ -1,0 +1,265 @@
+"""The hand-over file and its checks; which inputs a neuron reads, against loops."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from qcnpe.spec.archive import read_archive, write_archive
+from qcnpe.spec.errors import FormatError
+from qcnpe.spec.qnet import Geometry, QuantNet, WidthOperands
+from tests.qcnpe.loops import reads_of
+from tests.qcnpe.networks import dense_layer, geometries, network, random_layer
+
+
+@settings(max_examples=60)
+@given(geometries())
+def test_gather_is_the_convolution_written_with_loops(geometry):
+    height, width = geometry.output_shape[1:]
+    tall, wide = geometry.pool
+    for group in range(geometry.groups):
+        for output in range(height * width):
+            top, left = output // width * tall, output % width * wide
+            for place in range(tall * wide):
+                found = geometry.gather[group, output, place].tolist()
+                expected = reads_of(geometry, group, top + place // wide, left + place % wide)
+                assert found == [geometry.inputs if i is None else i for i in expected]
+
+
+@given(geometries())
+def test_sizes_agree_with_each_other(geometry):
+    _, height, width = geometry.output_shape
+    shape = (geometry.groups, height * width, geometry.window, geometry.fan_in)
+    assert geometry.gather.shape == shape
+    assert geometry.macs == geometry.channels * height * width * geometry.window * geometry.fan_in
+    assert (geometry.gather <= geometry.inputs).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "shape", "fan_in"),
+    [
+        ({"input_shape": (1, 32, 32), "channels": 6, "kernel": (5, 5)}, (6, 28, 28), 25),
+        (
+            {"input_shape": (3, 7, 7), "channels": 4, "kernel": (3, 3), "stride": (2, 2)},
+            (4, 3, 3),
+            27,
+        ),
+        (
+            {"input_shape": (1, 5, 5), "channels": 1, "kernel": (3, 3), "padding": (1, 1)},
+            (1, 5, 5),
+            9,
+        ),
+        ({"input_shape": (4, 6, 6), "channels": 4, "groups": 4, "pool": (2, 2)}, (4, 3, 3), 1),
+        ({"input_shape": (2, 5, 5), "channels": 2, "pool": (2, 2)}, (2, 2, 2), 2),
+        ({"input_shape": (100, 1, 1), "channels": 16}, (16, 1, 1), 100),
+    ],
+    ids=["lenet-c1", "strided", "same", "depth-wise", "odd-pool", "dense"],
+)
+def test_shapes_by_hand(values, shape, fan_in):
+    geometry = Geometry(**values)
+    assert geometry.output_shape == shape
+    assert geometry.fan_in == fan_in
+
+
+def test_dense_reads_everything():
+    geometry = Geometry.dense(5, 3)
+    assert geometry.gather.tolist() == [[[[0, 1, 2, 3, 4]]]]
+    assert (geometry.macs, geometry.outputs, geometry.inputs) == (15, 1, 5)
+
+
+def test_group_of():
+    geometry = Geometry(input_shape=(4, 1, 1), channels=6, groups=2)
+    assert [geometry.group_of(channel) for channel in range(6)] == [0, 0, 0, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"channels": 0}, "layer sizes must be positive"),
+        ({"stride": (0, 1)}, "layer sizes must be positive"),
+        ({"padding": (-1, 0)}, "layer sizes must be positive"),
+        ({"groups": 3}, "groups must divide input and output channels"),
+        ({"channels": 3, "groups": 2}, "groups must divide input and output channels"),
+        ({"pool": (3, 1)}, "pool must cover 1, 2 or 4 positions"),
+        ({"pool": (0, 2)}, "pool must cover 1, 2 or 4 positions"),
+        ({"kernel": (7, 1)}, "kernel or pool is larger than the map"),
+        ({"kernel": (6, 6), "pool": (2, 1)}, "kernel or pool is larger than the map"),
+    ],
+    ids=str,
+)
+def test_geometry_refuses(change, message):
+    with pytest.raises(FormatError, match=message):
+        Geometry(**{"input_shape": (4, 6, 6), "channels": 4, **change})
+
+
+def layer_with(**change):
+    """A random layer of two neurons, changed."""
+    layer = random_layer(np.random.default_rng(1), Geometry.dense(3, 2), name="fc")
+    return replace(layer, **change)
+
+
+def operands_with(**change):
+    """Operands of the layer's 8-bit width, changed."""
+    widths = dict(layer_with().widths)
+    widths[8] = replace(widths[8], **change)
+    return {"widths": widths}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"function": "gelu"}, r"^layer fc: unknown activation function 'gelu'"),
+        ({"function": "tanh"}, r"^layer fc: function tanh and its table do not match"),
+        (
+            {"table": np.zeros(33, np.int16)},
+            r"^layer fc: function identity and its table do not match",
+        ),
+        (
+            {"function": "tanh", "table": np.zeros(33, np.int32)},
+            r"^layer fc: table must be int16 \(33,\), not int32 \(33,\)",
+        ),
+        (
+            {"bias": np.zeros(3, np.int16)},
+            r"^layer fc: bias must be int16 \(2,\), not int16 \(3,\)",
+        ),
+        ({"bias": [0, 0]}, r"^layer fc: bias must be int16 \(2,\), not <class 'list'>"),
+        ({"precision": np.full((2, 1), 16)}, r"^layer fc: precision must be uint8 \(2, 1\), not "),
+        ({"precision": np.full((2, 1), 12, np.uint8)}, r"^layer fc: no operands for width \[12\]"),
+        (
+            operands_with(weights=np.full((2, 3), 128, np.int16)),
+            r"^layer fc, 8 bits: weights must be -128\.\.127",
+        ),
+        (
+            operands_with(weights=np.full((2, 3), -129, np.int16)),
+            r"^layer fc, 8 bits: weights must be -128\.\.127",
+        ),
+        (operands_with(weights=np.zeros((3, 2), np.int16)), r"^layer fc, 8 bits: weights must be "),
+        (operands_with(shift=np.full(2, 48, np.int8)), r"8 bits: shift must be -16\.\.47"),
+        (operands_with(shift=np.full(2, -17, np.int8)), r"8 bits: shift must be -16\.\.47"),
+        (operands_with(input_shift=16), r"8 bits: input shift 16 is out of range"),
+        (operands_with(input_shift=-1), r"8 bits: input shift -1 is out of range"),
+        ({"widths": {1: layer_with().widths[2]}}, r"no operands for width"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_layer_refuses(change, message):
+    with pytest.raises(FormatError, match=message):
+        layer_with(**change)
+
+
+def test_input_of_16_bits_has_no_shift():
+    widths = dict(layer_with().widths)
+    widths[16] = replace(widths[16], input_shift=1)
+    with pytest.raises(FormatError, match=r"16 bits: input shift 1 is out of range"):
+        layer_with(widths=widths)
+
+
+def test_width_of_one_bit_is_refused():
+    widths = {**layer_with().widths, 1: layer_with().widths[2]}
+    with pytest.raises(FormatError, match=r"layer fc, 1 bits: width must be 2\.\.16"):
+        layer_with(widths=widths)
+
+
+@pytest.mark.parametrize(
+    ("width", "unsigned", "largest"), [(16, True, 32768), (8, False, 128), (8, True, 255)]
+)
+def test_accumulator_bound_is_the_worst_input(width, unsigned, largest):
+    layer = layer_with(input_unsigned=unsigned)
+    worst = max(sum(abs(w) for w in row) for row in layer.widths[width].weights.tolist())
+    assert layer.accumulator_bound(width) == worst * largest
+    assert layer.reads_unsigned(width) == (unsigned and width < 16)
+
+
+def test_network_refuses_layers_that_do_not_fit():
+    with pytest.raises(FormatError, match=r"net: layer b reads 5 values, but a makes 4"):
+        network(dense_layer(3, 4, name="a"), dense_layer(5, 2, name="b"))
+    with pytest.raises(FormatError, match="network net: needs at least one layer"):
+        network()
+
+
+def lenet_like(rng):
+    """A convolution with pooling and a table, and a dense layer."""
+    conv = Geometry(input_shape=(1, 6, 6), channels=3, kernel=(3, 3), pool=(2, 2))
+    return network(
+        random_layer(rng, conv, name="c1", function="sigmoid"),
+        random_layer(rng, Geometry.dense(12, 5), name="out", input_unsigned=True),
+    )
+
+
+def test_totals():
+    net = lenet_like(np.random.default_rng(1))
+    assert net.neurons == 3 * 4 + 5
+    assert net.macs == 3 * 16 * 9 + 12 * 5
+
+
+def test_quantize_inputs():
+    net = network(dense_layer(4, 1))
+    inputs = np.array([[[0.5, -0.5], [1 / 8192, 100.0]]])
+    assert net.quantize_inputs(inputs).tolist() == [[2048, -2048, 1, 32767]]
+
+
+def assert_same(found, expected):
+    """Every value of two networks is equal."""
+    assert (found.name, found.input_fraction_bits) == (expected.name, expected.input_fraction_bits)
+    assert found.notes == expected.notes
+    assert len(found.layers) == len(expected.layers)
+    for mine, its in zip(found.layers, expected.layers, strict=True):
+        for name in ("name", "geometry", "function", "input_unsigned"):
+            assert getattr(mine, name) == getattr(its, name)
+        for name in ("bias", "precision", "table"):
+            np.testing.assert_array_equal(getattr(mine, name), getattr(its, name))
+        assert set(mine.widths) == set(its.widths)
+        for width, operands in its.widths.items():
+            np.testing.assert_array_equal(mine.widths[width].weights, operands.weights)
+            np.testing.assert_array_equal(mine.widths[width].shift, operands.shift)
+            assert mine.widths[width].input_shift == operands.input_shift
+
+
+def test_load_gives_what_was_saved(tmp_path):
+    net = lenet_like(np.random.default_rng(2))
+    net.save(tmp_path / "net.npz")
+    assert_same(QuantNet.load(tmp_path / "net.npz"), net)
+
+
+def test_same_network_gives_the_same_bytes(tmp_path):
+    lenet_like(np.random.default_rng(3)).save(tmp_path / "a.npz")
+    QuantNet.load(tmp_path / "a.npz").save(tmp_path / "b.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def resave(path, change):
+    """Change header and arrays of a saved network, as damage with good checksums would."""
+    header, arrays = read_archive(path, "qcnpe-network-1")
+    change(header, arrays)
+    del header["kind"]
+    write_archive(path, "qcnpe-network-1", header, arrays)
+
+
+DAMAGES = {
+    "no layers": (lambda h, a: h.pop("layers"), r"damaged network \('layers'\); make it again"),
+    "empty": (lambda h, a: h.update(layers=[]), "needs at least one layer"),
+    "array lost": (lambda h, a: a.pop("0.bias"), r"damaged network \('0\.bias'\)"),
+    "array type": (lambda h, a: a.update({"0.bias": np.zeros(3)}), "layer c1: bias must be int16"),
+    "weights": (lambda h, a: a["1.weights_2"].fill(9), "out, 2 bits: weights must be -2..1"),
+    "geometry": (lambda h, a: h["layers"][0]["geometry"].update(turns=1), "damaged network"),
+    "chain": (lambda h, a: h["layers"].pop(0), r"^.*net\.npz: "),
+    "width": (lambda h, a: h["layers"][0]["input_shift"].update(x=1), "damaged network"),
+    "not a list": (lambda h, a: h.update(layers=7), "damaged network"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_load_refuses_damage(tmp_path, damage):
+    path = tmp_path / "net.npz"
+    lenet_like(np.random.default_rng(4)).save(path)
+    change, message = DAMAGES[damage]
+    resave(path, change)
+    with pytest.raises(FormatError, match=message):
+        QuantNet.load(path)
+
+
+def test_width_operands_are_values():
+    operands = WidthOperands(np.zeros((1, 1), np.int16), np.zeros(1, np.int8), 0)
+    with pytest.raises(AttributeError):
+        operands.input_shift = 1  # type: ignore[misc]
