@@ -1,6 +1,8 @@
 """Tables of line segments against the theory of linear interpolation, and against fractions."""
 
+from collections.abc import Callable
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ SEGMENTS = (8, 16, 32, 64, 128, 256)
 ALL_INPUTS = np.arange(-32768, 32768)
 # Range of the input and largest second derivative, by hand: |tanh''| at tanh(x)**2 = 1/3, and
 # sigmoid(x) = (1 + tanh(x / 2)) / 2.
-SHAPES = {
+SHAPES: dict[str, tuple[float, float, Callable[..., Any]]] = {
     "tanh": (8.0, 4 / (3 * sqrt(3)), np.tanh),
     "sigmoid": (16.0, 1 / (6 * sqrt(3)), lambda x: (1 + np.tanh(x / 2)) / 2),
 }
@@ -35,7 +37,7 @@ KNOTS = st.sampled_from(SEGMENTS).flatmap(
 
 def test_every_curve_has_its_shape_here():
     assert set(SHAPES) == set(CURVES)
-    assert FUNCTION_NAMES == ("identity", "relu", *CURVES)
+    assert ("identity", "relu", *CURVES) == FUNCTION_NAMES
 
 
 @pytest.mark.parametrize("segments", SEGMENTS)

@@ -16,7 +16,10 @@ from qcnpe.spec.errors import FormatError
 
 KIND = "test-1"
 HEADER = {"b": [1, 2.5, None], "a": {"nested": "text"}}
-ARRAYS = {"w": np.arange(12, dtype=np.int16).reshape(3, 4), "a.b": np.array([-1], np.int8)}
+ARRAYS: dict[str, np.ndarray] = {
+    "w": np.arange(12, dtype=np.int16).reshape(3, 4),
+    "a.b": np.array([-1], np.int8),
+}
 
 
 UNCAUGHT = pytest.mark.xfail(

@@ -72,7 +72,7 @@ def test_is_frozen_and_hashable():
 
 def test_parameters_go_by_name_only():
     with pytest.raises(TypeError, match="positional"):
-        EngineConfig(4, 4)  # type: ignore[misc]
+        EngineConfig(4, 4)  # type: ignore[call-arg]
 
 
 def test_command_line_can_catch_every_error():

@@ -1,0 +1,47 @@
+"""The multiplier against products of Python's integers."""
+
+from qcnpe.rtl.layouts import mode_bits
+from qcnpe.rtl.mac import Mac
+from qcnpe.spec.config import EngineConfig
+from tests.qcnpe import exact
+from tests.qcnpe.rtl.oracle import OracleTest, lane_words
+
+
+class TestMac(OracleTest):
+    configs = (
+        EngineConfig(),
+        EngineConfig(precisions=(16,)),
+        EngineConfig(precisions=(16, 8)),
+        EngineConfig(precisions=(16, 4, 2)),
+        EngineConfig(ncu="gated", precisions=(16, 12, 8, 4)),
+        EngineConfig(ncu="plain16", precisions=(16,)),
+    )
+
+    def build(self, config):
+        return Mac(config)
+
+    def operations(self, config, rng):
+        lanes = zip(lane_words(rng, 300), lane_words(rng, 300), strict=True)
+        modes = rng.integers(0, len(config.precisions), 300).tolist()
+        return [
+            {
+                "activations": left,
+                "weights": right,
+                "is_unsigned": int(rng.integers(2)),
+                **({"mode": mode} if mode_bits(config) else {}),
+            }
+            for (left, right), mode in zip(lanes, modes, strict=True)
+        ]
+
+    def expect(self, config, operations):
+        return [
+            {
+                "product": exact.dot(
+                    operation["activations"],
+                    operation["weights"],
+                    16 // config.pairs(config.precisions[operation.get("mode", 0)]),
+                    unsigned=bool(operation["is_unsigned"]),
+                )
+            }
+            for operation in operations
+        ]

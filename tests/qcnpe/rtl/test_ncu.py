@@ -1,0 +1,155 @@
+"""The neural compute unit: a register on each way, an accumulator, and nothing else moves."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from qcnpe.rtl.layouts import mode_bits
+from qcnpe.rtl.ncu import Ncu
+from qcnpe.spec.config import EngineConfig
+from tests.qcnpe import exact
+from tests.qcnpe.rtl.oracle import Operation, OracleTest, lane_words
+
+HELD = ("zero", "operands", "first", "last", "is_unsigned", "mode")
+
+
+class NcuOracle:
+    """The unit, one cycle at a time, in Python's integers."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        self.lane = dict.fromkeys(HELD, 0)
+        self.weight = self.total = self.done = 0
+        self.row_valid = self.col_valid = 0
+
+    def outputs(self) -> dict[str, int]:
+        """What the unit shows in this cycle."""
+        working = self.row_valid & self.col_valid
+        known = {
+            "east.lane.valid": working,
+            "south.valid": working,
+            "east.lane.zero": self.lane["zero"],
+            "east.lane.operands": self.lane["operands"],
+            "east.control.first": self.lane["first"],
+            "east.control.last": self.lane["last"],
+            "east.control.is_unsigned": self.lane["is_unsigned"],
+            "south.operands": self.weight,
+            "done": self.done,
+            "result": self.total if self.done else 0,
+        }
+        if mode_bits(self.config):
+            known["east.control.mode"] = self.lane["mode"]
+        return known
+
+    def step(self, operation: Operation) -> None:
+        """The clock's edge: first the accumulator, then what enters."""
+        working = self.row_valid & self.col_valid
+        if working and self.lane["first"]:
+            self.total = 0
+        if working and not self.lane["zero"]:
+            self.total = exact.wrap(self.total + self._product(), self.config.accumulator_bits)
+        self.done = working & self.lane["last"]
+        self.row_valid = operation["west.lane.valid"]
+        self.col_valid = operation["north.valid"]
+        if self.row_valid:
+            self._take(operation)
+        if self.col_valid:
+            self.weight = operation["north.operands"]
+
+    def _take(self, operation: Operation) -> None:
+        self.lane |= {name: operation[f"west.lane.{name}"] for name in ("zero",)}
+        if not operation["west.lane.zero"]:
+            self.lane["operands"] = operation["west.lane.operands"]
+        self.lane |= {name: operation[f"west.control.{name}"] for name in ("first", "last")}
+        if operation["west.control.first"]:
+            self.lane["is_unsigned"] = operation["west.control.is_unsigned"]
+            self.lane["mode"] = operation.get("west.control.mode", 0)
+
+    def _product(self) -> int:
+        width = 16 // self.config.pairs(self.config.precisions[self.lane["mode"]])
+        unsigned = bool(self.lane["is_unsigned"])
+        return exact.dot(self.lane["operands"], self.weight, width, unsigned=unsigned)
+
+
+def beat(
+    operands: int = 0, weights: int = 0, *, first: bool = False, last: bool = False, **other: int
+) -> Operation:
+    """A beat of a tile at 16 bits; `other` changes single inputs, with __ for the dot."""
+    changes = {name.replace("__", "."): value for name, value in other.items()}
+    return {
+        "west.lane.valid": 1,
+        "west.lane.zero": int(operands == 0),
+        "west.lane.operands": operands,
+        "west.control.first": int(first),
+        "west.control.last": int(last),
+        "west.control.is_unsigned": 0,
+        "north.valid": 1,
+        "north.operands": weights,
+        **changes,
+    }
+
+
+MASKS = {"row": {"west.lane.valid": 0}, "column": {"north.valid": 0}}
+
+
+class TestNcu(OracleTest):
+    configs = (
+        EngineConfig(),
+        EngineConfig(accumulator_bits=24),
+        EngineConfig(precisions=(16,)),
+        EngineConfig(precisions=(16, 4, 2), accumulator_bits=48),
+        EngineConfig(ncu="plain16", precisions=(16,)),
+        EngineConfig(ncu="gated", precisions=(16, 8)),
+    )
+
+    def build(self, config):
+        return Ncu(config)
+
+    def operations(self, config, rng):
+        return list(self.random_beats(config, rng, 400))
+
+    def random_beats(self, config, rng, count) -> Iterator[Operation]:
+        """Tiles of a few beats with pauses and masked lanes, at every precision."""
+        words = zip(lane_words(rng, count), lane_words(rng, count), strict=True)
+        for operands, weights in words:
+            operation = beat(operands, weights, first=rng.random() < 0.25, last=rng.random() < 0.25)
+            operation["west.control.is_unsigned"] = int(rng.integers(2))
+            operation["west.lane.valid"] = int(rng.random() < 0.8)
+            operation["north.valid"] = int(rng.random() < 0.8)
+            if mode_bits(config):
+                operation["west.control.mode"] = int(rng.integers(len(config.precisions)))
+            yield operation
+
+    def expect(self, config, operations):
+        oracle, outputs = NcuOracle(config), []
+        for operation in operations:
+            outputs.append(oracle.outputs())
+            oracle.step(operation)
+        return outputs
+
+    def finish(self, operations: list[Operation]) -> int:
+        """Result of operations of which the last ends a tile, checked against the oracle."""
+        config = self.configs[0]
+        played = operations + [beat(**{"west__lane__valid": 0, "north__valid": 0})] * 2
+        self.check(config, played)
+        known = self.expect(config, played)[-1]
+        assert known["done"]
+        return known["result"]
+
+    @pytest.mark.parametrize("mask", MASKS)
+    def test_masked_unit_keeps_its_accumulator(self, mask):
+        """Beats that pass by a masked unit leave no trace in the sum that a later beat shows."""
+        passing = [beat(77, 99, first=True, last=True) | MASKS[mask]] * 5
+        assert self.finish([beat(3, 5, first=True), *passing, beat(2, 7, last=True)]) == 29
+
+    def test_zero_lanes_leave_the_accumulator_alone(self):
+        assert self.finish([beat(3, 5, first=True), beat(0, 99), beat(0, 1, last=True)]) == 15
+
+    def test_first_beat_of_zeros_clears_the_accumulator(self):
+        before = beat(3, 5, first=True, last=True)
+        assert self.finish([before, beat(0, 9, first=True), beat(2, 2, last=True)]) == 4
+
+    def test_result_is_there_two_cycles_after_the_last_beat(self):
+        expected = self.expect(self.configs[0], [beat(3, 5, first=True, last=True)] + [beat()] * 3)
+        assert [known["done"] for known in expected] == [0, 0, 1, 0]
+        self.check(self.configs[0], [beat(3, 5, first=True, last=True)] + [beat()] * 3)
