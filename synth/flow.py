@@ -1,0 +1,228 @@
+"""Synthesis of a whole engine: each distinct unit once, its cells and area times its places."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from qcnpe.spec.config import EngineConfig
+from qcnpe.yosys import YosysError, run_yosys
+from synth.errors import LibertyError, SynthesisError
+from synth.liberty import read_liberty
+from synth.mapping import GenericGates, LibertyCells
+from synth.units import Units, elaborate_units, short_name
+
+DEFAULT_LIBERTY = Path(__file__).parent / "tech" / "axnn45.lib"
+"""Our own 45 nm cells; generic gates are used where the file is missing."""
+
+WORKERS = 2
+"""Yosys processes at a time."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with what has just been done, how many steps are done, and how many there are."""
+
+Cells = GenericGates | LibertyCells
+
+
+@dataclass(frozen=True)
+class UnitReport:
+    """One unit of an engine, without the units that it places.
+
+    Attributes
+    ----------
+    name : short name
+    places : how often it is in the engine
+    cells : number of each cell in one place
+    flipflops : in one place
+    area_um2 : of one place
+    """
+
+    name: str
+    places: int
+    cells: Mapping[str, int]
+    flipflops: int
+    area_um2: float
+
+    @property
+    def total_um2(self) -> float:
+        """Area of all places."""
+        return self.places * self.area_um2
+
+    @property
+    def cell_count(self) -> int:
+        """Cells in one place."""
+        return sum(self.cells.values())
+
+
+@dataclass(frozen=True)
+class SynthesisReport:
+    """What an engine costs in silicon.
+
+    Attributes
+    ----------
+    config : the engine
+    library : name of the cell library
+    units : largest share of the area first
+    notes : what the reader must know, such as cells that the library lacks
+    seconds : that the synthesis took
+    """
+
+    config: EngineConfig
+    library: str
+    units: tuple[UnitReport, ...]
+    notes: tuple[str, ...]
+    seconds: float
+
+    @property
+    def area_um2(self) -> float:
+        """Area of all cells of the engine."""
+        return sum(unit.total_um2 for unit in self.units)
+
+    @property
+    def cell_count(self) -> int:
+        """Cells of the engine."""
+        return sum(unit.places * unit.cell_count for unit in self.units)
+
+    @property
+    def flipflops(self) -> int:
+        """Flip-flops of the engine."""
+        return sum(unit.places * unit.flipflops for unit in self.units)
+
+
+def choose_cells(liberty: Path | None = None, *, quick: bool = False) -> Cells:
+    """The cells of a Liberty file, by default our own, or generic gates where there is none.
+
+    Raises
+    ------
+    LibertyError
+        If a named file is missing or unusable.
+    """
+    if liberty is None and not DEFAULT_LIBERTY.is_file():
+        return GenericGates()
+    return LibertyCells(read_liberty((liberty or DEFAULT_LIBERTY).resolve()), quick)
+
+
+def synthesize(
+    config: EngineConfig,
+    folder: Path,
+    liberty: Path | None = None,
+    progress: Progress | None = None,
+    *,
+    quick: bool = False,
+) -> SynthesisReport:
+    """Map every unit of an engine to cells; the netlists go to `folder`.
+
+    Parameters
+    ----------
+    config : the engine
+    folder : gets a Verilog netlist for each unit
+    liberty : cell library, by default `DEFAULT_LIBERTY`
+    progress : told of every finished unit
+    quick : less effort in optimisation, for a first look
+
+    Raises
+    ------
+    LibertyError
+        If the library is missing or unusable.
+    SynthesisError
+        If the folder cannot be written or Yosys stops.
+    """
+    began = time.monotonic()
+    cells = choose_cells(liberty, quick=quick)
+    make_folder(folder)
+    units = elaborate_units(config)
+    counts: dict[str, Mapping[str, int]] = {}
+    with ThreadPoolExecutor(WORKERS) as pool:
+        jobs = {pool.submit(map_unit, units, name, cells, folder): name for name in units.places}
+        for job in as_completed(jobs):
+            name = jobs[job]
+            counts[name] = job.result()
+            if progress:
+                progress(short_name(name), len(counts), len(jobs))
+    reports = [_unit_report(units, name, counts[name], cells) for name in units.places]
+    reports.sort(key=lambda unit: unit.total_um2, reverse=True)
+    return SynthesisReport(
+        config, cells.name, tuple(reports), cells.notes, time.monotonic() - began
+    )
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder; `SynthesisError` if that cannot be done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SynthesisError(
+            f"{folder}: {error.strerror or error}; choose a folder that can be written"
+        ) from error
+
+
+def map_unit(units: Units, name: str, cells: Cells, folder: Path) -> Mapping[str, int]:
+    """Map one unit and write its netlist `<short name>.v`; returns the number of each cell."""
+    others = " ".join(f"\\{other}" for other in units.below(name))
+    netlist = folder / f"{short_name(name)}.v"
+    return map_design(
+        units.rtlil, name, cells, netlist, before=(f"blackbox {others}",) if others else ()
+    )
+
+
+def map_design(
+    rtlil: str, top: str, cells: Cells, netlist: Path, before: tuple[str, ...] = ()
+) -> Mapping[str, int]:
+    """Map a module of a design to cells.
+
+    Parameters
+    ----------
+    rtlil : the design
+    top : the module
+    cells : what to map to
+    netlist : Verilog file to write
+    before : commands to run before anything else, such as a `blackbox` of submodules
+
+    Returns
+    -------
+    dict
+        Number of each cell; placed submodules are left out.
+    """
+    with TemporaryDirectory() as temporary:
+        source, counts = Path(temporary, "design.il"), Path(temporary, "stat.json")
+        source.write_text(rtlil)
+        try:
+            run_yosys(
+                [
+                    *cells.read,
+                    f"read_rtlil {source}",
+                    f"hierarchy -check -top \\{top}",
+                    *before,
+                    *cells.passes,
+                    "delete t:$scopeinfo",
+                    f"tee -q -o {counts} stat -json",
+                    f'write_verilog -noattr "{netlist}"',
+                ]
+            )
+        except YosysError as error:
+            raise _explain(error, cells) from error
+        by_type = json.loads(counts.read_text())["modules"][f"\\{top}"]["num_cells_by_type"]
+    return {cell: count for cell, count in sorted(by_type.items()) if _is_cell(cell, cells)}
+
+
+def _is_cell(kind: str, cells: Cells) -> bool:
+    return kind.startswith("$") or (isinstance(cells, LibertyCells) and kind in cells.library.cells)
+
+
+def _explain(error: YosysError, cells: Cells) -> Exception:
+    if isinstance(cells, LibertyCells) and ("liberty" in str(error) or "ABC" in str(error)):
+        return LibertyError(f"{cells.library.path}: {error}; try without --liberty")
+    return SynthesisError(str(error))
+
+
+def _unit_report(units: Units, name: str, counts: Mapping[str, int], cells: Cells) -> UnitReport:
+    return UnitReport(
+        name=short_name(name),
+        places=units.places[name],
+        cells=counts,
+        flipflops=sum(n for cell, n in counts.items() if cells.is_flipflop(cell)),
+        area_um2=sum(n * cells.area_um2(cell) for cell, n in counts.items()),
+    )

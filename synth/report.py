@@ -1,0 +1,107 @@
+"""Runs a synthesis for people: a progress bar, a table, and JSON beside the netlists."""
+
+import json
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from qcnpe.spec.archive import replace_text
+from qcnpe.spec.config import EngineConfig
+from synth.flow import SynthesisReport, synthesize
+
+REPORT = "synth.json"
+"""Name of the report's file in the output folder."""
+
+
+def run(
+    config: EngineConfig,
+    folder: Path,
+    liberty: Path | None = None,
+    quick: bool = False,
+    console: Console | None = None,
+) -> SynthesisReport:
+    """Synthesise an engine with a progress bar; write `synth.json`; print what must be known.
+
+    Parameters
+    ----------
+    config : the engine
+    folder : gets the report and, below `netlists`, the netlists
+    liberty : cell library, by default our own
+    quick : less effort in optimisation, for a first look
+    console : where the bar goes
+
+    Raises
+    ------
+    LibertyError
+        If the library is missing or unusable.
+    SynthesisError
+        If the folder cannot be written or Yosys stops.
+    """
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("reading the engine", total=None)
+
+        def step(name: str, done: int, total: int) -> None:
+            bar.update(task, description=f"mapped {name}", completed=done, total=total)
+
+        report = synthesize(config, folder / "netlists", liberty, quick=quick, progress=step)
+    replace_text(folder / REPORT, json.dumps(as_json(report), indent=1) + "\n")
+    return report
+
+
+def as_json(report: SynthesisReport) -> dict[str, Any]:
+    """The report as JSON holds it."""
+    return {
+        "config": asdict(report.config),
+        "library": report.library,
+        "area_um2": round(report.area_um2, 1),
+        "cells": report.cell_count,
+        "flipflops": report.flipflops,
+        "units": [
+            {
+                "name": unit.name,
+                "places": unit.places,
+                "area_um2": round(unit.area_um2, 3),
+                "flipflops": unit.flipflops,
+                "cells": dict(unit.cells),
+            }
+            for unit in report.units
+        ],
+        "notes": list(report.notes),
+        "seconds": round(report.seconds, 1),
+        "versions": {name: version(name) for name in ("amaranth", "pyosys")},
+    }
+
+
+def render(report: SynthesisReport) -> Table:
+    """Area by unit as a table; the notes stand below it."""
+    config = report.config
+    title = f"{config.rows} x {config.cols} NCUs ({config.ncu}), {report.library}"
+    table = Table(title=title, caption="; ".join(report.notes) or None, show_footer=True)
+    table.add_column("unit", "total")
+    for header, total in (
+        ("places", ""),
+        ("cells each", f"{report.cell_count:,} in all"),
+        ("flip-flops each", f"{report.flipflops:,} in all"),
+        ("area each, um2", ""),
+        ("area, um2", f"{report.area_um2:,.0f}"),
+        ("share", "100 %"),
+    ):
+        table.add_column(header, total, justify="right")
+    for unit in report.units:
+        if not unit.cell_count:
+            continue
+        table.add_row(
+            unit.name,
+            f"{unit.places}",
+            f"{unit.cell_count:,}",
+            f"{unit.flipflops:,}",
+            f"{unit.area_um2:,.1f}",
+            f"{unit.total_um2:,.0f}",
+            f"{unit.total_um2 / report.area_um2:.1%}",
+        )
+    return table

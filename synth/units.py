@@ -1,0 +1,78 @@
+"""The engine taken apart: every distinct module once, and how often it is placed."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from amaranth.hdl import Fragment
+
+from qcnpe.generate import TOP
+from qcnpe.rtl.engine import Engine
+from qcnpe.rtl.leaf import Leaf, ModuleLibrary
+from qcnpe.spec.config import EngineConfig
+
+_BLOCKS = ("sequencer", "collector", "array.row_skew", "array.col_skew")
+"""Parts of the top module that are reported apart, beside the leaves."""
+
+_MODULE = re.compile(r"^module \\(\S+)$", re.MULTILINE)
+_CELL = re.compile(r"^\s*cell \\(\S+) ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Units:
+    """An engine's modules in Yosys' own language.
+
+    Attributes
+    ----------
+    rtlil : the whole design
+    places : how often each unit is in the engine, the top included
+    """
+
+    rtlil: str
+    places: Mapping[str, int]
+
+    def below(self, unit: str) -> list[str]:
+        """Units that a unit's netlist must leave alone: every other one."""
+        return [name for name in self.places if name != unit]
+
+
+def elaborate_units(config: EngineConfig) -> Units:
+    """Convert an engine, each distinct component once, and count the places of each unit."""
+    engine = Engine(config)
+    library = ModuleLibrary()
+    top = library.convert(engine, TOP, engine)
+    rtlil = "".join((*library.modules.values(), top))
+    units = {TOP, *library.modules, *(f"{TOP}.{block}" for block in _BLOCKS)}
+    total = _count_places(_children(rtlil), TOP)
+    return Units(rtlil, {name: total[name] for name in sorted(units & set(total))})
+
+
+def leaf_rtlil(leaf: Leaf) -> str:
+    """A single leaf, and what it places, in Yosys' own language."""
+    library = ModuleLibrary()
+    Fragment.get(leaf, library)
+    return "".join(library.modules.values())
+
+
+def short_name(module: str) -> str:
+    """A unit's name for people: without the prefix that all share."""
+    return "top" if module == TOP else re.sub(rf"^({TOP}\.(array\.)?|qcnpe_)", "", module)
+
+
+def _children(rtlil: str) -> dict[str, Counter[str]]:
+    """For each module, how often it places each other one."""
+    pieces = _MODULE.split(rtlil)
+    bodies = dict(zip(pieces[1::2], pieces[2::2], strict=True))
+    return {
+        name: Counter(kind for kind in _CELL.findall(body) if kind in bodies)
+        for name, body in bodies.items()
+    }
+
+
+def _count_places(children: Mapping[str, Counter[str]], top: str) -> Counter[str]:
+    total = Counter({top: 1})
+    for child, count in children[top].items():
+        for name, places in _count_places(children, child).items():
+            total[name] += places * count
+    return total

@@ -1,0 +1,130 @@
+"""Synthesis: places of units, cells of a netlist, its function, and what it says when it cannot."""
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from qcnpe.rtl.requantize import Requantize
+from qcnpe.rtl.stream import Fifo
+from qcnpe.spec.config import EngineConfig
+from qcnpe.yosys import run_yosys
+from synth.errors import LibertyError, SynthesisError
+from synth.flow import DEFAULT_LIBERTY, Cells, choose_cells, map_design, synthesize
+from synth.mapping import GenericGates, LibertyCells
+from synth.report import render, run
+from synth.units import elaborate_units, leaf_rtlil
+
+SMALL = EngineConfig(rows=2, cols=3, precisions=(16, 8), table_segments=8, fifo_depth=2)
+CELLS = pytest.mark.parametrize(
+    "cells", [GenericGates(), choose_cells(DEFAULT_LIBERTY)], ids=["generic", "liberty"]
+)
+
+
+def count(text: str, kind: str) -> int:
+    """Number of placed cells of a kind in a Verilog netlist."""
+    return sum(line.strip().startswith(f"{kind} ") for line in text.splitlines())
+
+
+def test_each_unit_is_placed_as_often_as_the_engine_needs_it() -> None:
+    places = elaborate_units(SMALL).places
+
+    def of(prefix: str) -> list[int]:
+        return [n for name, n in places.items() if name.startswith(prefix)]
+
+    assert of("qcnpe_ncu_fused") == [2 * 3]
+    assert of("qcnpe_ncu_row") == of("qcnpe_afu") == of("qcnpe_requantize") == [2]
+    assert of("qcnpe_engine") == [1, 1, 1, 1, 1]
+    # Commands, activations, weights, parameters, the tiles' queue, and a result queue a row.
+    assert sum(of("qcnpe_fifo")) == 5 + 2
+
+
+@CELLS
+def test_queue_has_the_flipflops_that_it_must(cells: Cells, tmp_path: Path) -> None:
+    width, depth = 5, 4
+    queue = Fifo(width=width, depth=depth)
+    counts = map_design(leaf_rtlil(queue), queue.module_name, cells, tmp_path / "queue.v")
+    stored, pointers, level = width * depth, 2 * 2, 3
+    flipflops = sum(n for cell, n in counts.items() if cells.is_flipflop(cell))
+    assert flipflops == stored + pointers + level
+    text = (tmp_path / "queue.v").read_text()
+    if isinstance(cells, LibertyCells):  # generic gates are written as expressions
+        assert all(count(text, cell) == n for cell, n in counts.items())
+        gates = sum(n for cell, n in counts.items() if cell in cells.library.clock_gates)
+        assert gates == depth  # one a word; the short pointers are too small for one
+
+
+@CELLS
+def test_netlist_computes_what_the_unit_does(cells: Cells, tmp_path: Path) -> None:
+    unit, netlist = Requantize(SMALL), tmp_path / "unit.v"
+    rtlil = leaf_rtlil(unit)
+    map_design(rtlil, unit.module_name, cells, netlist)
+    assert proven_equal(rtlil, netlist, unit.module_name, cells, tmp_path)
+
+
+def test_a_wrong_netlist_is_seen(tmp_path: Path) -> None:
+    unit, other, netlist = Requantize(SMALL), EngineConfig(precisions=(16, 8)), tmp_path / "unit.v"
+    assert other.precisions == SMALL.precisions
+    map_design(leaf_rtlil(unit), unit.module_name, GenericGates(), netlist)
+    text = netlist.read_text()
+    at = text.index("~(", text.index("assign "))
+    netlist.write_text(text[:at] + text[at + 1 :])  # one inverting gate less
+    assert not proven_equal(leaf_rtlil(unit), netlist, unit.module_name, GenericGates(), tmp_path)
+
+
+def proven_equal(rtlil: str, netlist: Path, top: str, cells: Cells, folder: Path) -> bool:
+    """Whether a SAT solver finds no input for which a combinational netlist differs."""
+    source = folder / "unit.il"
+    source.write_text(rtlil)
+    functions = (
+        [f"read_liberty -ignore_miss_func {cells.library.path}"]
+        if isinstance(cells, LibertyCells)
+        else []
+    )
+    log = run_yosys(
+        [
+            *functions,
+            f"read_verilog {netlist}",
+            f"rename {top} mapped",
+            f"read_rtlil {source}",
+            f"rename {top} wanted",
+            "setattr -mod -unset top wanted",  # flatten would drop all that is not below a top
+            "proc",
+            "flatten",
+            "miter -equiv -flatten wanted mapped miter",
+            "sat -prove trigger 0 miter",
+        ]
+    )
+    assert "SAT proof finished" in log
+    return "no model found: SUCCESS" in log
+
+
+def test_report_adds_up_and_is_written(tmp_path: Path) -> None:
+    config = EngineConfig(
+        rows=1, cols=2, ncu="plain16", precisions=(16,), table_segments=8, fifo_depth=2
+    )
+    report = run(config, tmp_path, quick=True, console=Console(quiet=True))
+    stored = json.loads((tmp_path / "synth.json").read_text())
+    total = sum(unit["places"] * unit["area_um2"] for unit in stored["units"])
+    assert stored["area_um2"] == pytest.approx(total, rel=1e-4)
+    assert stored["area_um2"] == pytest.approx(report.area_um2, rel=1e-4)
+    netlists = [path.read_text() for path in (tmp_path / "netlists").glob("*.v")]
+    assert len(netlists) == len(report.units)
+    placed = sum(count(text, "DFFQ_XL") for text in netlists)
+    assert placed == sum(unit["cells"].get("DFFQ_XL", 0) for unit in stored["units"]) > 0
+    console = Console(record=True, width=120, file=(tmp_path / "log").open("w"))
+    console.print(render(report))
+    assert f"{report.area_um2:,.0f}" in console.export_text()
+
+
+def test_missing_library_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(LibertyError, match=r"none\.lib: No such file .*; name a Liberty file"):
+        synthesize(SMALL, tmp_path, tmp_path / "none.lib")
+
+
+def test_unwritable_folder_is_one_clear_line(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    with pytest.raises(SynthesisError, match=r"Not a directory; choose a folder"):
+        synthesize(SMALL, blocked / "below")
