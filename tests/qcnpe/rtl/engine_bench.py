@@ -2,99 +2,179 @@
 
 import random
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
+from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
+from numpy.typing import NDArray
 
 from qcnpe.rtl.engine import Engine
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.streams import Streams
+from tests.qcnpe.rtl.oracle import resolve
+
+SOURCES = ("commands", "activations", "weights", "parameters")
+TAIL = 8
+"""Cycles after the last result in which nothing more may come."""
 
 
 class EngineBench:
     """Feeds streams to an engine and collects its results.
 
-    `idle` and `pause` are the chances that a source or the sink rests in a cycle.
+    One engine is elaborated and compiled once; every `run` begins where the one before ended, in an
+    idle engine, and keeps what the error register holds.
+
+    Parameters
+    ----------
+    config : the engine
+
+    Attributes
+    ----------
+    busy_cycles, error, precisions : of the last run
+    events : how often each event was seen in the last run
     """
 
-    def __init__(
-        self, config: EngineConfig, *, idle: float = 0.0, pause: float = 0.0, seed: int = 0
-    ):
+    def __init__(self, config: EngineConfig) -> None:
         self.config = config
+        self.rest()
         self.engine = Engine(config)
-        self.idle, self.pause = idle, pause
-        self.seed = seed
+        top = Module()
+        top.domains.sync = self.domain = ClockDomain("sync")
+        top.submodules.engine = self.engine
+        self.simulator = Simulator(top)
+        self.simulator.add_clock(1e-6)
+        self.simulator.add_process(self._drive)
+        self._queues: dict[str, list[int]] = {name: [] for name in SOURCES}
+        self.cycles = self.busy_cycles = self.error = 0
+        self.precisions: set[int] = set()
+        self.events: dict[str, int] = {}
         self.lanes: list[list[int]] = []
-        self.busy_cycles = 0
-        self.error = 0
+        self._held: dict[str, int] = {}
+        self._controls: dict[str, int] = {}
+        self._busy = 0
 
-    def run(self, streams: Streams, *, timeout: int = 100_000) -> np.ndarray:
+    def rest(self, *, idle: float = 0.0, pause: float = 0.0, seed: int = 0) -> None:
+        """Set the chance that a source, or the sink, rests in a cycle, and the chances' seed."""
+        self.idle, self.pause, self.seed = idle, pause, seed
+        self._chance = random.Random(seed)
+
+    def run(self, streams: Streams, *, timeout: int = 20_000) -> NDArray[np.uint64]:
         """Result lanes (beats, rows)."""
-        simulator = Simulator(self.engine)
-        simulator.add_clock(1e-6)
-        for port, words in self._words(streams).items():
-            simulator.add_testbench(
-                self._source(getattr(self.engine, port), words), background=True
-            )
-        simulator.add_testbench(self._count, background=True)
-        simulator.add_testbench(self._sink(streams.results, timeout))
-        simulator.run()
+        self.begin(streams)
+        while len(self.lanes) < streams.results or self._busy or any(self._queues.values()):
+            self.wait(1)
+            assert self.cycles < timeout, f"{self._where()} of {streams.results}"
+        self.wait(TAIL)
+        assert len(self.lanes) == streams.results, f"{self._where()} of {streams.results}"
         return np.array(self.lanes, np.uint64).reshape(-1, self.config.rows)
 
-    def _words(self, streams: Streams) -> dict[str, list[int]]:
-        return {
-            "commands": streams.commands.tolist(),
-            "activations": [join(beat, 16) for beat in streams.activations.tolist()],
-            "weights": [join(beat, 16) for beat in streams.weights.tolist()],
-            "parameters": streams.parameters.tolist(),
-        }
+    def begin(self, streams: Streams) -> None:
+        """Put words into the sources and clear all counts."""
+        self._queues = _words(streams)
+        self.cycles = self.busy_cycles = 0
+        self.precisions, self.events, self.lanes, self._busy = set(), {}, [], 1
 
-    def _source(self, port, words: Sequence[int]):
-        chance = random.Random(f"{self.seed} {len(words)}")
+    def wait(self, cycles: int) -> None:
+        """Let the engine run."""
+        end = self.cycles + cycles
+        while self.cycles < end:
+            self.simulator.advance()
 
-        async def drive(ctx):
-            for word in words:
-                while chance.random() < self.idle:
-                    await ctx.tick()
-                ctx.set(
-                    port.payload.as_value() if hasattr(port.payload, "as_value") else port.payload,
-                    word,
-                )
+    def reset(self) -> None:
+        """Hold the engine's reset for a cycle; the sources forget their words."""
+        self._queues = {name: [] for name in SOURCES}
+        self._held = {}
+        self._controls["reset"] = 1
+        self.wait(1)
+        self._controls["reset"] = 0
+        self.wait(2)
+
+    def clear_error(self) -> None:
+        """Ask for the error to be cleared, in one cycle."""
+        self._controls["clear_error"] = 1
+        self.wait(1)
+        self._controls["clear_error"] = 0
+        self.wait(2)
+
+    def _where(self) -> str:
+        return f"seed {self.seed}, cycle {self.cycles}: {len(self.lanes)} beats"
+
+    async def _drive(self, ctx: Any) -> None:
+        """One pass a cycle: what each port holds now decides what it holds next."""
+        engine = self.engine
+        ports = {name: getattr(engine, name) for name in SOURCES}
+        payloads = {name: resolve(port, "payload") for name, port in ports.items()}
+        watched = [port.ready for port in ports.values()] + [
+            engine.results.valid,
+            engine.results.ready,
+            engine.busy,
+            engine.error,
+            engine.precision,
+            resolve(engine, "results.payload.lanes"),
+            resolve(engine, "events"),
+        ]
+        while True:
+            for name, port in ports.items():
+                self._offer(ctx, name, port, payloads[name])
+            ctx.set(engine.results.ready, self._chance.random() >= self.pause)
+            ctx.set(self.domain.rst, self._controls.get("reset", 0))
+            ctx.set(engine.clear_error, self._controls.get("clear_error", 0))
+            _, _, *seen = await ctx.tick().sample(*watched)
+            for name, ready in zip(SOURCES, seen, strict=False):
+                if ready:
+                    self._held.pop(name, None)
+            self._note(*seen[len(SOURCES) :])
+
+    def _offer(self, ctx: Any, name: str, port: Any, payload: Any) -> None:
+        """A word stays until it is taken; a new one comes unless the source rests."""
+        if name not in self._held:
+            if self._queues[name] and self._chance.random() >= self.idle:
+                self._held[name] = self._queues[name].pop()
+                ctx.set(payload, self._held[name])
                 ctx.set(port.valid, 1)
-                await ctx.tick().until(port.ready)
+            else:
                 ctx.set(port.valid, 0)
 
-        return drive
+    def _note(
+        self, valid: int, ready: int, busy: int, error: int, precision: int, lanes: int, events: int
+    ) -> None:
+        self.cycles += 1
+        self.busy_cycles += busy
+        self._busy = busy or bool(self._held)
+        self.error = error
+        self.precisions.add(precision)
+        if events:
+            for place, name in enumerate(self.engine.events.shape().members):
+                self.events[name] = self.events.get(name, 0) + (events >> place & 1)
+        if valid and ready:
+            self.lanes.append(split(lanes, self.config.result_lane_bits, self.config.rows))
 
-    def _sink(self, beats: int, timeout: int):
-        chance = random.Random(f"{self.seed} sink")
-        results = self.engine.results
-        bits = self.config.result_lane_bits
 
-        async def collect(ctx):
-            for _ in range(timeout):
-                if len(self.lanes) == beats:
-                    break
-                ctx.set(results.ready, chance.random() >= self.pause)
-                _, _, valid, ready, lanes = await ctx.tick().sample(
-                    results.valid, results.ready, results.payload.lanes.as_value()
-                )
-                if valid and ready:
-                    self.lanes.append(split(lanes, bits, self.config.rows))
-            assert len(self.lanes) == beats, (
-                f"{len(self.lanes)} of {beats} beats (seed {self.seed})"
-            )
-            ctx.set(results.ready, 0)
-            for _ in range(8):
-                await ctx.tick()
-            assert not ctx.get(results.valid), f"more than {beats} beats (seed {self.seed})"
-            self.error = ctx.get(self.engine.error)
+@cache
+def _shared(config: EngineConfig) -> EngineBench:
+    return EngineBench(config)
 
-        return collect
 
-    async def _count(self, ctx):
-        async for _, _, busy in ctx.tick().sample(self.engine.busy):
-            self.busy_cycles += busy
+def shared_bench(
+    config: EngineConfig, *, idle: float = 0.0, pause: float = 0.0, seed: int = 0
+) -> EngineBench:
+    """A bench with a freshly reset engine; equal engines are compiled only once."""
+    bench = _shared(config)
+    bench.reset()
+    bench.rest(idle=idle, pause=pause, seed=seed)
+    return bench
+
+
+def _words(streams: Streams) -> dict[str, list[int]]:
+    """Words of each source, the last one first."""
+    return {
+        "commands": streams.commands.tolist()[::-1],
+        "activations": [join(beat, 16) for beat in streams.activations.tolist()][::-1],
+        "weights": [join(beat, 16) for beat in streams.weights.tolist()][::-1],
+        "parameters": streams.parameters.tolist()[::-1],
+    }
 
 
 def join(lanes: Sequence[int], bits: int) -> int:

@@ -14,15 +14,13 @@ def random_streams(
     """Tiles of random size, precision, function, pooling and copies, tables in between."""
     rng = np.random.default_rng(seed)
     fields = command_fields(config)
-    commands: list[int] = []
-    parameters: list[np.ndarray] = []
-    beats = results = 0
+    commands, parameters, beats, results = [], [], 0, 0
     for index in range(tiles):
         if tables and (index == 0 or rng.random() < 0.1):
             name = sorted(CURVES)[rng.integers(len(CURVES))]
             commands.append(encode(fields, {"opcode": Opcode.TABLE}))
             parameters.append(table_knots(name, config.table_segments).astype(np.uint16))
-        command = _random_tile(config, rng, max_beats)
+        command = random_tile(config, rng, max_beats)
         commands.append(encode(fields, command))
         cols = command["cols"]
         shift = rng.integers(-4, 24, cols)
@@ -31,14 +29,23 @@ def random_streams(
         results += cols
     return Streams(
         commands=np.array(commands, np.uint64),
-        activations=_random_lanes(rng, beats, config.rows),
-        weights=_random_lanes(rng, beats, config.cols),
+        activations=random_lanes(rng, beats, config.rows),
+        weights=random_lanes(rng, beats, config.cols),
         parameters=np.concatenate(parameters).astype(np.uint32),
         results=results,
     )
 
 
-def _random_tile(config: EngineConfig, rng: np.random.Generator, max_beats: int) -> dict[str, int]:
+def random_command(config: EngineConfig, rng: np.random.Generator) -> int:
+    """The word of a good command, now and then one that loads a table."""
+    fields = command_fields(config)
+    if rng.random() < 0.1:
+        return encode(fields, {"opcode": Opcode.TABLE})
+    return encode(fields, random_tile(config, rng, max_beats=1 << int(rng.integers(16))))
+
+
+def random_tile(config: EngineConfig, rng: np.random.Generator, max_beats: int) -> dict[str, int]:
+    """Fields of a good tile command."""
     pools = [pool for pool in range(3) if config.rows >= 1 << pool]
     pool = int(rng.choice(pools))
     command = {
@@ -58,7 +65,7 @@ def _random_tile(config: EngineConfig, rng: np.random.Generator, max_beats: int)
     return command
 
 
-def _random_lanes(rng: np.random.Generator, beats: int, lanes: int) -> np.ndarray:
+def random_lanes(rng: np.random.Generator, beats: int, lanes: int) -> np.ndarray:
     """Operands of which many are zero or at the ends of their range."""
     words = rng.integers(0, 1 << 16, (beats, lanes))
     corners = rng.choice([0, 0x8000, 0x7FFF, 0xFFFF, 0x8888, 0x0001], (beats, lanes))
