@@ -20,12 +20,16 @@ from axnn.errors import RunError
 from axnn.train import TrainingPlan
 from qcnpe.spec.errors import ConfigError, FormatError
 from tests.axnn.tiny import ENGINE, TABLE, make_data, make_trained, poison_test_part
+from tests.axnn.tiny import PLAN as TRAINING
 
 DATA = make_data()
 ENERGY = EnergyModel(TABLE, ENGINE)
 PLAN = ApproximationPlan(
     bound_percent=2.0, retraining=TrainingPlan(epochs=6, batch=16, learning_rate=0.05)
 )
+
+HARD = make_data(noise=0.4)
+HARD_PLAN = replace(PLAN, bound_percent=0.5)
 
 
 def unfrozen(precision):
@@ -42,6 +46,15 @@ def at_widths(*layers):
 
 def run(plan=PLAN, data=DATA, seed=1, **options):
     return approximate(make_trained(DATA), data, plan, ENERGY, seed=seed, **options)
+
+
+def make_undertrained():
+    """A network that retraining still changes, also in steps that fail."""
+    return make_trained(HARD, plan=replace(TRAINING, epochs=8))
+
+
+def run_hard(**options):
+    return approximate(make_undertrained(), HARD, HARD_PLAN, ENERGY, seed=1, **options)
 
 
 def test_tiles_are_the_least_significant_neurons_of_one_layer_and_width():
@@ -126,18 +139,30 @@ def test_test_part_is_never_read():
     assert run(data=poison_test_part(DATA)).steps == run().steps
 
 
-@pytest.mark.parametrize("interrupted_at", [0, 3])
+def test_a_step_that_fails_leaves_no_trace():
+    network, states = make_undertrained(), []
+    approximate(
+        network, HARD, HARD_PLAN, ENERGY, seed=1, on_step=lambda _: states.append(network.state())
+    )
+    steps = run_hard().steps
+    assert any(not step.kept and step.accuracy != step.before_retraining for step in steps)
+    for step, before, after in zip(steps[1:], states[:-1], states[1:], strict=True):
+        if not step.kept:
+            assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("interrupted_at", [0, 3, -2])
 def test_interrupted_loop_ends_as_if_it_had_not_been(tmp_path, interrupted_at):
-    whole = run()
+    whole = run_hard()
 
     def interrupt(step):
-        if step.number == interrupted_at:
+        if step == whole.steps[interrupted_at]:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(state=tmp_path / "s.npz", on_step=interrupt)
+        run_hard(state=tmp_path / "s.npz", on_step=interrupt)
     seen: list[Step] = []
-    resumed = run(state=tmp_path / "s.npz", on_step=seen.append)
+    resumed = run_hard(state=tmp_path / "s.npz", on_step=seen.append)
     assert resumed.steps == whole.steps == tuple(seen)
     resumed.axnn.save(tmp_path / "resumed.npz")
     whole.axnn.save(tmp_path / "whole.npz")

@@ -40,7 +40,7 @@ def tiny_app(monkeypatch):
         engine=ENGINE,
     )
     monkeypatch.setitem(APPS, "tiny", app)
-    monkeypatch.setitem(data.LOADERS, "tiny", lambda seed: make_data(seed=seed))
+    monkeypatch.setitem(data.LOADERS, "tiny", lambda seed: make_data())
 
 
 @pytest.fixture

@@ -28,15 +28,15 @@ TABLE = EnergyTable(PRICES, {"source": "made up for tests"})
 PLAN = TrainingPlan(epochs=20, batch=16, learning_rate=0.1)
 
 
-def make_data(*, seed: int = 0, samples: int = 120) -> DataSet:
+def make_data(*, seed: int = 0, samples: int = 120, noise: float = 0.15) -> DataSet:
     """Three noisy classes, each a pattern of 3x4 pixels."""
     rng = np.random.default_rng(seed)
     patterns = rng.random((3, 1, 3, 4))
 
     def split(count: int) -> Split:
         labels = np.arange(count) % 3
-        noise = rng.normal(0, 0.15, (count, 1, 3, 4))
-        return Split(np.clip(patterns[labels] + noise, 0, 1).astype(np.float32), labels)
+        values = patterns[labels] + rng.normal(0, noise, (count, 1, 3, 4))
+        return Split(np.clip(values, 0, 1).astype(np.float32), labels)
 
     return DataSet(
         name="tiny", classes=3, train=split(samples), validation=split(60), test=split(60)
@@ -60,8 +60,10 @@ def make_spec(function: str = "relu", hidden: int = 10) -> NetworkSpec:
     )
 
 
-def make_trained(data: DataSet, function: str = "relu", *, seed: int = 0) -> Network:
+def make_trained(
+    data: DataSet, function: str = "relu", *, seed: int = 0, plan: TrainingPlan = PLAN
+) -> Network:
     """A trained network."""
     network = Network(make_spec(function), seed=seed)
-    train(network, data, PLAN, seed=seed)
+    train(network, data, plan, seed=seed)
     return network
