@@ -41,7 +41,8 @@ class EngineBench:
         self.rest()
         self.engine = Engine(config)
         top = Module()
-        top.domains.sync = self.domain = ClockDomain("sync")
+        self.domain: Any = ClockDomain("sync")
+        top.domains.sync = self.domain
         top.submodules.engine = self.engine
         self.simulator = Simulator(top)
         self.simulator.add_clock(1e-6)

@@ -45,7 +45,8 @@ def play(
     Inputs that an operation leaves out are zero. In the cycles of `reset_at` the reset is on.
     """
     top = Module()
-    top.domains.sync = domain = ClockDomain("sync")
+    domain: Any = ClockDomain("sync")
+    top.domains.sync = domain
     top.submodules.unit = unit
     # Gives units without registers a clock to be tested with.
     alive = Signal()

@@ -1,6 +1,7 @@
 """Random but legal work for an engine."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qcnpe.spec.activation import CURVES, table_knots
 from qcnpe.spec.commands import Opcode, command_fields, encode, parameter_words
@@ -14,7 +15,9 @@ def random_streams(
     """Tiles of random size, precision, function, pooling and copies, tables in between."""
     rng = np.random.default_rng(seed)
     fields = command_fields(config)
-    commands, parameters, beats, results = [], [], 0, 0
+    commands: list[int] = []
+    parameters: list[NDArray[np.unsignedinteger]] = []
+    beats = results = 0
     for index in range(tiles):
         if tables and (index == 0 or rng.random() < 0.1):
             name = sorted(CURVES)[rng.integers(len(CURVES))]

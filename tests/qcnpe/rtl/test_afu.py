@@ -6,7 +6,7 @@ from qcnpe.rtl.afu import Afu
 from qcnpe.spec.activation import CURVES, table_knots
 from qcnpe.spec.config import EngineConfig
 from tests.qcnpe import exact
-from tests.qcnpe.rtl.oracle import OracleTest, late, signed_values
+from tests.qcnpe.rtl.oracle import Operation, OracleTest, late, signed_values
 
 FUNCTIONS = ("identity", "relu", "table")
 
@@ -25,7 +25,7 @@ class TestAfu(OracleTest):
         """Random knots, neurons with pauses in between; a curve's knots, more neurons."""
         first = rng.integers(-32768, 32768, config.table_segments + 1).tolist()
         second = table_knots(sorted(CURVES)[rng.integers(2)], config.table_segments).tolist()
-        operations = []
+        operations: list[Operation] = []
         for knots in (first, second):
             operations += [{}] * Afu.LATENCY
             operations += [

@@ -87,7 +87,8 @@ class CollectorBench:
         raise AssertionError(f"{len(self.beats)} of {expected} beats")
 
     async def drive(self, ctx):
-        waiting, due, taken = list(self.tiles), {}, 0
+        waiting, taken = list(self.tiles), 0
+        due: dict[int, dict[int, int]] = {}
         bits = self.config.result_lane_bits
         output = self.unit.output
         watched = (output.valid, output.ready, resolve(self.unit, "output.payload"))

@@ -2,6 +2,7 @@
 
 import re
 from itertools import combinations
+from typing import Any
 
 import pytest
 from amaranth.back import rtlil
@@ -70,7 +71,7 @@ def test_number_of_bodies_does_not_grow_with_the_array():
 
 
 # All parameters that may shape a body; values at which any two engines differ.
-CHOICES = {
+CHOICES: dict[str, list[dict[str, Any]]] = {
     "ncu": [
         {"ncu": "fused", "precisions": (16, 8, 4, 2)},
         {"ncu": "fused", "precisions": (16, 8)},

@@ -130,7 +130,7 @@ class TestNcu(OracleTest):
     def finish(self, operations: list[Operation]) -> int:
         """Result of operations of which the last ends a tile, checked against the oracle."""
         config = self.configs[0]
-        played = operations + [beat(**{"west__lane__valid": 0, "north__valid": 0})] * 2
+        played = operations + [beat(west__lane__valid=0, north__valid=0)] * 2
         self.check(config, played)
         known = self.expect(config, played)[-1]
         assert known["done"]

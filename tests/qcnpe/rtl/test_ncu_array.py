@@ -103,7 +103,7 @@ def ones(config, rows, cols, **control):
 
 
 def test_masked_units_keep_their_accumulators():
-    """Only the units of a 2x1 tile count its five beats; a last beat shows what all of them hold."""
+    """Only the units of a 2x1 tile count its five beats; a last beat shows what all hold."""
     config = EngineConfig(rows=3, cols=3)
     operations = [
         ones(config, 3, 3, first=1),

@@ -32,7 +32,7 @@ class TestSkew(OracleTest):
     def expect(self, config, operations):
         outputs = []
         for cycle in range(len(operations)):
-            known = {}
+            known: dict[str, int] = {}
             for lane in range(config.rows):
                 if cycle >= lane:
                     known |= self.lane(operations[cycle - lane], lane)

@@ -32,7 +32,8 @@ class TestFifo(OracleTest):
         return operations
 
     def expect(self, config, operations):
-        words, outputs = deque(), []
+        words: deque[int] = deque()
+        outputs = []
         for operation in operations:
             room = len(words) < config.fifo_depth
             known = {"i.ready": int(room), "o.valid": int(bool(words)), "level": len(words)}

@@ -1,0 +1,306 @@
+"""Programs: every neuron once, legal tiles, proofs of capacity, and the right integers."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qcnpe.compiler import compile_network
+from qcnpe.driver import Driver, ModelTransport
+from qcnpe.spec.activation import FUNCTION_NAMES
+from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import CapacityError, ConfigError
+from qcnpe.spec.fixed import unpack
+from qcnpe.spec.qnet import Geometry
+from tests.qcnpe import loops
+from tests.qcnpe.networks import (
+    by_channel,
+    dense_layer,
+    geometries,
+    network,
+    random_inputs,
+    random_layer,
+)
+
+CONFIGS = [
+    EngineConfig(rows=4, cols=3),
+    EngineConfig(rows=6, cols=1),
+    EngineConfig(rows=5, cols=16, fifo_depth=2),
+]
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def run_on_model(net, config, inputs):
+    """Results of a compiled network, tile by tile."""
+    program = compile_network(net, config, len(inputs))
+    return Driver(ModelTransport(config)).run(program, inputs)
+
+
+def neurons_of(layer_program):
+    """How often each (channel, output, width) is computed for one sample."""
+    return Counter(
+        (channel, output, group.precision)
+        for group in layer_program.groups
+        for channel in group.channels.tolist()
+        for output in group.outputs.tolist()
+    )
+
+
+@settings(max_examples=40)
+@given(geometries(), SEEDS, st.sampled_from(CONFIGS), st.integers(1, 3))
+def test_every_neuron_is_computed_once_at_its_precision(geometry, seed, config, batch):
+    layer = random_layer(np.random.default_rng(seed), geometry)
+    (compiled,) = compile_network(network(layer), config, batch).layers
+    assert neurons_of(compiled) == {
+        (channel, output, int(width)): 1
+        for (channel, output), width in np.ndenumerate(layer.precision)
+    }
+
+
+@settings(max_examples=40)
+@given(geometries(), SEEDS, st.sampled_from(CONFIGS), st.integers(1, 3))
+def test_tiles_are_good_commands_that_hold_every_item(geometry, seed, config, batch):
+    layer = random_layer(np.random.default_rng(seed), geometry, function="tanh")
+    (compiled,) = compile_network(network(layer), config, batch).layers
+    fields = command_fields(config)
+    assert decode(fields, int(compiled.commands[0]))["opcode"] == 2, "the table comes first"
+    for group in compiled.groups:
+        tiles = [decode(fields, word) for word in group.commands.tolist()]
+        assert {check_command(config, tile) for tile in tiles} == {ErrorCause.NONE}
+        assert {tile["cols"] for tile in tiles} == {len(group.channels)}
+        assert {tile["beats"] for tile in tiles} == {len(group.weights)}
+        items = batch * len(group.outputs) * geometry.window
+        assert sum(tile["rows"] for tile in tiles) == items
+        full = config.rows // geometry.window * geometry.window
+        assert [tile["rows"] for tile in tiles[:-1]] == [full] * (len(tiles) - 1)
+
+
+@settings(max_examples=40)
+@given(geometries(), SEEDS)
+def test_groups_hold_their_own_weights_and_parameters(geometry, seed):
+    config = CONFIGS[0]
+    layer = random_layer(np.random.default_rng(seed), geometry)
+    (compiled,) = compile_network(network(layer), config, 1).layers
+    for group in compiled.groups:
+        operands = layer.widths[group.precision]
+        seen = unpack(group.weights.T, group.precision, config.pairs(group.precision))
+        for col, channel in enumerate(group.channels.tolist()):
+            assert seen[col, : geometry.fan_in].tolist() == operands.weights[channel].tolist()
+            word = int(group.parameters[col])
+            assert word & 0xFFFF == int(layer.bias[channel]) % 2**16
+            assert word >> 16 == int(operands.shift[channel]) + 16
+            assert geometry.group_of(channel) == group.block
+        assert not seen[len(group.channels) :].any(), "idle columns carry zeros"
+        assert not seen[:, geometry.fan_in :].any(), "missing operands are zeros"
+
+
+@settings(max_examples=30)
+@given(geometries(), SEEDS, st.sampled_from(CONFIGS), st.sampled_from(FUNCTION_NAMES))
+def test_tiles_give_the_integers_of_the_loops(geometry, seed, config, function):
+    rng = np.random.default_rng(seed)
+    net = network(random_layer(rng, geometry, function=function, input_unsigned=bool(seed % 2)))
+    inputs = random_inputs(rng, net, 2)
+    assert run_on_model(net, config, inputs).tolist() == loops.run_network(net, inputs)
+
+
+def mixed_network(rng, widths=(16, 8, 4, 2)):
+    """Convolution with pooling, depth-wise convolution, dense layers."""
+    conv = Geometry(input_shape=(2, 7, 6), channels=4, kernel=(2, 3), padding=(1, 1), pool=(2, 2))
+    depth_wise = Geometry(input_shape=(4, 4, 3), channels=4, kernel=(2, 2), stride=(2, 1), groups=4)
+    return network(
+        random_layer(rng, conv, name="conv", function="relu", widths=widths),
+        random_layer(
+            rng, depth_wise, name="mean", function="sigmoid", widths=widths, input_unsigned=True
+        ),
+        random_layer(rng, Geometry.dense(16, 9), name="hidden", function="tanh", widths=widths),
+        random_layer(rng, Geometry.dense(9, 3), name="out", widths=widths),
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "config",
+    [
+        *CONFIGS,
+        EngineConfig(rows=4, cols=2, ncu="gated", accumulator_bits=48),
+        EngineConfig(rows=8, cols=4, ncu="plain16", precisions=(16,)),
+    ],
+    ids=lambda config: f"{config.ncu}-{config.rows}x{config.cols}",
+)
+def test_whole_networks(config, seed):
+    """Narrow copies, made by the engine, feed the next layer; signed and unsigned ones."""
+    rng = np.random.default_rng(seed)
+    net = mixed_network(rng, config.precisions)
+    inputs = random_inputs(rng, net, 3)
+    found = run_on_model(net, config, inputs)
+    assert found.tolist() == loops.run_network(net, inputs), f"seed {seed}"
+
+
+def test_groups_are_sorted_widest_first_and_cut_into_columns():
+    geometry = Geometry.dense(3, 8)
+    widths = [2, 16, 8, 16, 2, 16, 16, 4]
+    layer = random_layer(np.random.default_rng(1), geometry, precision=by_channel(widths, geometry))
+    (compiled,) = compile_network(network(layer), EngineConfig(rows=2, cols=3), 1).layers
+    found = [(group.precision, group.channels.tolist()) for group in compiled.groups]
+    assert found == [(16, [1, 3, 5]), (16, [6]), (8, [2]), (4, [7]), (2, [0, 4])]
+
+
+def test_positions_of_equal_precision_share_their_tiles():
+    """Two patterns over nine positions: the 8-bit ones in one group, the rest in another."""
+    geometry = Geometry(input_shape=(1, 3, 3), channels=2)
+    precision = np.full((2, 9), 16, np.uint8)
+    precision[:, [1, 5, 6]] = 8
+    layer = random_layer(np.random.default_rng(1), geometry, precision=precision)
+    (compiled,) = compile_network(network(layer), EngineConfig(rows=4, cols=4), 1).layers
+    found = {group.precision: group.outputs.tolist() for group in compiled.groups}
+    assert len(compiled.groups) == 2
+    assert found == {8: [1, 5, 6], 16: [0, 2, 3, 4, 7, 8]}
+
+
+def test_copies_are_what_the_next_layer_reads():
+    rng = np.random.default_rng(1)
+    first = random_layer(rng, Geometry.dense(3, 4), name="a")
+    geometry = Geometry.dense(4, 3)
+    second = random_layer(
+        rng, geometry, name="b", precision=by_channel([16, 4, 2], geometry), input_unsigned=True
+    )
+    config = EngineConfig(rows=2, cols=2)
+    before, after = compile_network(network(first, second), config, 1).layers
+    assert before.copies == {width: second.widths[width].input_shift for width in (4, 2)}
+    assert after.copies == {}
+    for word in before.commands.tolist():
+        command = decode(command_fields(config), word)
+        wanted = {width: command[f"copy_{width}"] for width in (8, 4, 2)}
+        assert wanted == {8: 0, 4: 1, 2: 1}
+        assert command["unsigned_copies"] == 1
+        assert command["copy_shift_4"] == second.widths[4].input_shift
+
+
+@pytest.mark.parametrize("batch", [0, -1])
+def test_batch_must_be_positive(batch):
+    with pytest.raises(CapacityError, match=f"^batch must be at least 1, not {batch}$"):
+        compile_network(network(dense_layer(2, 2)), EngineConfig(), batch)
+
+
+def test_accumulator_that_can_overflow_is_refused():
+    """255 weights of -32768 times -32768 reach 255 * 2**30, which 39 bits hold and 38 do not."""
+    net = network(dense_layer(255, 2, name="wide", weight=-32768))
+    message = (
+        r"^layer wide: fan-in 255 at 16 bits can reach 273804165120, more than 38 bits hold;"
+        r" set accumulator_bits to 39 or lower the precision$"
+    )
+    with pytest.raises(CapacityError, match=message):
+        compile_network(net, EngineConfig(accumulator_bits=38), 1)
+    compile_network(net, EngineConfig(accumulator_bits=39), 1)
+
+
+@pytest.mark.parametrize("weight", [32767, -32768])
+def test_the_proof_is_tight(weight):
+    """What is accepted gives exact results at the worst input; one operand more is refused."""
+    config = EngineConfig(rows=1, cols=1, accumulator_bits=33)
+    fan_in = 4 if weight > 0 else 3
+    layer = dense_layer(fan_in, 1, weight=weight)
+    layer.widths[16].shift[:] = 18
+    net = network(layer)
+    for extreme in (-32768, 32767):
+        inputs = np.full((1, fan_in), extreme, np.int16)
+        expected = loops.run_network(net, inputs)
+        assert run_on_model(net, config, inputs).tolist() == expected
+    with pytest.raises(CapacityError, match="more than 33 bits hold; set accumulator_bits to 34"):
+        compile_network(network(dense_layer(fan_in + 1, 1, weight=weight)), config, 1)
+
+
+def test_gated_operands_stand_at_the_top_of_the_accumulator():
+    """4-bit products are 24 places higher on `gated`: what `fused` holds in 24 bits needs more."""
+    net = network(dense_layer(100, 1, name="low", weight=-8, width=4))
+    compile_network(net, EngineConfig(accumulator_bits=24), 1)
+    gated = EngineConfig(ncu="gated", accumulator_bits=36)
+    with pytest.raises(CapacityError, match=r"layer low: .* set accumulator_bits to 38 or"):
+        compile_network(net, gated, 1)
+    compile_network(net, replace(gated, accumulator_bits=38), 1)
+
+
+@pytest.mark.parametrize("fan_in", [65535, 65536])
+def test_longest_tile(fan_in):
+    net = network(dense_layer(fan_in, 1, name="long"))
+    config = EngineConfig(accumulator_bits=48)
+    if fan_in == 65535:
+        assert len(compile_network(net, config, 1).layers[0].groups[0].weights) == 65535
+    else:
+        with pytest.raises(
+            CapacityError, match="layer long: fan-in 65536 at 16 bits is over 65535"
+        ):
+            compile_network(net, config, 1)
+
+
+def test_narrow_widths_take_more_operands():
+    net = network(dense_layer(65536, 1, name="long", width=2))
+    compiled = compile_network(net, EngineConfig(accumulator_bits=48), 1)
+    assert len(compiled.layers[0].groups[0].weights) == 65536 // 8
+
+
+def test_precision_that_the_engine_lacks():
+    net = network(dense_layer(4, 1, name="fine", width=4))
+    with pytest.raises(CapacityError, match=r"^layer fine: uses 4 bits; the engine has 16,8$"):
+        compile_network(net, EngineConfig(precisions=(16, 8)), 1)
+
+
+@pytest.mark.xfail(raises=ConfigError, reason="its narrow copies are asked for first")
+def test_precision_that_the_engine_lacks_in_a_later_layer():
+    net = network(dense_layer(4, 4, name="a"), dense_layer(4, 1, name="fine", width=4))
+    with pytest.raises(CapacityError, match=r"^layer fine: uses 4 bits; the engine has 16,8$"):
+        compile_network(net, EngineConfig(precisions=(16, 8)), 1)
+
+
+def test_table_of_another_engine():
+    layer = random_layer(np.random.default_rng(1), Geometry.dense(3, 2), function="tanh")
+    message = r"^layer layer: its table has 32 segments, the engine 64; set table_segments or quant"
+    with pytest.raises(CapacityError, match=message):
+        compile_network(network(layer), EngineConfig(table_segments=64), 1)
+
+
+def test_pooling_window_larger_than_the_engine():
+    geometry = Geometry(input_shape=(1, 2, 2), channels=1, pool=(2, 2))
+    layer = random_layer(np.random.default_rng(1), geometry, name="pool")
+    with pytest.raises(
+        CapacityError, match=r"^layer pool: pooling needs 4 rows; make rows larger$"
+    ):
+        compile_network(network(layer), EngineConfig(rows=3), 1)
+
+
+GEMMS = [((784, 6, 25), 1300), ((100, 16, 150), 1080), ((1024, 256, 512), 525_500)]
+
+
+def gemm_cycles(samples, neurons, fan_in, width=16):
+    """Cycles of one dense layer at 16x16."""
+    net = network(dense_layer(fan_in, neurons, width=width))
+    return compile_network(net, EngineConfig(rows=16, cols=16), samples).cycles
+
+
+@pytest.mark.parametrize(("shape", "most"), GEMMS, ids=["784x6x25", "100x16x150", "1024x256x512"])
+def test_cycles_of_matrix_products(shape, most):
+    samples, neurons, fan_in = shape
+    tiles = -(-samples // 16) * -(-neurons // 16)
+    assert tiles * fan_in < gemm_cycles(*shape) <= most
+
+
+@pytest.mark.parametrize(("width", "least"), [(8, 1.99), (4, 3.95), (2, 7.8)])
+def test_narrow_widths_are_as_much_faster(width, least):
+    shape = GEMMS[-1][0]
+    assert gemm_cycles(*shape) / gemm_cycles(*shape, width=width) >= least
+
+
+def test_totals_of_a_program():
+    net = mixed_network(np.random.default_rng(1))
+    program = compile_network(net, EngineConfig(rows=4, cols=4), 2)
+    assert program.cycles == sum(counts.cycles for counts in program.layer_counts)
+    assert program.counts.cycles == program.cycles
+    results = sum(
+        counts.afu_ops[name] for counts in program.layer_counts for name in counts.afu_ops
+    )
+    windows = [layer.geometry.window * layer.precision.size for layer in net.layers]
+    assert results == 2 * sum(windows)

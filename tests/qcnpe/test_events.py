@@ -1,0 +1,119 @@
+"""Event counts against counts made by walking over every cycle of every unit."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from qcnpe.events import EventCounts, count_events
+from qcnpe.spec.commands import command_fields, decode
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.cycles import count_cycles
+from tests.qcnpe.rtl.random_streams import random_streams
+
+CONFIGS = [
+    EngineConfig(rows=4, cols=3),
+    EngineConfig(rows=2, cols=2, precisions=(16, 8), table_segments=8),
+    EngineConfig(rows=5, cols=2, ncu="gated", precisions=(16, 8)),
+    EngineConfig(rows=1, cols=1, ncu="plain16", precisions=(16,)),
+]
+FUNCTIONS = ("identity", "relu", "table")
+
+
+def walked(config, commands):
+    """Counts by name, one event at a time."""
+    seen: Counter[str] = Counter()
+    for word in commands.tolist():
+        command = decode(command_fields(config), word)
+        if command["opcode"] == 2:
+            seen["parameter_words"] += config.table_segments + 1
+            continue
+        walk_operands(config, command, seen)
+        walk_results(config, command, seen)
+    return seen
+
+
+def walk_operands(config, command, seen):
+    """Every beat of every lane and of every unit."""
+    precision, fused = command["precision"], config.ncu == "fused"
+    for _ in range(command["beats"]):
+        seen["activation_words"] += command["rows"]
+        seen["weight_words"] += command["cols"]
+        for _ in range(command["rows"] * command["cols"]):
+            seen[f"beats {precision}"] += 1
+            seen[f"macs {precision}"] += {16: 1, 8: 2, 4: 4, 2: 8}[precision] if fused else 1
+
+
+def walk_results(config, command, seen):
+    """Every accumulator, and those that are left after pooling."""
+    for _ in range(command["cols"]):
+        seen["parameter_words"] += 2
+        for row in range(command["rows"]):
+            seen[f"afu {FUNCTIONS[command['function']]}"] += 1
+            if row % (1, 2, 4)[command["pool"]] == 0:
+                seen["result_words"] += {16: 1, 24: 2, 32: 2}[config.result_lane_bits]
+                copies = [command[f"copy_{width}"] for width in config.narrow_precisions]
+                seen["requantize_ops"] += sum(copies)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.ncu}-{c.rows}x{c.cols}")
+def test_counts_are_those_of_a_walk(config, seed):
+    commands = random_streams(config, 20, seed).commands
+    counts, seen = count_events(config, commands), walked(config, commands)
+    for name in ("activation_words", "weight_words", "result_words", "requantize_ops"):
+        assert getattr(counts, name) == seen[name], f"{name}, seed {seed}"
+    assert counts.parameter_words == seen["parameter_words"]
+    assert counts.ncu_beats == {w: seen[f"beats {w}"] for w in counts.ncu_beats}
+    assert sum(counts.ncu_beats.values()) == sum(seen[f"beats {w}"] for w in range(17))
+    assert counts.macs == {w: seen[f"macs {w}"] for w in counts.macs}
+    assert counts.afu_ops == {f: seen[f"afu {f}"] for f in counts.afu_ops}
+    assert sum(counts.afu_ops.values()) == sum(seen[f"afu {name}"] for name in FUNCTIONS)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.ncu}-{c.rows}x{c.cols}")
+def test_every_unit_works_or_is_idle_in_every_cycle(config):
+    commands = random_streams(config, 20, 1).commands
+    counts = count_events(config, commands)
+    assert counts.cycles == count_cycles(config, commands)
+    working = sum(counts.ncu_beats.values())
+    assert counts.ncu_idle_cycles + working == counts.cycles * config.rows * config.cols
+
+
+def test_sum_of_counts():
+    config = CONFIGS[0]
+    parts = [count_events(config, random_streams(config, 9, seed).commands) for seed in (1, 2)]
+    total = sum(parts, EventCounts())
+    for name in ("cycles", "ncu_idle_cycles", "activation_words", "requantize_ops"):
+        assert getattr(total, name) == sum(getattr(part, name) for part in parts)
+    for width in (16, 8, 4, 2):
+        assert total.macs.get(width, 0) == sum(part.macs.get(width, 0) for part in parts)
+    assert parts[0].cycles < total.cycles, "the parts are as they were"
+
+
+def test_nothing_happens_without_commands():
+    counts = count_events(CONFIGS[0], np.zeros(0, np.uint64))
+    assert (counts.macs, counts.afu_ops, counts.parameter_words) == ({}, {}, 0)
+
+
+def test_names_for_the_energy_table():
+    counts = EventCounts(
+        cycles=9,
+        ncu_beats={16: 3, 4: 2},
+        macs={16: 3, 4: 8},
+        ncu_idle_cycles=5,
+        afu_ops={"relu": 2},
+        requantize_ops=4,
+        activation_words=1,
+        weight_words=20,
+        parameter_words=300,
+        result_words=4000,
+    )
+    assert counts.events() == {
+        "ncu_mac_16b": 3,
+        "ncu_mac_4b": 8,
+        "afu_relu": 2,
+        "ncu_idle_cycle": 5,
+        "requantize": 4,
+        "fifo_word": 4321,
+    }
