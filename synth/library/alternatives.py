@@ -19,6 +19,7 @@ from synth.library.walk import TransitionGraph
 CONDITION = Condition(slew_ps=20.0, load_ff=4.0, fullness=0.2)
 CHOICES: tuple[tuple[str, Callable[[str, float], Cell]], ...] = (
     ("mirror FA", cells.full_adder_mirror),
+    ("inverting FA", cells.inverting_full_adder),
     ("transmission-gate FA", cells.full_adder_pass),
     ("single-phase DFF", cells.flipflop_single_phase),
     ("transmission-gate DFF", cells.flipflop_pass),
@@ -71,7 +72,7 @@ def main() -> None:
     """Print the comparison."""
     table = Table("cell", "drive", "area um2", "fJ/toggle", "fJ/idle clock", "worst ps", "leak nW")
     for name, make in CHOICES:
-        for drive in (0.5, 1.0):
+        for drive in (0.25, 0.5, 1.0):
             s = summarise(make(name.replace(" ", "_").replace("-", "_"), drive))
             table.add_row(
                 name,

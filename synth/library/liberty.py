@@ -11,6 +11,16 @@ from synth.library.technology import TECHNOLOGY
 
 LIBRARY = "axnn45"
 DIGITS = 4
+# Attributes whose value is a word of the language; all other text is quoted.
+KEYWORDS = {
+    "default_operating_conditions",
+    "delay_model",
+    "direction",
+    "timing_sense",
+    "timing_type",
+    "variable_1",
+    "variable_2",
+}
 
 
 @dataclass
@@ -24,8 +34,8 @@ class Group:
         self.items: list[str | Group] = []
 
     def set(self, key: str, value: str | float | bool) -> "Group":
-        """A simple attribute; words of letters stay bare, other text is quoted."""
-        self.items.append(f"{key} : {_value(value)};")
+        """A simple attribute; text is quoted unless Liberty expects one of its own words."""
+        self.items.append(f"{key} : {_value(key, value)};")
         return self
 
     def call(self, key: str, *values: str) -> "Group":
@@ -50,11 +60,11 @@ class Group:
         yield f"{space}}}"
 
 
-def _value(value: str | float | bool) -> str:
+def _value(key: str, value: str | float | bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return value if value.replace("_", "").isalnum() else f'"{value}"'
+        return value if key in KEYWORDS else f'"{value}"'
     return number(value)
 
 
@@ -127,6 +137,8 @@ def _cell(cell: Cell, tables: CellTables) -> Group:
     group.set("cell_footprint", cell.footprint.lower())
     if cell.kind == "clockgate":
         group.set("clock_gating_integrated_cell", "latch_posedge")
+    if cell.dont_use:
+        group.set("dont_use", True)
     leaks = tables.leakage_nw
     group.set("cell_leakage_power", sum(leaks.values()) / len(leaks))
     for when, power in leaks.items():

@@ -1,8 +1,8 @@
 """Checks the library's energies: whole circuits in SPICE against toggles times Liberty energies.
 
-Run with `python -m synth.library.spice_check --out results/spice_check.json`. Three circuits: one
-inverter, a 4x4 array multiplier and the multiplier with an accumulator of flip-flops. Both sides
-see the same random operands; the prediction comes from `gate_energy`, which counts glitches.
+Run with `python -m synth.library.spice_check`. Three circuits: one inverter, a 4x4 array multiplier
+and the multiplier with an accumulator of flip-flops. Both sides see the same random operands and
+must end with the same outputs; the prediction comes from `gate_energy`, which counts glitches.
 """
 
 import json
@@ -18,17 +18,19 @@ from rich.console import Console
 from rich.table import Table
 
 from synth.library.cells import library
-from synth.library.errors import LibraryError
+from synth.library.constraints import DISTURBED
+from synth.library.errors import LibraryError, SimulationError
 from synth.library.gate_energy import GateSimulator, Instance, LibertyFile, Toggle
 from synth.library.measure import HIGH, LOW, ramp_source
 from synth.library.models import write_atomically
 from synth.library.network import GROUND, SUPPLY
-from synth.library.spice import run, simulator_version
+from synth.library.spice import Waveforms, run, simulator_version
 from synth.library.technology import TECHNOLOGY
 
 LIBERTY = Path(__file__).parent.parent / "tech" / "axnn45.lib"
 OUTPUT_LOAD_FF, SLEW_PS, SEED = 2.0, 20.0, 1
 START_PS, CYCLE_PS = 500.0, 2000.0
+CLEARING = 2  # cycles that clear the accumulator before energy counts
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,10 @@ def multiply_accumulate(bits: int = 4, drive: str = "XL") -> Circuit:
         made.append(
             _adder(f"acc{i}", drive, f"q{i}", net, f"ac{i}" if i else "", f"d{i}", f"ac{i + 1}")
         )
-        made.append(Instance(f"ff{i}", f"DFFQ_{drive}", {"D": f"d{i}", "CK": "ck", "Q": f"q{i}"}))
-    inputs = ("ck", *(f"{x}{i}" for x in "ab" for i in range(bits)))
+        clear = {"A1": f"d{i}", "A2": "run", "Z": f"n{i}"}
+        made.append(Instance(f"clear{i}", f"AND2_{drive}", clear))
+        made.append(Instance(f"ff{i}", f"DFFQ_{drive}", {"D": f"n{i}", "CK": "ck", "Q": f"q{i}"}))
+    inputs = ("ck", "run", *(f"{x}{i}" for x in "ab" for i in range(bits)))
     outputs = tuple(f"q{i}" for i in range(len(product)))
     return Circuit(f"multiply_accumulate_{bits}x{bits}", tuple(made), inputs, outputs, "ck")
 
@@ -132,6 +136,9 @@ def stimulus(circuit: Circuit, cycles: int) -> list[Toggle]:
             if pin == circuit.clock:
                 toggles += [Toggle(start, pin, 0), Toggle(start + CYCLE_PS / 2, pin, 1)]
                 continue
+            if pin == "run":
+                toggles += [Toggle(start, pin, 1)] if cycle == CLEARING else []
+                continue
             value = 1 - levels[pin] if len(circuit.inputs) == 1 else source.randrange(2)
             if value != levels[pin]:
                 levels[pin] = value
@@ -139,8 +146,8 @@ def stimulus(circuit: Circuit, cycles: int) -> list[Toggle]:
     return [t for t in toggles if not (t.pin == circuit.clock and t.time_ps == START_PS)]
 
 
-def spice_energy_fj(circuit: Circuit, toggles: list[Toggle], stop_ps: float) -> float:
-    """Energy from the supply between the first toggle and `stop_ps`, measured in SPICE."""
+def simulate(circuit: Circuit, toggles: list[Toggle], stop_ps: float) -> Waveforms:
+    """The whole circuit in SPICE."""
     cells = library()
     lines = [cells[name].spice() for name in sorted({i.cell for i in circuit.instances})]
     for item in circuit.instances:
@@ -150,22 +157,42 @@ def spice_energy_fj(circuit: Circuit, toggles: list[Toggle], stop_ps: float) -> 
     for pin in circuit.inputs:
         times = [t.time_ps for t in toggles if t.pin == pin]
         lines.append(ramp_source(pin, times, 0, SLEW_PS / (HIGH - LOW)))
-    waves = run("\n".join(lines), f"tran 1p {stop_ps}p 0 25p", [f"i(V{SUPPLY})"])
-    begin = START_PS - SLEW_PS
+    save = [f"i(V{SUPPLY})", *(f"v({o})" for o in circuit.outputs)]
+    return run("\n".join(lines), f"tran 1p {stop_ps}p 0 25p", save)
+
+
+def supply_energy_fj(waves: Waveforms, begin_ps: float) -> float:
+    """Energy from the supply from a time on."""
     time = waves.time_s * 1e12
-    inside = time >= begin
+    inside = time >= begin_ps
     current = waves.supplied(f"V{SUPPLY}")
     return float(np.trapezoid(current[inside], time[inside])) * 1e3 * TECHNOLOGY.vdd_v
 
 
 def compare(circuit: Circuit, liberty: LibertyFile, cycles: int = 40) -> Comparison:
-    """Measure and predict one circuit."""
+    """Measure and predict one circuit.
+
+    Raises
+    ------
+    SimulationError
+        the two simulations end with different outputs.
+    """
     toggles = stimulus(circuit, cycles)
     stop = START_PS + cycles * CYCLE_PS
     simulator = GateSimulator(liberty, circuit.instances, circuit.outputs, OUTPUT_LOAD_FF)
-    predicted = simulator.run(toggles, SLEW_PS)
-    predicted += simulator.leakage_nw() * (stop - START_PS) * 1e-6
-    return Comparison(circuit.name, spice_energy_fj(circuit, toggles, stop), predicted)
+    begin = START_PS + CLEARING * CYCLE_PS - SLEW_PS
+    cleared = simulator.run([t for t in toggles if t.time_ps < begin], SLEW_PS)
+    predicted = simulator.run([t for t in toggles if t.time_ps >= begin], SLEW_PS) - cleared
+    predicted += simulator.leakage_nw() * (stop - begin) * 1e-6
+    waves = simulate(circuit, toggles, stop)
+    for net in circuit.outputs:
+        level = waves.voltage(net)[-1] / TECHNOLOGY.vdd_v
+        if abs(level - simulator.values.get(net, 0)) > DISTURBED:
+            raise SimulationError(
+                f"{circuit.name}: SPICE ends with {net} at {level:.2f} of the "
+                f"supply, gates with {simulator.values.get(net, 0)}"
+            )
+    return Comparison(circuit.name, supply_energy_fj(waves, begin), predicted)
 
 
 def spice_error_max(comparisons: list[Comparison]) -> float:
@@ -192,9 +219,8 @@ def report(comparisons: list[Comparison], command: str) -> str:
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="JSON file to write")] = Path(
-        "results/spice_check.json"
-    ),
+    out: Annotated[Path, typer.Option(help="JSON file to write")] = LIBERTY.parent
+    / "spice_check.json",
     liberty: Annotated[Path, typer.Option(help="Liberty file to check")] = LIBERTY,
     cycles: Annotated[int, typer.Option(min=2, help="operands a circuit")] = 40,
 ) -> None:

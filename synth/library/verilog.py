@@ -7,7 +7,8 @@ from synth.library.cells import Cell
 
 HEADER = """\
 // axnn45 cells: functions and path delays for gate-level simulation.
-// Written by synth.library.characterize; delays are zero until an SDF file sets them.
+// Written by synth.library.characterize; delays are zero until an SDF file sets them (IOPATH only:
+// see synth.library.sdf). Registers start at zero.
 `timescale 1ns/1ps
 """
 
@@ -41,13 +42,13 @@ def verilog_expression(function: str) -> str:
 
 
 def _flipflop(cell: Cell) -> list[str]:
-    lines = ["  reg IQ;", f"  always @(posedge {cell.clock}) IQ <= {cell.data};"]
+    lines = ["  reg IQ = 1'b0;", f"  always @(posedge {cell.clock}) IQ <= {cell.data};"]
     return lines + _state_outputs(cell)
 
 
 def _latch(cell: Cell) -> list[str]:
     lines = [
-        "  reg IQ;",
+        "  reg IQ = 1'b0;",
         f"  always @({cell.clock} or {cell.data}) if ({cell.clock}) IQ <= {cell.data};",
     ]
     return lines + _state_outputs(cell)
@@ -55,7 +56,7 @@ def _latch(cell: Cell) -> list[str]:
 
 def _clock_gate(cell: Cell) -> list[str]:
     return [
-        "  reg IQ;",
+        "  reg IQ = 1'b0;",
         f"  always @({cell.clock} or {cell.data}) if (!{cell.clock}) IQ <= {cell.data};",
         f"  assign {cell.outputs[0]} = {cell.clock} & IQ;",
     ]
@@ -67,9 +68,5 @@ def _state_outputs(cell: Cell) -> list[str]:
 
 
 def _paths(cell: Cell) -> list[str]:
-    if cell.kind == "flipflop":
-        return [
-            f"    (posedge {cell.clock} => ({o} +: {cell.data})) = (0, 0);" for o in cell.outputs
-        ]
-    pins = cell.inputs if cell.kind != "clockgate" else (cell.clock,)
-    return [f"    ({p} => {o}) = (0, 0);" for o in cell.outputs for p in pins]
+    pins = cell.inputs if cell.kind in ("logic", "latch") else (cell.clock,)
+    return [f"    ({p} => {o}) = (0, 0);" for o in cell.outputs for p in pins if p]

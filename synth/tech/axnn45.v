@@ -1,6 +1,16 @@
 // axnn45 cells: functions and path delays for gate-level simulation.
-// Written by synth.library.characterize; delays are zero until an SDF file sets them.
+// Written by synth.library.characterize; delays are zero until an SDF file sets them (IOPATH only:
+// see synth.library.sdf). Registers start at zero.
 `timescale 1ns/1ps
+
+`celldefine
+module INV_XS (input A, output ZN);
+  assign ZN = ~A;
+  specify
+    (A => ZN) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
 
 `celldefine
 module INV_XL (input A, output ZN);
@@ -57,6 +67,15 @@ endmodule
 `endcelldefine
 
 `celldefine
+module BUF_XS (input A, output Z);
+  assign Z = A;
+  specify
+    (A => Z) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
+
+`celldefine
 module BUF_XL (input A, output Z);
   assign Z = A;
   specify
@@ -106,6 +125,16 @@ module BUF_X16 (input A, output Z);
   assign Z = A;
   specify
     (A => Z) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
+
+`celldefine
+module NAND2_XS (input A1, input A2, output ZN);
+  assign ZN = ~(A1 & A2);
+  specify
+    (A1 => ZN) = (0, 0);
+    (A2 => ZN) = (0, 0);
   endspecify
 endmodule
 `endcelldefine
@@ -220,6 +249,16 @@ endmodule
 `endcelldefine
 
 `celldefine
+module NOR2_XS (input A1, input A2, output ZN);
+  assign ZN = ~(A1 | A2);
+  specify
+    (A1 => ZN) = (0, 0);
+    (A2 => ZN) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
+
+`celldefine
 module NOR2_XL (input A1, input A2, output ZN);
   assign ZN = ~(A1 | A2);
   specify
@@ -324,6 +363,16 @@ module NOR4_X2 (input A1, input A2, input A3, input A4, output ZN);
     (A2 => ZN) = (0, 0);
     (A3 => ZN) = (0, 0);
     (A4 => ZN) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
+
+`celldefine
+module AND2_XS (input A1, input A2, output Z);
+  assign Z = (A1 & A2);
+  specify
+    (A1 => Z) = (0, 0);
+    (A2 => Z) = (0, 0);
   endspecify
 endmodule
 `endcelldefine
@@ -475,6 +524,17 @@ endmodule
 `endcelldefine
 
 `celldefine
+module AOI21_XS (input A, input B1, input B2, output ZN);
+  assign ZN = ~(A | (B1 & B2));
+  specify
+    (A => ZN) = (0, 0);
+    (B1 => ZN) = (0, 0);
+    (B2 => ZN) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
+
+`celldefine
 module AOI21_XL (input A, input B1, input B2, output ZN);
   assign ZN = ~(A | (B1 & B2));
   specify
@@ -501,6 +561,18 @@ module AOI21_X2 (input A, input B1, input B2, output ZN);
   assign ZN = ~(A | (B1 & B2));
   specify
     (A => ZN) = (0, 0);
+    (B1 => ZN) = (0, 0);
+    (B2 => ZN) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
+
+`celldefine
+module AOI22_XS (input A1, input A2, input B1, input B2, output ZN);
+  assign ZN = ~((A1 & A2) | (B1 & B2));
+  specify
+    (A1 => ZN) = (0, 0);
+    (A2 => ZN) = (0, 0);
     (B1 => ZN) = (0, 0);
     (B2 => ZN) = (0, 0);
   endspecify
@@ -544,6 +616,17 @@ endmodule
 `endcelldefine
 
 `celldefine
+module OAI21_XS (input A, input B1, input B2, output ZN);
+  assign ZN = ~(A & (B1 | B2));
+  specify
+    (A => ZN) = (0, 0);
+    (B1 => ZN) = (0, 0);
+    (B2 => ZN) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
+
+`celldefine
 module OAI21_XL (input A, input B1, input B2, output ZN);
   assign ZN = ~(A & (B1 | B2));
   specify
@@ -570,6 +653,18 @@ module OAI21_X2 (input A, input B1, input B2, output ZN);
   assign ZN = ~(A & (B1 | B2));
   specify
     (A => ZN) = (0, 0);
+    (B1 => ZN) = (0, 0);
+    (B2 => ZN) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
+
+`celldefine
+module OAI22_XS (input A1, input A2, input B1, input B2, output ZN);
+  assign ZN = ~((A1 | A2) & (B1 | B2));
+  specify
+    (A1 => ZN) = (0, 0);
+    (A2 => ZN) = (0, 0);
     (B1 => ZN) = (0, 0);
     (B2 => ZN) = (0, 0);
   endspecify
@@ -613,6 +708,16 @@ endmodule
 `endcelldefine
 
 `celldefine
+module XOR2_XS (input A, input B, output Z);
+  assign Z = (A ^ B);
+  specify
+    (A => Z) = (0, 0);
+    (B => Z) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
+
+`celldefine
 module XOR2_XL (input A, input B, output Z);
   assign Z = (A ^ B);
   specify
@@ -638,6 +743,16 @@ module XOR2_X2 (input A, input B, output Z);
   specify
     (A => Z) = (0, 0);
     (B => Z) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
+
+`celldefine
+module XNOR2_XS (input A, input B, output ZN);
+  assign ZN = ~(A ^ B);
+  specify
+    (A => ZN) = (0, 0);
+    (B => ZN) = (0, 0);
   endspecify
 endmodule
 `endcelldefine
@@ -673,6 +788,17 @@ endmodule
 `endcelldefine
 
 `celldefine
+module MUX2_XS (input A, input B, input S, output Z);
+  assign Z = ((S & B) | (~S & A));
+  specify
+    (A => Z) = (0, 0);
+    (B => Z) = (0, 0);
+    (S => Z) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
+
+`celldefine
 module MUX2_XL (input A, input B, input S, output Z);
   assign Z = ((S & B) | (~S & A));
   specify
@@ -701,6 +827,19 @@ module MUX2_X2 (input A, input B, input S, output Z);
     (A => Z) = (0, 0);
     (B => Z) = (0, 0);
     (S => Z) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
+
+`celldefine
+module HA_XS (input A, input B, output CO, output S);
+  assign CO = (A & B);
+  assign S = (A ^ B);
+  specify
+    (A => CO) = (0, 0);
+    (B => CO) = (0, 0);
+    (A => S) = (0, 0);
+    (B => S) = (0, 0);
   endspecify
 endmodule
 `endcelldefine
@@ -740,6 +879,21 @@ module HA_X2 (input A, input B, output CO, output S);
     (B => CO) = (0, 0);
     (A => S) = (0, 0);
     (B => S) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
+
+`celldefine
+module FA_XS (input A, input B, input CI, output CO, output S);
+  assign CO = ((A & B) | (CI & (A | B)));
+  assign S = (A ^ B ^ CI);
+  specify
+    (A => CO) = (0, 0);
+    (B => CO) = (0, 0);
+    (CI => CO) = (0, 0);
+    (A => S) = (0, 0);
+    (B => S) = (0, 0);
+    (CI => S) = (0, 0);
   endspecify
 endmodule
 `endcelldefine
@@ -790,80 +944,125 @@ endmodule
 `endcelldefine
 
 `celldefine
+module FAI_XS (input A, input B, input CI, output CON, output SN);
+  assign CON = ~((A & B) | (CI & (A | B)));
+  assign SN = ~(A ^ B ^ CI);
+  specify
+    (A => CON) = (0, 0);
+    (B => CON) = (0, 0);
+    (CI => CON) = (0, 0);
+    (A => SN) = (0, 0);
+    (B => SN) = (0, 0);
+    (CI => SN) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
+
+`celldefine
+module FAI_XL (input A, input B, input CI, output CON, output SN);
+  assign CON = ~((A & B) | (CI & (A | B)));
+  assign SN = ~(A ^ B ^ CI);
+  specify
+    (A => CON) = (0, 0);
+    (B => CON) = (0, 0);
+    (CI => CON) = (0, 0);
+    (A => SN) = (0, 0);
+    (B => SN) = (0, 0);
+    (CI => SN) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
+
+`celldefine
+module FAI_X1 (input A, input B, input CI, output CON, output SN);
+  assign CON = ~((A & B) | (CI & (A | B)));
+  assign SN = ~(A ^ B ^ CI);
+  specify
+    (A => CON) = (0, 0);
+    (B => CON) = (0, 0);
+    (CI => CON) = (0, 0);
+    (A => SN) = (0, 0);
+    (B => SN) = (0, 0);
+    (CI => SN) = (0, 0);
+  endspecify
+endmodule
+`endcelldefine
+
+`celldefine
 module DFFQ_XL (input D, input CK, output Q);
-  reg IQ;
+  reg IQ = 1'b0;
   always @(posedge CK) IQ <= D;
   assign Q = IQ;
   specify
-    (posedge CK => (Q +: D)) = (0, 0);
+    (CK => Q) = (0, 0);
   endspecify
 endmodule
 `endcelldefine
 
 `celldefine
 module DFFQ_X1 (input D, input CK, output Q);
-  reg IQ;
+  reg IQ = 1'b0;
   always @(posedge CK) IQ <= D;
   assign Q = IQ;
   specify
-    (posedge CK => (Q +: D)) = (0, 0);
+    (CK => Q) = (0, 0);
   endspecify
 endmodule
 `endcelldefine
 
 `celldefine
 module DFFQ_X2 (input D, input CK, output Q);
-  reg IQ;
+  reg IQ = 1'b0;
   always @(posedge CK) IQ <= D;
   assign Q = IQ;
   specify
-    (posedge CK => (Q +: D)) = (0, 0);
+    (CK => Q) = (0, 0);
   endspecify
 endmodule
 `endcelldefine
 
 `celldefine
 module DFF_XL (input D, input CK, output Q, output QN);
-  reg IQ;
+  reg IQ = 1'b0;
   always @(posedge CK) IQ <= D;
   assign Q = IQ;
   assign QN = ~IQ;
   specify
-    (posedge CK => (Q +: D)) = (0, 0);
-    (posedge CK => (QN +: D)) = (0, 0);
+    (CK => Q) = (0, 0);
+    (CK => QN) = (0, 0);
   endspecify
 endmodule
 `endcelldefine
 
 `celldefine
 module DFF_X1 (input D, input CK, output Q, output QN);
-  reg IQ;
+  reg IQ = 1'b0;
   always @(posedge CK) IQ <= D;
   assign Q = IQ;
   assign QN = ~IQ;
   specify
-    (posedge CK => (Q +: D)) = (0, 0);
-    (posedge CK => (QN +: D)) = (0, 0);
+    (CK => Q) = (0, 0);
+    (CK => QN) = (0, 0);
   endspecify
 endmodule
 `endcelldefine
 
 `celldefine
 module DFF_X2 (input D, input CK, output Q, output QN);
-  reg IQ;
+  reg IQ = 1'b0;
   always @(posedge CK) IQ <= D;
   assign Q = IQ;
   assign QN = ~IQ;
   specify
-    (posedge CK => (Q +: D)) = (0, 0);
-    (posedge CK => (QN +: D)) = (0, 0);
+    (CK => Q) = (0, 0);
+    (CK => QN) = (0, 0);
   endspecify
 endmodule
 `endcelldefine
 
 `celldefine
 module DLH_XL (input D, input G, output Q);
-  reg IQ;
+  reg IQ = 1'b0;
   always @(G or D) if (G) IQ <= D;
   assign Q = IQ;
   specify
@@ -875,7 +1074,7 @@ endmodule
 
 `celldefine
 module DLH_X1 (input D, input G, output Q);
-  reg IQ;
+  reg IQ = 1'b0;
   always @(G or D) if (G) IQ <= D;
   assign Q = IQ;
   specify
@@ -887,7 +1086,7 @@ endmodule
 
 `celldefine
 module DLH_X2 (input D, input G, output Q);
-  reg IQ;
+  reg IQ = 1'b0;
   always @(G or D) if (G) IQ <= D;
   assign Q = IQ;
   specify
@@ -899,7 +1098,7 @@ endmodule
 
 `celldefine
 module CLKGATE_X1 (input E, input CK, output GCK);
-  reg IQ;
+  reg IQ = 1'b0;
   always @(CK or E) if (!CK) IQ <= E;
   assign GCK = CK & IQ;
   specify
@@ -910,7 +1109,7 @@ endmodule
 
 `celldefine
 module CLKGATE_X2 (input E, input CK, output GCK);
-  reg IQ;
+  reg IQ = 1'b0;
   always @(CK or E) if (!CK) IQ <= E;
   assign GCK = CK & IQ;
   specify
@@ -921,7 +1120,7 @@ endmodule
 
 `celldefine
 module CLKGATE_X4 (input E, input CK, output GCK);
-  reg IQ;
+  reg IQ = 1'b0;
   always @(CK or E) if (!CK) IQ <= E;
   assign GCK = CK & IQ;
   specify
@@ -932,7 +1131,7 @@ endmodule
 
 `celldefine
 module CLKGATE_X8 (input E, input CK, output GCK);
-  reg IQ;
+  reg IQ = 1'b0;
   always @(CK or E) if (!CK) IQ <= E;
   assign GCK = CK & IQ;
   specify

@@ -13,9 +13,11 @@ from synth.library.gate_energy import GateSimulator, Instance, LibertyCell, Libe
 from synth.library.liberty import number, sdf_condition
 from synth.library.models import SHA256, model_cards, model_file, write_atomically
 from synth.library.network import Widths, gate
+from synth.library.sdf import merge_conditions
 from synth.library.spice_check import multiplier
 from synth.library.switch_level import SwitchLevel
 from synth.library.technology import TECHNOLOGY
+from synth.library.verify import differences
 from synth.library.verilog import verilog_expression, write_verilog
 from synth.library.walk import TransitionGraph
 
@@ -234,6 +236,33 @@ def test_energy_of_an_inverter_is_its_table_plus_its_load(liberty: LibertyFile) 
 def test_verilog_models_are_those_of_the_cells() -> None:
     assert write_verilog(list(library().values())) == VERILOG.read_text()
     assert verilog_expression("!(A1 & A2)") == "~(A1 & A2)"
+
+
+def test_sdf_for_icarus_has_one_plain_path_a_pin_pair() -> None:
+    text = """(DELAYFILE (TIMESCALE 1ns)
+ (CELL (CELLTYPE "top") (INSTANCE) (DELAY (ABSOLUTE (INTERCONNECT a u/A (0.0::0.0)))))
+ (CELL
+  (CELLTYPE "XOR2_XL")
+  (INSTANCE u)
+  (DELAY (ABSOLUTE
+    (COND (B == 1'b1)
+     (IOPATH A Z (0.030::0.040) (0.036::0.036)))
+    (COND (B == 1'b0)
+     (IOPATH A Z (0.017::0.020) (-0.002::-0.001)))
+  )))
+)
+"""
+    merged = merge_conditions(text)
+    assert "(IOPATH A Z (0.0300) (0.0180))" in merged
+    assert merged.count("IOPATH") == 1
+    assert "COND" not in merged
+    assert merged.count("(") == merged.count(")")
+
+
+def test_a_cell_equals_itself_and_differs_from_another(liberty: LibertyFile) -> None:
+    cell = liberty.cells["INV_X1"]
+    assert max(differences(cell, cell).values()) == 0
+    assert differences(cell, liberty.cells["INV_X2"])["capacitance"] == pytest.approx(0.5, abs=0.1)
 
 
 def test_numbers_are_written_short_and_repeatable() -> None:
