@@ -1,22 +1,16 @@
 """The final judgement on the test part, which nothing before has read."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from axnn.approximate import histogram, integer_accuracy
 from axnn.data import Split
 from axnn.energy import EnergyModel
 from axnn.network import Network
 from axnn.train import validate
-from qcnpe.spec.archive import write_archive
 from qcnpe.spec.qnet import QuantNet
-
-INPUTS_KIND = "qcnpe-inputs-1"
-"""Kind of the archive that holds a network's integer inputs and their labels."""
+from qcnpe.spec.samples import Samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,14 +64,6 @@ def evaluate(
     )
 
 
-def write_inputs(path: Path, net: QuantNet, split: Split) -> None:
-    """Write a split as the integers that the engine reads, for simulation without this package.
-
-    The archive is of kind `INPUTS_KIND`. Its header has the `name` of the network; its arrays are
-    `inputs`, int16 (samples, features), and `labels`, int64 (samples,).
-    """
-    arrays: dict[str, NDArray[Any]] = {
-        "inputs": net.quantize_inputs(split.inputs),
-        "labels": split.labels.astype(np.int64),
-    }
-    write_archive(path, INPUTS_KIND, {"name": net.name}, arrays)
+def integer_samples(net: QuantNet, split: Split) -> Samples:
+    """A split as the integers that the engine reads, for simulation without this package."""
+    return Samples(net.quantize_inputs(split.inputs), split.labels.astype(np.int64))

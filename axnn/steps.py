@@ -19,7 +19,7 @@ from axnn.approximate import Approximation, ApproximationPlan, Step, approximate
 from axnn.apps import App, find_app
 from axnn.energy import EnergyModel, EnergyTable
 from axnn.errors import RunError
-from axnn.evaluate import Evaluation, evaluate, write_inputs
+from axnn.evaluate import Evaluation, evaluate, integer_samples
 from axnn.network import Network
 from axnn.quantize import QuantisedNetwork, calibrate, uniform_precision
 from axnn.resilience import CRITERIA, Scores, characterize
@@ -65,7 +65,7 @@ class RunFolder:
 
     @property
     def test_inputs(self) -> Path:
-        """The test part in integers, see `evaluate.write_inputs`."""
+        """The test part in integers, see `qcnpe.spec.samples`."""
         return self.path / "test_inputs.npz"
 
     @property
@@ -240,7 +240,7 @@ def evaluate_step(run: RunFolder, table: EnergyTable) -> Evaluation:
     test = data.load(trained.app.data, seed=trained.seed).test
     energy = EnergyModel(table, trained.app.engine)
     evaluation = evaluate(trained.network, found.exact, found.axnn, test, energy)
-    write_inputs(run.test_inputs, found.axnn, test)
+    integer_samples(found.axnn, test).save(run.test_inputs)
     write_json(run.evaluation, {"key": key, **asdict(evaluation)})
     return evaluation
 

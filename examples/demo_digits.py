@@ -20,9 +20,17 @@ from axnn.energy import EnergyTable
 from axnn.evaluate import Evaluation
 from axnn.report import HardwareCheck
 from axnn.steps import RunFolder, approximate_step, characterize_step, evaluate_step, train_step
+from qcnpe.generate import generate
 from qcnpe.spec.errors import QcnpeError
+from qcnpe.spec.qnet import QuantNet
+from qcnpe.spec.samples import Samples
+from sim.check import compare
+from sim.transport import SimulationTransport
+from synth.report import render
+from synth.report import run as synthesize
 
 APP = find_app("digits8x8")
+ENGINE = APP.engine
 
 
 class Stopwatch:
@@ -55,9 +63,25 @@ def prepare_network(run: RunFolder, seed: int, table: EnergyTable, watch: Stopwa
         return evaluate_step(run, table)
 
 
-def check_hardware(run: RunFolder, watch: Stopwatch) -> HardwareCheck | None:
-    """Run the networks on the simulated engine: `qcnpe` from integer networks to the RTL."""
-    return None
+def check_hardware(run: RunFolder, watch: Stopwatch) -> HardwareCheck:
+    """Run both networks on the simulated engine: `qcnpe` from integer networks to the RTL."""
+    samples = Samples.load(run.test_inputs)
+    with watch.step("generate"):
+        generate(ENGINE, run.path / "verilog")
+    with watch.step("build simulation"), show_progress("building the simulation"):
+        engine = SimulationTransport(ENGINE)
+    checks = {}
+    with watch.step("simulate"), engine:
+        for name, path in (("exact16", run.exact16), ("axnn", run.axnn)):
+            with show_progress(f"simulating {name}", len(samples.inputs)) as update:
+                net = QuantNet.load(path)
+                checks[name] = compare(net, samples.inputs, engine, progress=update)
+    return HardwareCheck(
+        images_checked=checks["axnn"].samples,
+        mismatches=checks["exact16"].mismatches + checks["axnn"].mismatches,
+        exact16_cycles=checks["exact16"].cycles,
+        axnn_cycles=checks["axnn"].cycles,
+    )
 
 
 def demonstrate(run: RunFolder, seed: int, table_path: Path | None) -> None:
@@ -68,10 +92,13 @@ def demonstrate(run: RunFolder, seed: int, table_path: Path | None) -> None:
     hardware = check_hardware(run, watch)
     with watch.step("report"):
         report.draw_figures(run, characterize_step(run), run.approximated())
+    with watch.step("synthesise"):
+        area = synthesize(ENGINE, run.path / "synth", quick=True)
     summary = report.make_summary(evaluation, seed=seed, seconds=watch.seconds, hardware=hardware)
     report.write_summary(run, summary)
     console = Console()
     console.print(report.steps_table(run.approximated()))
+    console.print(render(area))
     console.print(report.summary_table(APP.title, summary))
     console.print(f"Figures and files: {run.path}")
 

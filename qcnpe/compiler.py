@@ -63,6 +63,7 @@ class LayerProgram:
     knots : uint32 parameter words that load its table, or None if it needs none
     groups : tiles
     copies : shift of each narrow copy of the results that the next layer reads, by width
+    unsigned_copies : those copies are unsigned
     counts : events of the whole batch
     """
 
@@ -70,6 +71,7 @@ class LayerProgram:
     knots: NDArray[np.uint32] | None
     groups: tuple[TileGroup, ...]
     copies: Mapping[int, int]
+    unsigned_copies: bool
     counts: EventCounts
 
     @property
@@ -188,7 +190,14 @@ def _compile_layer(
     )
     commands = _layer_commands(knots, groups)
     counts = count_events(config, commands)
-    return LayerProgram(layer=layer, knots=knots, groups=groups, copies=copies, counts=counts)
+    return LayerProgram(
+        layer=layer,
+        knots=knots,
+        groups=groups,
+        copies=copies,
+        unsigned_copies=unsigned_copies,
+        counts=counts,
+    )
 
 
 def _layer_commands(

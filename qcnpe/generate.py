@@ -1,6 +1,7 @@
 """The engine as Verilog, with the manifest that tells test benches and integrators its ports."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,9 +24,13 @@ _PASSES = (
     "opt_expr",
     "opt_clean",
     "opt_dff",  # registers get their clock enables back
+    "pmuxtree",  # a wide selection would be written as one very long vector
     "memory_collect",
     "opt_clean -purge",
 )
+
+_SIGN_EXTENSION = re.compile(r"\{ (?P<bit>\w+\[\d+\]), (?:(?P=bit), )+")
+"""Yosys writes a sign bit as often as it stands there; simulators do a replication much faster."""
 
 
 @dataclass(frozen=True)
@@ -110,4 +115,10 @@ def _verilog(rtlil: str) -> str:
         source.write_text(rtlil)
         run_yosys([f"read_rtlil {source}", *_PASSES, f"write_verilog -noattr {verilog}"])
         # The first line names the Yosys build, which is not a property of the design.
-        return verilog.read_text().partition("\n")[2]
+        text = verilog.read_text().partition("\n")[2]
+    return _SIGN_EXTENSION.sub(_replicate, text)
+
+
+def _replicate(match: re.Match[str]) -> str:
+    bit = match["bit"]
+    return f"{{ {{{match[0].count(bit + ',')}{{{bit}}}}}, "

@@ -1,6 +1,6 @@
 """The multiplier of an NCU: the sum of the products that one lane carries in a cycle."""
 
-from amaranth.hdl import Cat, Const, Module, Value, signed
+from amaranth.hdl import Cat, Module, Value, signed
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
@@ -54,11 +54,14 @@ class Mac(Component):
         return m
 
     def _sum_of_products(self, precision: int) -> Value:
-        total: Value = Const(0, signed(PRODUCT_BITS))
-        for low in range(0, OPERAND_BITS, precision):
-            weight = self.weights[low : low + precision].as_signed()
-            total = total + self._activation(low, precision) * weight
-        return total
+        """Added as a tree, so that no sum is wider than it needs to be."""
+        terms: list[Value] = [
+            self._activation(low, precision) * self.weights[low : low + precision].as_signed()
+            for low in range(0, OPERAND_BITS, precision)
+        ]
+        while len(terms) > 1:
+            terms = [left + right for left, right in zip(terms[::2], terms[1::2], strict=True)]
+        return terms[0]
 
     def _activation(self, low: int, precision: int) -> Value:
         field = self.activations[low : low + precision]

@@ -5,8 +5,7 @@ import pytest
 
 from axnn.approximate import approximate
 from axnn.energy import EnergyModel
-from axnn.evaluate import INPUTS_KIND, evaluate, write_inputs
-from qcnpe.spec.archive import read_archive
+from axnn.evaluate import evaluate, integer_samples
 from qcnpe.spec.inference import infer
 from tests.axnn.test_approximate import PLAN
 from tests.axnn.tiny import ENGINE, TABLE, make_data, make_trained
@@ -46,11 +45,8 @@ def test_costs_are_those_of_the_networks(found):
     assert judged.precision_histogram == found.last_kept.histogram
 
 
-def test_written_inputs_are_what_the_network_reads(found, tmp_path):
-    write_inputs(tmp_path / "i.npz", found.axnn, DATA.test)
-    header, arrays = read_archive(tmp_path / "i.npz", INPUTS_KIND)
-    assert header["name"] == "tiny"
-    assert arrays["inputs"].dtype == np.int16
+def test_integer_samples_are_what_the_network_reads(found):
+    samples = integer_samples(found.axnn, DATA.test)
     expected = np.minimum(np.floor(DATA.test.inputs.reshape(60, -1) * 32768.0 + 0.5), 32767)
-    assert np.array_equal(arrays["inputs"], expected)
-    assert np.array_equal(arrays["labels"], DATA.test.labels)
+    assert np.array_equal(samples.inputs, expected)
+    assert np.array_equal(samples.labels, DATA.test.labels)

@@ -1,0 +1,228 @@
+"""The `qcnpe` command: from an integer network to a simulated engine, its Verilog and its area."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from qcnpe.compiler import Program, compile_network
+from qcnpe.spec.archive import replace_text
+from qcnpe.spec.config import NCU_KINDS, EngineConfig
+from qcnpe.spec.errors import ConfigError, QcnpeError
+from qcnpe.spec.qnet import QuantNet
+from qcnpe.spec.samples import Samples
+
+cli = typer.Typer(
+    name="qcnpe",
+    help="The QC-NPE engine: generate it, compile networks for it, simulate and synthesise it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+RowsOption = Annotated[int, typer.Option(help="Rows of the NCU array, 1..256.")]
+ColsOption = Annotated[int, typer.Option(help="Columns of the NCU array, 1..256.")]
+PrecisionsOption = Annotated[
+    str, typer.Option(help="Operand widths in bits, descending, separated by commas.")
+]
+NcuOption = Annotated[str, typer.Option(help=f"Kind of NCU: {', '.join(NCU_KINDS)}.")]
+NetArgument = Annotated[Path, typer.Argument(help="Integer network (.npz) of `axnn approximate`.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress and no table.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+ALL_PRECISIONS = "16,8,4,2"
+
+
+def engine_config(rows: int, cols: int, precisions: str, ncu: str) -> EngineConfig:
+    """An engine's parameters from the command line's words.
+
+    `plain16` has one precision only; the default list then means that one.
+    """
+    if ncu == "plain16" and precisions == ALL_PRECISIONS:
+        precisions = "16"
+    try:
+        widths = tuple(int(word) for word in precisions.split(","))
+    except ValueError:
+        raise ConfigError(f"precisions must be numbers like 16,8,4,2, not {precisions}") from None
+    return EngineConfig(rows=rows, cols=cols, precisions=widths, ncu=ncu)
+
+
+@cli.command(epilog="Example: qcnpe generate --rows 8 --cols 8 --out build/verilog")
+def generate(
+    rows: RowsOption = 16,
+    cols: ColsOption = 16,
+    precisions: PrecisionsOption = ALL_PRECISIONS,
+    ncu: NcuOption = "fused",
+    out: Annotated[Path, typer.Option(help="Output folder.")] = Path("build/verilog"),
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write an engine's Verilog and its manifest."""
+    from qcnpe.generate import generate as write_engine  # loads Amaranth
+
+    config = engine_config(rows, cols, precisions, ncu)
+    with _progress("generating", None, quiet=quiet or as_json):
+        made = write_engine(config, out)
+    document = {**asdict(made), "verilog": str(made.verilog), "manifest": str(made.manifest)}
+    table = _table(
+        f"QC-NPE, {rows} x {cols}, {ncu}",
+        ("Verilog", f"{made.verilog}, {made.bytes / 1000:.0f} kB, {made.modules} modules"),
+        ("manifest", str(made.manifest)),
+        ("changed", "yes" if made.changed else "no, the same as before"),
+    )
+    _show(table, document, quiet=quiet, as_json=as_json)
+
+
+@cli.command(name="compile", epilog="Example: qcnpe compile build/demo/axnn.npz --rows 4 --cols 4")
+def compile_command(
+    net: NetArgument,
+    rows: RowsOption = 16,
+    cols: ColsOption = 16,
+    precisions: PrecisionsOption = ALL_PRECISIONS,
+    ncu: NcuOption = "fused",
+    batch: Annotated[int, typer.Option(min=1, help="Samples in one run.")] = 16,
+    out: Annotated[Path | None, typer.Option(help="Also write the JSON result here.")] = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Cut a network into tiles; show cycles and events of each layer."""
+    config = engine_config(rows, cols, precisions, ncu)
+    program = compile_network(QuantNet.load(net), config, batch)
+    document = _program_document(program)
+    if out is not None:
+        replace_text(out, json.dumps(document, indent=1) + "\n")
+    _show(_program_table(program), document, quiet=quiet, as_json=as_json)
+
+
+def _program_document(program: Program) -> dict[str, Any]:
+    layers = [
+        {
+            "name": layer.layer.name,
+            "groups": len(layer.groups),
+            "tiles": sum(len(group.commands) for group in layer.groups),
+            "counts": asdict(layer.counts),
+        }
+        for layer in program.layers
+    ]
+    return {"batch": program.batch, "cycles": program.cycles, "layers": layers}
+
+
+def _program_table(program: Program) -> Table:
+    table = Table(title=f"{program.net.name}, {program.batch} samples: {program.cycles:,} cycles")
+    for heading in ("layer", "tiles", "cycles", "MACs by width"):
+        table.add_column(heading, justify="left" if heading == "layer" else "right")
+    for layer in program.layers:
+        macs = ", ".join(f"{count:,} at {width}" for width, count in layer.counts.macs.items())
+        tiles = sum(len(group.commands) for group in layer.groups)
+        table.add_row(layer.layer.name, f"{tiles:,}", f"{layer.counts.cycles:,}", macs)
+    return table
+
+
+@cli.command(
+    epilog="Example: qcnpe simulate build/demo/axnn.npz --inputs build/demo/test_inputs.npz"
+    " --rows 4 --cols 4"
+)
+def simulate(
+    net: NetArgument,
+    inputs: Annotated[Path, typer.Option(help="Samples (.npz) of `axnn approximate`.")],
+    rows: RowsOption = 16,
+    cols: ColsOption = 16,
+    precisions: PrecisionsOption = ALL_PRECISIONS,
+    ncu: NcuOption = "fused",
+    limit: Annotated[int | None, typer.Option(min=1, help="Run only the first samples.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Samples sent to the engine at once.")] = 512,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run samples on the simulated Verilog; compare every output with the integer model."""
+    from sim.check import check_network
+
+    config = engine_config(rows, cols, precisions, ncu)
+    network, samples = QuantNet.load(net), Samples.load(inputs)
+    chosen = samples.inputs[:limit]
+    with _progress("simulating", len(chosen), quiet=quiet or as_json) as update:
+        found = check_network(network, chosen, config, batch=batch, progress=update)
+    correct = found.outputs.argmax(axis=1) == samples.labels[:limit]
+    document = {
+        "samples": found.samples,
+        "mismatches": found.mismatches,
+        "accuracy": float(np.mean(correct)),
+        "cycles": found.cycles,
+        "counted_cycles": found.counted_cycles,
+    }
+    table = _table(
+        f"{network.name} on {rows} x {cols} NCUs, simulated",
+        ("samples", f"{found.samples:,}"),
+        ("outputs that differ from the model", str(found.mismatches)),
+        ("accuracy", f"{document['accuracy']:.2%}"),
+        ("cycles", f"{found.cycles:,} (compiler: {found.counted_cycles:,})"),
+    )
+    _show(table, document, quiet=quiet, as_json=as_json)
+    if found.mismatches:
+        raise QcnpeError(f"{found.mismatches} outputs of the RTL differ from the model")
+
+
+@cli.command(epilog="Example: qcnpe synth --rows 4 --cols 4 --out build/synth")
+def synth(
+    rows: RowsOption = 16,
+    cols: ColsOption = 16,
+    precisions: PrecisionsOption = ALL_PRECISIONS,
+    ncu: NcuOption = "fused",
+    liberty: Annotated[
+        Path | None, typer.Option(help="Cell library (Liberty); default: our own 45 nm set.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Less effort, for a first look.")] = False,
+    out: Annotated[Path, typer.Option(help="Output folder.")] = Path("build/synth"),
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Synthesise an engine: area by unit."""
+    from synth import report
+
+    config = engine_config(rows, cols, precisions, ncu)
+    console = Console(stderr=True, quiet=quiet or as_json)
+    found = report.run(config, out, liberty=liberty, quick=quick, console=console)
+    _show(report.render(found), report.as_json(found), quiet=quiet, as_json=as_json)
+
+
+@contextmanager
+def _progress(title: str, total: int | None, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A progress bar on stderr; what it gives takes the number of finished items."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, TimeElapsedColumn(), console=console, disable=quiet) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda finished: bar.update(task, completed=finished)
+
+
+def _table(title: str, *rows: tuple[str, str]) -> Table:
+    table = Table(title=title, show_header=False)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _show(table: Table, document: dict[str, Any], *, quiet: bool, as_json: bool) -> None:
+    """Print a result as a table, as JSON, or not at all."""
+    if as_json:
+        print(json.dumps(document, indent=2))
+    elif not quiet:
+        Console().print(table)
+
+
+def main() -> None:
+    """Entry point: errors that a user can mend are one line on stderr and status 1."""
+    try:
+        cli()
+    except (QcnpeError, OSError) as error:
+        print(f"qcnpe: {error}".replace("\n", " "), file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,178 @@
+"""Runs programs on an engine: the same host code for model, simulation and hardware."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.compiler import LayerProgram, Program, TileGroup
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.cycles import count_cycles
+from qcnpe.spec.errors import FormatError, TransportError
+from qcnpe.spec.fixed import narrow, pack
+from qcnpe.spec.model import execute
+from qcnpe.spec.qnet import QuantLayer
+from qcnpe.spec.streams import Streams, unpack_result
+
+Activations = Mapping[int, NDArray[np.integer]]
+"""A layer's inputs by operand width: (batch, features), what the engine's copies hold."""
+
+
+class Transport(ABC):
+    """A way to an engine.
+
+    Attributes
+    ----------
+    config : the engine's parameters
+    cycles : cycles in which the engine was busy, over all exchanges
+    """
+
+    config: EngineConfig
+    cycles: int
+
+    @abstractmethod
+    def exchange(self, streams: Streams) -> NDArray[np.uint64]:
+        """Send four streams; returns the result lanes (results, rows).
+
+        Raises
+        ------
+        TransportError
+            If the engine reports a bad command or does not answer.
+        """
+
+
+class ModelTransport(Transport):
+    """The integer model in place of an engine."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        self.cycles = 0
+
+    def exchange(self, streams: Streams) -> NDArray[np.uint64]:
+        """Interpret the streams."""
+        outcome = execute(self.config, streams)
+        if outcome.error:
+            raise TransportError(f"the engine dropped a command: bad {outcome.error.name.lower()}")
+        self.cycles += count_cycles(self.config, streams.commands)
+        return outcome.results
+
+
+class Driver:
+    """Host side of an engine.
+
+    Parameters
+    ----------
+    transport : the way to the engine
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    def run(
+        self,
+        program: Program,
+        inputs: NDArray[np.integer],
+        progress: Callable[[str], None] | None = None,
+    ) -> NDArray[np.int16]:
+        """Outputs of the last layer for one batch.
+
+        Parameters
+        ----------
+        program : compiled for the transport's engine
+        inputs : (program.batch, features) 16-bit integers
+        progress : called with the name of each finished layer
+
+        Returns
+        -------
+        (batch, outputs) int16, channels outermost.
+        """
+        first = program.layers[0].layer
+        expected = (program.batch, first.geometry.inputs)
+        if inputs.shape != expected:
+            raise FormatError(f"the program takes inputs of shape {expected}, not {inputs.shape}")
+        if program.config != self.transport.config:
+            raise FormatError(
+                "the program was compiled for another engine; compile it for this one"
+            )
+        values: Activations = {OPERAND_BITS: inputs.astype(np.int64)}
+        values = {**values, **_host_copies(first, values[OPERAND_BITS])}
+        for layer in program.layers:
+            results = self.transport.exchange(layer_streams(program, layer, values))
+            values = _collect(program, layer, results)
+            if progress is not None:
+                progress(layer.layer.name)
+        return values[OPERAND_BITS].astype(np.int16)
+
+
+def _host_copies(layer: QuantLayer, inputs: NDArray[np.integer]) -> Activations:
+    """Narrow copies of the network's input, which no AFU has made."""
+    return {
+        width: narrow(inputs, operands.input_shift, width, unsigned=layer.reads_unsigned(width))
+        for width, operands in layer.widths.items()
+        if width < OPERAND_BITS
+    }
+
+
+def layer_streams(program: Program, layer: LayerProgram, values: Activations) -> Streams:
+    """Everything that the engine needs for one layer of a batch."""
+    activations, weights, parameters, results = [], [], [], 0
+    if layer.knots is not None:
+        parameters.append(layer.knots)
+    for group in layer.groups:
+        tiles = len(group.commands)
+        activations.append(_pack_rows(program, layer, group, values[group.precision]))
+        weights.append(np.tile(group.weights, (tiles, 1)))
+        parameters.append(np.tile(group.parameters, tiles))
+        results += tiles * len(group.channels)
+    return Streams(
+        commands=layer.commands,
+        activations=np.concatenate(activations),
+        weights=np.concatenate(weights),
+        parameters=np.concatenate(parameters),
+        results=results,
+    )
+
+
+def _pack_rows(
+    program: Program, layer: LayerProgram, group: TileGroup, values: NDArray[np.integer]
+) -> NDArray[np.uint16]:
+    """(tiles * beats, engine rows) lanes of one group's tiles."""
+    config, geometry = program.config, layer.layer.geometry
+    padded = np.concatenate([values, np.zeros((len(values), 1), np.int64)], axis=1)
+    operands = padded[:, geometry.gather[group.block, group.outputs]]
+    lanes = pack(operands, group.precision, config.pairs(group.precision))
+    rows = lanes.reshape(-1, lanes.shape[-1])
+    used = _tile_rows(config, geometry.window)
+    tiles, beats = len(group.commands), lanes.shape[-1]
+    filled = np.zeros((tiles * used, beats), np.uint16)
+    filled[: len(rows)] = rows
+    stream = np.zeros((tiles, beats, config.rows), np.uint16)
+    stream[:, :, :used] = filled.reshape(tiles, used, beats).transpose(0, 2, 1)
+    return stream.reshape(tiles * beats, config.rows)
+
+
+def _tile_rows(config: EngineConfig, window: int) -> int:
+    """Rows of a full tile: whole pooling windows."""
+    return config.rows // window * window
+
+
+def _collect(program: Program, layer: LayerProgram, results: NDArray[np.uint64]) -> Activations:
+    """Bring result lanes back into (batch, features) at every width that the next layer reads."""
+    config, geometry = program.config, layer.layer.geometry
+    window, batch = geometry.window, program.batch
+    lanes = np.zeros((batch, geometry.channels, geometry.outputs), np.uint64)
+    start = 0
+    for group in layer.groups:
+        tiles, cols = len(group.commands), len(group.channels)
+        block = results[start : start + tiles * cols].reshape(tiles, cols, config.rows)
+        start += tiles * cols
+        heads = block[:, :, : _tile_rows(config, window) : window].transpose(1, 0, 2)
+        items = heads.reshape(cols, -1)[:, : batch * len(group.outputs)]
+        found = items.reshape(cols, batch, len(group.outputs)).transpose(1, 0, 2)
+        lanes[np.ix_(np.arange(batch), group.channels, group.outputs)] = found
+    flat = lanes.reshape(batch, -1)
+    following = {OPERAND_BITS: unpack_result(config, flat, OPERAND_BITS)}
+    for width in layer.copies:
+        following[width] = unpack_result(config, flat, width, unsigned=layer.unsigned_copies)
+    return following

@@ -1,0 +1,49 @@
+"""Files of samples in integers: what a network is run on outside the trainer."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.spec.archive import read_archive, write_archive
+from qcnpe.spec.errors import FormatError
+
+_KIND = "qcnpe-inputs-1"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Quantised inputs and their classes.
+
+    Attributes
+    ----------
+    inputs : int16 (samples, features), see `QuantNet.quantize_inputs`
+    labels : int64 (samples,)
+    """
+
+    inputs: NDArray[np.int16]
+    labels: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        good = self.inputs.ndim == 2 and self.labels.shape == self.inputs.shape[:1]
+        if not good or self.inputs.dtype != np.int16 or self.labels.dtype != np.int64:
+            raise FormatError(
+                "samples must be int16 (samples, features) with int64 (samples,) labels, not"
+                f" {self.inputs.dtype} {self.inputs.shape}, {self.labels.dtype} {self.labels.shape}"
+            )
+
+    def save(self, path: Path) -> None:
+        """Write an .npz file."""
+        write_archive(path, _KIND, {}, {"inputs": self.inputs, "labels": self.labels})
+
+    @classmethod
+    def load(cls, path: Path) -> "Samples":
+        """Read an .npz file; `FormatError` if it is damaged or foreign."""
+        _, arrays = read_archive(path, _KIND)
+        try:
+            return cls(arrays["inputs"], arrays["labels"])
+        except KeyError as error:
+            raise FormatError(f"{path}: has no array {error}; make it again") from error
+        except FormatError as error:
+            raise FormatError(f"{path}: {error}") from error

@@ -1,0 +1,143 @@
+"""The simulated engine as a transport: the driver runs here, cocotb and Verilator in a process."""
+
+import json
+import socket
+import threading
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.driver import Transport
+from qcnpe.spec.commands import ErrorCause
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.cycles import count_cycles
+from qcnpe.spec.errors import TransportError
+from qcnpe.spec.streams import Streams
+from sim.runner import DEFAULT_FOLDER, build, run_cocotb
+
+SOCKET_VARIABLE = "QCNPE_SIM_SOCKET"
+"""Environment variable that tells the simulation where its requests come from."""
+
+_START_SECONDS = 120
+_SLACK_CYCLES = 10_000
+_SLACK_FACTOR = 20
+"""A run that takes so much longer than its count of cycles hangs; resting streams are slow."""
+
+
+class SimulationTransport(Transport):
+    """An engine's Verilog in Verilator, used as a context manager.
+
+    Parameters
+    ----------
+    config : the engine
+    folder : where simulations are kept
+    rest : chance, in 1/256, that a stream rests in a cycle; 0 is full rate
+
+    Attributes
+    ----------
+    last_cycles : the busy counter of the last exchange
+
+    Raises
+    ------
+    SimulatorError
+        If the simulation cannot be built.
+    TransportError
+        If it stops or does not answer.
+    """
+
+    def __init__(
+        self, config: EngineConfig, *, folder: Path = DEFAULT_FOLDER, rest: int = 0
+    ) -> None:
+        self.config = config
+        self.cycles = self.last_cycles = 0
+        self._rest = rest
+        self._build = build(config, folder)
+
+    def __enter__(self) -> "SimulationTransport":
+        self._scratch = TemporaryDirectory(prefix="qcnpe-")
+        self._folder = Path(self._scratch.name)
+        address = self._folder / "requests"
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(address))
+            listener.listen()
+            listener.settimeout(_START_SECONDS)
+            environment = {SOCKET_VARIABLE: str(address)}
+            self._thread = threading.Thread(
+                target=run_cocotb,
+                args=("sim.serve", self._build, self._folder, environment),
+                daemon=True,
+            )
+            self._thread.start()
+            try:
+                self._socket = listener.accept()[0]
+            except TimeoutError:
+                raise TransportError(f"the simulation did not start: {self._log()}") from None
+        self._link = self._socket.makefile("rw")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._link.close()
+        self._socket.close()
+        self._thread.join()
+        self._scratch.cleanup()
+
+    def exchange(self, streams: Streams) -> NDArray[np.uint64]:
+        """Run the streams in the simulator."""
+        streams.check(self.config)
+        for name, array in (
+            ("commands", streams.commands),
+            ("activations", streams.activations),
+            ("weights", streams.weights),
+            ("parameters", streams.parameters),
+        ):
+            # The bench reads bytes in network order: the highest lane comes first.
+            reversed_lanes = array[:, ::-1] if array.ndim == 2 else array
+            big_endian = reversed_lanes.astype(array.dtype.newbyteorder(">"))
+            (self._folder / f"{name}.bin").write_bytes(big_endian.tobytes())
+        expected = count_cycles(self.config, streams.commands)
+        timeout = _SLACK_CYCLES + _SLACK_FACTOR * expected
+        reply = self._request(results=streams.results, timeout=timeout, rest=self._rest)
+        self.last_cycles = reply["cycles"]
+        self.cycles += self.last_cycles
+        if reply["error"]:
+            cause = ErrorCause(reply["error"]).name.lower()
+            raise TransportError(f"the engine dropped a command: bad {cause}")
+        if not reply["done"]:
+            raise TransportError(f"the engine made no more results after {timeout} cycles")
+        return self._read_results(streams.results)
+
+    def _request(self, **request: int) -> dict[str, Any]:
+        try:
+            self._link.write(json.dumps(request) + "\n")
+            self._link.flush()
+            answer = self._link.readline()
+        except OSError:
+            answer = ""
+        if not answer:
+            raise TransportError(f"the simulation stopped: {self._log()}")
+        reply: dict[str, Any] = json.loads(answer)
+        return reply
+
+    def _read_results(self, beats: int) -> NDArray[np.uint64]:
+        digits = self.config.result_lane_bits // 4
+        text = (self._folder / "results.hex").read_bytes()
+        lines = np.frombuffer(text, np.uint8).reshape(beats, self.config.rows * digits + 1)
+        lanes = lines[:, :-1].reshape(beats, self.config.rows, digits)[:, ::-1]
+        values = np.where(lanes >= ord("a"), lanes - (ord("a") - 10), lanes - ord("0"))
+        places = (4 * np.arange(digits)[::-1]).astype(np.uint64)
+        return np.bitwise_or.reduce(values.astype(np.uint64) << places, axis=2)
+
+    def _log(self) -> str:
+        """The last thing that the simulator said."""
+        log = self._folder / "simulation.log"
+        lines = log.read_text().splitlines() if log.is_file() else []
+        return lines[-1] if lines else "it left no log"
