@@ -55,15 +55,15 @@ def test_cycle_count_is_exact_at_full_rate(config, max_beats):
         assert bench.busy_cycles == count_cycles(config, streams.commands), f"seed {seed}"
 
 
-@pytest.mark.parametrize(("rows", "cols"), [(3, 1), (1, 5), (6, 2)])
-def test_cycle_count_of_equal_tiles(rows, cols):
+@pytest.mark.parametrize(("rows", "cols", "active"), [(3, 1, 1), (1, 5, 5), (6, 2, 2), (4, 8, 1)])
+def test_cycle_count_of_equal_tiles(rows, cols, active):
     """Long runs in which one account after the other sets the pace."""
     config = EngineConfig(rows=rows, cols=cols)
     bench = shared_bench(config)
     for beats in (1, 3):
         streams = random_streams(config, 30, beats, max_beats=1, tables=False)
         fields = command_fields(config)
-        full = {"rows": rows, "cols": cols, "beats": beats, "pool": 0}
+        full = {"rows": rows, "cols": active, "beats": beats, "pool": 0}
         words = [encode(fields, {**decode(fields, w), **full}) for w in streams.commands.tolist()]
         operands = np.random.default_rng(1).integers(0, 1 << 16, (30 * beats, rows + cols))
         streams = replace(
@@ -71,8 +71,8 @@ def test_cycle_count_of_equal_tiles(rows, cols):
             commands=np.array(words, np.uint64),
             activations=operands[:, :rows].astype(np.uint16),
             weights=operands[:, rows:].astype(np.uint16),
-            parameters=np.resize(streams.parameters, 30 * cols),
-            results=30 * cols,
+            parameters=np.resize(streams.parameters, 30 * active),
+            results=30 * active,
         )
         assert_same(bench, streams, f"{beats} beats")
         assert bench.busy_cycles == count_cycles(config, streams.commands), f"{beats} beats"

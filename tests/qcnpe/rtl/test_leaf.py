@@ -56,6 +56,26 @@ def test_each_leaf_of_an_engine_is_emitted_once(engine_bodies):
         assert len(re.findall(rf"^module \\{name}$", text, re.MULTILINE)) == 1, name
 
 
+class CountingLibrary(ModuleLibrary):
+    """Notes every conversion."""
+
+    def __init__(self):
+        super().__init__()
+        self.converted = []
+
+    def convert(self, body, name, interface):
+        self.converted.append(name)
+        return super().convert(body, name, interface)
+
+
+def test_each_body_is_converted_once():
+    top, library = Module(), CountingLibrary()
+    top.submodules.array = NcuArray(EngineConfig(rows=2, cols=3))
+    rtlil.convert(top, ports=[], platform=library)
+    assert sorted(library.converted) == sorted(library.modules)
+    assert len(library.converted) == 2
+
+
 def test_all_placed_modules_have_a_body(engine_bodies):
     text = "".join(engine_bodies.values())
     placed = set(re.findall(r"^\s*cell \\(qcnpe_\w+) ", text, re.MULTILINE))

@@ -65,12 +65,11 @@ def test_a_dense_layer_by_hand(width):
 
 
 def test_largest_sums_are_exact():
-    """Magnitudes that float32 could not add: 2**30 a product, odd sums."""
+    """Products of 2**30 that nearly cancel: float32 would lose their low-order bits."""
     layer = dense_layer(3, 1, weight=32767)
-    layer.widths[16].shift[:] = 16
-    inputs = np.array([[-32768, -32768, 32767], [32767, 32767, 32767]])
-    expected = [[loops.run_layer(layer, sample)[0]] for sample in inputs.tolist()]
-    assert run_layer(layer, inputs).tolist() == expected
+    layer.widths[16].weights[:] = [32767, -32767, 3]
+    inputs = np.array([[32767, 32766, -5], [-32768, -32767, 1]])
+    assert run_layer(layer, inputs).tolist() == [[32767 - 15], [-32767 + 3]]
 
 
 def test_sums_beyond_float64_are_refused(monkeypatch):
