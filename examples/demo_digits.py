@@ -15,13 +15,13 @@ from rich.console import Console
 from axnn import report
 from axnn.approximate import Step
 from axnn.apps import find_app
-from axnn.cli import one_line, show_progress
+from axnn.cli import show_progress
 from axnn.energy import EnergyTable
 from axnn.evaluate import Evaluation
 from axnn.report import HardwareCheck
 from axnn.steps import RunFolder, approximate_step, characterize_step, evaluate_step, train_step
 from qcnpe.generate import generate
-from qcnpe.spec.errors import QcnpeError
+from qcnpe.spec.errors import QcnpeError, one_line
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
 from sim.check import compare

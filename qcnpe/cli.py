@@ -17,7 +17,7 @@ from rich.table import Table
 from qcnpe.compiler import Program, compile_network
 from qcnpe.spec.archive import replace_text
 from qcnpe.spec.config import NCU_KINDS, EngineConfig
-from qcnpe.spec.errors import ConfigError, QcnpeError
+from qcnpe.spec.errors import ConfigError, QcnpeError, one_line
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
 
@@ -224,5 +224,5 @@ def main() -> None:
     try:
         cli()
     except (QcnpeError, OSError) as error:
-        print(f"qcnpe: {error}".replace("\n", " "), file=sys.stderr)
+        print(f"qcnpe: {one_line(error)}", file=sys.stderr)
         sys.exit(1)

@@ -22,7 +22,6 @@ from sim.runner import DEFAULT_FOLDER, build, run_cocotb
 SOCKET_VARIABLE = "QCNPE_SIM_SOCKET"
 """Environment variable that tells the simulation where its requests come from."""
 
-_START_SECONDS = 120
 _SLACK_CYCLES = 10_000
 _SLACK_FACTOR = 20
 """A run that takes so much longer than its count of cycles hangs; resting streams are slow."""
@@ -64,7 +63,7 @@ class SimulationTransport(Transport):
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(address))
             listener.listen()
-            listener.settimeout(_START_SECONDS)
+            listener.settimeout(1)
             environment = {SOCKET_VARIABLE: str(address)}
             self._thread = threading.Thread(
                 target=run_cocotb,
@@ -72,12 +71,18 @@ class SimulationTransport(Transport):
                 daemon=True,
             )
             self._thread.start()
-            try:
-                self._socket = listener.accept()[0]
-            except TimeoutError:
-                raise TransportError(f"the simulation did not start: {self._log()}") from None
+            self._socket = self._accept(listener)
         self._link = self._socket.makefile("rw")
         return self
+
+    def _accept(self, listener: socket.socket) -> socket.socket:
+        """Wait for the simulation, but not for one that has ended."""
+        while self._thread.is_alive():
+            try:
+                return listener.accept()[0]
+            except TimeoutError:
+                continue
+        raise TransportError(f"the simulation did not start: {self._log()}")
 
     def __exit__(
         self,

@@ -19,3 +19,11 @@ class CapacityError(QcnpeError):
 
 class TransportError(QcnpeError):
     """The engine behind a transport did not answer as it must."""
+
+
+def one_line(error: Exception) -> str:
+    """What a command tells a user about an error: what is wrong and what to do."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}; choose another folder or mend it"
+    return " ".join(str(error).split())

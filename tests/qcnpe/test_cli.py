@@ -1,0 +1,101 @@
+"""The `qcnpe` command as a user runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.samples import Samples
+from tests.qcnpe.networks import dense_layer, network, random_inputs, random_layer
+
+
+def qcnpe(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from qcnpe.cli import main; main()", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A small network and samples for it."""
+    rng = np.random.default_rng(1)
+    net = network(
+        random_layer(rng, Geometry.dense(6, 5), name="hidden", function="relu"),
+        random_layer(rng, Geometry.dense(5, 3), name="logits"),
+    )
+    net.save(tmp_path / "net.npz")
+    Samples(random_inputs(rng, net, 9), np.zeros(9, np.int64)).save(tmp_path / "samples.npz")
+    return tmp_path
+
+
+def test_compile_counts_cycles_and_events(files):
+    run = qcnpe("compile", files / "net.npz", "--rows", "2", "--cols", "2", "--json")
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert [layer["name"] for layer in found["layers"]] == ["hidden", "logits"]
+    assert found["cycles"] == sum(layer["counts"]["cycles"] for layer in found["layers"])
+
+
+def test_table_names_the_layers(files):
+    run = qcnpe("compile", files / "net.npz", "--out", files / "program.json")
+    assert run.returncode == 0, run.stderr
+    assert "hidden" in run.stdout
+    assert json.loads((files / "program.json").read_text())["batch"] == 16
+
+
+@pytest.mark.xdist_group("sim4")
+def test_simulate_compares_every_output(files):
+    words = ("--inputs", files / "samples.npz", "--rows", "4", "--cols", "4", "--json")
+    run = qcnpe("simulate", files / "net.npz", *words, "--limit", "7")
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert (found["samples"], found["mismatches"]) == (7, 0)
+    assert found["cycles"] == found["counted_cycles"]
+
+
+def test_generate_writes_verilog(tmp_path):
+    run = qcnpe("generate", "--rows", "1", "--cols", "1", "--out", tmp_path / "v", "--json")
+    assert run.returncode == 0, run.stderr
+    assert Path(json.loads(run.stdout)["verilog"]).is_file()
+
+
+@pytest.mark.parametrize("command", ["generate", "compile", "simulate", "synth"])
+def test_help_has_an_example(command):
+    run = qcnpe(command, "--help")
+    assert run.returncode == 0
+    assert f"Example: qcnpe {command}" in " ".join(run.stdout.split())
+
+
+def overflowing(folder: Path) -> Path:
+    network(dense_layer(2000, 3, name="wide", weight=-32768)).save(folder / "wide.npz")
+    return folder / "wide.npz"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["generate", "--rows", "0"], "rows must be 1..256, not 0"),
+        (["generate", "--precisions", "16,x"], "precisions must be numbers like 16,8,4,2"),
+        (["generate", "--ncu", "magic"], "ncu must be one of fused, gated, plain16, not 'magic'"),
+        (["compile", "missing.npz"], "missing.npz: no such file"),
+        (["compile", "foreign.npz"], "foreign.npz: not a readable"),
+        (["compile", "text.npz"], "text.npz: not a readable"),
+        (["compile", "wide.npz"], "layer wide: fan-in 2000 at 16 bits can reach"),
+        (["generate", "--quiet", "--out", "text.npz/verilog"], "text.npz/verilog: Not a directory"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    np.savez("foreign.npz", anything=np.zeros(3))
+    Path("text.npz").write_text("not an archive")
+    overflowing(tmp_path)
+    run = qcnpe(*words)
+    assert run.returncode == 1
+    assert said in run.stderr
+    assert run.stderr.count("\n") == 1, run.stderr
+    assert "Traceback" not in run.stderr
+    assert Path("text.npz").read_text() == "not an archive"

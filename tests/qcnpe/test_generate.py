@@ -1,0 +1,64 @@
+"""Verilog and manifest."""
+
+import json
+import re
+
+import pytest
+
+from qcnpe.generate import generate
+from qcnpe.spec.config import EngineConfig
+from qcnpe.yosys import YosysError, run_yosys
+
+KILOBYTE = 1000
+
+
+@pytest.fixture(scope="module")
+def default(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("verilog")
+    return generate(EngineConfig(), folder)
+
+
+def test_default_engine_is_small_and_has_each_module_once(default):
+    text = default.verilog.read_text()
+    modules = re.findall(r"^module (\S+?)\s*\(", text, re.MULTILINE)
+    assert default.bytes <= 250 * KILOBYTE
+    assert len(modules) == len(set(modules)) == default.modules
+    assert sum(name.startswith("qcnpe_ncu_fused") for name in modules) == 1
+    placed = re.findall(r"^  qcnpe_ncu_fused_\S+ ncu_\d+ \(", text, re.MULTILINE)
+    rows = re.findall(r"^  qcnpe_ncu_row_\S+\s+row_\d+ \(", text, re.MULTILINE)
+    assert len(placed) * len(rows) == 256
+
+
+def test_two_runs_give_the_same_bytes(default, tmp_path):
+    again = generate(EngineConfig(), tmp_path)
+    assert again.changed
+    assert again.verilog.read_bytes() == default.verilog.read_bytes()
+    assert again.manifest.read_bytes() == default.manifest.read_bytes()
+
+
+def test_an_unchanged_engine_is_not_written_again(default):
+    before = default.verilog.stat().st_mtime_ns
+    assert not generate(EngineConfig(), default.verilog.parent).changed
+    assert default.verilog.stat().st_mtime_ns == before
+
+
+def test_manifest_names_the_ports_of_the_verilog(default):
+    manifest = json.loads(default.manifest.read_text())
+    head = re.search(rf"module {manifest['top']}\((.*?)\);", default.verilog.read_text(), re.DOTALL)
+    assert head is not None
+    assert {port["flat"] for port in manifest["ports"]} == set(re.split(r",\s+", head[1].strip()))
+    widths = {field["name"]: field["bits"] for field in manifest["command"]}
+    assert sum(widths.values()) == 64
+    assert manifest["config"]["rows"] == 16
+
+
+@pytest.mark.parametrize("ncu", ["gated", "plain16"])
+def test_other_kinds_generate(ncu, tmp_path):
+    precisions = (16,) if ncu == "plain16" else (16, 8)
+    made = generate(EngineConfig(rows=1, cols=2, ncu=ncu, precisions=precisions), tmp_path)
+    assert f"qcnpe_ncu_{ncu}" in made.verilog.read_text()
+
+
+def test_yosys_says_what_is_wrong():
+    with pytest.raises(YosysError, match="No such command: unknown_pass"):
+        run_yosys(["unknown_pass"])
