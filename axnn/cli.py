@@ -5,16 +5,20 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from axnn import report
+from axnn import data, report
 from axnn.approximate import Step
 from axnn.apps import APPS, find_app
+from axnn.data.fetch import cache_folder, cache_path
+from axnn.data.fetch import fetch as bring
 from axnn.energy import EnergyTable
 from axnn.steps import (
     RunFolder,
@@ -24,7 +28,7 @@ from axnn.steps import (
     train_step,
 )
 from axnn.train import Epoch
-from qcnpe.spec.errors import QcnpeError
+from qcnpe.spec.errors import QcnpeError, one_line
 
 cli = typer.Typer(
     name="axnn",
@@ -70,6 +74,33 @@ def show_progress(
             progress.update(task, completed=completed, note=note)
 
         yield update
+
+
+@cli.command(epilog="Example: axnn fetch census")
+def fetch(
+    app: Annotated[str, typer.Argument(help=f"Application, or all: {', '.join(APPS)}.")],
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Download an application's data, verify them and keep them in the user's cache."""
+    chosen = list(APPS.values()) if app == "all" else [find_app(app)]
+    wanted = {need.name: need for entry in chosen for need in data.needs(entry.data)}
+    fetched = []
+    with show_progress("fetching", len(wanted), quiet=quiet or as_json) as update:
+        for index, (name, collection) in enumerate(wanted.items()):
+            notify = partial(_fetch_note, update, index, name)
+            begin = perf_counter()
+            brought = bring(collection, notify)
+            seconds = round(perf_counter() - begin, 1) if brought else None
+            size = cache_path(collection).stat().st_size
+            fetched.append({"name": name, "bytes": size, "seconds": seconds})
+        update(len(wanted))
+    document = {"folder": str(cache_folder()), "collections": fetched}
+    _show(report.fetch_table(document), document, quiet=quiet, as_json=as_json)
+
+
+def _fetch_note(update: Callable[..., None], index: int, name: str, doing: str) -> None:
+    update(index, f"{name}: {doing}")
 
 
 @cli.command(epilog="Example: axnn train digits8x8 --run build/digits --seed 1")
@@ -200,11 +231,3 @@ def main() -> None:
     except (QcnpeError, OSError) as error:
         print(f"axnn: {one_line(error)}", file=sys.stderr)
         sys.exit(1)
-
-
-def one_line(error: Exception) -> str:
-    """What to tell a user about an error: what is wrong and what to do."""
-    if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror}; choose another folder or mend it"
-    return str(error)

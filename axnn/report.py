@@ -191,6 +191,17 @@ def _draw_quality(axis: "Axes", found: Approximation) -> None:
     axis.set_title("Quality against energy")
 
 
+def fetch_table(fetched: Mapping[str, Any]) -> Table:
+    """What was fetched, as a table for the terminal."""
+    table = Table(title=f"Data in {fetched['folder']}", box=SIMPLE_HEAD)
+    for heading in ("collection", "MB", "seconds"):
+        table.add_column(heading, justify="right")
+    for entry in fetched["collections"]:
+        seconds = "was there" if entry["seconds"] is None else f"{entry['seconds']:.1f}"
+        table.add_row(entry["name"], f"{entry['bytes'] / 1e6:.1f}", seconds)
+    return table
+
+
 def training_table(trained: Trained) -> Table:
     """The training's outcome as a table for the terminal."""
     best = max(trained.epochs, key=lambda epoch: epoch.rank)

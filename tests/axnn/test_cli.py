@@ -7,11 +7,14 @@ import pytest
 
 from axnn import cli, data, steps
 from axnn.apps import APPS, App
+from axnn.data import registry
+from axnn.data.fetch import read_collection
 from axnn.errors import DataError
 from axnn.train import train
 from qcnpe.spec.archive import read_archive
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet
+from tests.axnn.data.test_fetch import GOOD, Shelf, make_collection
 from tests.axnn.test_approximate import PLAN as APPROXIMATION
 from tests.axnn.tiny import ENGINE, PLAN, PRICES, make_data, make_spec
 
@@ -271,3 +274,24 @@ def test_quiet_and_json_keep_the_terminal_clean(call, tmp_path, option):
     status, out, err = call("train", "tiny", "--run", tmp_path, option)
     assert (status, err) == (0, "")
     assert out == "" if option == "--quiet" else json.loads(out)["app"] == "tiny"
+
+
+def test_fetch_brings_the_collections_of_the_application(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setitem(registry._NEEDS, "tiny", (GOOD,))
+    for app in ("tiny", "all"):
+        monkeypatch.setattr(cli, "APPS", {"tiny": APPS["tiny"]})
+        status, out, _ = call("fetch", app, "--json")
+        assert status == 0
+        document = json.loads(out)
+        assert [entry["name"] for entry in document["collections"]] == ["pi"]
+        assert (document["collections"][0]["seconds"] is None) == (app == "all")
+    assert read_collection(GOOD)["values"].shape == (6,)
+
+
+def test_fetch_without_a_network_is_one_line(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setitem(registry._NEEDS, "tiny", (make_collection(Shelf(None)),))
+    status, _, err = call("fetch", "tiny", "--quiet")
+    assert status == 1
+    assert "pi cannot be had: shelf f.bin is empty. Connect and run" in one_line(err)

@@ -1,7 +1,6 @@
-"""Data sets: real samples, split into training, validation and test parts."""
+"""A data set and its parts: what may be fitted, what decides, and what is only judged on."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,33 +108,3 @@ def _draw(labels: NDArray[np.int64], samples: int, rng: np.random.Generator) -> 
         for label, number in zip(classes, quota, strict=True)
     ]
     return np.sort(np.concatenate(drawn))
-
-
-def load_digits8x8(seed: int) -> DataSet:
-    """The 1,797 handwritten digits of 8x8 pixels that scikit-learn bundles, split 60/20/20.
-
-    Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI repository
-    (the test part, 16 grey levels).
-    """
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError:
-        raise DataError(
-            "the 8x8 digits need scikit-learn; install it: pip install 'axnn[data]'"
-        ) from None
-    images, target = load_digits(return_X_y=True)
-    inputs = (images / 16).astype(np.float32).reshape(-1, 1, 8, 8)
-    labels = target.astype(np.int64)
-    test, validation, train = stratified_split(inputs, labels, (0.2, 0.2), seed=seed)
-    return DataSet(name="digits8x8", classes=10, train=train, validation=validation, test=test)
-
-
-LOADERS: dict[str, Callable[[int], DataSet]] = {"digits8x8": load_digits8x8}
-"""Loader of each data set; its argument seeds the split."""
-
-
-def load(name: str, *, seed: int) -> DataSet:
-    """Load a data set by name."""
-    if name not in LOADERS:
-        raise DataError(f"data set must be one of {', '.join(LOADERS)}, not {name!r}")
-    return LOADERS[name](seed)

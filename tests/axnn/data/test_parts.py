@@ -73,5 +73,5 @@ def test_digest_sees_training_and_validation_only():
 
 
 def test_unknown_set_is_named():
-    with pytest.raises(DataError, match="data set must be one of digits8x8, not 'cats'"):
+    with pytest.raises(DataError, match="data set must be one of digits8x8, mnist"):
         data.load("cats", seed=0)

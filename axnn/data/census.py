@@ -1,0 +1,62 @@
+"""The Adult tables as one number for each of their fourteen columns."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.data.catalog.adult import ADULT, ADULT_FIELDS, ADULT_NUMBERS
+from axnn.data.fetch import read_collection
+from axnn.data.parts import DataSet, Split, stratified_split
+
+_VALIDATION = 0.2
+_PRIOR_SAMPLES = 20.0
+"""A word counts as if seen so many times more, with the average income: rare words say little."""
+
+
+def load_adult(seed: int) -> DataSet:
+    """Adult: 26,048 training, 6,513 validation and the official 16,281 test samples.
+
+    Every column becomes one number in [0, 1], as a network of fourteen inputs needs: a number its
+    rank, a word the share of high incomes that it comes with. Both are learnt from the training
+    part alone.
+    """
+    arrays = read_collection(ADULT)
+    values = arrays["train_values"].astype(np.float32)[:, :, None, None]
+    labels = arrays["train_labels"].astype(np.int64)
+    validation, train = stratified_split(values, labels, (_VALIDATION,), seed=seed)
+    official = Split(
+        arrays["test_values"].astype(np.float32)[:, :, None, None],
+        arrays["test_labels"].astype(np.int64),
+    )
+    encoded = [Split(_encode(train, part), part.labels) for part in (train, validation, official)]
+    names = ("train", "validation", "test")
+    return DataSet(name="adult", classes=2, **dict(zip(names, encoded, strict=True)))
+
+
+def _encode(train: Split, part: Split) -> NDArray[np.float32]:
+    """The columns of a part, (samples, columns, 1, 1), by what the training part shows."""
+    columns = []
+    for index, name in enumerate(ADULT_FIELDS):
+        known, asked = train.inputs[:, index, 0, 0], part.inputs[:, index, 0, 0]
+        if name in ADULT_NUMBERS:
+            columns.append(_ranks(known, asked))
+        else:
+            columns.append(_shares(known.astype(np.intp), train.labels, asked.astype(np.intp)))
+    return np.stack(columns, axis=1).astype(np.float32)[:, :, None, None]
+
+
+def _ranks(known: NDArray[np.float32], asked: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Share of the known values below each asked one, half of the equal ones among them."""
+    ordered = np.sort(known)
+    below = np.searchsorted(ordered, asked, side="left")
+    up_to = np.searchsorted(ordered, asked, side="right")
+    return (below + up_to) / (2 * len(ordered))
+
+
+def _shares(
+    known: NDArray[np.intp], labels: NDArray[np.int64], asked: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Share of class 1 among the known samples with each asked word."""
+    words = max(int(known.max()), int(asked.max())) + 1
+    seen = np.bincount(known, minlength=words)
+    high = np.bincount(known, weights=labels, minlength=words)
+    return ((high + _PRIOR_SAMPLES * labels.mean()) / (seen + _PRIOR_SAMPLES))[asked]

@@ -1,0 +1,25 @@
+"""The small digits that scikit-learn bundles: the one set that needs no download."""
+
+import numpy as np
+
+from axnn.data.parts import DataSet, stratified_split
+from axnn.errors import DataError
+
+
+def load_digits8x8(seed: int) -> DataSet:
+    """The 1,797 handwritten digits of 8x8 pixels, split 60/20/20.
+
+    Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI repository
+    (the test part, 16 grey levels).
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise DataError(
+            "the 8x8 digits need scikit-learn; install it: pip install 'axnn[data]'"
+        ) from None
+    images, target = load_digits(return_X_y=True)
+    inputs = (images / 16).astype(np.float32).reshape(-1, 1, 8, 8)
+    labels = target.astype(np.int64)
+    test, validation, train = stratified_split(inputs, labels, (0.2, 0.2), seed=seed)
+    return DataSet(name="digits8x8", classes=10, train=train, validation=validation, test=test)

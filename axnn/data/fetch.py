@@ -1,0 +1,127 @@
+"""Fetching: route after route until a collection is complete and verified, then into the cache."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from axnn.data.archives import read_members
+from axnn.data.collection import Arrays, Collection, Route
+from axnn.errors import DataError
+from qcnpe.spec.archive import read_archive, write_archive
+from qcnpe.spec.errors import FormatError
+
+_KIND = "axnn-data-1"
+
+Notify = Callable[[str], None]
+"""Told in a few words what is being done."""
+
+
+def cache_folder() -> Path:
+    """Where collections are kept: $XDG_CACHE_HOME/axnn/data or ~/.cache/axnn/data."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "axnn" / "data"
+
+
+def cache_path(collection: Collection) -> Path:
+    """Where a collection is kept."""
+    return cache_folder() / f"{collection.name}.npz"
+
+
+def read_collection(collection: Collection) -> Arrays:
+    """The collection's arrays from the cache.
+
+    Raises
+    ------
+    DataError
+        If they are not there or damaged; the message says what to do.
+    """
+    path = cache_path(collection)
+    if not path.exists():
+        raise DataError(
+            f"the {collection.name} data are not on this machine; run `axnn fetch all` (or name"
+            " the application) while it is connected"
+        )
+    try:
+        _, arrays = read_archive(path, _KIND)
+        collection.check(arrays, hashes=False)
+    except (FormatError, DataError) as error:
+        raise DataError(f"{path}: {error}; delete it and run `axnn fetch` again") from error
+    return arrays
+
+
+def fetch(collection: Collection, notify: Notify | None = None) -> bool:
+    """Bring a collection into the cache, unless it is there; says whether it was brought.
+
+    Files that an earlier attempt, or a person, has put into the download folder are used first.
+    They are deleted once the collection is complete.
+
+    Raises
+    ------
+    DataError
+        If no route leads to the collection; the message says why and what a person can do.
+    """
+    if cache_path(collection).exists():
+        read_collection(collection)
+        return False
+    say = notify or (lambda _: None)
+    folder = cache_folder() / "downloads" / collection.name
+    _check_space(collection)
+    arrays = _first_success(collection, folder, say)
+    say("storing")
+    write_archive(cache_path(collection), _KIND, {"name": collection.name}, arrays)
+    shutil.rmtree(folder, ignore_errors=True)
+    return True
+
+
+def _first_success(collection: Collection, folder: Path, say: Notify) -> Arrays:
+    reasons = []
+    for route in sorted(collection.routes, key=lambda route: not route.origin.present(folder)):
+        try:
+            return _follow(collection, route, folder, say)
+        except DataError as error:
+            reasons.append(str(error))
+    hints = " or with ".join(route.origin.hint for route in collection.routes)
+    raise DataError(
+        f"{collection.name} cannot be had: {'; '.join(reasons)}. Connect and run `axnn fetch`"
+        f" again, or fill {folder} from {hints}"
+    )
+
+
+def _follow(collection: Collection, route: Route, folder: Path, say: Notify) -> Arrays:
+    """Get the files, decode and verify them; files that turn out to be wrong are deleted."""
+
+    def tell(done: int, total: int | None) -> None:
+        of = f" of {total / 1e6:.0f}" if total else ""
+        say(f"{done / 1e6:.0f}{of} MB")
+
+    folder.mkdir(parents=True, exist_ok=True)
+    if not route.origin.present(folder):
+        say(route.origin.hint)
+        route.origin.obtain(folder, tell)
+    paths = route.origin.present(folder)
+    say("decoding")
+    try:
+        members: dict[str, bytes] = {}
+        for path in paths:
+            members |= read_members(path, route.pattern)
+        arrays = route.decode(members)
+        collection.check(arrays)
+    except DataError:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        raise
+    return arrays
+
+
+def _check_space(collection: Collection) -> None:
+    """Raise `DataError` now rather than in the middle if the disk is full."""
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    needed = 3 * collection.stored_bytes  # archive, its members and the cached file at the worst
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise DataError(
+            f"{folder}: {collection.name} needs {needed / 1e6:.0f} MB, {free / 1e6:.0f} MB are"
+            " free; make room or set XDG_CACHE_HOME"
+        )

