@@ -129,9 +129,10 @@ def compile_network(net: QuantNet, config: EngineConfig, batch: int) -> Program:
     """
     if batch < 1:
         raise CapacityError(f"batch must be at least 1, not {batch}")
+    for layer in net.layers:
+        check_capacity(layer, config)
     layers = []
     for index, layer in enumerate(net.layers):
-        check_capacity(layer, config)
         following = net.layers[index + 1] if index + 1 < len(net.layers) else None
         layers.append(_compile_layer(layer, following, config, batch))
     return Program(config=config, net=net, batch=batch, layers=tuple(layers))

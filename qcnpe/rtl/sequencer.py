@@ -19,7 +19,7 @@ from qcnpe.rtl.layouts import (
     operand_beat,
 )
 from qcnpe.spec.commands import ErrorCause, Opcode
-from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
 EVENTS_LAYOUT = data.StructLayout(
     {
@@ -153,8 +153,9 @@ class Sequencer(Component):
         m.d.comb += self.control.is_unsigned.eq(decoder.command.unsigned)
         if mode_bits(self.config):
             m.d.comb += self.control.mode.eq(decoder.mode)
+        kept = self._build_kept_bits(m, decoder)
         for row, lane in enumerate(self.activation_lanes):
-            operands = self.activations.payload[row]
+            operands = self.activations.payload[row] & kept
             m.d.comb += lane.valid.eq(decoder.row_mask[row])
             m.d.comb += lane.zero.eq(operands == 0)
             with m.If(decoder.row_mask[row]):
@@ -162,7 +163,17 @@ class Sequencer(Component):
         for col, lane in enumerate(self.weight_lanes):
             m.d.comb += lane.valid.eq(decoder.col_mask[col])
             with m.If(decoder.col_mask[col]):
-                m.d.comb += lane.operands.eq(self.weights.payload[col])
+                m.d.comb += lane.operands.eq(self.weights.payload[col] & kept)
+
+    def _build_kept_bits(self, m: Module, decoder: Decoder) -> Signal:
+        """Operand bits that a tile uses; on `gated` those below its precision are held at zero."""
+        kept = Signal(OPERAND_BITS, init=(1 << OPERAND_BITS) - 1)
+        if self.config.ncu == "gated":
+            with m.Switch(decoder.precision):
+                for width in self.config.precisions:
+                    with m.Case(width):
+                        m.d.comb += kept.eq(-1 << (OPERAND_BITS - width))
+        return kept
 
     def _build_admission(
         self, m: Module, decoder: Decoder, admission: Admission, finish_tile: Signal

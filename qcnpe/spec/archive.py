@@ -19,6 +19,19 @@ MAX_ARCHIVE_BYTES = 4 << 30
 
 _HEADER = "header.json"
 
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    KeyError,
+    ValueError,
+    EOFError,
+    MemoryError,  # an array's own header may claim any size
+    RecursionError,  # so deep a JSON header
+    NotImplementedError,  # an unknown compression
+    RuntimeError,  # an encrypted member
+)
+"""What reading a damaged or hostile file raises."""
+
 
 def write_archive(
     path: Path, kind: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
@@ -31,14 +44,20 @@ def write_archive(
     document = json.dumps({"kind": kind, **header}, sort_keys=True)
 
     def fill(temporary: Path) -> None:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-            # A ZipInfo without a date keeps the clock out of the file.
-            archive.writestr(zipfile.ZipInfo(_HEADER), document)
+        with zipfile.ZipFile(temporary, "w") as archive:
+            archive.writestr(_member(_HEADER), document)
             for name in sorted(arrays):
-                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                with archive.open(_member(f"{name}.npy"), "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, np.asarray(arrays[name]), allow_pickle=False)
 
     replace_file(Path(path), fill)
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    """A compressed member; without a date, which would bring the clock into the file."""
+    info = zipfile.ZipInfo(name)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info
 
 
 def replace_file(path: Path, fill: Callable[[Path], None]) -> None:
@@ -84,7 +103,9 @@ def read_archive(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArr
             return header, dict(_read_arrays(archive))
     except FileNotFoundError:
         raise FormatError(f"{path}: no such file; run the step that makes it first") from None
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, zlib.error) as error:
+    except IsADirectoryError:
+        raise FormatError(f"{path}: is a folder; give a {kind} file") from None
+    except _DAMAGE as error:
         reason = str(error).strip("'\"").split("\n")[0]
         message = f"{path}: not a readable {kind} file ({reason}); make it again"
         raise FormatError(message) from error

@@ -96,8 +96,12 @@ class EngineConfig:
 
     @property
     def result_depth(self) -> int:
-        """Results that each row's FIFO holds: two full drains, so that one fills as one empties."""
-        return max(4, 2 * (1 << (self.cols - 1).bit_length()))
+        """Results that each row's queue holds.
+
+        A tile's columns are promised room when its last beat enters; row 0 holds them until the
+        last row has them, too. With this many, tiles as short as their drain follow one another.
+        """
+        return self.rows + 2 * self.cols + 8
 
     @property
     def parameter_depth(self) -> int:

@@ -34,6 +34,8 @@ def count_cycles(config: EngineConfig, commands: NDArray[np.uint64]) -> int:
     -------
     Value of the engine's busy counter after the run; 0 without commands.
     """
+    if not len(commands):
+        return 0
     layout = command_fields(config)
     schedule = _Schedule(config)
     known: dict[int, dict[str, int]] = {}
@@ -66,20 +68,22 @@ class _Schedule:
         self._words = 0
         self._unreturned: deque[tuple[int, int]] = deque()
         self._in_flight: deque[int] = deque()
-        self._refills: deque[tuple[int, int]] = deque()
-        self._refill_offset = -1
 
     def run_tile(self, beats: int, rows: int, cols: int) -> None:
-        """Beats enter; the last one waits for the three accounts of `rtl.admission`."""
+        """Beats enter; the last one waits for the three accounts of `rtl.admission`.
+
+        Parameter words enter their queue one a cycle from cycle -1 on. The queue holds more than
+        two drains, so that it has never kept out a word that is asked for.
+        """
         finish = max(
             self.finished + beats,
             self._drained_row,
             self._room_for(cols),
-            self._parameters_at(self._words + cols - 1),
+            self._words + cols - 1,
         )
         if len(self._in_flight) == TILES_IN_FLIGHT:
             finish = max(finish, self._in_flight.popleft() + 1)
-        self._note_reads(finish + ARRAY_LATENCY, cols)
+        self._words += cols
         self.finished, self._drained_row = finish, finish + cols
         ready = finish + ARRAY_LATENCY + rows - 1 + AFU_LATENCY + QUEUE_LATENCY
         first = max(ready, self.returned + 1)
@@ -92,7 +96,7 @@ class _Schedule:
         """Knots enter one a cycle when all results have left."""
         start = max(self.finished + 1, self.returned + 1)
         knots = self.config.table_segments + 1
-        self._note_reads(start, knots)
+        self._words += knots
         self.finished = start + knots - 1
 
     def _room_for(self, cols: int) -> int:
@@ -104,18 +108,3 @@ class _Schedule:
             self._unreturned.popleft()
         start, cycle = self._unreturned[0]
         return cycle + index - start + 1
-
-    def _note_reads(self, cycle: int, words: int) -> None:
-        """Parameter words leave their queue one a cycle from `cycle` on."""
-        self._refills.append((self._words, cycle + 1 - self._words))
-        self._words += words
-
-    def _parameters_at(self, index: int) -> int:
-        """First cycle in which parameter word `index` is in the queue.
-
-        It entered after its predecessor, and after word `index - depth` had made room.
-        """
-        depth = self.config.parameter_depth
-        while self._refills and self._refills[0][0] + depth <= index:
-            self._refill_offset = max(self._refill_offset, self._refills.popleft()[1] - depth)
-        return index + self._refill_offset + QUEUE_LATENCY

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.errors import FormatError
 
 IntArray = NDArray[np.integer]
 
@@ -38,10 +39,18 @@ def round_shift(values: ArrayLike, shift: ArrayLike) -> NDArray[np.int64]:
 
 
 def quantize(reals: ArrayLike, fraction_bits: ArrayLike, bits: int) -> NDArray[np.int64]:
-    """Real numbers to `bits`-bit integers of weight 2**-fraction_bits, half up, saturated."""
+    """Real numbers to `bits`-bit integers of weight 2**-fraction_bits, half up, saturated.
+
+    `FormatError` if one is not a number.
+    """
     scaled = np.asarray(reals, np.float64) * np.exp2(np.asarray(fraction_bits, np.float64))
+    if np.isnan(scaled).any():
+        raise FormatError("cannot quantise NaN; mend the data or the training")
     low, high = limits(bits)
-    return np.clip(np.floor(scaled + 0.5), low, high).astype(np.int64)
+    scaled = np.clip(scaled, low, high)
+    whole = np.floor(scaled)
+    # Adding a half first would round the number just below it up.
+    return (whole + (scaled - whole >= 0.5)).astype(np.int64)
 
 
 def narrow(values: ArrayLike, shift: int, bits: int, *, unsigned: bool = False) -> IntArray:

@@ -101,10 +101,7 @@ def _accumulate(
 ) -> NDArray[np.int64]:
     """(batch, places, window, channels) accumulators."""
     weights = layer.widths[width].weights[channels].astype(operands.dtype)
-    if layer.geometry.map_shape == layer.geometry.kernel == (1, 1):
-        columns = operands[:, None, None, :-1]
-    else:
-        columns = operands[:, gather]
+    columns = operands[:, None, None, :-1] if layer.geometry.is_dense else operands[:, gather]
     flat = columns.reshape(-1, columns.shape[-1]) @ weights.T
     return flat.astype(np.int64).reshape(*columns.shape[:-1], len(channels))
 

@@ -88,6 +88,11 @@ class Geometry:
         return self.output_shape[1] * self.output_shape[2]
 
     @property
+    def is_dense(self) -> bool:
+        """Whether every neuron reads all inputs in their order."""
+        return self == Geometry.dense(self.inputs, self.channels)
+
+    @property
     def window(self) -> int:
         """Positions in one pooling window."""
         return self.pool[0] * self.pool[1]
@@ -177,7 +182,10 @@ class QuantLayer:
         if (self.code is Function.TABLE) != (self.table is not None):
             raise FormatError(f"{where}: function {self.function} and its table do not match")
         if self.table is not None:
-            _check_array(f"{where}: table", self.table, np.int16, (len(self.table),))
+            segments = len(self.table) - 1
+            _check_array(f"{where}: table", self.table, np.int16, (segments + 1,))
+            if segments < 1 or segments & (segments - 1):
+                raise FormatError(f"{where}: a table has 2**n segments, not {segments}")
         _check_array(f"{where}: bias", self.bias, np.int16, (geometry.channels,))
         shape = (geometry.channels, geometry.outputs)
         _check_array(f"{where}: precision", self.precision, np.uint8, shape)

@@ -13,7 +13,7 @@ from qcnpe.driver import Driver, ModelTransport
 from qcnpe.spec.activation import FUNCTION_NAMES
 from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.errors import CapacityError, ConfigError
+from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.fixed import unpack
 from qcnpe.spec.qnet import Geometry
 from tests.qcnpe import loops
@@ -249,7 +249,6 @@ def test_precision_that_the_engine_lacks():
         compile_network(net, EngineConfig(precisions=(16, 8)), 1)
 
 
-@pytest.mark.xfail(raises=ConfigError, reason="its narrow copies are asked for first")
 def test_precision_that_the_engine_lacks_in_a_later_layer():
     net = network(dense_layer(4, 4, name="a"), dense_layer(4, 1, name="fine", width=4))
     with pytest.raises(CapacityError, match=r"^layer fine: uses 4 bits; the engine has 16,8$"):

@@ -6,7 +6,7 @@ from amaranth.sim import Simulator
 
 from qcnpe.rtl.collector import Collector, tile_layout
 from qcnpe.rtl.layouts import result_beat
-from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.config import TILES_IN_FLIGHT, EngineConfig
 from tests.qcnpe import exact
 from tests.qcnpe.rtl.oracle import name_of, resolve, signed_values
 
@@ -95,7 +95,9 @@ class CollectorBench:
         cycle = busy_until = 0
         while True:
             room = self.config.result_depth - (taken - len(self.beats))
-            if waiting and cycle >= busy_until and room >= waiting[0].cols:
+            queued = len(self.tiles) - len(waiting) - sum(last for _, last in self.beats)
+            may_send = cycle >= busy_until and queued < TILES_IN_FLIGHT
+            if waiting and may_send and room >= waiting[0].cols:
                 tile = waiting.pop(0)
                 taken += tile.cols
                 busy_until = cycle + tile.cols

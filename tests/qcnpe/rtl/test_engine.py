@@ -39,7 +39,6 @@ def test_random_tiles(config, idle, pause):
         assert_same(bench, random_streams(config, 10, seed), f"seed {seed}")
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="the low-order bits reach the multiplier")
 def test_gated_engine_ignores_low_order_bits():
     config = EngineConfig(rows=2, cols=2, ncu="gated", precisions=(16, 8, 4))
     assert_same(shared_bench(config), random_streams(config, 10, 1), "seed 1")
@@ -80,7 +79,7 @@ def test_cycle_count_of_equal_tiles(rows, cols, active):
 
 def test_every_beat_and_stall_is_an_event():
     config = SIZES[1]
-    streams = random_streams(config, 20, 3)
+    streams = random_streams(config, 60, 3)
     tiles = [decode(command_fields(config), word) for word in streams.commands.tolist()]
     beats = sum(tile["beats"] for tile in tiles if tile["opcode"] == 1)
     seen = []

@@ -23,7 +23,6 @@ from tests.qcnpe.networks import (
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-@pytest.mark.xfail(raises=ValueError, reason="1x1 maps with groups or strides miss their gather")
 @settings(max_examples=60, print_blob=False)
 @given(geometries(), SEEDS, st.sampled_from(FUNCTION_NAMES), st.booleans())
 def test_layer_is_the_loops(geometry, seed, function, unsigned):
