@@ -19,10 +19,10 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim synth lint format clean system-tools
+.PHONY: help demo test verilog sim synth library library-test lint format clean system-tools ngspice
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## train, approximate, compile, simulate and price a small network [SEED=]
 	@$(PYTHON_VENV) examples/demo_digits.py --run build/demo --seed $(SEED)
@@ -39,6 +39,13 @@ sim: $(READY) ## run only the tests that simulate the Verilog
 
 synth: $(READY) ## synthesise the engine into build/synth: area and energy
 	@$(VENV)/bin/qcnpe synth --out build/synth
+
+library: $(READY) ngspice ## characterise the 45 nm cell library anew: about ten minutes
+	@$(PYTHON_VENV) -m synth.library.characterize --out synth/tech/axnn45.lib
+
+library-test: $(READY) ngspice ## check the cell library against SPICE
+	@$(PYTHON_VENV) -m synth.library.verify
+	@$(PYTHON_VENV) -m synth.library.spice_check
 
 lint: $(READY) ## check rules, format and types
 	@$(PYTHON_VENV) -m ruff check $(CODE)
@@ -75,6 +82,9 @@ $(VENV)/ready-%: $(READY)
 system-tools:
 	@{ perl -MPod::Usage -e 1 && g++ --version && git --version; } >/dev/null 2>&1 || \
 		$(call apt_install,perl g++ make git)
+
+ngspice:
+	@command -v ngspice >/dev/null || $(call apt_install,ngspice)
 
 # Does it when it may, says in one line what to do when it may not.
 define apt_install

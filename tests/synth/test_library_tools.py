@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from liberty.parser import parse_liberty
 
 LIBERTY = Path(__file__).parents[2] / "synth" / "tech" / "axnn45.lib"
 # abc maps to single-output cells only and says so of every library that has adders; the other one
@@ -18,8 +19,7 @@ endmodule
 
 
 def test_a_liberty_parser_reads_every_group() -> None:
-    parser = pytest.importorskip("liberty.parser", reason="pip install liberty-parser")
-    parsed = parser.parse_liberty(LIBERTY.read_text())
+    parsed = parse_liberty(LIBERTY.read_text())
     cells = {str(c.args[0]): c for c in parsed.get_groups("cell")}
     adder = cells["FA_XL"]
     sum_pin = next(p for p in adder.get_groups("pin") if p.args[0] == "S")
@@ -28,7 +28,6 @@ def test_a_liberty_parser_reads_every_group() -> None:
 
 
 def test_yosys_maps_an_accumulator_without_a_warning(tmp_path: Path) -> None:
-    pytest.importorskip("pyosys", reason="pip install pyosys")
     (tmp_path / "in.v").write_text(ACCUMULATOR)
     script = f"""
 read_verilog in.v
