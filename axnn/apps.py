@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from axnn.approximate import ApproximationPlan
-from axnn.network import LayerSpec, NetworkSpec
+from axnn.netspec import LayerSpec, NetworkSpec
 from axnn.train import TrainingPlan
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import ConfigError

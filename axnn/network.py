@@ -1,77 +1,32 @@
-"""Networks: a declarative description, its layers, and its file."""
+"""Networks: layers built from a description, and their file."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.layers import Dense, FloatArray, Layer, NeuronLayer, Parameter
-from qcnpe.spec.activation import FUNCTION_NAMES
+from axnn.layers import (
+    AveragePooling,
+    Convolution,
+    Dense,
+    Dropout,
+    FloatArray,
+    Layer,
+    NeuronLayer,
+    Parameter,
+    Subsampling,
+)
+from axnn.netspec import LayerSpec, NetworkSpec
 from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.errors import ConfigError, FormatError
 from qcnpe.spec.qnet import Geometry
 
 _KIND = "axnn-network-1"
 _PREDICT_BATCH = 512
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerSpec:
-    """One layer of a network's description.
-
-    Attributes
-    ----------
-    kind : "dense"
-    channels : neurons of a dense layer
-    function : activation function, one of `qcnpe.spec.activation.FUNCTION_NAMES`
-    """
-
-    kind: str
-    channels: int
-    function: str
-
-    def __post_init__(self) -> None:
-        if self.kind != "dense":
-            raise ConfigError(f"kind of a layer must be dense, not {self.kind!r}")
-        if self.channels < 1:
-            raise ConfigError(f"channels must be at least 1, not {self.channels}")
-        if self.function not in FUNCTION_NAMES:
-            allowed = ", ".join(FUNCTION_NAMES)
-            raise ConfigError(f"function must be one of {allowed}, not {self.function!r}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkSpec:
-    """A network's description: enough to build it.
-
-    Attributes
-    ----------
-    name : for reports
-    input_shape : (channels, height, width) of a sample
-    layers : in order; the last one returns the logits
-    """
-
-    name: str
-    input_shape: tuple[int, int, int]
-    layers: tuple[LayerSpec, ...]
-
-    def __post_init__(self) -> None:
-        if not self.layers:
-            raise ConfigError(f"network {self.name}: needs at least one layer")
-        if self.layers[-1].function != "identity":
-            raise ConfigError(f"network {self.name}: the last layer must be identity (logits)")
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "NetworkSpec":
-        """Inverse of `dataclasses.asdict`, also after a passage through JSON."""
-        return cls(
-            name=str(document["name"]),
-            input_shape=tuple(document["input_shape"]),
-            layers=tuple(LayerSpec(**entry) for entry in document["layers"]),
-        )
 
 
 def batch_innermost(inputs: NDArray[np.float32]) -> FloatArray:
@@ -98,6 +53,18 @@ class LayerStack:
             for index, layer in enumerate(self.layers)
             for name, parameter in layer.parameters.items()
         }
+
+    @contextmanager
+    def dropping(self, generator: np.random.Generator) -> Iterator[None]:
+        """Within this context the dropout layers drop, at random by this generator."""
+        layers = [layer for layer in self.layers if isinstance(layer, Dropout)]
+        for layer in layers:
+            layer.generator = generator
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.generator = None
 
     def forward(self, inputs: FloatArray) -> FloatArray:
         """Logits (classes, batch) of (features, batch) inputs."""
@@ -157,15 +124,19 @@ class Network(LayerStack):
 
     def __init__(self, spec: NetworkSpec, *, seed: int) -> None:
         rng = np.random.default_rng(seed)
-        layers = []
+        layers: list[Layer] = []
+        neuron_layers = []
         shape = spec.input_shape
         for index, entry in enumerate(spec.layers):
             layer = _build_layer(entry, f"{entry.kind}{index + 1}", shape, rng)
             shape = layer.geometry.output_shape
+            neuron_layers.append(layer)
             layers.append(layer)
+            if entry.dropout:
+                layers.append(Dropout(entry.dropout))
         super().__init__(layers)
         self.spec = spec
-        self.neuron_layers: tuple[NeuronLayer, ...] = tuple(layers)
+        self.neuron_layers: tuple[NeuronLayer, ...] = tuple(neuron_layers)
 
     def save(self, path: Path, notes: Mapping[str, Any]) -> None:
         """Write description, parameters and notes (JSON-compatible facts) to a file."""
@@ -188,13 +159,21 @@ class Network(LayerStack):
 def _build_layer(
     spec: LayerSpec, name: str, shape: tuple[int, int, int], rng: np.random.Generator
 ) -> NeuronLayer:
-    geometry = Geometry.dense(int(np.prod(shape)), spec.channels)
-    return Dense(
-        name=name,
-        geometry=geometry,
-        function=spec.function,
-        weights=_start_weights(geometry, spec.function, rng),
-        bias=np.zeros(geometry.channels, np.float32),
+    geometry = spec.geometry(shape)
+    if spec.kind == "average":
+        return AveragePooling(name=name, geometry=geometry, function=spec.function)
+    kinds: dict[str, type[Dense | Convolution | Subsampling]] = {
+        "dense": Dense,
+        "convolution": Convolution,
+        "subsampling": Subsampling,
+    }
+    if spec.kind == "subsampling":
+        weights = np.full((geometry.channels, 1), 1 / geometry.fan_in, np.float32)
+    else:
+        weights = _start_weights(geometry, spec.function, rng)
+    bias = np.zeros(geometry.channels, np.float32)
+    return kinds[spec.kind](
+        name=name, geometry=geometry, function=spec.function, weights=weights, bias=bias
     )
 
 

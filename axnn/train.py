@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from axnn.augmentation import flip, shift
 from axnn.data import DataSet, Split
 from axnn.errors import TrainingError
 from axnn.layers import FloatArray
@@ -33,6 +34,8 @@ class TrainingPlan:
     weight_decay : L2 penalty on weights (not on biases), as a gradient per weight
     schedule : one of `SCHEDULES`
     patience : stop after this many epochs without a better validation
+    shift_pixels : samples are moved by at most so many pixels, at random, along both axes
+    flip : half of the samples, at random, are mirrored left to right
     """
 
     epochs: int
@@ -42,6 +45,8 @@ class TrainingPlan:
     weight_decay: float = 0.0
     schedule: str = "cosine"
     patience: int = 20
+    shift_pixels: int = 0
+    flip: bool = False
 
     def __post_init__(self) -> None:
         _check("epochs", self.epochs, self.epochs >= 1, "at least 1")
@@ -50,6 +55,7 @@ class TrainingPlan:
         _check("momentum", self.momentum, 0 <= self.momentum < 1, "0 or more and less than 1")
         _check("weight_decay", self.weight_decay, self.weight_decay >= 0, "0 or more")
         _check("schedule", self.schedule, self.schedule in SCHEDULES, " or ".join(SCHEDULES))
+        _check("shift_pixels", self.shift_pixels, self.shift_pixels >= 0, "0 or more")
         _check("patience", self.patience, self.patience >= 1, "at least 1")
 
     def rate(self, epoch: int) -> float:
@@ -193,23 +199,32 @@ class _Run:
         """One pass over the training part, then a validation."""
         number = len(self.epochs)
         # A generator for each epoch: a run that is taken up needs no generator's state.
-        order = np.random.default_rng([self.seed, number]).permutation(len(data.train))
-        rate = self.plan.rate(number)
-        total = 0.0
-        for start in range(0, len(order), self.plan.batch):
-            chosen = order[start : start + self.plan.batch]
-            inputs = batch_innermost(data.train.inputs[chosen])
-            total += self._step(inputs, data.train.labels[chosen], rate)
+        generator = np.random.default_rng([self.seed, number])
+        total = self._pass_over(data.train, self.plan.rate(number), generator)
         loss, quality = validate(self.model, data.validation)
         if not np.isfinite(total + loss):
             raise TrainingError(
                 f"the loss is no longer a number in epoch {number + 1}; lower learning_rate "
                 f"({self.plan.learning_rate:g}) or look for inputs out of range"
             )
-        epoch = Epoch(number, total / len(order), loss, quality)
+        epoch = Epoch(number, total / len(data.train), loss, quality)
         if not self.epochs or epoch.rank > History(tuple(self.epochs)).best.rank:
             self.best = self.model.state()
         self.epochs.append(epoch)
+
+    def _pass_over(self, split: Split, rate: float, generator: np.random.Generator) -> float:
+        """Steps over all samples in random order; returns the sum of the losses."""
+        plan = self.plan
+        order = generator.permutation(len(split))
+        total = 0.0
+        with self.model.dropping(generator):
+            for start in range(0, len(order), plan.batch):
+                chosen = order[start : start + plan.batch]
+                inputs = shift(split.inputs[chosen], plan.shift_pixels, generator)
+                if plan.flip:
+                    inputs = flip(inputs, generator)
+                total += self._step(batch_innermost(inputs), split.labels[chosen], rate)
+        return total
 
     def _step(self, inputs: FloatArray, labels: NDArray[np.int64], rate: float) -> float:
         """One step of gradient descent; returns the sum of the losses."""

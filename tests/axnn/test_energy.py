@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from axnn.energy import EnergyModel, EnergyTable
-from axnn.network import LayerSpec, Network, NetworkSpec
+from axnn.netspec import LayerSpec, NetworkSpec
+from axnn.network import Network
 from axnn.quantize import calibrate, to_integers, uniform_precision
 from qcnpe.spec.errors import FormatError
 from tests.axnn.tiny import ENGINE, TABLE

@@ -6,7 +6,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from axnn.network import LayerSpec, Network, NetworkSpec, batch_innermost
+from axnn.netspec import LayerSpec, NetworkSpec
+from axnn.network import Network, batch_innermost
 from qcnpe.spec.archive import write_archive
 from qcnpe.spec.errors import ConfigError, FormatError
 from tests.axnn.tiny import make_spec
@@ -93,7 +94,10 @@ def test_parameters_of_another_shape_are_refused():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"kind": "loop"}, "kind of a layer must be dense, not 'loop'"),
+        (
+            {"kind": "loop"},
+            "kind of a layer must be dense or convolution or subsampling or average, not 'loop'",
+        ),
         ({"channels": 0}, "channels must be at least 1, not 0"),
         ({"function": "swish"}, "function must be one of identity, relu, tanh, sigmoid"),
     ],

@@ -1,14 +1,12 @@
 """The training pass against the integers that it stands for; scales against brute force."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axnn.layers import Dense
-from axnn.network import LayerSpec, Network, NetworkSpec, batch_innermost
+from axnn.netspec import LayerSpec, NetworkSpec
+from axnn.network import Network, batch_innermost
 from axnn.quantize import (
     LayerScale,
     QuantisedNetwork,
@@ -17,13 +15,14 @@ from axnn.quantize import (
     to_integers,
     uniform_precision,
 )
+from axnn.train import train
 from qcnpe.compiler import compile_network
 from qcnpe.spec.activation import FUNCTION_NAMES
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.fixed import quantize, saturate
 from qcnpe.spec.inference import infer, run_layer
-from qcnpe.spec.qnet import Geometry
 from tests.axnn.tiny import ENGINE, make_data, make_spec, make_trained
+from tests.axnn.tiny import PLAN as TRAINING
 
 DATA = make_data()
 WIDTHS = (16, 8, 4, 2)
@@ -235,34 +234,77 @@ def test_exact_weights_never_overflow_the_accumulator():
     assert integers == pytest.approx(network.predict(inputs), rel=1e-2)
 
 
-def test_a_mask_splits_the_positions_of_one_channel():
-    """Two widths in one channel: each position must be that of the uniform network."""
+WINDOWED = NetworkSpec(
+    name="windowed",
+    input_shape=(1, 3, 4),
+    layers=(
+        LayerSpec(
+            kind="convolution",
+            channels=6,
+            kernel=(3, 3),
+            padding=(1, 1),
+            pool=(1, 2),
+            function="relu",
+        ),
+        LayerSpec(kind="subsampling", kernel=(1, 2), function="tanh"),
+        LayerSpec(
+            kind="convolution", channels=6, kernel=(2, 1), groups=2, function="sigmoid", dropout=0.3
+        ),
+        LayerSpec(kind="average", kernel=(2, 1), function="identity"),
+        LayerSpec(kind="dense", channels=3, function="identity"),
+    ),
+)
 
-    class Positions(Dense):
-        """Reads its inputs as two positions of one channel each, with the same weights."""
 
-        def sums(self, inputs, weights, channels):
-            return np.stack([weights @ inputs[:3], weights @ inputs[3:]], axis=1), inputs
+@pytest.fixture(scope="module")
+def windowed():
+    network = Network(WINDOWED, seed=0)
+    train(network, DATA, TRAINING, seed=0)
+    return network
 
-    rng = np.random.default_rng(0)
-    layer = Positions(
-        name="pair",
-        geometry=replace(Geometry.dense(3, 2), input_shape=(3, 1, 2)),
-        function="identity",
-        weights=rng.normal(size=(2, 3)).astype(np.float32),
-        bias=np.zeros(2, np.float32),
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_layers_with_windows_give_the_integers_results(windowed, width):
+    precision = uniform_precision(windowed, width)
+    integers, floats = integers_and_floats(windowed, precision, DATA.validation.inputs)
+    # Each of the five layers may add a last place at 16 bits, see above.
+    assert np.abs(integers - floats).max() <= (5 if width == 16 else 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_position_has_its_own_width(windowed, seed):
+    precision = mixed_precision(windowed, seed)
+    assert any(len(np.unique(channel)) > 1 for layer in precision for channel in layer)
+    integers, floats = integers_and_floats(windowed, precision, DATA.validation.inputs)
+    assert np.array_equal(integers, floats)
+
+
+def test_integer_geometry_is_that_of_the_layers(windowed):
+    precision = uniform_precision(windowed, 8)
+    scales = calibrate(windowed, DATA.train.inputs, precision, ENGINE)
+    net = to_integers(windowed, scales, precision, ENGINE)
+    for layer, integer in zip(windowed.neuron_layers, net.layers, strict=True):
+        assert integer.geometry == layer.geometry
+        assert integer.widths[8].weights.shape == (layer.geometry.channels, layer.geometry.fan_in)
+    # A mean of two is exact: the weight is a power of two, however narrow.
+    average = net.layers[3].widths[8]
+    assert np.array_equal(
+        average.weights * 2.0 ** -scales[3].widths[8].weight_fraction_bits[:, None],
+        np.full((6, 2), 0.5),
     )
-    network = Network(make_spec(), seed=0)
-    network.neuron_layers = (layer,)
-    inputs = rng.random((9, 6)).astype(np.float32)
 
-    def results(precision):
-        scales = calibrate(network, inputs, (uniform_precision(network, 8)[0],), ENGINE)
-        return QuantisedNetwork(network, scales, (precision,), ENGINE).forward(inputs.T)
 
-    mixed = results(np.array([[8, 2], [2, 2]], np.uint8)).reshape(2, 2, 9)
-    eight, two = (results(np.full((2, 2), width, np.uint8)).reshape(2, 2, 9) for width in (8, 2))
-    assert np.array_equal(mixed[0, 0], eight[0, 0])
-    assert np.array_equal(mixed[0, 1], two[0, 1])
-    assert np.array_equal(mixed[1], two[1])
-    assert not np.array_equal(eight[0, 1], two[0, 1])
+def test_straight_through_gradient_of_windows_is_the_smooth_one(windowed):
+    precision = uniform_precision(windowed, 16)
+    scales = calibrate(windowed, DATA.train.inputs, precision, ENGINE)
+    quantised = QuantisedNetwork(windowed, scales, precision, ENGINE)
+    inputs = batch_innermost(DATA.train.inputs[:40])
+    slope = np.random.default_rng(0).normal(size=(3, 40)).astype(np.float32)
+    gradients = []
+    for model in (windowed, quantised):
+        model.forward(inputs)
+        model.backward(slope)
+        gradients.append([entry.gradient.copy() for entry in windowed.parameters.values()])
+    for smooth, straight in zip(*gradients, strict=True):
+        tolerance = 0.02 * float(np.abs(smooth).max())
+        assert straight == pytest.approx(smooth, abs=tolerance)

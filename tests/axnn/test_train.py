@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from axnn.errors import TrainingError
-from axnn.network import LayerSpec, Network, NetworkSpec
+from axnn.netspec import LayerSpec, NetworkSpec
+from axnn.network import Network
 from axnn.train import TrainingPlan, cross_entropy, train, validate
 from qcnpe.spec.errors import ConfigError
 from tests.axnn.tiny import PLAN, make_data, make_spec, poison_test_part
@@ -138,6 +139,7 @@ def test_diverging_training_says_what_to_do():
         ({"momentum": 1.0}, "momentum must be 0 or more and less than 1, not 1.0"),
         ({"weight_decay": -1.0}, "weight_decay must be 0 or more, not -1.0"),
         ({"schedule": "wavy"}, "schedule must be constant or cosine, not wavy"),
+        ({"shift_pixels": -1}, "shift_pixels must be 0 or more, not -1"),
         ({"patience": 0}, "patience must be at least 1, not 0"),
     ],
 )
@@ -149,3 +151,34 @@ def test_bad_plans_are_refused(values, message):
 def test_cosine_falls_from_the_start_rate_to_zero():
     plan = TrainingPlan(epochs=10, learning_rate=0.4)
     assert [plan.rate(0), plan.rate(5), plan.rate(10)] == pytest.approx([0.4, 0.2, 0.0])
+
+
+def test_dropout_and_augmentation_change_the_training_but_not_its_repeatability(tmp_path):
+    spec = make_spec()
+    dropping = replace(spec, layers=(replace(spec.layers[0], dropout=0.5), spec.layers[1]))
+    plan = replace(PLAN, epochs=4)
+    variants = [
+        (spec, plan),
+        (dropping, plan),
+        (spec, replace(plan, shift_pixels=1)),
+        (spec, replace(plan, flip=True)),
+    ]
+    states = []
+    for chosen, how in variants:
+        first, second = Network(chosen, seed=1), Network(chosen, seed=1)
+        assert train(first, DATA, how, seed=4) == train(second, DATA, how, seed=4)
+        assert equal_states(first, second)
+        states.append(first.state()["0.weights"])
+    for index, state in enumerate(states):
+        assert not any(np.array_equal(state, other) for other in states[:index])
+
+
+def test_dropout_drops_nothing_once_training_is_over():
+    spec = make_spec()
+    network = Network(
+        replace(spec, layers=(replace(spec.layers[0], dropout=0.5), spec.layers[1])), seed=1
+    )
+    before = network.predict(DATA.validation.inputs)
+    with network.dropping(np.random.default_rng(0)):
+        assert not np.array_equal(network.predict(DATA.validation.inputs), before)
+    assert np.array_equal(network.predict(DATA.validation.inputs), before)

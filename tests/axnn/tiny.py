@@ -6,7 +6,8 @@ import numpy as np
 
 from axnn.data import DataSet, Split
 from axnn.energy import EnergyTable
-from axnn.network import LayerSpec, Network, NetworkSpec
+from axnn.netspec import LayerSpec, NetworkSpec
+from axnn.network import Network
 from axnn.train import TrainingPlan, train
 from qcnpe.spec.config import EngineConfig
 

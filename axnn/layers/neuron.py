@@ -1,9 +1,4 @@
-"""Layers of neurons, forward beside backward, in float32.
-
-The batch is the innermost axis: a layer reads (features, batch) and returns (features, batch),
-features in (channel, row, column) order. With the batch innermost every product of matrices and
-every shifted copy of a convolution runs over contiguous memory.
-"""
+"""What all layers have in common, and the layer of neurons as the engine computes it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -118,7 +113,7 @@ class NeuronLayer(Layer):
 
     @property
     def results(self) -> FloatArray:
-        """(channels, positions, batch) results of the latest forward pass."""
+        """(channels, outputs, batch) results of the latest forward pass."""
         if self._results is None:
             raise RuntimeError(f"layer {self.name}: call forward before backward")
         return self._results
@@ -135,7 +130,12 @@ class NeuronLayer(Layer):
     def sums(
         self, inputs: FloatArray, weights: FloatArray, channels: NDArray[np.integer] | slice
     ) -> tuple[FloatArray, Any]:
-        """Sums of products (channels, positions, batch) of some channels, and what to save.
+        """Sums of products (channels, outputs, batch) of some channels, and what to save.
+
+        The sums are the caller's to change in place.
+
+        Where the geometry has a pooling window, the largest sum in it: every activation function
+        rises, so that the largest result is that of the largest sum.
 
         Parameters
         ----------
@@ -164,7 +164,7 @@ class NeuronLayer(Layer):
         return self._results.reshape(-1, inputs.shape[1])
 
     def pre_activation_gradient(self, gradient: FloatArray) -> FloatArray:
-        """(channels, positions, batch) gradient by the pre-activations."""
+        """(channels, outputs, batch) gradient by the pre-activations."""
         slope = SLOPES[self.function](self.results)
         return gradient.reshape(self.results.shape) * slope
 
@@ -177,34 +177,3 @@ class NeuronLayer(Layer):
         )
         self.set_weight_gradient(by_weights)
         return by_inputs
-
-
-class Dense(NeuronLayer):
-    """Every neuron reads every input."""
-
-    def operand_weights(self) -> FloatArray:
-        """The weights themselves."""
-        return self.weights.value
-
-    def set_weight_gradient(self, gradient: FloatArray) -> None:
-        """The gradient itself."""
-        self.weights.gradient = gradient
-
-    def sums(
-        self, inputs: FloatArray, weights: FloatArray, channels: NDArray[np.integer] | slice
-    ) -> tuple[FloatArray, Any]:
-        """One product of matrices; its inputs are saved."""
-        return (weights @ inputs)[:, None, :], inputs
-
-    def sum_gradients(
-        self,
-        gradient: FloatArray,
-        weights: FloatArray,
-        channels: NDArray[np.integer] | slice,
-        saved: Any,
-        *,
-        inputs: bool,
-    ) -> tuple[FloatArray | None, FloatArray]:
-        """The two products of matrices of the backward pass."""
-        flat = gradient[:, 0, :]
-        return weights.T @ flat if inputs else None, flat @ saved.T

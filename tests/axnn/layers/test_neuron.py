@@ -1,4 +1,4 @@
-"""Gradients of every layer against finite differences, in double precision."""
+"""Activation functions, their slopes, and what all layers of neurons have in common."""
 
 import numpy as np
 import pytest
@@ -19,37 +19,6 @@ def make_dense(function: str, seed: int = 0) -> Dense:
         weights=rng.normal(size=(4, 5)),
         bias=rng.normal(size=4),
     )
-
-
-def finite_differences(loss, array):
-    """Central differences of loss() by every element of the array, which is changed in place."""
-    slopes = np.zeros_like(array)
-    for index in np.ndindex(array.shape):
-        value = array[index]
-        array[index] = value + STEP
-        above = loss()
-        array[index] = value - STEP
-        slopes[index] = (above - loss()) / (2 * STEP)
-        array[index] = value
-    return slopes
-
-
-@pytest.mark.parametrize("function", FUNCTION_NAMES)
-def test_gradients_agree_with_finite_differences(function):
-    layer = make_dense(function)
-    rng = np.random.default_rng(1)
-    inputs, weight_of_result = rng.normal(size=(5, 3)), rng.normal(size=(4, 3))
-
-    def loss() -> float:
-        return float((layer.forward(inputs) * weight_of_result).sum())
-
-    loss()
-    by_inputs = layer.backward(weight_of_result)
-    gradients = {name: entry.gradient.copy() for name, entry in layer.parameters.items()}
-    assert by_inputs == pytest.approx(finite_differences(loss, inputs), abs=1e-7)
-    for name, parameter in layer.parameters.items():
-        expected = finite_differences(loss, parameter.value)
-        assert gradients[name] == pytest.approx(expected, abs=1e-7), name
 
 
 @pytest.mark.parametrize("function", FUNCTION_NAMES)

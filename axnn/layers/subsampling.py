@@ -1,0 +1,125 @@
+"""Layers that sum each channel over windows side by side: trainable, or an average.
+
+To the engine both are block-diagonal dense layers: depth-wise, with the same weight for every
+element of a neuron's window. Equal weights stay equal when they are rounded, so that the window is
+summed first and multiplied once.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.layers.neuron import FloatArray, NeuronLayer, Parameter
+from qcnpe.spec.qnet import Geometry
+
+
+class WindowSums(NeuronLayer):
+    """Depth-wise sums over windows that neither overlap nor leave gaps, times one weight a channel.
+
+    Parameters
+    ----------
+    name, function, bias : see `NeuronLayer`
+    geometry : depth-wise, kernel and stride equal, without padding and pooling
+    weights : float32 (channels, 1)
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        geometry: Geometry,
+        function: str,
+        weights: FloatArray,
+        bias: FloatArray,
+    ) -> None:
+        depth_wise = geometry.channels == geometry.groups == geometry.input_shape[0]
+        plain = geometry.padding == (0, 0) and geometry.pool == (1, 1)
+        if not (depth_wise and plain and geometry.kernel == geometry.stride):
+            raise ValueError(f"layer {name}: needs depth-wise windows side by side: {geometry}")
+        super().__init__(
+            name=name, geometry=geometry, function=function, weights=weights, bias=bias
+        )
+
+    def operand_weights(self) -> FloatArray:
+        """The channel's weight, for every element of its window."""
+        return np.repeat(self.weights.value, self.geometry.fan_in, axis=1)
+
+    def set_weight_gradient(self, gradient: FloatArray) -> None:
+        """The weight stands for all elements of the window: their gradients add up."""
+        self.weights.gradient = gradient.sum(axis=1, keepdims=True)
+
+    def _places(self, maps: FloatArray) -> list[FloatArray]:
+        """A view of (channels, rows, columns, batch) maps for each element of the window."""
+        _, rows, columns = self.geometry.output_shape
+        height, width = self.geometry.kernel
+        return [
+            maps[:, y : rows * height : height, x : columns * width : width]
+            for y in range(height)
+            for x in range(width)
+        ]
+
+    def sums(
+        self, inputs: FloatArray, weights: FloatArray, channels: NDArray[np.integer] | slice
+    ) -> tuple[FloatArray, Any]:
+        """Sums of the windows, which are saved, times the weights."""
+        maps = inputs.reshape(*self.geometry.input_shape, -1)[channels]
+        first, *others = self._places(maps)
+        totals = first.copy()
+        for place in others:
+            totals += place
+        totals = totals.reshape(len(weights), -1, inputs.shape[1])
+        return totals * weights[:, :1, None], totals
+
+    def sum_gradients(
+        self,
+        gradient: FloatArray,
+        weights: FloatArray,
+        channels: NDArray[np.integer] | slice,
+        saved: Any,
+        *,
+        inputs: bool,
+    ) -> tuple[FloatArray | None, FloatArray]:
+        """Gradients; that of the one weight is shared evenly among the window's elements."""
+        fan_in = self.geometry.fan_in
+        by_weight = np.einsum("cpn,cpn->c", gradient, saved, optimize=True)[:, None] / fan_in
+        by_weights = np.repeat(by_weight, fan_in, axis=1)
+        if not inputs:
+            return None, by_weights
+        batch = gradient.shape[-1]
+        _, rows, columns = self.geometry.output_shape
+        scaled = (gradient * weights[:, :1, None]).reshape(len(weights), rows, columns, batch)
+        by_inputs = np.zeros((*self.geometry.input_shape, batch), gradient.dtype)
+        chosen = np.zeros((len(weights), *by_inputs.shape[1:]), gradient.dtype)
+        for place in self._places(chosen):
+            place[...] = scaled
+        by_inputs[channels] = chosen
+        return by_inputs.reshape(-1, batch), by_weights
+
+
+class Subsampling(WindowSums):
+    """LeNet's S2 and S4: one trainable weight and one bias for each channel.
+
+    Source: Y. LeCun et al., Gradient-based learning applied to document recognition, 1998.
+    """
+
+
+class AveragePooling(WindowSums):
+    """The mean of each window; nothing is trained.
+
+    Parameters
+    ----------
+    name, geometry, function : see `WindowSums`
+    """
+
+    def __init__(self, *, name: str, geometry: Geometry, function: str) -> None:
+        weights = np.full((geometry.channels, 1), 1 / geometry.fan_in, np.float32)
+        bias = np.zeros(geometry.channels, np.float32)
+        super().__init__(
+            name=name, geometry=geometry, function=function, weights=weights, bias=bias
+        )
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """None."""
+        return {}
