@@ -1,11 +1,11 @@
 """The AxNN loop: lower the least significant neurons, retrain, keep what holds the bound.
 
-The unit that goes down is a tile: up to `config.cols` neurons of one layer and width, since the
-engine computes a tile at one precision. All neurons are sorted by their score; the least
-significant share of them, rounded up to whole tiles, goes one width down; scales are recalibrated;
-the network is retrained with the approximation in place; the integer network decides on the
-validation part whether the step is kept. A step that fails is taken back and the share halved. A
-tile that fails alone stays where it is. The loop ends when no tile can go down.
+The unit that goes down is a tile (`axnn.tiles`), since the engine computes a tile at one precision.
+All neurons are sorted by their score; the least significant share of them, rounded up to whole
+tiles, goes one width down; scales are recalibrated; the network is retrained with the approximation
+in place; the integer network decides on the validation part whether the step is kept. A step that
+fails is taken back and the share halved. A tile that fails alone stays where it is. The loop ends
+when no tile can go down.
 
 Source of the loop: S. Venkataramani et al., AxNN, ISLPED 2014, section 3.
 """
@@ -31,10 +31,11 @@ from axnn.quantize import (
     to_integers,
     uniform_precision,
 )
-from axnn.resilience import Scores, characterize, check_criterion, next_width
+from axnn.resilience import characterize, check_criterion
+from axnn.tiles import Frozen, Tile, form_tiles, lower, take_share
 from axnn.train import Epoch, TrainingPlan, accuracy, train, validate
 from qcnpe.spec.archive import read_archive, write_archive
-from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.errors import ConfigError, FormatError
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet
@@ -123,58 +124,6 @@ class Approximation:
     def last_kept(self) -> Step:
         """The step that gave the approximate network."""
         return [step for step in self.steps if step.kept][-1]
-
-
-@dataclass(frozen=True, eq=False)
-class Tile:
-    """Neurons of one layer and one width that go down together.
-
-    Attributes
-    ----------
-    layer : index of the layer
-    neurons : flat indices into the layer's (channels, outputs)
-    score : mean of the neurons' scores
-    """
-
-    layer: int
-    neurons: NDArray[np.intp]
-    score: float
-
-
-Frozen = tuple[NDArray[np.bool_], ...]
-"""Neurons that must keep their width: for each layer (channels, outputs), as in `Precision`."""
-
-
-def form_tiles(
-    scores: Scores, precision: Precision, frozen: Frozen, config: EngineConfig
-) -> list[Tile]:
-    """All tiles that can go down, the least significant first."""
-    lowest = min(config.precisions)
-    tiles = []
-    for index, widths in enumerate(precision):
-        layer_scores = scores[index].reshape(-1)
-        for width in np.unique(widths[widths > lowest]).tolist():
-            members = np.flatnonzero((widths == width) & ~frozen[index])
-            members = members[np.argsort(layer_scores[members], kind="stable")]
-            for start in range(0, len(members), config.cols):
-                chosen = members[start : start + config.cols]
-                tiles.append(Tile(index, chosen, float(layer_scores[chosen].mean())))
-    return sorted(tiles, key=lambda tile: tile.score)
-
-
-def take_share(tiles: list[Tile], share: float) -> list[Tile]:
-    """The first tiles that together hold this share of all the tiles' neurons, at least one."""
-    sizes = np.cumsum([len(tile.neurons) for tile in tiles])
-    return tiles[: int(np.searchsorted(sizes, share * sizes[-1])) + 1]
-
-
-def lower(precision: Precision, tiles: list[Tile], config: EngineConfig) -> Precision:
-    """The precision with these tiles one width down."""
-    lowered = tuple(widths.copy() for widths in precision)
-    for tile in tiles:
-        flat = lowered[tile.layer].reshape(-1)
-        flat[tile.neurons] = next_width(int(flat[tile.neurons[0]]), config)
-    return lowered
 
 
 def histogram(precision: Precision) -> dict[str, int]:
@@ -294,7 +243,8 @@ class _Loop:
         model = QuantisedNetwork(self.network, self.scales, self.precision, self.config)
         scores = characterize(model, self.data.train, self.config, seed=self._step_seed())
         chosen = scores[self.plan.criterion]
-        return form_tiles(chosen, self.precision, self.frozen, self.config)
+        geometries = [layer.geometry for layer in self.network.neuron_layers]
+        return form_tiles(chosen, self.precision, self.frozen, geometries, self.config)
 
     def _step_seed(self) -> int:
         """A seed for the coming step, so that a run that is taken up needs no generator's state."""

@@ -9,11 +9,8 @@ from axnn.approximate import (
     ApproximationPlan,
     Step,
     approximate,
-    form_tiles,
     histogram,
     integer_accuracy,
-    lower,
-    take_share,
 )
 from axnn.energy import EnergyModel
 from axnn.errors import RunError
@@ -32,14 +29,6 @@ HARD = make_data(noise=0.4)
 HARD_PLAN = replace(PLAN, bound_percent=0.5)
 
 
-def unfrozen(precision):
-    return tuple(np.zeros(widths.shape, np.bool_) for widths in precision)
-
-
-def scored(*layers):
-    return tuple(np.array(layer, np.float64).reshape(-1, 1) for layer in layers)
-
-
 def at_widths(*layers):
     return tuple(np.array(layer, np.uint8).reshape(-1, 1) for layer in layers)
 
@@ -55,43 +44,6 @@ def make_undertrained():
 
 def run_hard(**options):
     return approximate(make_undertrained(), HARD, HARD_PLAN, ENERGY, seed=1, **options)
-
-
-def test_tiles_are_the_least_significant_neurons_of_one_layer_and_width():
-    scores = scored([9, 1, 8, 2, 3, 4], [0.5, 7, 7, 7])
-    precision = at_widths([16, 16, 16, 16, 16, 8], [2, 4, 4, 4])
-    tiles = form_tiles(scores, precision, unfrozen(precision), ENGINE)
-    found = [(tile.layer, sorted(tile.neurons.tolist()), tile.score) for tile in tiles]
-    assert found == [(0, [1, 2, 3, 4], 3.5), (0, [5], 4), (1, [1, 2, 3], 7), (0, [0], 9)]
-
-
-def test_frozen_neurons_form_no_tile():
-    precision = at_widths([16] * 5)
-    frozen = unfrozen(precision)
-    frozen[0][:3] = True
-    tiles = form_tiles(scored(range(5)), precision, frozen, ENGINE)
-    assert [tile.neurons.tolist() for tile in tiles] == [[3, 4]]
-
-
-@pytest.mark.parametrize(
-    ("share", "taken"), [(0.01, 1), (0.4, 1), (0.41, 2), (0.8, 2), (0.81, 3), (1.0, 3)]
-)
-def test_a_share_is_rounded_up_to_whole_tiles(share, taken):
-    precision = at_widths([16] * 10)
-    tiles = form_tiles(scored(range(10)), precision, unfrozen(precision), ENGINE)
-    assert [len(tile.neurons) for tile in tiles] == [4, 4, 2]
-    assert len(take_share(tiles, share)) == taken
-
-
-def test_lowering_moves_only_the_tiles_and_by_one_width():
-    precision = at_widths([16] * 4 + [8] * 2, [4])
-    tiles = form_tiles(scored([1] * 6, [1]), precision, unfrozen(precision), ENGINE)
-    lowered = lower(precision, tiles[1:], ENGINE)
-    untouched = tiles[0]
-    for index, (before, after) in enumerate(zip(precision, lowered, strict=True)):
-        for neuron, width in enumerate(before.ravel()):
-            stays = index == untouched.layer and neuron in untouched.neurons
-            assert after.ravel()[neuron] == (width if stays else width // 2)
 
 
 def test_histogram_counts_all_layers_widest_first():
