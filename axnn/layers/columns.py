@@ -8,7 +8,7 @@ is unfolded anew there: such a matrix is fan_in times larger than what it is mad
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.lib.stride_tricks import as_strided
 
 from axnn.layers.neuron import FloatArray
 from qcnpe.spec.qnet import Geometry
@@ -57,31 +57,29 @@ class ColumnBlocks:
 
     def unfold(self, padded: FloatArray, group: int, start: int, end: int) -> FloatArray:
         """(fan_in, positions * batch) operands of the rows from start to end, of one group."""
-        shape = self._block_shape(start, end, padded.shape[-1])
-        columns = np.empty(shape, padded.dtype)
-        for y, x, source in self._shifted(padded, group, start, end):
-            columns[:, y, x] = source
-        return columns.reshape(self._geometry.fan_in, -1)
+        down, right = self._geometry.stride
+        first = padded[group * self._depth :, start * down :]
+        channel, row, column, sample = padded.strides
+        operands = as_strided(
+            first,
+            self._block_shape(start, end, padded.shape[-1]),
+            (channel, row, column, row * down, column * right, sample),
+            writeable=False,
+        )
+        return operands.reshape(self._geometry.fan_in, -1)
 
     def fold(
         self, columns: FloatArray, padded: FloatArray, group: int, start: int, end: int
     ) -> None:
         """Add the gradients of what `unfold` returned to the gradients of the padded inputs."""
         shaped = columns.reshape(self._block_shape(start, end, padded.shape[-1]))
-        for y, x, target in self._shifted(padded, group, start, end):
-            target += shaped[:, y, x]
-
-    def _block_shape(self, start: int, end: int, batch: int) -> tuple[int, ...]:
-        return self._depth, *self._geometry.kernel, end - start, self.map_shape[1], batch
-
-    def _shifted(
-        self, padded: NDArray[np.floating], group: int, start: int, end: int
-    ) -> Iterator[tuple[int, int, FloatArray]]:
-        """For each element of the kernel, what it reads at every position of the block."""
         (down, right), (height, width) = self._geometry.stride, self._geometry.kernel
         channels = slice(group * self._depth, (group + 1) * self._depth)
         for y in range(height):
             rows = slice(start * down + y, (end - 1) * down + y + 1, down)
             for x in range(width):
                 places = slice(x, (self.map_shape[1] - 1) * right + x + 1, right)
-                yield y, x, padded[channels, rows, places]
+                padded[channels, rows, places] += shaped[:, y, x]
+
+    def _block_shape(self, start: int, end: int, batch: int) -> tuple[int, ...]:
+        return self._depth, *self._geometry.kernel, end - start, self.map_shape[1], batch

@@ -165,8 +165,10 @@ class NeuronLayer(Layer):
 
     def pre_activation_gradient(self, gradient: FloatArray) -> FloatArray:
         """(channels, outputs, batch) gradient by the pre-activations."""
-        slope = SLOPES[self.function](self.results)
-        return gradient.reshape(self.results.shape) * slope
+        by_results = gradient.reshape(self.results.shape)
+        if self.function == "identity":
+            return by_results
+        return by_results * SLOPES[self.function](self.results)
 
     def backward(self, gradient: FloatArray, *, inputs: bool = True) -> FloatArray | None:
         """Backward pass of the smooth forward pass."""

@@ -90,10 +90,8 @@ class WindowSums(NeuronLayer):
         _, rows, columns = self.geometry.output_shape
         scaled = (gradient * weights[:, :1, None]).reshape(len(weights), rows, columns, batch)
         by_inputs = np.zeros((*self.geometry.input_shape, batch), gradient.dtype)
-        chosen = np.zeros((len(weights), *by_inputs.shape[1:]), gradient.dtype)
-        for place in self._places(chosen):
-            place[...] = scaled
-        by_inputs[channels] = chosen
+        for place in self._places(by_inputs):
+            place[channels] = scaled
         return by_inputs.reshape(-1, batch), by_weights
 
 
