@@ -1,176 +1,216 @@
-"""Makes `synth/energy_45nm.json`: what each event of an engine costs, from gate counts.
+"""Makes `synth/energy_45nm.json` and `results/energy.json`: what each event of an engine costs.
 
     python -m synth.energy_table
 
-An event costs the area of the cells that work for it times a switched energy per area. The cells
-that work are those that remain when the unit is synthesised with its mode or function held
-constant. The switched energy is the mean of five published 45 nm arithmetic units: energies of
-M. Horowitz, "Computing's energy problem (and what we can do about it)", ISSCC 2014, at 0.9 V,
-brought to 1.1 V by the square of the supply; areas of the same units from W. Dally,
-"High-performance hardware for machine learning", NIPS tutorial 2015.
+Every unit is mapped to the library's cells and simulated at gate level with the delays of each
+placed cell. NCUs work on operands cut out of a trained network's programs; each sum is compared
+with the exact one. Zero lanes are part of the operands, as they are in a network.
 """
 
+import hashlib
 import json
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from functools import partial
+import platform
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from qcnpe.rtl.afu import Afu
-from qcnpe.rtl.leaf import Leaf
-from qcnpe.rtl.ncu import Ncu
-from qcnpe.rtl.requantize import Requantize
-from qcnpe.rtl.stream import Fifo
-from qcnpe.spec.activation import Function
+from rich.console import Console
+from rich.table import Table
+
+from qcnpe.generate import TOP
 from qcnpe.spec.archive import replace_text
-from qcnpe.spec.config import OPERAND_BITS, EngineConfig
-from synth.flow import WORKERS, Cells, choose_cells, map_design
-from synth.units import leaf_rtlil
+from qcnpe.spec.config import OPERAND_BITS
+from synth.errors import LibertyError
+from synth.flow import DEFAULT_LIBERTY, choose_cells
+from synth.gatesim import SUPPLY_V
+from synth.ladder import FUSED, GATED, RUNGS, climb
+from synth.mapping import LibertyCells
+from synth.measure import NcuFigures
+from synth.stimulus import PERIOD_PS
+from synth.traces import TRACE, load
+from synth.unit_energy import UnitEnergies
+from synth.units import elaborate_units
 
 TABLE = Path(__file__).parent / "energy_45nm.json"
+RESULTS = Path(__file__).parents[1] / "results" / "energy.json"
+COMMAND = "python -m synth.energy_table"
 
-SUPPLY_V = 1.1
+MEMORY_PJ_64_BITS = 10.0
+"""A 64-bit access to an 8 KB memory at 45 nm and 0.9 V.
 
-_PUBLISHED_SUPPLY_V = 0.9
-_PUBLISHED_PJ_UM2 = {
-    "8-bit add": (0.03, 36),
-    "16-bit add": (0.05, 67),
-    "32-bit add": (0.1, 137),
-    "8-bit multiply": (0.2, 282),
-    "32-bit multiply": (3.1, 3495),
-}
+M. Horowitz, "Computing's energy problem (and what we can do about it)", ISSCC 2014.
+"""
 
-_FORMULA = (
-    "energy of an event = area of the cells that work for it (the unit synthesised with its mode or"
-    " function held constant; the knots' flip-flops of the table left out) x energy_per_um2_pj;"
-    " ncu_mac_*: of an NCU, divided by the pairs a beat; ncu_idle_cycle: the NCU's flip-flops"
-    " without an enable; requantize: the unit divided by its copies; fifo_word: twice the"
-    " operand queue's area per stored 16-bit word, for in and out"
-)
+_MEMORY_SUPPLY_V = 0.9
 
 
-def energy_per_um2_pj() -> float:
-    """Energy that 1 um2 of working logic takes for one operation, at `SUPPLY_V`."""
-    densities = [energy / area for energy, area in _PUBLISHED_PJ_UM2.values()]
-    return sum(densities) / len(densities) * (SUPPLY_V / _PUBLISHED_SUPPLY_V) ** 2
+def memory_word_pj() -> float:
+    """A 16-bit word of a local memory of 8 KB, at the library's supply."""
+    share = OPERAND_BITS / 64
+    return MEMORY_PJ_64_BITS * share * (SUPPLY_V / _MEMORY_SUPPLY_V) ** 2
 
 
-@dataclass(frozen=True)
-class GateCounts:
-    """Areas of the parts of an engine that work for an event.
+def prices_pj(
+    ncus: Mapping[str, NcuFigures], units: UnitEnergies, progress: Callable[[str], None]
+) -> dict[str, float]:
+    """Energy of every event that `EventCounts.events` names, and of the NCUs to compare with.
 
-    Attributes
-    ----------
-    cells : what the units are mapped to
-    config : the engine
+    Idle clocks and leakage of all units but the NCUs are in the NCU's cycles, busy or not.
     """
-
-    cells: Cells
-    config: EngineConfig = field(default_factory=EngineConfig)
-
-    def ncu_um2(self, precision: int) -> float:
-        """Area of the cells of a fused NCU that work at a precision."""
-        mode = self.config.precisions.index(precision)
-        return self._area_um2(Ncu(self.config), ("mac.mode", mode))
-
-    def plain_ncu_um2(self) -> float:
-        """Area of an NCU that knows 16 bits only."""
-        plain = replace(self.config, ncu="plain16", precisions=(OPERAND_BITS,))
-        return self._area_um2(Ncu(plain))
-
-    def idle_ncu_um2(self) -> float:
-        """Area of the flip-flops of an NCU that take every clock: two valid flags and `done`."""
-        return 3 * self._flipflop_um2()
-
-    def afu_um2(self, function: Function) -> float:
-        """Area of the cells of an AFU that work for a function."""
-        area = self._area_um2(Afu(self.config), ("bias_function", int(function)))
-        if function is Function.TABLE:
-            area -= OPERAND_BITS * (self.config.table_segments + 1) * self._flipflop_um2()
-        return area
-
-    def requantize_um2(self) -> float:
-        """Area of the cells that make one narrow copy."""
-        return self._area_um2(Requantize(self.config)) / len(self.config.narrow_precisions)
-
-    def fifo_word_um2(self) -> float:
-        """Area of the queue for activations, per 16-bit word that it holds."""
-        lanes, depth = self.config.rows, self.config.fifo_depth
-        return self._area_um2(Fifo(width=lanes * OPERAND_BITS, depth=depth)) / (lanes * depth)
-
-    def _area_um2(self, leaf: Leaf, constant: tuple[str, int] | None = None) -> float:
-        """Area of a unit with one of its signals held constant."""
-        before: tuple[str, ...] = ()
-        if constant:
-            name, value = constant
-            hold = f"connect -set \\{name} {value}"
-            before = ("proc", "flatten", f"cd \\{leaf.module_name}", hold, "cd ..")
-        with TemporaryDirectory() as folder:
-            counts = map_design(
-                leaf_rtlil(leaf),
-                leaf.module_name,
-                self.cells,
-                Path(folder, "netlist.v"),
-                before,
-            )
-        return sum(number * self.cells.area_um2(cell) for cell, number in counts.items())
-
-    def _flipflop_um2(self) -> float:
-        return self.cells.area_um2(self.cells.flipflop)
-
-
-def prices_pj(counts: GateCounts) -> dict[str, float]:
-    """Energy of every event that `EventCounts.events` names, and of the exact baseline's MAC."""
-    events: dict[str, Callable[[], float]] = {
-        f"ncu_mac_{width}b": partial(_mac_um2, counts, width) for width in counts.config.precisions
+    placed = elaborate_units(units.config)
+    around = units.idle_fj(placed)
+    progress("units around the NCUs, idle")
+    fused, plain, gated = ncus["fused"], ncus["plain16"], ncus["gated"]
+    prices = {
+        f"ncu_mac_{width}b": (beat.total_fj + around) / FUSED.pairs(width)
+        for width, beat in fused.beats.items()
     }
-    events |= {
-        "plain16_mac_16b": counts.plain_ncu_um2,
-        "ncu_idle_cycle": counts.idle_ncu_um2,
-        "requantize": counts.requantize_um2,
-        "fifo_word": lambda: 2 * counts.fifo_word_um2(),
+    prices |= {f"gated_mac_{width}b": beat.total_fj + around for width, beat in gated.beats.items()}
+    prices |= {
+        "plain16_mac_16b": plain.beats[OPERAND_BITS].total_fj + around,
+        "ncu_zero_beat": fused.zero_beat.total_fj + around,
+        "ncu_idle_cycle": fused.idle.total_fj + around,
+        "units_idle_ncu_cycle": around,
     }
-    events |= {
-        f"afu_{function.name.lower()}": partial(counts.afu_um2, function) for function in Function
-    }
-    with ThreadPoolExecutor(WORKERS) as pool:
-        areas = pool.map(lambda area: area(), events.values())
-    density = energy_per_um2_pj()
-    return {event: area * density for event, area in zip(events, areas, strict=True)}
+    prices |= {f"afu_{f.name.lower()}": energy for f, energy in units.afu_fj().items()}
+    progress("activation function unit")
+    prices["requantize"] = units.requantize_fj()
+    skew = units.skew_word_fj(placed, f"{TOP}.array.row_skew")
+    prices["fifo_word"] = units.queue_word_fj() + skew
+    progress("narrow copies, queues, skew")
+    found = {event: energy / 1000 for event, energy in prices.items()}
+    return {**found, "memory_word": memory_word_pj()}
 
 
-def document(counts: GateCounts) -> dict[str, Any]:
-    """The table with its provenance, as it is committed."""
-    prices = prices_pj(counts)
+def provenance(cells: LibertyCells) -> dict[str, Any]:
+    """Where the prices come from."""
     return {
-        "pj": {event: float(f"{price:.4g}") for event, price in prices.items()},
-        "provenance": {
-            "status": "first estimate from gate counts; to be replaced by activity-based"
-            " gate-level simulation",
-            "command": "python -m synth.energy_table",
-            "formula": _FORMULA,
-            "energy_per_um2_pj": float(f"{energy_per_um2_pj():.4g}"),
-            "source": "energies: Horowitz, ISSCC 2014 (45 nm, 0.9 V); areas of the same units:"
-            " Dally, NIPS tutorial 2015; x (1.1 V / 0.9 V)^2",
-            "known_bias": "glitches and the idle modes' cells are not counted; the cost of being"
-            " configurable is therefore missing from ncu_mac_*",
-            "cells": counts.cells.name,
-            "versions": {name: version(name) for name in ("amaranth", "pyosys")},
+        "status": "measured by gate-level simulation with cell delays, glitches counted",
+        "command": COMMAND,
+        "operating_point": f"{1e6 / PERIOD_PS:.0f} MHz, {SUPPLY_V} V, 25 C, typical",
+        "library": cells.name,
+        "library_sha256": _digest(cells.library.path),
+        "trace_sha256": _digest(TRACE),
+        "unit": "pJ per event",
+        "events": {
+            "ncu_mac_*": "a multiply-accumulate of the fused NCU, zero lanes of the trace included",
+            "gated_mac_*, plain16_mac_16b": "the same of the other NCUs",
+            "ncu_zero_beat": "a cycle of an NCU whose activations are zero",
+            "ncu_idle_cycle": "a cycle in which an NCU has nothing to do",
+            "units_idle_ncu_cycle": "clock and leakage of all else, for each NCU; is in the above",
+            "afu_*": "an accumulator brought to 16 bits, above idle",
+            "requantize": "a narrow copy",
+            "fifo_word": "16 bits through a queue and the array's skew",
+            "memory_word": "16 bits of a local 8 KB memory; Horowitz, ISSCC 2014, scaled to 1.1 V;"
+            " not in any event's count",
         },
+        "wires": "0.5 fF for each pin that a net feeds, 9 fF on output ports; clock tree +30 %",
+        "versions": {name: version(name) for name in ("amaranth", "numpy", "pyosys")},
     }
 
 
-def _mac_um2(counts: GateCounts, precision: int) -> float:
-    return counts.ncu_um2(precision) / counts.config.pairs(precision)
+def figures(ncus: Mapping[str, NcuFigures], prices: Mapping[str, float]) -> dict[str, float]:
+    """The flat figures of `results/energy.json`; energies of NCUs without the units around them."""
+    found: dict[str, float] = {}
+    for kind, config in (("fused", FUSED), ("gated", GATED)):
+        for width, beat in ncus[kind].beats.items():
+            pairs = config.pairs(width)
+            found[f"{kind}_{width}b_pj_per_mac"] = beat.total_fj / pairs / 1000
+            dense = ncus[kind].dense[width].total_fj
+            found[f"{kind}_{width}b_dense_pj_per_mac"] = dense / pairs / 1000
+    for key, name in (("plain16", "plain16"), ("plain16_default", "default_mul_16b")):
+        found[f"{name}_pj_per_mac"] = ncus[key].beats[OPERAND_BITS].total_fj / 1000
+        found[f"{name}_dense_pj_per_mac"] = ncus[key].dense[OPERAND_BITS].total_fj / 1000
+    for key in ("fused", "plain16", "gated"):
+        found[f"{key}_area_um2"] = ncus[key].area_um2
+        found[f"{key}_path_ns"] = ncus[key].path_ns
+    for part, energy in ncus["fused"].beats[OPERAND_BITS].parts.items():
+        found[f"fused_16b_{part}_fj_per_cycle"] = energy
+    found["units_idle_fj_per_ncu_cycle"] = prices["units_idle_ncu_cycle"] * 1000
+    return {key: _rounded(value) for key, value in found.items()}
+
+
+def ladder_rows(ncus: Mapping[str, NcuFigures]) -> list[dict[str, Any]]:
+    """Every variant: area, path and energy at each width."""
+    return [
+        {
+            "variant": rung.title,
+            "area_um2": round(ncus[rung.key].area_um2, 1),
+            "path_ns": round(ncus[rung.key].path_ns, 3),
+            "pj_per_beat": {
+                width: _rounded(beat.total_fj / 1000)
+                for width, beat in ncus[rung.key].beats.items()
+            },
+            "dense_pj_per_beat": {
+                width: _rounded(beat.total_fj / 1000)
+                for width, beat in ncus[rung.key].dense.items()
+            },
+        }
+        for rung in RUNGS
+    ]
+
+
+def render(rows: list[dict[str, Any]]) -> Table:
+    """The ladder for the terminal."""
+    table = Table(title="NCU variants: pJ a cycle on a network's operands (without zero lanes)")
+    for header in ("variant", "area, um2", "path, ns", "16 bit", "8 bit", "4 bit", "2 bit"):
+        table.add_column(header, justify="left" if header == "variant" else "right")
+    for row in rows:
+        cells = [
+            f"{row['pj_per_beat'][width]:.3f} ({row['dense_pj_per_beat'][width]:.3f})"
+            if width in row["pj_per_beat"]
+            else ""
+            for width in FUSED.precisions
+        ]
+        table.add_row(row["variant"], f"{row['area_um2']:,.0f}", f"{row['path_ns']:.2f}", *cells)
+    return table
+
+
+def make(progress: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The energy table and the results, as they are committed.
+
+    Raises
+    ------
+    LibertyError
+        If our own cell library is missing.
+    """
+    cells = choose_cells()
+    if not isinstance(cells, LibertyCells):
+        raise LibertyError(f"{DEFAULT_LIBERTY}: no cell library; make it with `make library`")
+    ncus = climb(cells, load(), progress)
+    prices = prices_pj(ncus, UnitEnergies(cells), progress)
+    table = {
+        "pj": {event: _rounded(price) for event, price in prices.items()},
+        "provenance": provenance(cells),
+    }
+    results = {
+        "command": COMMAND,
+        "seed": UnitEnergies(cells).seed,
+        "versions": table["provenance"]["versions"],
+        "machine": platform.machine(),
+        "figures": figures(ncus, prices),
+        "ladder": ladder_rows(ncus),
+    }
+    return table, results
 
 
 def main() -> None:
-    """Write the table."""
-    replace_text(TABLE, json.dumps(document(GateCounts(choose_cells())), indent=1) + "\n")
+    """Write the table and the results."""
+    console = Console()
+    with console.status("mapping NCUs") as status:
+        table, results = make(lambda done: status.update(f"measured: {done}"))
+    replace_text(TABLE, json.dumps(table, indent=1) + "\n")
+    replace_text(RESULTS, json.dumps(results, indent=1) + "\n")
+    console.print(render(results["ladder"]))
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":

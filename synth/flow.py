@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,10 @@ from tempfile import TemporaryDirectory
 
 from qcnpe.spec.config import EngineConfig
 from qcnpe.yosys import YosysError, run_yosys
+from synth.clock_gates import size_clock_gates
 from synth.errors import LibertyError, SynthesisError
 from synth.liberty import read_liberty
-from synth.mapping import GenericGates, LibertyCells
+from synth.mapping import GenericGates, LibertyCells, quoted
 from synth.units import Units, elaborate_units, short_name
 
 DEFAULT_LIBERTY = Path(__file__).parent / "tech" / "axnn45.lib"
@@ -161,11 +163,8 @@ def make_folder(folder: Path) -> None:
 
 def map_unit(units: Units, name: str, cells: Cells, folder: Path) -> Mapping[str, int]:
     """Map one unit and write its netlist `<short name>.v`; returns the number of each cell."""
-    others = " ".join(f"\\{other}" for other in units.below(name))
     netlist = folder / f"{short_name(name)}.v"
-    return map_design(
-        units.rtlil, name, cells, netlist, before=(f"blackbox {others}",) if others else ()
-    )
+    return map_design(units.rtlil, name, cells, netlist, units.keep_apart(name))
 
 
 def map_design(
@@ -178,7 +177,7 @@ def map_design(
     rtlil : the design
     top : the module
     cells : what to map to
-    netlist : Verilog file to write
+    netlist : Verilog file to write; the same as JSON goes beside it
     before : commands to run before anything else, such as a `blackbox` of submodules
 
     Returns
@@ -186,26 +185,42 @@ def map_design(
     dict
         Number of each cell; placed submodules are left out.
     """
+    as_json = netlist.with_suffix(".json")
     with TemporaryDirectory() as temporary:
-        source, counts = Path(temporary, "design.il"), Path(temporary, "stat.json")
+        source = Path(temporary, "design.il")
         source.write_text(rtlil)
-        try:
-            run_yosys(
-                [
-                    *cells.read,
-                    f"read_rtlil {source}",
-                    f"hierarchy -check -top \\{top}",
-                    *before,
-                    *cells.passes,
-                    "delete t:$scopeinfo",
-                    f"tee -q -o {counts} stat -json",
-                    f'write_verilog -noattr "{netlist}"',
-                ]
-            )
-        except YosysError as error:
-            raise _explain(error, cells) from error
-        by_type = json.loads(counts.read_text())["modules"][f"\\{top}"]["num_cells_by_type"]
-    return {cell: count for cell, count in sorted(by_type.items()) if _is_cell(cell, cells)}
+        _run(
+            [
+                *cells.read,
+                f"read_rtlil {source}",
+                f"hierarchy -check -top \\{top}",
+                *before,
+                *cells.passes,
+                "delete t:$scopeinfo",
+                *_write(netlist, top),
+            ],
+            cells,
+        )
+    module = json.loads(as_json.read_text())["modules"][top]
+    if isinstance(cells, LibertyCells) and cells.library.clock_gates:
+        module = size_clock_gates(module, cells.library)
+        as_json.write_text(json.dumps({"modules": {top: module}}))
+        _run([*cells.read, f"read_json {quoted(as_json)}", *_write(netlist, top)], cells)
+    counts = Counter(cell["type"] for cell in module["cells"].values())
+    return {cell: count for cell, count in sorted(counts.items()) if _is_cell(cell, cells)}
+
+
+def _write(netlist: Path, top: str) -> tuple[str, ...]:
+    as_json = quoted(netlist.with_suffix(".json"))
+    verilog = f"write_verilog -noattr -selected {quoted(netlist)}"
+    return (f"select \\{top}", f"write_json -selected {as_json}", verilog, "select -clear")
+
+
+def _run(commands: Sequence[str], cells: Cells) -> None:
+    try:
+        run_yosys(commands)
+    except YosysError as error:
+        raise _explain(error, cells) from error
 
 
 def _is_cell(kind: str, cells: Cells) -> bool:

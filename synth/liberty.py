@@ -5,7 +5,7 @@ The grammar is small: `name (arguments) { ... }` is a group, `name (arguments);`
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -185,18 +185,23 @@ def _adder_outputs(cell: Group) -> tuple[str, str] | None:
 
 def truth_table(function: str, inputs: list[str]) -> tuple[int, ...]:
     """Values of a Liberty function over all inputs, the first input the most significant."""
+    places = range(len(inputs) - 1, -1, -1)
+    return tuple(
+        evaluate(function, {pin: row >> n & 1 for pin, n in zip(inputs, places, strict=True)})
+        for row in range(1 << len(inputs))
+    )
+
+
+def evaluate(function: str, values: Mapping[str, int]) -> int:
+    """Value of a Liberty function for pin values."""
     tokens = re.findall(r"\w+|[!'()*&+|^]", function)
-    rows = []
-    for index in range(1 << len(inputs)):
-        values = {pin: index >> (len(inputs) - 1 - n) & 1 for n, pin in enumerate(inputs)}
-        value, end = _or(tokens, 0, values)
-        if end != len(tokens):
-            raise ValueError(f"cannot read the function {function}")
-        rows.append(value)
-    return tuple(rows)
+    value, end = _or(tokens, 0, values)
+    if end != len(tokens):
+        raise ValueError(f"cannot read the function {function}")
+    return value
 
 
-def _or(tokens: list[str], at: int, values: dict[str, int]) -> tuple[int, int]:
+def _or(tokens: list[str], at: int, values: Mapping[str, int]) -> tuple[int, int]:
     left, at = _and(tokens, at, values)
     while at < len(tokens) and tokens[at] in "|+":
         right, at = _and(tokens, at + 1, values)
@@ -204,7 +209,7 @@ def _or(tokens: list[str], at: int, values: dict[str, int]) -> tuple[int, int]:
     return left, at
 
 
-def _and(tokens: list[str], at: int, values: dict[str, int]) -> tuple[int, int]:
+def _and(tokens: list[str], at: int, values: Mapping[str, int]) -> tuple[int, int]:
     left, at = _xor(tokens, at, values)
     while at < len(tokens) and tokens[at] not in "|+)^":
         right, at = _xor(tokens, at + (tokens[at] in "&*"), values)
@@ -212,7 +217,7 @@ def _and(tokens: list[str], at: int, values: dict[str, int]) -> tuple[int, int]:
     return left, at
 
 
-def _xor(tokens: list[str], at: int, values: dict[str, int]) -> tuple[int, int]:
+def _xor(tokens: list[str], at: int, values: Mapping[str, int]) -> tuple[int, int]:
     left, at = _factor(tokens, at, values)
     while at < len(tokens) and tokens[at] == "^":
         right, at = _factor(tokens, at + 1, values)
@@ -220,7 +225,7 @@ def _xor(tokens: list[str], at: int, values: dict[str, int]) -> tuple[int, int]:
     return left, at
 
 
-def _factor(tokens: list[str], at: int, values: dict[str, int]) -> tuple[int, int]:
+def _factor(tokens: list[str], at: int, values: Mapping[str, int]) -> tuple[int, int]:
     token = tokens[at]
     if token == "!":
         value, at = _factor(tokens, at + 1, values)

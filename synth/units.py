@@ -32,9 +32,10 @@ class Units:
     rtlil: str
     places: Mapping[str, int]
 
-    def below(self, unit: str) -> list[str]:
-        """Units that a unit's netlist must leave alone: every other one."""
-        return [name for name in self.places if name != unit]
+    def keep_apart(self, unit: str) -> tuple[str, ...]:
+        """Commands that make boxes of all units but one."""
+        others = " ".join(f"\\{name}" for name in self.places if name != unit)
+        return (f"blackbox {others}",) if others else ()
 
 
 def elaborate_units(config: EngineConfig) -> Units:

@@ -1,0 +1,95 @@
+"""Loads, transitions, delays and energies of every placed cell of a netlist."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from synth.cell_models import CellModel
+from synth.netlist import Netlist, Placed
+
+WIRE_FF_PER_SINK = 0.5
+"""Wire of a net for each pin that it feeds: 2.8 um (two mean cell pitches) at 0.18 fF/um."""
+
+PORT_FF = 9.0
+"""Load of an output port: 50 um to the neighbour, about the edge of an NCU, at 0.18 fF/um."""
+
+PORT_SLEW_NS = 0.03
+"""Transition of what comes from outside, the clock included."""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What a netlist's cells drive, and how fast their inputs move.
+
+    Attributes
+    ----------
+    loads_ff : by net, wires and pins
+    slews_ns : by net, the mean over the arcs that drive it
+    """
+
+    loads_ff: Mapping[int, float]
+    slews_ns: Mapping[int, float]
+
+
+def annotate(netlist: Netlist, models: Mapping[str, CellModel]) -> Annotation:
+    """Loads of all nets and transitions along the netlist, inputs before outputs."""
+    loads = _loads(netlist, models)
+    slews: dict[int, float] = defaultdict(lambda: PORT_SLEW_NS)
+    for placed in in_order(netlist, models):
+        model = models[placed.cell]
+        for output in model.outputs:
+            if output not in placed.pins:
+                continue
+            net = placed.pins[output]
+            found = [
+                drive.transition.at(slews[placed.pins[pin]], loads[net])
+                for row in model.steps
+                for pin, step in zip(model.inputs, row, strict=True)
+                for drive in step.drives
+                if drive.output == output
+            ]
+            if found:
+                slews[net] = max(sum(found) / len(found), 0.002)
+    return Annotation(loads, slews)
+
+
+def _loads(netlist: Netlist, models: Mapping[str, CellModel]) -> dict[int, float]:
+    loads: dict[int, float] = defaultdict(float)
+    for placed in netlist.placed:
+        for pin, capacitance in models[placed.cell].capacitance_ff.items():
+            loads[placed.pins[pin]] += capacitance + WIRE_FF_PER_SINK
+    for port in netlist.ports.values():
+        if port.direction == "output":
+            for net in port.nets:
+                loads[net] += PORT_FF
+    return loads
+
+
+def in_order(netlist: Netlist, models: Mapping[str, CellModel]) -> list[Placed]:
+    """Placed cells so that logic comes after what feeds it; storage comes first."""
+    drivers = {
+        placed.pins[output]: index
+        for index, placed in enumerate(netlist.placed)
+        for output in models[placed.cell].outputs
+        if output in placed.pins
+    }
+    done: set[int] = set()
+    order: list[Placed] = []
+    for start in range(len(netlist.placed)):
+        stack = [(start, False)]
+        while stack:
+            index, ready = stack.pop()
+            if index in done:
+                continue
+            placed = netlist.placed[index]
+            model = models[placed.cell]
+            # An enable may come from the very flip-flops that its clock gate drives.
+            stores = model.kind in ("flipflop", "clockgate")
+            feeds = (model.clock,) if stores else model.inputs
+            before = [drivers[n] for pin in feeds if (n := placed.pins[pin]) in drivers]
+            if ready or all(other in done for other in before):
+                done.add(index)
+                order.append(placed)
+            else:
+                stack += [(index, True), *((other, False) for other in before)]
+    return order

@@ -1,0 +1,221 @@
+"""Gate-level simulation of a mapped netlist: energies by cell and values of its ports.
+
+Every placed cell has its own delay and energy for each input, state and edge, from the Liberty
+tables at its load and its inputs' transitions. Delays are inertial: an edge that is overtaken
+before it leaves the cell is swallowed and costs nothing. The simulator is a C++ program, built
+once in the user's cache folder.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.spec.archive import replace_file
+from synth.annotate import Annotation, annotate, in_order
+from synth.cell_models import CellModel, read_models
+from synth.errors import SynthesisError, ToolError
+from synth.liberty import Library
+from synth.netlist import Netlist
+
+SUPPLY_V = 1.1
+
+_OUTPUTS = 2
+_CELL = np.dtype(
+    [
+        ("inputs", "i4"),
+        ("input_nets", "i4", 4),
+        ("output_nets", "i4", _OUTPUTS),
+        ("first_step", "i4"),
+        ("state", "i4"),
+    ]
+)
+_STEP = np.dtype(
+    [
+        ("after", "i4"),
+        ("changed", "i4"),
+        ("hidden_fj", "f4"),
+        ("delay_ps", "f4", _OUTPUTS),
+        ("energy_fj", "f4", _OUTPUTS),
+    ]
+)
+TOGGLE = np.dtype([("time_ps", "f8"), ("net", "i4"), ("value", "i4")])
+"""A change of a net from outside; a stimulus is an array of them in order of time."""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a simulation saw.
+
+    Attributes
+    ----------
+    energy_fj : by placed cell, switching and internal, without leakage
+    toggles : by net
+    samples : (times, watched nets) values
+    """
+
+    energy_fj: NDArray[np.float64]
+    toggles: NDArray[np.int64]
+    samples: NDArray[np.uint8]
+
+
+class Circuit:
+    """A netlist with delays and energies, ready to be simulated.
+
+    Parameters
+    ----------
+    netlist : flat, of library cells only
+    library : that it was mapped to
+    """
+
+    def __init__(self, netlist: Netlist, library: Library) -> None:
+        self.netlist = netlist
+        self.models = read_models(library, sorted({cell.cell for cell in netlist.placed}))
+        self.annotation = annotate(netlist, self.models)
+        self.areas_um2 = np.array([library.area_um2(cell.cell) for cell in netlist.placed])
+        self.ordered = in_order(netlist, self.models)
+        self._values = self._settle()
+        self._cells, self._steps = self._tables()
+
+    @property
+    def leakage_nw(self) -> float:
+        """Leakage of all cells."""
+        return sum(self.models[cell.cell].leakage_nw for cell in self.netlist.placed)
+
+    def run(
+        self,
+        stimulus: NDArray[np.void],
+        samples_ps: Sequence[float],
+        watched: Sequence[int],
+        begin_ps: float = 0.0,
+    ) -> Activity:
+        """Simulate; all registers and inputs start at zero.
+
+        Parameters
+        ----------
+        stimulus : array of `TOGGLE`
+        samples_ps : times at which nets are read
+        watched : the nets
+        begin_ps : energies and toggles count from the first sample at or after it
+        """
+        nets, count = len(self._values), len(self.netlist.placed)
+        parts = (
+            self._cells,
+            self._steps,
+            self._values,
+            stimulus.astype(TOGGLE),
+            np.asarray(samples_ps, np.float64),
+            np.asarray(watched, np.int32),
+            np.array([begin_ps]),
+        )
+        with TemporaryDirectory() as folder:
+            given, made = Path(folder, "given"), Path(folder, "made")
+            with given.open("wb") as file:
+                for part in parts:
+                    file.write(np.int64(len(part)).tobytes() + part.tobytes())
+            done = subprocess.run(
+                [simulator(), given, made], capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                raise SynthesisError(f"gate-level simulation stopped: {done.stderr.strip()}")
+            raw = made.read_bytes()
+        energy = np.frombuffer(raw, np.float64, count)
+        toggles = np.frombuffer(raw, np.int64, nets, offset=8 * count)
+        seen = np.frombuffer(raw, np.uint8, offset=8 * (count + nets))
+        return Activity(energy, toggles, seen.reshape(len(samples_ps), len(watched)))
+
+    def _settle(self) -> NDArray[np.int32]:
+        values = np.zeros(self.netlist.net_count, np.int32)
+        values[1] = 1
+        for placed in self.ordered:
+            model = self.models[placed.cell]
+            pins = model.pins(self._state(placed.pins, model, values))
+            for output in model.outputs:
+                if output in placed.pins:
+                    values[placed.pins[output]] = pins[output]
+        return values
+
+    def _state(self, pins: Mapping[str, int], model: CellModel, values: NDArray[np.int32]) -> int:
+        state = sum(int(values[pins[pin]]) << n for n, pin in enumerate(model.inputs))
+        if model.kind == "clockgate":  # transparent while the clock is low
+            state |= int(values[pins[model.data]]) << len(model.inputs)
+        return state
+
+    def _tables(self) -> tuple[NDArray[np.void], NDArray[np.void]]:
+        cells = np.zeros(len(self.netlist.placed), _CELL)
+        blocks, first = [np.zeros(0, _STEP)], 0
+        spare = len(self._values) - 1
+        for index, placed in enumerate(self.netlist.placed):
+            model = self.models[placed.cell]
+            nets = [placed.pins.get(output, spare) for output in model.outputs]
+            block = _steps(model, placed.pins, self.annotation)
+            entry = cells[index]
+            entry["inputs"] = len(model.inputs)
+            entry["input_nets"][: len(model.inputs)] = [placed.pins[pin] for pin in model.inputs]
+            entry["output_nets"][: len(nets)] = nets
+            entry["first_step"] = first
+            entry["state"] = self._state(placed.pins, model, self._values)
+            blocks.append(block)
+            first += len(block)
+        return cells, np.concatenate(blocks)
+
+
+def _steps(model: CellModel, pins: Mapping[str, int], annotation: Annotation) -> NDArray[np.void]:
+    """Steps of one placed cell, numbered state * inputs + input."""
+    rows = []
+    for state in model.steps:
+        for pin, step in zip(model.inputs, state, strict=True):
+            slew = annotation.slews_ns[pins[pin]]
+            after, changed = step.after, 0
+            delays, energies = [0.0] * _OUTPUTS, [0.0] * _OUTPUTS
+            for drive in step.drives:
+                if drive.output not in pins:
+                    continue
+                place = model.outputs.index(drive.output)
+                load = annotation.loads_ff[pins[drive.output]]
+                changed |= 1 << place
+                after |= drive.value << (8 + place)
+                delays[place] = max(1000 * drive.delay.at(slew, load), 0.1)
+                internal = sum(table.at(slew, load) for table in drive.power)
+                energies[place] = internal + drive.value * load * SUPPLY_V**2
+            hidden = sum(table.at(slew, 0.0) for table in step.hidden)
+            rows.append((after, changed, hidden, delays, energies))
+    return np.array(rows, _STEP)
+
+
+@cache
+def simulator() -> Path:
+    """The simulator program, built if need be.
+
+    Raises
+    ------
+    ToolError
+        If there is no C++ compiler.
+    """
+    source = Path(__file__).with_suffix(".cpp")
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    program = home / "axnn" / f"gatesim-{digest}"
+    if program.is_file():
+        return program
+    compiler = shutil.which("g++")
+    if compiler is None:
+        raise ToolError("gate-level simulation needs a C++ compiler: apt-get install g++")
+
+    def build(temporary: Path) -> None:
+        command = [compiler, "-O2", "-std=c++17", "-o", str(temporary), str(source)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ToolError(f"g++ failed on {source}: {done.stderr.strip()[-300:]}")
+
+    replace_file(program, build)
+    program.chmod(0o755)
+    return program

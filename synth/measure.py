@@ -1,0 +1,179 @@
+"""Measures NCUs: area, path, and energy on the operands of real networks."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from qcnpe.rtl.leaf import Leaf
+from qcnpe.rtl.ncu import Ncu
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.fixed import pack, unpack
+from synth.flow import map_design
+from synth.gatesim import SUPPLY_V, Activity, Circuit
+from synth.mapping import LibertyCells
+from synth.ncu_bench import LATENCY, NcuBench
+from synth.netlist import read_netlist
+from synth.stimulus import PERIOD_PS
+from synth.structural import StructuralNcu
+from synth.timing import path_ns
+from synth.traces import Tile, Trace
+from synth.units import Units, leaf_rtlil
+
+CLOCK_TREE = 0.3
+"""Energy of the clock tree above the leaves, as a share of what the clock pins take."""
+
+IDLE_CYCLES = 64
+
+FULL_SCALE_CYCLES = 200
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Energy of one cycle of a unit, in fJ.
+
+    Attributes
+    ----------
+    parts : by role: tree, products, operand and accumulator registers, clock, leakage
+    """
+
+    parts: Mapping[str, float]
+
+    @property
+    def total_fj(self) -> float:
+        """The whole."""
+        return sum(self.parts.values())
+
+
+@dataclass(frozen=True)
+class NcuFigures:
+    """What one kind of NCU costs.
+
+    Attributes
+    ----------
+    area_um2, path_ns : of its netlist
+    cells, flipflops : in it
+    beats : energy of a cycle by precision, on the trace
+    dense : the same without the lanes that are all zeros
+    zero_beat : of a cycle in which the activations are zero
+    idle : of a cycle in which nothing is valid
+    """
+
+    area_um2: float
+    path_ns: float
+    cells: int
+    flipflops: int
+    beats: Mapping[int, Energy]
+    dense: Mapping[int, Energy]
+    zero_beat: Energy
+    idle: Energy
+
+
+def map_leaf(leaf: Leaf, cells: LibertyCells) -> Circuit:
+    """Map a component and read its netlist back for simulation."""
+    rtlil = leaf.rtlil() if isinstance(leaf, StructuralNcu) else leaf_rtlil(leaf)
+    return _circuit(rtlil, leaf.module_name, cells, ())
+
+
+def map_module(units: Units, module: str, cells: LibertyCells) -> Circuit:
+    """Map one unit of an engine and read its netlist back; units below it are left out."""
+    return _circuit(units.rtlil, module, cells, units.keep_apart(module))
+
+
+def _circuit(rtlil: str, module: str, cells: LibertyCells, before: tuple[str, ...]) -> Circuit:
+    with TemporaryDirectory() as folder:
+        netlist = Path(folder, "netlist.v")
+        map_design(rtlil, module, cells, netlist, before)
+        found = read_netlist(netlist.with_suffix(".json"), module)
+    known = tuple(cell for cell in found.placed if cell.cell in cells.library.cells)
+    return Circuit(replace(found, placed=known), cells.library)
+
+
+def measure_ncu(leaf: Ncu, cells: LibertyCells, trace: Trace) -> NcuFigures:
+    """Map an NCU and measure it on a trace; every sum that it makes is checked."""
+    circuit, config = map_leaf(leaf, cells), leaf.config
+    breaks = leaf.tree.breaks if isinstance(leaf, StructuralNcu) else None
+    bench = NcuBench(circuit, config, breaks)
+    tiles = {width: [_operands(tile, config) for tile in trace[width]] for width in trace}
+    tiles = {width: group for width, group in tiles.items() if width in config.precisions}
+    beats = {width: beat_energy(bench, group) for width, group in tiles.items()}
+    dense = {width: beat_energy(bench, _without_zeros(group)) for width, group in tiles.items()}
+    still = [_still(tile) for tile in tiles[OPERAND_BITS][:2]]
+    return NcuFigures(
+        area_um2=float(circuit.areas_um2.sum()),
+        path_ns=path_ns(circuit),
+        cells=len(circuit.netlist.placed),
+        flipflops=sum(cells.is_flipflop(cell.cell) for cell in circuit.netlist.placed),
+        beats=beats,
+        dense=dense,
+        zero_beat=beat_energy(bench, still),
+        idle=cycle_energy(circuit, bench.idle(IDLE_CYCLES), IDLE_CYCLES),
+    )
+
+
+def beat_energy(bench: NcuBench, tiles: list[Tile]) -> Energy:
+    """Energy of a beat, the last sums' way into the accumulator included."""
+    cycles = sum(len(tile.weights) for tile in tiles) + LATENCY
+    return cycle_energy(bench.circuit, bench.run(tiles), cycles)
+
+
+def cycle_energy(circuit: Circuit, activity: Activity, cycles: int) -> Energy:
+    """Mean energy of a cycle by role, leakage and the clock tree included."""
+    parts: dict[str, float] = defaultdict(float)
+    for placed, energy in zip(circuit.netlist.placed, activity.energy_fj, strict=True):
+        parts[_role(circuit, placed.name, placed.cell)] += float(energy) / cycles
+    if "clk" in circuit.netlist.ports:
+        (clock,) = circuit.netlist.ports["clk"].nets
+        rises = activity.toggles[clock] / 2 / cycles
+        pins = rises * circuit.annotation.loads_ff[clock] * SUPPLY_V**2
+        parts["clock"] += float(pins) + CLOCK_TREE * (float(pins) + parts["clock"])
+    parts["leakage"] = circuit.leakage_nw * PERIOD_PS * 1e-6
+    return Energy(dict(parts))
+
+
+def _role(circuit: Circuit, name: str, cell: str) -> str:
+    kind = circuit.models[cell].kind
+    if kind == "clockgate":
+        return "clock"
+    if kind != "logic":
+        return "registers"
+    role = name.rpartition(".")[2].partition("_")[0]
+    return {
+        "add": "tree",
+        "inv": "tree",
+        "feedback": "tree",
+        "product": "products",
+        "mask": "masks",
+    }.get(role, "other")
+
+
+def _operands(tile: Tile, config: EngineConfig) -> Tile:
+    """A fused tile's operands as the engine's own kind takes them: `gated` has one pair a lane."""
+    if config.pairs(tile.precision) > 1 or tile.precision == OPERAND_BITS:
+        return tile
+    pairs = OPERAND_BITS // tile.precision
+    left = unpack(tile.activations, tile.precision, pairs, unsigned=tile.unsigned)
+    right = unpack(tile.weights, tile.precision, pairs)
+    return replace(
+        tile,
+        activations=pack(left.reshape(-1, 1), tile.precision, 1).reshape(-1),
+        weights=pack(right.reshape(-1, 1), tile.precision, 1).reshape(-1),
+    )
+
+
+def _without_zeros(tiles: list[Tile]) -> list[Tile]:
+    found = []
+    for tile in tiles:
+        work = tile.activations != 0
+        if work.any():
+            found.append(
+                replace(tile, activations=tile.activations[work], weights=tile.weights[work])
+            )
+    return found
+
+
+def _still(tile: Tile) -> Tile:
+    return replace(tile, activations=np.zeros_like(tile.activations))

@@ -1,0 +1,112 @@
+"""Drives a mapped NCU with the operands of tiles and checks what it accumulates."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.rtl.layouts import WEIGHT_LANE, mode_bits, west_layout
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.fixed import unpack
+from synth.errors import SynthesisError
+from synth.gatesim import Activity, Circuit
+from synth.partial_products import reverse_fields
+from synth.stimulus import PERIOD_PS, RESET_CYCLES, packed, stimulus
+from synth.traces import Tile
+
+LATENCY = 2
+"""Cycles from operands at the ports to the sum in the accumulator (see `Ncu`)."""
+
+
+def exact_sum(tile: Tile, config: EngineConfig) -> int:
+    """The sum of products of a tile's operands."""
+    pairs = config.pairs(tile.precision)
+    left = unpack(tile.activations, tile.precision, pairs, unsigned=tile.unsigned)
+    right = unpack(tile.weights, tile.precision, pairs)
+    return int(np.sum(left.astype(np.int64) * right.astype(np.int64)))
+
+
+class NcuBench:
+    """A mapped NCU between two idle neighbours.
+
+    Parameters
+    ----------
+    circuit : the NCU
+    config : its engine
+    breaks : of the carry chain, if it is a `StructuralNcu`
+    """
+
+    def __init__(
+        self, circuit: Circuit, config: EngineConfig, breaks: Sequence[int] | None = None
+    ) -> None:
+        self.circuit, self.config = circuit, config
+        self.breaks = breaks
+
+    def run(self, tiles: Sequence[Tile]) -> Activity:
+        """Let tiles follow one another back to back; check every sum.
+
+        Energies count from the first operands to the last sum: a cycle a beat, and `LATENCY`.
+
+        Raises
+        ------
+        SynthesisError
+            If the netlist accumulates a wrong sum.
+        """
+        cycles = [*self._beats(tiles), *[{"west": 0, "north": 0}] * LATENCY]
+        begin = RESET_CYCLES * PERIOD_PS
+        ends = np.cumsum([len(tile.weights) for tile in tiles])
+        finished = [int(RESET_CYCLES + end - 1 + LATENCY) for end in ends]
+        samples = [begin, *((cycle + 1) * PERIOD_PS - 1 for cycle in finished)]
+        ports = self.circuit.netlist.ports
+        watched = (*ports["result"].nets, *ports["done"].nets)
+        drive = stimulus(self.circuit.netlist, cycles)
+        activity = self.circuit.run(drive, samples, watched, begin)
+        self._check(tiles, activity.samples[1:])
+        return activity
+
+    def idle(self, cycles: int) -> Activity:
+        """Nothing happens, but the clock runs."""
+        begin = RESET_CYCLES * PERIOD_PS
+        drive = stimulus(self.circuit.netlist, [{"west": 0, "north": 0}] * cycles)
+        return self.circuit.run(drive, [begin], (), begin)
+
+    def _beats(self, tiles: Sequence[Tile]) -> list[Mapping[str, int]]:
+        """Values of the ports in every cycle."""
+        west = west_layout(self.config)
+        beats: list[Mapping[str, int]] = []
+        for tile in tiles:
+            weights = tile.weights.tolist()
+            if self._is_split:
+                weights = reverse_fields(weights, tile.precision)
+            fixed = {"is_unsigned": int(tile.unsigned)}
+            if mode_bits(self.config):
+                fixed["mode"] = self.config.precisions.index(tile.precision)
+            last = len(weights) - 1
+            lanes = zip(tile.activations.tolist(), weights, strict=True)
+            for beat, (activation, weight) in enumerate(lanes):
+                lane = {"valid": 1, "zero": int(activation == 0), "operands": activation}
+                control = {"first": int(beat == 0), "last": int(beat == last), **fixed}
+                beats.append(
+                    {
+                        "west": packed(west, {"lane": lane, "control": control}),
+                        "north": packed(WEIGHT_LANE, {"valid": 1, "operands": weight}),
+                    }
+                )
+        return beats
+
+    @property
+    def _is_split(self) -> bool:
+        return self.breaks is not None and self.config.ncu == "fused"
+
+    def _check(self, tiles: Sequence[Tile], samples: NDArray[np.uint8]) -> None:
+        bits = self.config.accumulator_bits
+        columns = [*range(bits), *(self.breaks or ())]
+        for index, (tile, sample) in enumerate(zip(tiles, samples, strict=True)):
+            found = sum(int(bit) << column for bit, column in zip(sample, columns, strict=False))
+            places = OPERAND_BITS - tile.precision if self._is_split else 0
+            wanted = exact_sum(tile, self.config) << places
+            if (found - wanted) % (1 << bits) or not sample[-1]:
+                raise SynthesisError(
+                    f"{self.circuit.netlist.name}: tile {index} at {tile.precision} bits gives"
+                    f" {found}, not {wanted}; the netlist is wrong"
+                )

@@ -1,0 +1,53 @@
+"""Turns values of ports, cycle by cycle, into the toggles that a simulation wants."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from amaranth.lib import data
+from numpy.typing import NDArray
+
+from synth.gatesim import TOGGLE
+from synth.netlist import Netlist
+
+PERIOD_PS = 2000.0
+"""500 MHz."""
+
+INPUT_DELAY_PS = 150.0
+"""Inputs change this late after the clock, as if a neighbour's flip-flops drove them."""
+
+RESET_CYCLES = 2
+
+
+def stimulus(netlist: Netlist, cycles: Sequence[Mapping[str, int]]) -> NDArray[np.void]:
+    """Two cycles of reset, then these values; a port that is not named keeps its last value."""
+    held = [{"rst": 1}] + [{"rst": 0}] * (RESET_CYCLES - 1)
+    toggles: list[tuple[float, int, int]] = []
+    before: dict[str, int] = {}
+    for cycle, values in enumerate([*held, *cycles]):
+        start = cycle * PERIOD_PS
+        if "clk" in netlist.ports:
+            (clock,) = netlist.ports["clk"].nets
+            toggles += [(start, clock, 1)] if cycle else []
+            toggles.append((start + PERIOD_PS / 2, clock, 0))
+        for name, value in values.items():
+            if name not in netlist.ports:
+                continue
+            changed = value ^ before.get(name, 0)
+            before[name] = value
+            toggles += [
+                (start + INPUT_DELAY_PS, net, value >> bit & 1)
+                for bit, net in enumerate(netlist.ports[name].nets)
+                if changed >> bit & 1
+            ]
+    return np.array(sorted(toggles, key=lambda toggle: toggle[0]), TOGGLE)
+
+
+def packed(layout: data.StructLayout, values: Mapping[str, Any]) -> int:
+    """A word as the hardware has it; members that are not named are zero."""
+    word = 0
+    for name, field in layout:
+        value = values.get(str(name), 0)
+        number = packed(field.shape, value) if isinstance(value, Mapping) else int(value)
+        word |= (number & ((1 << field.width) - 1)) << field.offset
+    return word

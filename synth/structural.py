@@ -1,0 +1,268 @@
+"""The NCU as it is built in silicon: its multiplier and accumulator are one tree of full adders.
+
+`qcnpe.rtl.mac` says what is computed; simulators and FPGAs take it as it is. Mapped to cells it
+would cost twice the energy, so that synthesis puts this in its place.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from amaranth.hdl import Array, Cat, Const, Instance, Module, Mux, Signal, Value
+from amaranth.lib.wiring import In, Out
+
+from qcnpe.rtl.layouts import WEIGHT_LANE, mode_bits, west_layout
+from qcnpe.rtl.leaf import Leaf
+from qcnpe.rtl.ncu import Ncu
+from qcnpe.spec.config import EngineConfig
+from synth.adder_tree import AdderTree, Bit, Drives, rtlil_cells
+from synth.partial_products import ProductPlan
+from synth.units import leaf_rtlil
+
+TREE = "axnn_mac_tree"
+"""Name of the tree's module."""
+
+
+@dataclass(frozen=True)
+class MacTree:
+    """Sum of products and accumulator as one tree of placed cells.
+
+    Parameters
+    ----------
+    plan : its bit products
+    drives : sizes of its cells
+    breaks : columns at which the carry chain ends: that carry is stored and added a cycle later
+    """
+
+    plan: ProductPlan
+    drives: Drives = field(default_factory=Drives)
+    breaks: tuple[int, ...] = (9, 14, 19, 24, 29, 34)
+
+    @cached_property
+    def controls(self) -> tuple[tuple[bool, ...], ...]:
+        """Functions of the mode by which products are inverted at run time."""
+        return tuple(sorted({p.inverted for p in self.plan.products if p.is_switched}))
+
+    @cached_property
+    def constants(self) -> tuple[tuple[bool, ...], ...]:
+        """For each column, the constant's bit in each mode."""
+        columns = range(self.plan.accumulator_bits)
+        return tuple(tuple(bool(c >> k & 1) for c in self.plan.constants) for k in columns)
+
+    @cached_property
+    def masks(self) -> tuple[tuple[bool, ...], ...]:
+        """Functions of the mode that let weights through; not the one that is always true."""
+        return tuple(sorted({p.wanted for p in self.plan.products if not all(p.wanted)}))
+
+    @cached_property
+    def built(self) -> tuple[AdderTree, tuple[Bit, ...]]:
+        """The placed cells, and what they make: a bit a column, then the carries at the breaks."""
+        tree = AdderTree(self.drives)
+        columns: list[list[Bit]] = [[] for _ in range(self.plan.accumulator_bits)]
+        self._place_products(tree, columns)
+        ones = []
+        for index, function in enumerate(self.constants):
+            ones.append(int(all(function)))
+            if any(function) and not all(function):
+                columns[index].append(Bit(0.0, f"constants [{index}]"))
+        for index, column in enumerate(columns):
+            column.append(Bit(self.drives.gate_ps, f"t{index}", True))
+        for place, index in enumerate(self.breaks, len(columns)):
+            columns[index].append(Bit(self.drives.gate_ps, f"t{place}", True))
+        sums, kept = tree.add(columns, ones, self.breaks)
+        stored = (*sums, *(kept[index] for index in self.breaks))
+        for place, bit in enumerate(stored):
+            self._place_feedback(tree, place, bit.inverted)
+        return tree, stored
+
+    @property
+    def stored_bits(self) -> int:
+        """Width of the accumulator with its carries."""
+        return self.plan.accumulator_bits + len(self.breaks)
+
+    @cached_property
+    def inverted_bits(self) -> int:
+        """Bits of `sum` that hold the complement."""
+        return sum(bit.inverted << index for index, bit in enumerate(self.built[1]))
+
+    def rtlil(self) -> str:
+        """The module, in Yosys' own language.
+
+        `total` is what was last taken from `sum`, complements included; `first` forgets it.
+        """
+        tree, sums = self.built
+        width = self.stored_bits
+        ports = {
+            "activations": self.plan.bits,
+            "weights": self.plan.bits,
+            "masks": max(1, len(self.masks)),
+            "controls": max(1, len(self.controls)),
+            "constants": self.plan.accumulator_bits,
+            "total": width,
+            "first": 1,
+            "keep": 1,
+        }
+        lines = ["attribute \\keep_hierarchy 0", f"module \\{TREE}"]
+        lines += [
+            f"  wire width {bits} input {index} \\{name}"
+            for index, (name, bits) in enumerate(ports.items(), 1)
+        ]
+        lines.append(f"  wire width {width} output {len(ports) + 1} \\sum")
+        nets = {net for gate in tree.gates for net in gate.pins.values() if " [" not in net}
+        lines += [f"  wire \\{net}" for net in sorted(nets - set(ports))]
+        lines += rtlil_cells(tree.gates)
+        lines += [f"  connect \\sum [{index}] \\{bit.net}" for index, bit in enumerate(sums)]
+        return "\n".join([*lines, "end", ""])
+
+    def _place_products(self, tree: AdderTree, columns: list[list[Bit]]) -> None:
+        lines = self._mask_activations(tree)
+        drives = self.drives
+        for product in self.plan.products:
+            net = f"p{product.activation}_{product.weight}"
+            line = lines[product.wanted, product.activation]
+            pins = {"A1": line.net, "A2": f"weights [{product.weight}]", "ZN": net}
+            tree.place("product", f"NAND2_{drives.tree}", **pins)
+            arrival = line.arrival_ps + drives.gate_ps
+            bit = Bit(arrival, net, not product.inverted[0])
+            if product.is_switched:
+                control = f"controls [{self.controls.index(product.inverted)}]"
+                chosen = f"{net}_x"
+                tree.place("product", f"XOR2_{drives.tree}", A=control, B=net, Z=chosen)
+                bit = Bit(arrival + 2 * drives.gate_ps, chosen, True)
+            columns[product.column].append(bit)
+
+    def _mask_activations(self, tree: AdderTree) -> dict[tuple[tuple[bool, ...], int], Bit]:
+        """Every activation bit under every mask; they toggle less than weights do."""
+        lines = {}
+        for wanted, index in sorted({(p.wanted, p.activation) for p in self.plan.products}):
+            line = Bit(0.0, f"activations [{index}]")
+            if not all(wanted):
+                number = self.masks.index(wanted)
+                masked = f"a{index}_{number}"
+                pins = {"A1": f"masks [{number}]", "A2": line.net, "Z": masked}
+                tree.place("mask", f"AND2_{self.drives.mask}", **pins)
+                line = Bit(self.drives.mask_ps, masked)
+            lines[wanted, index] = line
+        return lines
+
+    def _place_feedback(self, tree: AdderTree, index: int, inverted: bool) -> None:
+        """The accumulator's bit, or zero in a tile's first beat; complemented."""
+        stored, net = f"total [{index}]", f"t{index}"
+        if inverted:
+            tree.place("feedback", "OR2_XL", A1="first", A2=stored, Z=net)
+        else:
+            tree.place("feedback", f"NAND2_{self.drives.tree}", A1="keep", A2=stored, ZN=net)
+
+
+class StructuralNcu(Ncu):
+    """An NCU whose multiplier and accumulator are a `MacTree`.
+
+    It differs from `Ncu` in ways that its row of NCUs hides, once for all columns: weights come
+    with their fields in reverse order, `result` stands 16 - p places left, and above it come the
+    carries that are still to be added. Registers that the valid flags cover have no reset.
+
+    Parameters
+    ----------
+    config : the engine
+    tree : by default that of the engine's plan
+    """
+
+    def __init__(self, config: EngineConfig, tree: MacTree | None = None) -> None:
+        self.config = config
+        self.tree = tree or MacTree(ProductPlan.of(config))
+        Leaf.__init__(
+            self,
+            {
+                "west": In(west_layout(config)),
+                "east": Out(west_layout(config)),
+                "north": In(WEIGHT_LANE),
+                "south": Out(WEIGHT_LANE),
+                "result": Out(self.tree.stored_bits),
+                "done": Out(1),
+            },
+        )
+        self._masks = Signal(max(1, len(self.tree.masks)), name="masks", reset_less=True)
+
+    @property
+    def module_name(self) -> str:
+        """Name of the Verilog module."""
+        return super().module_name.replace("qcnpe_ncu", "axnn_structural_ncu")
+
+    def rtlil(self) -> str:
+        """The NCU with its tree, in Yosys' own language."""
+        return self.tree.rtlil() + leaf_rtlil(self)
+
+    def _build_operands(self, m: Module) -> tuple[Any, Any]:
+        """As in `Ncu`, but for lanes of zeros."""
+        lane: Any = Signal(self.west.shape(), name="lane", reset_less=True)
+        weight: Any = Signal(self.north.shape(), name="weight", reset_less=True)
+        valid, weight_valid = Signal(), Signal()
+        m.d.sync += [valid.eq(self.west.lane.valid), weight_valid.eq(self.north.valid)]
+        control = self.west.control
+        with m.If(self.west.lane.valid):
+            m.d.sync += [
+                lane.lane.zero.eq(self.west.lane.zero),
+                lane.control.first.eq(control.first),
+                lane.control.last.eq(control.last),
+            ]
+            # A zero is taken, too, and stills the tree; while zeros follow it nothing is clocked.
+            with m.If(~(self.west.lane.zero & lane.lane.zero) | control.first):
+                m.d.sync += lane.lane.operands.eq(self.west.lane.operands)
+            with m.If(control.first):
+                m.d.sync += lane.control.is_unsigned.eq(control.is_unsigned)
+                if mode_bits(self.config):
+                    m.d.sync += lane.control.mode.eq(control.mode)
+                if self.tree.masks:
+                    m.d.sync += self._masks.eq(_functions(self.tree.masks, self._modes(control)))
+        with m.If(self.north.valid):
+            m.d.sync += weight.operands.eq(self.north.operands)
+        return _with_valid(m, lane, valid, "lane"), _with_valid(m, weight, weight_valid, "weight")
+
+    def _build_accumulator(self, m: Module, lane: Any, weight: Any, working: Signal) -> None:
+        tree, bits = self.tree, self.tree.stored_bits
+        total, sums = Signal(bits, reset_less=True), Signal(bits)
+        first = lane.control.first
+        modes = self._modes(lane.control)
+        m.submodules.tree = Instance(
+            TREE,
+            i_activations=lane.lane.operands,
+            i_weights=weight.operands,
+            i_masks=self._masks,
+            i_controls=_functions(tree.controls, modes),
+            i_constants=_functions(tree.constants, modes),
+            i_total=total,
+            i_first=first,
+            i_keep=~first,
+            o_sum=sums,
+        )
+        with m.If(working & (first | ~lane.lane.zero)):
+            m.d.sync += total.eq(sums)
+        m.d.sync += self.done.eq(working & lane.control.last)
+        true = total ^ Const(tree.inverted_bits, bits)
+        m.d.comb += self.result.eq(Mux(self.done, true, 0))
+
+    def _modes(self, control: Any) -> Value:
+        """The mode's number from a control word."""
+        split = self.config.ncu == "fused" and mode_bits(self.config)
+        return Cat(control.is_unsigned, *([control.mode] if split else []))
+
+
+def _with_valid(m: Module, register: Any, valid: Signal, name: str) -> Any:
+    """A register whose valid flag is kept apart, since only that one has a reset."""
+    view: Any = Signal(register.shape(), name=f"{name}_now")
+    m.d.comb += view.eq(register)
+    if name == "lane":
+        m.d.comb += view.lane.valid.eq(valid)
+    else:
+        m.d.comb += view.valid.eq(valid)
+    return view
+
+
+def _functions(functions: Sequence[Sequence[bool]], modes: Value) -> Value:
+    """Functions of the mode's number, a bit each."""
+    words = Array(
+        Const(sum(function[mode] << n for n, function in enumerate(functions)), len(functions) or 1)
+        for mode in range(len(functions[0]) if functions else 1)
+    )
+    return words[modes]
