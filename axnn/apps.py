@@ -36,6 +36,39 @@ class App:
         return self.network.name
 
 
+def lenet(name: str, *, classes: int = 10) -> NetworkSpec:
+    """LeNet-5 for grey pictures of 32x32 pixels, every map of C3 reading every map of S2.
+
+    ReLU in place of the squashing functions: its results are read unsigned, which is worth one bit.
+
+    Source: Y. LeCun et al., Gradient-based learning applied to document recognition, 1998.
+    """
+    return NetworkSpec(
+        name=name,
+        input_shape=(1, 32, 32),
+        layers=(
+            LayerSpec(kind="convolution", channels=6, kernel=(5, 5), function="relu"),
+            LayerSpec(kind="subsampling", kernel=(2, 2), function="relu"),
+            LayerSpec(kind="convolution", channels=16, kernel=(5, 5), function="relu"),
+            LayerSpec(kind="subsampling", kernel=(2, 2), function="relu"),
+            LayerSpec(kind="dense", channels=120, function="relu"),
+            LayerSpec(kind="dense", channels=classes, function="identity"),
+        ),
+    )
+
+
+def perceptron(name: str, *, inputs: int, hidden: int, classes: int) -> NetworkSpec:
+    """A network with one hidden layer."""
+    return NetworkSpec(
+        name=name,
+        input_shape=(inputs, 1, 1),
+        layers=(
+            LayerSpec(kind="dense", channels=hidden, function="relu"),
+            LayerSpec(kind="dense", channels=classes, function="identity"),
+        ),
+    )
+
+
 _DIGITS8X8 = App(
     title="Handwritten digits, 8x8",
     data="digits8x8",
@@ -58,7 +91,128 @@ _DIGITS8X8 = App(
     engine=EngineConfig(rows=4, cols=4),
 )
 
-APPS: dict[str, App] = {app.name: app for app in (_DIGITS8X8,)}
+_DIGITS = App(
+    title="Handwritten digits",
+    data="mnist",
+    network=lenet("digits"),
+    training=TrainingPlan(
+        epochs=20, batch=64, learning_rate=0.05, weight_decay=1e-4, patience=6, shift_pixels=1
+    ),
+    approximation=ApproximationPlan(
+        bound_percent=0.5,
+        retraining=TrainingPlan(
+            epochs=2, batch=64, learning_rate=0.02, weight_decay=1e-4, shift_pixels=1
+        ),
+    ),
+    engine=EngineConfig(),
+)
+
+_GARMENTS = App(
+    title="Garments",
+    data="fashion_mnist",
+    network=lenet("garments"),
+    training=TrainingPlan(
+        epochs=25, batch=64, learning_rate=0.05, weight_decay=1e-4, patience=6, flip=True
+    ),
+    approximation=ApproximationPlan(
+        bound_percent=0.5,
+        retraining=TrainingPlan(
+            epochs=2, batch=64, learning_rate=0.02, weight_decay=1e-4, flip=True
+        ),
+    ),
+    engine=EngineConfig(),
+)
+
+_FACES = App(
+    title="Face or not",
+    data="faces",
+    network=lenet("faces", classes=2),
+    training=TrainingPlan(
+        epochs=40,
+        batch=32,
+        learning_rate=0.02,
+        weight_decay=5e-4,
+        patience=12,
+        shift_pixels=2,
+        flip=True,
+    ),
+    approximation=ApproximationPlan(
+        bound_percent=0.5,
+        retraining=TrainingPlan(
+            epochs=8, batch=32, learning_rate=0.01, weight_decay=5e-4, shift_pixels=2, flip=True
+        ),
+    ),
+    engine=EngineConfig(),
+)
+
+_CENSUS = App(
+    title="Income from a census",
+    data="adult",
+    network=perceptron("census", inputs=14, hidden=10, classes=2),
+    training=TrainingPlan(epochs=60, batch=64, learning_rate=0.1, patience=15),
+    approximation=ApproximationPlan(
+        bound_percent=0.5,
+        retraining=TrainingPlan(epochs=15, batch=64, learning_rate=0.05, patience=8),
+    ),
+    engine=EngineConfig(),
+)
+
+_LETTERS = App(
+    title="Capital letters",
+    data="letter",
+    network=perceptron("letters", inputs=16, hidden=64, classes=26),
+    training=TrainingPlan(epochs=150, batch=32, learning_rate=0.1, patience=40),
+    approximation=ApproximationPlan(
+        bound_percent=0.5,
+        retraining=TrainingPlan(epochs=30, batch=32, learning_rate=0.05, patience=15),
+    ),
+    engine=EngineConfig(),
+)
+
+_OBJECTS = App(
+    title="Objects",
+    data="cifar10",
+    network=NetworkSpec(
+        name="objects",
+        input_shape=(3, 32, 32),
+        layers=(
+            *(
+                LayerSpec(
+                    kind="convolution",
+                    channels=channels,
+                    kernel=(3, 3),
+                    padding=(1, 1),
+                    pool=(2, 2),
+                    function="relu",
+                    dropout=dropout,
+                )
+                for channels, dropout in ((32, 0.0), (64, 0.0), (128, 0.25))
+            ),
+            LayerSpec(kind="dense", channels=128, function="relu", dropout=0.5),
+            LayerSpec(kind="dense", channels=10, function="identity"),
+        ),
+    ),
+    training=TrainingPlan(
+        epochs=30,
+        batch=64,
+        learning_rate=0.03,
+        weight_decay=5e-4,
+        patience=8,
+        shift_pixels=3,
+        flip=True,
+    ),
+    approximation=ApproximationPlan(
+        bound_percent=0.5,
+        retraining=TrainingPlan(
+            epochs=2, batch=64, learning_rate=0.01, weight_decay=5e-4, shift_pixels=3, flip=True
+        ),
+    ),
+    engine=EngineConfig(),
+)
+
+APPS: dict[str, App] = {
+    app.name: app for app in (_DIGITS8X8, _DIGITS, _OBJECTS, _GARMENTS, _FACES, _CENSUS, _LETTERS)
+}
 """Every application by name."""
 
 

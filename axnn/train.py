@@ -17,6 +17,13 @@ from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.errors import ConfigError
 
 _CHECKPOINT_KIND = "axnn-checkpoint-1"
+_NEGLIGIBLE = np.float32(1e-12)
+"""Probabilities below this have no part in the gradient: float32 sums do not see them, but their
+products with other small numbers are subnormal, and arithmetic on those takes ten times longer."""
+
+_NEGLIGIBLE_VELOCITY = np.float32(1e-30)
+"""Adding and subtracting this rounds to its last place, about 1e-37: still a normal number."""
+
 SCHEDULES = ("constant", "cosine")
 """`cosine` lets the learning rate fall from its start value to zero over all epochs."""
 
@@ -115,6 +122,7 @@ def cross_entropy(logits: FloatArray, labels: NDArray[np.int64]) -> tuple[FloatA
     total = gradient.sum(axis=0)
     losses = np.log(total) - shifted[labels, samples]
     gradient /= total
+    gradient[gradient < _NEGLIGIBLE] = 0
     gradient[labels, samples] -= 1
     return losses, gradient
 
@@ -237,6 +245,9 @@ class _Run:
             velocity = self.velocity[name]
             velocity *= np.float32(self.plan.momentum)
             velocity -= np.float32(rate) * slope
+            # A velocity that nothing feeds any more must not become subnormal, see _NEGLIGIBLE.
+            velocity += _NEGLIGIBLE_VELOCITY
+            velocity -= _NEGLIGIBLE_VELOCITY
             parameter.value += velocity
         return float(losses.sum())
 

@@ -259,7 +259,7 @@ def test_wrong_usage_is_status_2(call, arguments):
 def test_unknown_application_lists_the_known_ones(call, tmp_path):
     status, _, err = call("train", "cats", "--run", tmp_path, "--quiet")
     assert status == 1
-    assert "application must be one of digits8x8, tiny, not 'cats'" in one_line(err)
+    assert "application must be one of digits8x8, digits, objects" in one_line(err)
 
 
 @pytest.mark.parametrize("step", STEPS)

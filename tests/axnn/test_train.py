@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from axnn.data import Split
 from axnn.errors import TrainingError
 from axnn.netspec import LayerSpec, NetworkSpec
 from axnn.network import Network
 from axnn.train import TrainingPlan, cross_entropy, train, validate
+from qcnpe.spec.archive import read_archive
 from qcnpe.spec.errors import ConfigError
 from tests.axnn.tiny import PLAN, make_data, make_spec, poison_test_part
 
@@ -182,3 +184,22 @@ def test_dropout_drops_nothing_once_training_is_over():
     with network.dropping(np.random.default_rng(0)):
         assert not np.array_equal(network.predict(DATA.validation.inputs), before)
     assert np.array_equal(network.predict(DATA.validation.inputs), before)
+
+
+def test_small_numbers_become_zero_before_they_are_subnormal(tmp_path):
+    """Subnormal numbers are right but ten times slower, in every product that they are part of."""
+    _, gradient = cross_entropy(np.array([[0.0], [-100.0], [-20.0]], np.float32), np.array([0]))
+    assert gradient[1, 0] == 0
+    assert gradient[2, 0] == pytest.approx(np.exp(-20), rel=1e-4)
+    steps = 1100  # 0.9**1100 is far below the smallest number of float32
+    same = Split(np.ones((steps, 1, 1, 1), np.float32), np.zeros(steps, np.int64))
+    layer = LayerSpec(kind="dense", channels=2, function="identity")
+    network = Network(NetworkSpec(name="one", input_shape=(1, 1, 1), layers=(layer,)), seed=0)
+    plan = TrainingPlan(epochs=1, batch=1, learning_rate=60)
+    data = replace(DATA, train=same, validation=same)
+    train(network, data, plan, seed=0, checkpoint=tmp_path / "c.npz")
+    _, arrays = read_archive(tmp_path / "c.npz", "axnn-checkpoint-1")
+    for name in ("velocity.0.weights", "velocity.0.bias"):
+        magnitude = np.abs(arrays[name])
+        assert magnitude.max() < 1e-30
+        assert ((magnitude == 0) | (magnitude >= np.finfo(np.float32).tiny)).all()
