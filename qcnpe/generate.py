@@ -8,15 +8,37 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from qcnpe.rtl.engine import Engine
 from qcnpe.rtl.leaf import ModuleLibrary, flat_ports
+from qcnpe.rtl.top import Top
 from qcnpe.spec.archive import replace_text
 from qcnpe.spec.commands import PARAMETER_FIELDS, Field, command_fields
-from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.registers import register_map, registers
 from qcnpe.yosys import run_yosys
 
 TOP = "qcnpe_engine"
 """Name of the top module."""
+
+PACKAGE_VERSION = version("axnn")
+
+_CORE = """CAPI=2:
+name: axnn:qcnpe:{top}:{version}
+description: QC-NPE, a quality-configurable neuromorphic processing engine
+filesets:
+  rtl:
+    files: [{top}.v]
+    file_type: verilogSource
+targets:
+  default: &default
+    filesets: [rtl]
+    toplevel: {top}
+  lint:
+    <<: *default
+    default_tool: verilator
+    tools:
+      verilator:
+        mode: lint-only
+"""
 
 _PASSES = (
     f"hierarchy -check -top {TOP}",
@@ -53,42 +75,61 @@ class Generated:
 
 
 def generate(config: EngineConfig, folder: Path) -> Generated:
-    """Write `qcnpe_engine.v` and `manifest.json` to a folder.
+    """Write the Verilog, `manifest.json`, `registers.md` and `qcnpe.core` to a folder.
 
     A file is replaced only if its content changes; the same parameters and tools give the same
     bytes.
     """
-    engine = Engine(config)
-    text = engine_verilog(engine)
+    top = Top(config)
+    text = top_verilog(top)
     verilog, manifest = folder / f"{TOP}.v", folder / "manifest.json"
     changed = replace_text(verilog, text)
-    replace_text(manifest, json.dumps(describe(engine), indent=1) + "\n")
+    replace_text(manifest, json.dumps(describe(top), indent=1) + "\n")
+    replace_text(folder / "registers.md", register_map(config))
+    replace_text(folder / "qcnpe.core", fusesoc_core())
     modules = sum(line.startswith("module ") for line in text.splitlines())
     return Generated(verilog, manifest, len(text.encode()), modules, changed)
 
 
-def engine_verilog(engine: Engine) -> str:
+def top_verilog(top: Top) -> str:
     """An engine as Verilog text, each distinct component once."""
     library = ModuleLibrary()
-    top = library.convert(engine, TOP, engine)
-    return _header(engine.config) + _verilog("".join((*library.modules.values(), top)))
+    rtlil = library.convert(top, TOP, top)
+    return _header(top.config) + _verilog("".join((*library.modules.values(), rtlil)))
 
 
-def describe(engine: Engine) -> dict[str, Any]:
-    """The manifest: parameters, word layouts, and from structured to flat port names."""
-    ports = [
-        {"port": name.replace("__", "."), "flat": name, "direction": way, "bits": len(value)}
-        for name, way, value in flat_ports(engine.signature, engine)
-    ]
-    clock = [{"port": name, "flat": name, "direction": "in", "bits": 1} for name in ("clk", "rst")]
+def describe(top: Top) -> dict[str, Any]:
+    """The manifest: parameters, ports, layouts of all words, and the register file."""
     return {
         "top": TOP,
-        "config": asdict(engine.config),
-        "ports": clock + ports,
-        "command": _places(command_fields(engine.config)),
+        "config": asdict(top.config),
+        "ports": [
+            {"name": name, "direction": way, "bits": len(value)}
+            for name, way, value in flat_ports(top.signature, top)
+        ],
+        "command": _places(command_fields(top.config)),
         "parameter": _places(PARAMETER_FIELDS),
-        "result_lane_bits": engine.config.result_lane_bits,
+        "result_lane": _places(_result_fields(top.config)),
+        "registers": [
+            {
+                "name": register.name,
+                "offset": register.offset,
+                "access": register.access.value,
+                "fields": _places(register.fields),
+            }
+            for register in registers(top.config)
+        ],
     }
+
+
+def fusesoc_core() -> str:
+    """The FuseSoC core description: the Verilog, and a target that lints it."""
+    return _CORE.format(top=TOP, version=PACKAGE_VERSION)
+
+
+def _result_fields(config: EngineConfig) -> tuple[Field, ...]:
+    copies = (Field(f"copy_{width}", width, "narrow copy") for width in config.narrow_precisions)
+    return (Field("result", OPERAND_BITS, "the result itself", True), *copies)
 
 
 def _places(fields: tuple[Field, ...]) -> list[dict[str, Any]]:

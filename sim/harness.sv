@@ -47,39 +47,75 @@ module harness #(
     input  logic        start,
     input  logic [7:0]  rest,
     input  logic [31:0] expected,
-    input  logic        clear_error,
     output logic        done,
     output logic        busy,
+    output logic        error,
     output logic [31:0] busy_cycles,
-    output logic [3:0]  error,
-    output logic [4:0]  precision
+    input  logic [7:0]  s_axil_awaddr,
+    input  logic [2:0]  s_axil_awprot,
+    input  logic        s_axil_awvalid,
+    output logic        s_axil_awready,
+    input  logic [31:0] s_axil_wdata,
+    input  logic [3:0]  s_axil_wstrb,
+    input  logic        s_axil_wvalid,
+    output logic        s_axil_wready,
+    output logic [1:0]  s_axil_bresp,
+    output logic        s_axil_bvalid,
+    input  logic        s_axil_bready,
+    input  logic [7:0]  s_axil_araddr,
+    input  logic [2:0]  s_axil_arprot,
+    input  logic        s_axil_arvalid,
+    output logic        s_axil_arready,
+    output logic [31:0] s_axil_rdata,
+    output logic [1:0]  s_axil_rresp,
+    output logic        s_axil_rvalid,
+    input  logic        s_axil_rready
 );
-    logic [63:0] commands__payload;
-    logic [16*ROWS-1:0] activations__payload;
-    logic [16*COLS-1:0] weights__payload;
-    logic [31:0] parameters__payload;
-    logic commands__valid, activations__valid, weights__valid, parameters__valid;
-    logic commands__ready, activations__ready, weights__ready, parameters__ready;
-    logic [LANE_BITS*ROWS:0] results__payload;
-    logic results__valid, results__ready;
-    logic [6:0] events;
+    logic [63:0] commands;
+    logic [16*ROWS-1:0] activations;
+    logic [16*COLS-1:0] weights;
+    logic [31:0] parameters;
+    logic commands_valid, activations_valid, weights_valid, parameters_valid;
+    logic commands_ready, activations_ready, weights_ready, parameters_ready;
+    logic [LANE_BITS*ROWS-1:0] results;
+    logic results_valid, results_ready;
 
     file_source #(.BITS(64), .FILE("commands.bin")) command_source (
-        .payload(commands__payload), .valid(commands__valid), .ready(commands__ready), .*);
+        .payload(commands), .valid(commands_valid), .ready(commands_ready), .*);
     file_source #(.BITS(16 * ROWS), .FILE("activations.bin")) activation_source (
-        .payload(activations__payload), .valid(activations__valid), .ready(activations__ready), .*);
+        .payload(activations), .valid(activations_valid), .ready(activations_ready), .*);
     file_source #(.BITS(16 * COLS), .FILE("weights.bin")) weight_source (
-        .payload(weights__payload), .valid(weights__valid), .ready(weights__ready), .*);
+        .payload(weights), .valid(weights_valid), .ready(weights_ready), .*);
     file_source #(.BITS(32), .FILE("parameters.bin")) parameter_source (
-        .payload(parameters__payload), .valid(parameters__valid), .ready(parameters__ready), .*);
+        .payload(parameters), .valid(parameters_valid), .ready(parameters_ready), .*);
 
-    qcnpe_engine engine (.*);
+    qcnpe_engine engine (
+        .aclk(clk),
+        .aresetn(!rst),
+        .s_axis_commands_tdata(commands),
+        .s_axis_commands_tvalid(commands_valid),
+        .s_axis_commands_tready(commands_ready),
+        .s_axis_activations_tdata(activations),
+        .s_axis_activations_tvalid(activations_valid),
+        .s_axis_activations_tready(activations_ready),
+        .s_axis_weights_tdata(weights),
+        .s_axis_weights_tvalid(weights_valid),
+        .s_axis_weights_tready(weights_ready),
+        .s_axis_parameters_tdata(parameters),
+        .s_axis_parameters_tvalid(parameters_valid),
+        .s_axis_parameters_tready(parameters_ready),
+        .m_axis_results_tdata(results),
+        .m_axis_results_tvalid(results_valid),
+        .m_axis_results_tready(results_ready),
+        .m_axis_results_tlast(),
+        .*
+    );
 
     int file = 0;
     logic [31:0] written = 0;
     logic running = 0;
     logic pausing = 0;
-    assign results__ready = running && !pausing;
+    assign results_ready = running && !pausing;
 
     always_ff @(posedge clk) begin
         pausing <= rest != 0 && 8'($urandom) < rest;
@@ -90,8 +126,8 @@ module harness #(
             running <= 1;
             done <= 0;
         end else if (running) begin
-            if (results__valid && results__ready) begin
-                $fwrite(file, "%h\n", results__payload[LANE_BITS*ROWS-1:0]);
+            if (results_valid && results_ready) begin
+                $fwrite(file, "%h\n", results);
                 written <= written + 1;
             end
             if (written == expected && !busy) begin

@@ -9,30 +9,41 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import mkdtemp
 
-from qcnpe.generate import TOP, engine_verilog
-from qcnpe.rtl.engine import Engine
+from qcnpe.generate import TOP, top_verilog
+from qcnpe.rtl.top import Top
 from qcnpe.spec.config import EngineConfig
 from sim.verilator import FastVerilator, SimulatorError, tool_environment
 
 HARNESS = Path(__file__).with_name("harness.sv")
 DEFAULT_FOLDER = Path("build/sim")
 
+_COVERAGE = ("--coverage-line", "--coverage-toggle")
 
-def build(config: EngineConfig, folder: Path = DEFAULT_FOLDER) -> Path:
-    """Folder of a Verilated harness around an engine; builds it if it is not there.
+
+def build(
+    config: EngineConfig,
+    folder: Path = DEFAULT_FOLDER,
+    *,
+    bare: bool = False,
+    coverage: bool = False,
+) -> Path:
+    """Folder of a Verilated engine; builds it if it is not there.
 
     Parameters
     ----------
     config : the engine
     folder : where simulations are kept
+    bare : the engine alone, for benches that drive its buses, not within the harness
+    coverage : write which lines were run and which bits toggled when a simulation ends
 
     Raises
     ------
     SimulatorError
         If Verilator or the C++ compiler is missing or fails.
     """
-    verilog = engine_verilog(Engine(config))
-    parts = (verilog, HARNESS.read_text(), version("verilator"), version("cocotb"))
+    verilog = top_verilog(Top(config))
+    options = f"bare {bare} coverage {coverage}"
+    parts = (verilog, HARNESS.read_text(), options, version("verilator"), version("cocotb"))
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     target = folder / f"{config.rows}x{config.cols}-{config.ncu}-{key}"
     if not target.is_dir():
@@ -40,27 +51,26 @@ def build(config: EngineConfig, folder: Path = DEFAULT_FOLDER) -> Path:
         scratch = Path(mkdtemp(prefix="building-", dir=folder)).absolute()
         try:
             (scratch / f"{TOP}.v").write_text(verilog)
-            _verilate(config, scratch)
+            _verilate(config, scratch, bare=bare, coverage=coverage)
             _publish(scratch, target)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     return target.absolute()
 
 
-def _verilate(config: EngineConfig, folder: Path) -> None:
+def _verilate(config: EngineConfig, folder: Path, *, bare: bool, coverage: bool) -> None:
     runner = FastVerilator()
+    sources = [_keep_modules(config, folder), folder / f"{TOP}.v"]
+    parameters = {"ROWS": config.rows, "COLS": config.cols, "LANE_BITS": config.result_lane_bits}
+    arguments = ["-O3", "--x-assign", "fast", "-Wno-fatal"]
     try:
         with tool_environment():
             runner.build(
-                sources=[_keep_modules(config, folder), folder / f"{TOP}.v", HARNESS],
-                hdl_toplevel="harness",
+                sources=sources if bare else [*sources, HARNESS],
+                hdl_toplevel=TOP if bare else "harness",
                 build_dir=folder,
-                parameters={
-                    "ROWS": config.rows,
-                    "COLS": config.cols,
-                    "LANE_BITS": config.result_lane_bits,
-                },
-                build_args=["-O3", "--x-assign", "fast", "-Wno-fatal"],
+                parameters={} if bare else parameters,
+                build_args=[*arguments, *(_COVERAGE if coverage else ())],
                 log_file=folder / "build.log",
             )
     except (subprocess.CalledProcessError, RuntimeError) as error:
@@ -90,14 +100,19 @@ def _publish(scratch: Path, target: Path) -> None:
             raise
 
 
-def run_cocotb(module: str, simulation: Path, folder: Path, environment: Mapping[str, str]) -> None:
+def run_cocotb(module: str, simulation: Path, folder: Path, environment: Mapping[str, str]) -> Path:
     """Run the cocotb tests of a module on a built simulation, with `folder` as working folder.
 
     What the simulator says goes to `simulation.log` there. Blocks until the simulation ends.
+
+    Returns
+    -------
+    The file of results in the manner of JUnit, see `failed_tests`.
     """
-    FastVerilator().test(
+    bare = not (simulation / "harness").is_file()
+    return FastVerilator().test(
         test_module=module,
-        hdl_toplevel="harness",
+        hdl_toplevel=TOP if bare else "harness",
         hdl_toplevel_lang="verilog",
         build_dir=simulation,
         test_dir=folder,

@@ -13,8 +13,11 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, First, RisingEdge, Timer
 
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.registers import registers
 from sim.transport import SOCKET_VARIABLE
 
+ERROR_OFFSET = next(entry.offset for entry in registers(EngineConfig()) if entry.name == "error")
 _PERIOD_NS = 2
 
 
@@ -33,9 +36,21 @@ async def serve(dut: Any) -> None:
                 lines.flush()
 
 
+async def read_register(dut: Any, offset: int) -> int:
+    """Read a register over AXI4-Lite; the benches of the bus itself use cocotbext-axi."""
+    dut.s_axil_araddr.value = offset
+    dut.s_axil_arvalid.value = 1
+    dut.s_axil_rready.value = 1
+    await RisingEdge(dut.clk)
+    dut.s_axil_arvalid.value = 0
+    await RisingEdge(dut.s_axil_rvalid)
+    return int(dut.s_axil_rdata.value)
+
+
 async def _reset(dut: Any) -> None:
     dut.start.value = 0
-    dut.clear_error.value = 0
+    for channel in ("aw", "w", "ar"):
+        getattr(dut, f"s_axil_{channel}valid").value = 0
     dut.rst.value = 1
     await ClockCycles(dut.clk, 4)
     dut.rst.value = 0
@@ -54,7 +69,7 @@ async def _run(dut: Any, *, results: int, timeout: int, rest: int) -> dict[str, 
     reply = {
         "done": int(dut.done.value),
         "cycles": int(dut.busy_cycles.value),
-        "error": int(dut.error.value),
+        "error": await read_register(dut, ERROR_OFFSET),
     }
     if reply["error"] or not reply["done"]:
         await _reset(dut)

@@ -9,7 +9,7 @@ from qcnpe.rtl.layouts import command_layout, mode_bits
 from qcnpe.rtl.precision import PrecisionRegister
 from qcnpe.spec.activation import Function
 from qcnpe.spec.commands import POOLS, ErrorCause, Opcode
-from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
 
 class Decoder(Component):
@@ -30,7 +30,7 @@ class Decoder(Component):
     finish : the command in progress ends with this cycle
     active, command : whether there is one, and its fields
     row_mask, col_mask : active rows and columns of the tile in progress
-    precision, mode : the precision control register, see `precision.PrecisionRegister`
+    precision, ceiling, mode : the precision control register, see `precision.PrecisionRegister`
     error, clear_error : cause of the first bad command
     """
 
@@ -44,6 +44,7 @@ class Decoder(Component):
             "row_mask": Out(config.rows),
             "col_mask": Out(config.cols),
             "precision": Out(5),
+            "ceiling": In(5, init=OPERAND_BITS),  # type: ignore[call-arg]
             "error": Out(ErrorCause),
             "clear_error": In(1),
         }
@@ -59,6 +60,7 @@ class Decoder(Component):
         cause, take, good = Signal(ErrorCause), Signal(), Signal()
         m.d.comb += [
             register.requested.eq(word.precision),
+            register.ceiling.eq(self.ceiling),
             take.eq(~self.active | self.finish),
             self.commands.ready.eq(take),
             good.eq(self.commands.valid & (cause == ErrorCause.NONE)),

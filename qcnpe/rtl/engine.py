@@ -12,7 +12,7 @@ from qcnpe.rtl.ncu_array import NcuArray
 from qcnpe.rtl.sequencer import EVENTS_LAYOUT, Sequencer
 from qcnpe.rtl.stream import Fifo
 from qcnpe.spec.commands import ErrorCause
-from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
 
 class Engine(Component):
@@ -26,7 +26,7 @@ class Engine(Component):
     -----
     commands, activations, weights, parameters : streams from the host
     results : stream to the host
-    precision, error, clear_error, busy, events : see `Sequencer`
+    precision, ceiling, error, clear_error, busy, events : see `Sequencer`
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -39,6 +39,7 @@ class Engine(Component):
                 "parameters": In(stream.Signature(PARAMETER_LAYOUT)),
                 "results": Out(stream.Signature(result_beat(config))),
                 "precision": Out(5),
+                "ceiling": In(5, init=OPERAND_BITS),  # type: ignore[call-arg]
                 "error": Out(ErrorCause),
                 "clear_error": In(1),
                 "busy": Out(1),
@@ -111,6 +112,7 @@ class Engine(Component):
             sequencer.tiles.ready.eq(collector.tiles.ready),
             sequencer.column_returned.eq(collector.column_returned),
             sequencer.clear_error.eq(self.clear_error),
+            sequencer.ceiling.eq(self.ceiling),
             self.precision.eq(sequencer.precision),
             self.error.eq(sequencer.error),
             self.busy.eq(sequencer.busy),

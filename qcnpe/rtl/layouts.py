@@ -23,8 +23,8 @@ PARAMETER_LAYOUT = _struct(PARAMETER_FIELDS)
 
 
 def mode_bits(config: EngineConfig) -> int:
-    """Bits that number the engine's precisions; none if there is only one."""
-    return (len(config.precisions) - 1).bit_length()
+    """Bits that number the precisions for the NCUs; none if they need not know it."""
+    return (len(config.precisions) - 1).bit_length() if config.ncu == "fused" else 0
 
 
 def control_layout(config: EngineConfig) -> data.StructLayout:

@@ -44,7 +44,7 @@ class Mac(Component):
     def elaborate(self, platform: object) -> Module:
         """One sum a precision; `mode` chooses."""
         m = Module()
-        if self.config.ncu != "fused" or not mode_bits(self.config):
+        if not mode_bits(self.config):
             m.d.comb += self.product.eq(self._sum_of_products(OPERAND_BITS))
             return m
         with m.Switch(self.mode):

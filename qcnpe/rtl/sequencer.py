@@ -30,9 +30,16 @@ EVENTS_LAYOUT = data.StructLayout(
         "stalled_parameters": 1,
         "stalled_results": 1,
         "stalled_drain": 1,
+        "rows": 9,
+        "cols": 9,
+        "zero_rows": 9,
     }
 )
-"""What happens in a cycle, for the performance counters."""
+"""What happens in a cycle, for the performance counters.
+
+`rows` and `cols` are those of the tile in progress, `zero_rows` how many of its rows have a lane of
+zeros in this beat.
+"""
 
 
 class Sequencer(Component):
@@ -58,6 +65,7 @@ class Sequencer(Component):
     tiles : what the collector must know of each tile
     column_returned : a column of results has left the collector
     precision : the precision control register
+    ceiling : widest operands of the following tiles, on `gated`
     error, clear_error : cause of the first bad command
     busy : there is a command, or results have not left yet
     events : see `EVENTS_LAYOUT`
@@ -82,6 +90,7 @@ class Sequencer(Component):
                 "tiles": Out(stream.Signature(tile_layout(config))),
                 "column_returned": In(1),
                 "precision": Out(5),
+                "ceiling": In(5, init=OPERAND_BITS),  # type: ignore[call-arg]
                 "error": Out(ErrorCause),
                 "clear_error": In(1),
                 "busy": Out(1),
@@ -97,6 +106,7 @@ class Sequencer(Component):
         connect(m, flipped(self.commands), decoder.commands)
         m.d.comb += [
             decoder.clear_error.eq(self.clear_error),
+            decoder.ceiling.eq(self.ceiling),
             self.error.eq(decoder.error),
             self.precision.eq(decoder.precision),
             self.busy.eq(decoder.active | self.commands.valid | ~admission.drained),
@@ -150,7 +160,15 @@ class Sequencer(Component):
 
     def _build_lanes(self, m: Module, decoder: Decoder) -> None:
         """Masked lanes are zero, so that nothing in them toggles."""
-        m.d.comb += self.control.is_unsigned.eq(decoder.command.unsigned)
+        zeros = [
+            decoder.row_mask[row] & lane.zero for row, lane in enumerate(self.activation_lanes)
+        ]
+        m.d.comb += [
+            self.control.is_unsigned.eq(decoder.command.unsigned),
+            self.events.rows.eq(decoder.command.rows),
+            self.events.cols.eq(decoder.command.cols),
+            self.events.zero_rows.eq(sum(zeros)),
+        ]
         if mode_bits(self.config):
             m.d.comb += self.control.mode.eq(decoder.mode)
         kept = self._build_kept_bits(m, decoder)
@@ -167,12 +185,11 @@ class Sequencer(Component):
 
     def _build_kept_bits(self, m: Module, decoder: Decoder) -> Signal:
         """Operand bits that a tile uses; on `gated` those below its precision are held at zero."""
-        kept = Signal(OPERAND_BITS, init=(1 << OPERAND_BITS) - 1)
-        if self.config.ncu == "gated":
-            with m.Switch(decoder.precision):
-                for width in self.config.precisions:
-                    with m.Case(width):
-                        m.d.comb += kept.eq(-1 << (OPERAND_BITS - width))
+        kept = Signal(OPERAND_BITS)
+        gated = self.config.ncu == "gated"
+        for place, bit in enumerate(kept):
+            used = decoder.precision >= OPERAND_BITS - place if gated else 1
+            m.d.comb += bit.eq(used)
         return kept
 
     def _build_admission(

@@ -36,8 +36,14 @@ class Outcome:
     error: ErrorCause
 
 
-def execute(config: EngineConfig, streams: Streams) -> Outcome:
+def execute(config: EngineConfig, streams: Streams, *, ceiling: int = OPERAND_BITS) -> Outcome:
     """Interpret streams as the engine does, bad commands included.
+
+    Parameters
+    ----------
+    config : the engine
+    streams : what goes in
+    ceiling : on `gated`, the widest operands that the host allows
 
     Raises
     ------
@@ -45,7 +51,7 @@ def execute(config: EngineConfig, streams: Streams) -> Outcome:
         If a stream ends before the commands are done; the engine itself would wait.
     """
     streams.check(config)
-    machine = _Machine(config, streams)
+    machine = _Machine(config, streams, ceiling)
     blocks = [np.zeros((0, config.rows), np.uint64)]
     for word, run in groupby(streams.commands.tolist()):
         blocks.extend(machine.step(word, sum(1 for _ in run)))
@@ -55,8 +61,9 @@ def execute(config: EngineConfig, streams: Streams) -> Outcome:
 class _Machine:
     """Positions in the streams, the table and the sticky error."""
 
-    def __init__(self, config: EngineConfig, streams: Streams) -> None:
+    def __init__(self, config: EngineConfig, streams: Streams, ceiling: int) -> None:
         self.config = config
+        self.ceiling = ceiling if config.ncu == "gated" else OPERAND_BITS
         self.fields = command_fields(config)
         self.streams = streams
         self.beat = self.parameter = 0
@@ -96,7 +103,7 @@ class _Machine:
 
         float64 holds them exactly: 65,535 beats of products below 2**32 stay below 2**48.
         """
-        precision, beats = command["precision"], command["beats"]
+        precision, beats = min(command["precision"], self.ceiling), command["beats"]
         end = self.beat + tiles * beats
         if end > min(len(self.streams.activations), len(self.streams.weights)):
             raise FormatError("the operand streams end before the last tile; send all its beats")

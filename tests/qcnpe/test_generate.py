@@ -46,7 +46,7 @@ def test_manifest_names_the_ports_of_the_verilog(default):
     manifest = json.loads(default.manifest.read_text())
     head = re.search(rf"module {manifest['top']}\((.*?)\);", default.verilog.read_text(), re.DOTALL)
     assert head is not None
-    assert {port["flat"] for port in manifest["ports"]} == set(
+    assert {port["name"] for port in manifest["ports"]} == set(
         re.split(r"\s*,\s*", head[1].strip())
     )
     widths = {field["name"]: field["bits"] for field in manifest["command"]}

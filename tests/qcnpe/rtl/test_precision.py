@@ -1,4 +1,4 @@
-"""The precision control register changes when it is loaded, and only then."""
+"""The precision control register changes when it is loaded, and only then; its ceiling."""
 
 from qcnpe.rtl.layouts import mode_bits
 from qcnpe.rtl.precision import PrecisionRegister
@@ -21,7 +21,11 @@ class TestPrecisionRegister(OracleTest):
         """Every width is asked for; only known ones are loaded, as the decoder does."""
         widths = [*range(32), *rng.choice(config.precisions, 40).tolist()]
         return [
-            {"requested": width, "load": int(width in config.precisions and rng.random() < 0.5)}
+            {
+                "requested": width,
+                "load": int(width in config.precisions and rng.random() < 0.5),
+                "ceiling": int(rng.choice(config.precisions)),
+            }
             for width in rng.permutation(widths).tolist()
         ]
 
@@ -34,5 +38,5 @@ class TestPrecisionRegister(OracleTest):
                 known["mode"] = config.precisions.index(held)
             outputs.append(known)
             if operation["load"]:
-                held = requested
+                held = min(requested, operation["ceiling"]) if config.ncu == "gated" else requested
         return outputs

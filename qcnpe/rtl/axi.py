@@ -1,0 +1,145 @@
+"""The bus side: AXI4-Stream ports and an AXI4-Lite register file."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib.wiring import Flow, In, Member, Out
+
+from qcnpe.rtl.component import Component
+from qcnpe.spec.registers import REGISTER_BYTES, Access, Register
+
+_OKAY, _SLVERR = 0, 2
+"""Responses of AXI4-Lite."""
+
+
+def stream_ports(prefix: str, bits: int, flow: Flow, *, last: bool = False) -> dict[str, Member]:
+    """Ports of an AXI4-Stream whose data go `flow`."""
+    back = Out if flow is In else In
+    ports = {"tdata": flow(bits), "tvalid": flow(1), "tready": back(1)}
+    if last:
+        ports["tlast"] = flow(1)
+    return {f"{prefix}_{name}": member for name, member in ports.items()}
+
+
+def lite_ports(prefix: str, address_bits: int) -> dict[str, Member]:
+    """Ports of an AXI4-Lite slave with 32 bits of data."""
+    inputs = {
+        "awaddr": address_bits,
+        "awprot": 3,
+        "awvalid": 1,
+        "wdata": 8 * REGISTER_BYTES,
+        "wstrb": REGISTER_BYTES,
+        "wvalid": 1,
+        "bready": 1,
+        "araddr": address_bits,
+        "arprot": 3,
+        "arvalid": 1,
+        "rready": 1,
+    }
+    outputs = {
+        "awready": 1,
+        "wready": 1,
+        "bresp": 2,
+        "bvalid": 1,
+        "arready": 1,
+        "rdata": 8 * REGISTER_BYTES,
+        "rresp": 2,
+        "rvalid": 1,
+    }
+    ports = {f"{prefix}_{name}": In(bits) for name, bits in inputs.items()}
+    return ports | {f"{prefix}_{name}": Out(bits) for name, bits in outputs.items()}
+
+
+def address_bits(table: tuple[Register, ...]) -> int:
+    """Address bits that reach every register of a table."""
+    return max(register.offset for register in table).bit_length()
+
+
+class AxiLiteRegisters(Component):
+    """A register file behind AXI4-Lite, made from a table.
+
+    An address without a register, and an access that its register does not allow, are answered
+    with SLVERR and change nothing. Bytes that `wstrb` leaves out are written as zero: every
+    register here is written whole.
+
+    Latency: a write or a read is answered in the cycle after its address (and data) were taken.
+    Throughput: one access in two cycles.
+
+    Parameters
+    ----------
+    table : the registers
+
+    Ports
+    -----
+    axi_* : the bus
+    value_NAME : what register NAME reads
+    read_NAME : it is read in this cycle
+    written_NAME, data : it is written in this cycle, with `data`
+    """
+
+    def __init__(self, table: tuple[Register, ...]) -> None:
+        self.table = table
+        ports = lite_ports("axi", address_bits(table)) | {"data": Out(8 * REGISTER_BYTES)}
+        for register in table:
+            if register.access is not Access.WRITE:
+                ports[f"value_{register.name}"] = In(8 * REGISTER_BYTES)
+                ports[f"read_{register.name}"] = Out(1)
+            if register.access is not Access.READ:
+                ports[f"written_{register.name}"] = Out(1)
+        super().__init__(ports)
+
+    def elaborate(self, platform: object) -> Module:
+        """The write channel and the read channel do not know of one another."""
+        m = Module()
+        self._build_write(m)
+        self._build_read(m)
+        return m
+
+    def _build_write(self, m: Module) -> None:
+        """Address and data are taken together, when the last answer has gone."""
+        take = Signal(name="take_write")
+        free = ~self.axi_bvalid | self.axi_bready
+        strobes = Cat(*(strobe.replicate(8) for strobe in self.axi_wstrb))
+        m.d.comb += [
+            take.eq(self.axi_awvalid & self.axi_wvalid & free),
+            self.axi_awready.eq(take),
+            self.axi_wready.eq(take),
+            self.data.eq(self.axi_wdata & strobes),
+        ]
+        known = Signal(name="known_write")
+        with m.Switch(self.axi_awaddr):
+            for register in self.table:
+                if register.access is not Access.READ:
+                    with m.Case(register.offset):
+                        m.d.comb += [known.eq(1), self._port("written", register).eq(take)]
+        with m.If(take):
+            m.d.sync += [self.axi_bvalid.eq(1), self.axi_bresp.eq(Mux(known, _OKAY, _SLVERR))]
+        with m.Elif(self.axi_bready):
+            m.d.sync += self.axi_bvalid.eq(0)
+
+    def _build_read(self, m: Module) -> None:
+        take, known = Signal(name="take_read"), Signal(name="known_read")
+        value = Signal(8 * REGISTER_BYTES)
+        m.d.comb += [
+            take.eq(self.axi_arvalid & (~self.axi_rvalid | self.axi_rready)),
+            self.axi_arready.eq(take),
+        ]
+        with m.Switch(self.axi_araddr):
+            for register in self.table:
+                if register.access is not Access.WRITE:
+                    with m.Case(register.offset):
+                        m.d.comb += [
+                            known.eq(1),
+                            value.eq(self._port("value", register)),
+                            self._port("read", register).eq(take),
+                        ]
+        with m.If(take):
+            m.d.sync += [
+                self.axi_rvalid.eq(1),
+                self.axi_rdata.eq(value),
+                self.axi_rresp.eq(Mux(known, _OKAY, _SLVERR)),
+            ]
+        with m.Elif(self.axi_rready):
+            m.d.sync += self.axi_rvalid.eq(0)
+
+    def _port(self, kind: str, register: Register) -> Signal:
+        port: Signal = getattr(self, f"{kind}_{register.name}")
+        return port

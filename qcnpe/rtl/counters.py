@@ -1,0 +1,76 @@
+"""The performance counters."""
+
+from typing import Any
+
+from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.lib.wiring import In, Out
+
+from qcnpe.rtl.component import Component
+from qcnpe.rtl.sequencer import EVENTS_LAYOUT
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.registers import COUNTER_BITS, counter_names
+
+
+class Counters(Component):
+    """Counts what the sequencer reports.
+
+    Latency: an event is counted in the second cycle after it, since the number of multiplications
+    of a beat takes a multiplication itself.
+
+    Parameters
+    ----------
+    config : the engine
+
+    Ports
+    -----
+    busy, events, precision : of the sequencer
+    clear : set all counters to zero
+    count_NAME : for each of `registers.counter_names`
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        ports = {"busy": In(1), "events": In(EVENTS_LAYOUT), "precision": In(5), "clear": In(1)}
+        counts = {f"count_{name}": Out(COUNTER_BITS) for name in counter_names(config)}
+        super().__init__(ports | counts)
+
+    def elaborate(self, platform: object) -> Module:
+        """A register for each event, then the counters."""
+        m = Module()
+        events = Signal(EVENTS_LAYOUT)
+        busy, precision = Signal(), Signal(5)
+        m.d.sync += [
+            events.eq(self.events),
+            busy.eq(self.busy),
+            precision.eq(self.precision),
+        ]
+        for name, increment in self._increments(m, events, busy, precision).items():
+            counter = getattr(self, f"count_{name}")
+            m.d.sync += counter.eq(Mux(self.clear, 0, counter + increment))
+        return m
+
+    def _increments(
+        self, m: Module, events: Any, busy: Signal, precision: Signal
+    ) -> dict[str, Value]:
+        pairs = Signal(range(self.config.pairs(self.config.precisions[-1]) + 1))
+        with m.Switch(precision):
+            for width in self.config.precisions:
+                with m.Case(width):
+                    m.d.comb += pairs.eq(self.config.pairs(width))
+        beat = events.beat
+        increments: dict[str, Value] = {
+            "cycles": Const(1),
+            "busy_cycles": busy,
+            "tiles": events.tile,
+            "beats": beat,
+            "stalled_activations": events.stalled_activations,
+            "stalled_weights": events.stalled_weights,
+            "stalled_parameters": events.stalled_parameters,
+            "stalled_results": events.stalled_results,
+            "stalled_drain": events.stalled_drain,
+            "zero_skipped_macs": Mux(beat, events.zero_rows * events.cols * pairs, 0),
+        }
+        for width in self.config.precisions:
+            done = events.rows * events.cols * self.config.pairs(width)
+            increments[f"macs_{width}b"] = Mux(beat & (precision == width), done, 0)
+        return increments

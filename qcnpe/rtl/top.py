@@ -1,0 +1,153 @@
+"""The engine with its bus side: what an integrator places."""
+
+from amaranth.hdl import (
+    Cat,
+    ClockDomain,
+    ClockSignal,
+    DomainRenamer,
+    Module,
+    Mux,
+    ResetSignal,
+    Signal,
+)
+from amaranth.lib.wiring import In, Out
+
+from qcnpe.rtl.axi import AxiLiteRegisters, address_bits, lite_ports, stream_ports
+from qcnpe.rtl.component import Component
+from qcnpe.rtl.counters import Counters
+from qcnpe.rtl.engine import Engine
+from qcnpe.spec.commands import COMMAND_BITS, PARAMETER_BITS, ErrorCause
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.registers import counter_names, feature_words, registers
+
+_STREAMS = ("commands", "activations", "weights", "parameters")
+
+
+class Top(Component):
+    """A QC-NPE on AXI: wiring, the resets and the register file's contents.
+
+    The soft reset empties the engine and clears its counters and its error; the register file
+    itself, with the precision ceiling, is reset by `aresetn` alone.
+
+    Parameters
+    ----------
+    config : the engine
+
+    Ports
+    -----
+    aclk, aresetn : clock, and reset when low
+    s_axis_commands, s_axis_activations, s_axis_weights, s_axis_parameters : AXI4-Stream in
+    m_axis_results : AXI4-Stream out, a beat for each column, `tlast` at the end of a tile
+    s_axil : AXI4-Lite, see `spec.registers`
+    busy, error : as in the status register, for an interrupt
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        self.table = registers(config)
+        bits = {
+            "commands": COMMAND_BITS,
+            "activations": OPERAND_BITS * config.rows,
+            "weights": OPERAND_BITS * config.cols,
+            "parameters": PARAMETER_BITS,
+        }
+        ports = {"aclk": In(1), "aresetn": In(1), "busy": Out(1), "error": Out(1)}
+        for name in _STREAMS:
+            ports |= stream_ports(f"s_axis_{name}", bits[name], In)
+        lanes = config.result_lane_bits * config.rows
+        ports |= stream_ports("m_axis_results", lanes, Out, last=True)
+        super().__init__(ports | lite_ports("s_axil", address_bits(self.table)))
+
+    def elaborate(self, platform: object) -> Module:
+        """Two domains on one clock: the bus side survives a soft reset."""
+        m = Module()
+        soft_reset = Signal()
+        m.domains += [ClockDomain("bus", local=True), ClockDomain("sync", local=True)]
+        m.d.comb += [
+            ClockSignal("bus").eq(self.aclk),
+            ResetSignal("bus").eq(~self.aresetn),
+            ClockSignal().eq(self.aclk),
+            ResetSignal().eq(~self.aresetn | soft_reset),
+        ]
+        m.submodules.engine = engine = Engine(self.config)
+        m.submodules.counters = counters = Counters(self.config)
+        file = AxiLiteRegisters(self.table)
+        m.submodules.registers = DomainRenamer("bus")(file)
+        self._build_streams(m, engine)
+        self._build_bus(m, file)
+        m.d.comb += [
+            counters.busy.eq(engine.busy),
+            counters.events.eq(engine.events),
+            counters.precision.eq(engine.precision),
+            self.busy.eq(engine.busy),
+            self.error.eq(engine.error != ErrorCause.NONE),
+        ]
+        self._build_control(m, file, engine, counters, soft_reset)
+        self._build_values(m, file, engine, counters)
+        return m
+
+    def _build_streams(self, m: Module, engine: Engine) -> None:
+        for name in _STREAMS:
+            port, prefix = getattr(engine, name), f"s_axis_{name}"
+            m.d.comb += [
+                port.payload.eq(getattr(self, f"{prefix}_tdata")),
+                port.valid.eq(getattr(self, f"{prefix}_tvalid")),
+                getattr(self, f"{prefix}_tready").eq(port.ready),
+            ]
+        m.d.comb += [
+            self.m_axis_results_tdata.eq(engine.results.payload.lanes),
+            self.m_axis_results_tlast.eq(engine.results.payload.last),
+            self.m_axis_results_tvalid.eq(engine.results.valid),
+            engine.results.ready.eq(self.m_axis_results_tready),
+        ]
+
+    def _build_bus(self, m: Module, file: AxiLiteRegisters) -> None:
+        for name, member in lite_ports("", address_bits(self.table)).items():
+            ours, its = getattr(self, f"s_axil{name}"), getattr(file, f"axi{name}")
+            m.d.comb += its.eq(ours) if member.flow is In else ours.eq(its)
+
+    def _build_control(
+        self,
+        m: Module,
+        file: AxiLiteRegisters,
+        engine: Engine,
+        counters: Counters,
+        soft_reset: Signal,
+    ) -> None:
+        """The control register acts one cycle after it is written; nothing of it is kept."""
+        action = Signal(3)
+        ceiling = Signal(5, init=OPERAND_BITS)
+        m.d.bus += action.eq(Mux(file.written_control, file.data, 0))
+        m.d.comb += [
+            Cat(soft_reset, engine.clear_error, counters.clear).eq(action),
+            engine.ceiling.eq(ceiling),
+            file.value_ceiling.eq(ceiling),
+        ]
+        if self.config.ncu == "gated":
+            with m.If(file.written_ceiling), m.Switch(file.data):
+                with m.Case(*self.config.precisions):
+                    m.d.bus += ceiling.eq(file.data)
+
+    def _build_values(
+        self, m: Module, file: AxiLiteRegisters, engine: Engine, counters: Counters
+    ) -> None:
+        for name, fields in feature_words(self.config).items():
+            (register,) = (entry for entry in self.table if entry.name == name)
+            word = place = 0
+            for field in register.fields:
+                word |= fields[field.name] << place
+                place += field.bits
+            m.d.comb += getattr(file, f"value_{name}").eq(word)
+        m.d.comb += [
+            file.value_status.eq(Cat(engine.busy, engine.error != ErrorCause.NONE)),
+            file.value_precision.eq(engine.precision),
+            file.value_error.eq(engine.error),
+        ]
+        for name in counter_names(self.config):
+            count, high = getattr(counters, f"count_{name}"), Signal(32, name=f"{name}_high")
+            with m.If(getattr(file, f"read_{name}_low")):
+                m.d.bus += high.eq(count[32:])
+            m.d.comb += [
+                getattr(file, f"value_{name}_low").eq(count[:32]),
+                getattr(file, f"value_{name}_high").eq(high),
+            ]

@@ -1,0 +1,196 @@
+"""The register file of the bus side: one table for RTL, host and document."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from qcnpe.spec.commands import ErrorCause, Field
+from qcnpe.spec.config import NCU_KINDS, OPERAND_BITS, EngineConfig
+
+IDENTITY = int.from_bytes(b"QCNP", "big")
+"""What the identity register reads."""
+
+INTERFACE_VERSION = 1
+"""Changes whenever a command, a parameter word or a register changes its meaning."""
+
+REGISTER_BYTES = 4
+COUNTER_BITS = 48
+"""Bits that a counter has; at 500 MHz it counts for six days."""
+
+_COUNTERS_OFFSET = 0x40
+
+
+class Access(Enum):
+    """What the host may do with a register."""
+
+    READ = "read"
+    WRITE = "write"
+    READ_WRITE = "read, write"
+
+
+@dataclass(frozen=True)
+class Register:
+    """A register of 32 bits.
+
+    Attributes
+    ----------
+    name : unique
+    offset : address in bytes
+    access : what the host may do
+    fields : lowest bits first; the rest reads zero
+    """
+
+    name: str
+    offset: int
+    access: Access
+    fields: tuple[Field, ...]
+
+
+def registers(config: EngineConfig) -> tuple[Register, ...]:
+    """All registers of an engine, by ascending address."""
+    return (*_FIXED, *_counter_registers(config))
+
+
+def counter_names(config: EngineConfig) -> tuple[str, ...]:
+    """The performance counters in the order of their registers."""
+    return (*_COUNTER_MEANINGS, *(f"macs_{width}b" for width in config.precisions))
+
+
+def feature_words(config: EngineConfig) -> dict[str, dict[str, int]]:
+    """Values of the registers that describe the engine, by register and field."""
+    return {
+        "identity": {"identity": IDENTITY},
+        "version": {"version": INTERFACE_VERSION},
+        "shape": {"rows": config.rows, "cols": config.cols},
+        "features": {
+            "precisions": sum(1 << (width - 1) for width in config.precisions),
+            "accumulator_bits": config.accumulator_bits,
+            "table_segments": config.table_segments.bit_length() - 1,
+            "ncu": NCU_KINDS.index(config.ncu),
+        },
+    }
+
+
+_FIXED = (
+    Register("identity", 0x00, Access.READ, (Field("identity", 32, "the letters QCNP"),)),
+    Register("version", 0x04, Access.READ, (Field("version", 16, "of this interface"),)),
+    Register(
+        "shape",
+        0x08,
+        Access.READ,
+        (Field("rows", 16, "rows of the array"), Field("cols", 16, "columns of the array")),
+    ),
+    Register(
+        "features",
+        0x0C,
+        Access.READ,
+        (
+            Field("precisions", 16, "bit p-1 is set if the engine computes at p bits"),
+            Field("accumulator_bits", 6, "width of an accumulator"),
+            Field("table_segments", 4, "logarithm of the table's segments"),
+            Field("ncu", 2, ", ".join(f"{code}: {kind}" for code, kind in enumerate(NCU_KINDS))),
+        ),
+    ),
+    Register(
+        "control",
+        0x10,
+        Access.WRITE,
+        (
+            Field("reset", 1, "empty the engine; only while no stream is in the middle of a tile"),
+            Field("clear_error", 1, "forget the bad command"),
+            Field("clear_counters", 1, "set all counters to zero"),
+        ),
+    ),
+    Register(
+        "status",
+        0x14,
+        Access.READ,
+        (
+            Field("busy", 1, "there is a command, or results have not left"),
+            Field("error", 1, "a bad command was dropped"),
+        ),
+    ),
+    Register(
+        "precision",
+        0x18,
+        Access.READ,
+        (Field("precision", 5, "precision control register: operand width of the tile"),),
+    ),
+    Register(
+        "error",
+        0x1C,
+        Access.READ,
+        (
+            Field(
+                "cause",
+                4,
+                ", ".join(f"{cause.value}: {cause.name.lower()}" for cause in ErrorCause),
+            ),
+        ),
+    ),
+    Register(
+        "ceiling",
+        0x20,
+        Access.READ_WRITE,
+        (
+            Field(
+                "ceiling",
+                5,
+                "widest operands of the following tiles on `gated`; a width that the engine does"
+                f" not have is ignored; {OPERAND_BITS} after reset, and always on other kinds",
+            ),
+        ),
+    ),
+)
+
+_COUNTER_MEANINGS = {
+    "cycles": "clock cycles",
+    "busy_cycles": "cycles in which the engine was busy",
+    "tiles": "tiles whose last beat has entered",
+    "beats": "beats that have entered",
+    "stalled_activations": "cycles in which a tile waited for activations",
+    "stalled_weights": "cycles in which it waited for weights",
+    "stalled_parameters": "cycles in which its last beat waited for parameters",
+    "stalled_results": "cycles in which its last beat waited for room for results",
+    "stalled_drain": "cycles in which its last beat waited for the drain of the tile before",
+    "zero_skipped_macs": "multiplications by an activation lane that was zero",
+}
+
+
+def _counter_registers(config: EngineConfig) -> tuple[Register, ...]:
+    found = []
+    for index, name in enumerate(counter_names(config)):
+        meaning = _COUNTER_MEANINGS.get(name, f"multiplications at {name[5:-1]} bits")
+        offset = _COUNTERS_OFFSET + 2 * REGISTER_BYTES * index
+        low = Field(name, 32, f"{meaning}, low half; reading it holds the high half")
+        high = Field(name, COUNTER_BITS - 32, f"{meaning}, high half as it was then")
+        found.append(Register(f"{name}_low", offset, Access.READ, (low,)))
+        found.append(Register(f"{name}_high", offset + REGISTER_BYTES, Access.READ, (high,)))
+    return tuple(found)
+
+
+def register_map(config: EngineConfig) -> str:
+    """The register file as a Markdown document."""
+    lines = [
+        "# Registers",
+        "",
+        f"AXI4-Lite, {REGISTER_BYTES * 8} bits, of an engine of {config.rows} x {config.cols} NCUs"
+        f" ({config.ncu}).",
+        "",
+        "| offset | register | access | bits | field | meaning |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for register in registers(config):
+        place = 0
+        for field in register.fields:
+            bits = f"{place + field.bits - 1}:{place}" if field.bits > 1 else str(place)
+            cells = (
+                f"0x{register.offset:02X}",
+                register.name,
+                register.access.value,
+                bits,
+                field.name,
+                field.meaning,
+            )
+            lines.append(f"| {' | '.join(cells)} |")
+            place += field.bits
+    return "\n".join(lines) + "\n"
