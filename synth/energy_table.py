@@ -21,13 +21,13 @@ from rich.table import Table
 from qcnpe.generate import TOP
 from qcnpe.spec.archive import replace_text
 from qcnpe.spec.config import OPERAND_BITS
-from synth.errors import LibertyError
-from synth.flow import DEFAULT_LIBERTY, choose_cells
+from synth.flow import own_cells
 from synth.gatesim import SUPPLY_V
 from synth.ladder import FUSED, GATED, RUNGS, climb
 from synth.mapping import LibertyCells
 from synth.measure import NcuFigures
 from synth.stimulus import PERIOD_PS
+from synth.structural import StructuralNcu
 from synth.traces import TRACE, load
 from synth.unit_energy import UnitEnergies
 from synth.units import elaborate_units
@@ -62,8 +62,9 @@ def prices_pj(
     around = units.idle_fj(placed)
     progress("units around the NCUs, idle")
     fused, plain, gated = ncus["fused"], ncus["plain16"], ncus["gated"]
+    reverse = units.reverse_fj() / units.config.rows  # one serves all NCUs of a column
     prices = {
-        f"ncu_mac_{width}b": (beat.total_fj + around) / FUSED.pairs(width)
+        f"ncu_mac_{width}b": (beat.total_fj + around + reverse) / FUSED.pairs(width)
         for width, beat in fused.beats.items()
     }
     prices |= {f"gated_mac_{width}b": beat.total_fj + around for width, beat in gated.beats.items()}
@@ -73,7 +74,10 @@ def prices_pj(
         "ncu_idle_cycle": fused.idle.total_fj + around,
         "units_idle_ncu_cycle": around,
     }
-    prices |= {f"afu_{f.name.lower()}": energy for f, energy in units.afu_fj().items()}
+    resolve = units.resolve_fj(StructuralNcu(units.config).tree.breaks)
+    afu = units.afu_fj()
+    prices |= {f"afu_{f.name.lower()}": energy + resolve for f, energy in afu.items()}
+    prices |= {"resolve_row": resolve, "reverse_ncu_cycle": reverse}
     progress("activation function unit")
     prices["requantize"] = units.requantize_fj()
     skew = units.skew_word_fj(placed, f"{TOP}.array.row_skew")
@@ -99,7 +103,9 @@ def provenance(cells: LibertyCells) -> dict[str, Any]:
             "ncu_zero_beat": "a cycle of an NCU whose activations are zero",
             "ncu_idle_cycle": "a cycle in which an NCU has nothing to do",
             "units_idle_ncu_cycle": "clock and leakage of all else, for each NCU; is in the above",
-            "afu_*": "an accumulator brought to 16 bits, above idle",
+            "afu_*": "an accumulator brought to its place and to 16 bits, above idle",
+            "resolve_row": "stored carries added, narrow sums shifted; is in afu_*",
+            "reverse_ncu_cycle": "weights' fields reversed, for each NCU; is in ncu_mac_*",
             "requantize": "a narrow copy",
             "fifo_word": "16 bits through a queue and the array's skew",
             "memory_word": "16 bits of a local 8 KB memory; Horowitz, ISSCC 2014, scaled to 1.1 V;"
@@ -175,9 +181,7 @@ def make(progress: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Any
     LibertyError
         If our own cell library is missing.
     """
-    cells = choose_cells()
-    if not isinstance(cells, LibertyCells):
-        raise LibertyError(f"{DEFAULT_LIBERTY}: no cell library; make it with `make library`")
+    cells = own_cells()
     ncus = climb(cells, load(), progress)
     prices = prices_pj(ncus, UnitEnergies(cells), progress)
     table = {

@@ -9,13 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from qcnpe.rtl.layouts import mode_bits
+from qcnpe.rtl.leaf import Leaf
+from qcnpe.rtl.ncu import Ncu
 from qcnpe.spec.config import EngineConfig
 from qcnpe.yosys import YosysError, run_yosys
 from synth.clock_gates import size_clock_gates
 from synth.errors import LibertyError, SynthesisError
 from synth.liberty import read_liberty
 from synth.mapping import GenericGates, LibertyCells, quoted
-from synth.units import Units, elaborate_units, short_name
+from synth.row import ResolveRow, ReverseFields
+from synth.structural import STRUCTURAL_CELLS, StructuralNcu
+from synth.units import elaborate_units, leaf_rtlil, short_name
 
 DEFAULT_LIBERTY = Path(__file__).parent / "tech" / "axnn45.lib"
 """Our own 45 nm cells; generic gates are used where the file is missing."""
@@ -94,6 +99,17 @@ class SynthesisReport:
         return sum(unit.places * unit.flipflops for unit in self.units)
 
 
+def own_cells() -> LibertyCells:
+    """Our own library's cells.
+
+    Raises
+    ------
+    LibertyError
+        If the file is missing or unusable.
+    """
+    return LibertyCells(read_liberty(DEFAULT_LIBERTY))
+
+
 def choose_cells(liberty: Path | None = None, *, quick: bool = False) -> Cells:
     """The cells of a Liberty file, by default our own, or generic gates where there is none.
 
@@ -135,19 +151,58 @@ def synthesize(
     began = time.monotonic()
     cells = choose_cells(liberty, quick=quick)
     make_folder(folder)
-    units = elaborate_units(config)
-    counts: dict[str, Mapping[str, int]] = {}
+    jobs, notes = _jobs(config, cells)
+    reports: list[UnitReport] = []
     with ThreadPoolExecutor(WORKERS) as pool:
-        jobs = {pool.submit(map_unit, units, name, cells, folder): name for name in units.places}
-        for job in as_completed(jobs):
-            name = jobs[job]
-            counts[name] = job.result()
+        waiting = [pool.submit(_map_job, job, cells, folder) for job in jobs]
+        for done in as_completed(waiting):
+            reports.append(done.result())
             if progress:
-                progress(short_name(name), len(counts), len(jobs))
-    reports = [_unit_report(units, name, counts[name], cells) for name in units.places]
-    reports.sort(key=lambda unit: unit.total_um2, reverse=True)
-    return SynthesisReport(
-        config, cells.name, tuple(reports), cells.notes, time.monotonic() - began
+                progress(reports[-1].name, len(reports), len(jobs))
+    reports.sort(key=lambda unit: (-unit.total_um2, unit.name))
+    seconds = time.monotonic() - began
+    return SynthesisReport(config, cells.name, tuple(reports), (*cells.notes, *notes), seconds)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One unit to map: its design, how often it is placed, commands to run first."""
+
+    module: str
+    places: int
+    rtlil: str
+    before: tuple[str, ...] = ()
+
+
+def _jobs(config: EngineConfig, cells: Cells) -> tuple[list[_Job], tuple[str, ...]]:
+    """All units; where the library has the cells, NCUs as they are built in silicon."""
+    units = elaborate_units(config)
+    jobs = {
+        name: _Job(name, places, units.rtlil, units.keep_apart(name))
+        for name, places in units.places.items()
+    }
+    if not isinstance(cells, LibertyCells) or not cells.library.cells.keys() >= STRUCTURAL_CELLS:
+        lacking = "NCUs are mapped from their behaviour: the library lacks cells of the adder tree"
+        return list(jobs.values()), (lacking,)
+    behavioural, ncu = Ncu(config).module_name, StructuralNcu(config)
+    places = jobs.pop(behavioural).places
+    parts: list[tuple[Leaf, int]] = [(ResolveRow(config, ncu.tree.breaks), config.rows)]
+    if mode_bits(config):
+        parts.append((ReverseFields(config), config.cols))
+    jobs[behavioural] = _Job(ncu.module_name, places, ncu.rtlil())
+    jobs |= {leaf.module_name: _Job(leaf.module_name, n, leaf_rtlil(leaf)) for leaf, n in parts}
+    return list(jobs.values()), ()
+
+
+def _map_job(job: _Job, cells: Cells, folder: Path) -> UnitReport:
+    name = short_name(job.module)
+    counts = map_design(job.rtlil, job.module, cells, folder / f"{name}.v", job.before)
+    return UnitReport(
+        name=name,
+        places=job.places,
+        cells=counts,
+        flipflops=sum(n for cell, n in counts.items() if cells.is_flipflop(cell)),
+        area_um2=sum(n * cells.area_um2(cell) for cell, n in counts.items()),
     )
 
 
@@ -159,12 +214,6 @@ def make_folder(folder: Path) -> None:
         raise SynthesisError(
             f"{folder}: {error.strerror or error}; choose a folder that can be written"
         ) from error
-
-
-def map_unit(units: Units, name: str, cells: Cells, folder: Path) -> Mapping[str, int]:
-    """Map one unit and write its netlist `<short name>.v`; returns the number of each cell."""
-    netlist = folder / f"{short_name(name)}.v"
-    return map_design(units.rtlil, name, cells, netlist, units.keep_apart(name))
 
 
 def map_design(
@@ -231,13 +280,3 @@ def _explain(error: YosysError, cells: Cells) -> Exception:
     if isinstance(cells, LibertyCells) and ("liberty" in str(error) or "ABC" in str(error)):
         return LibertyError(f"{cells.library.path}: {error}; try without --liberty")
     return SynthesisError(str(error))
-
-
-def _unit_report(units: Units, name: str, counts: Mapping[str, int], cells: Cells) -> UnitReport:
-    return UnitReport(
-        name=short_name(name),
-        places=units.places[name],
-        cells=counts,
-        flipflops=sum(n for cell, n in counts.items() if cells.is_flipflop(cell)),
-        area_um2=sum(n * cells.area_um2(cell) for cell, n in counts.items()),
-    )

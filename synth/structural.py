@@ -23,6 +23,11 @@ from synth.units import leaf_rtlil
 TREE = "axnn_mac_tree"
 """Name of the tree's module."""
 
+STRUCTURAL_CELLS = frozenset(
+    f"{cell}_XS" for cell in ("FAI", "INV", "NAND2", "NOR2", "XOR2", "XNOR2")
+) | {"AND2_XL", "OR2_XL"}
+"""Cells that a tree is made of."""
+
 
 @dataclass(frozen=True)
 class MacTree:

@@ -3,62 +3,68 @@
 from collections import defaultdict
 
 from synth.gatesim import Circuit
+from synth.netlist import Placed
 
 SETUP_NS = 0.05
-"""Setup of a flip-flop and skew of the clock, on top of the longest path."""
+"""Setup of a flip-flop, on top of the longest path."""
+
+Edge = tuple[int, int]
+"""A net and the value that it takes."""
 
 
-def arrivals_ns(circuit: Circuit) -> dict[int, float]:
-    """Latest arrival at every net after the clock's edge, over all arcs and states."""
-    arrival: dict[int, float] = defaultdict(float)
-    annotation = circuit.annotation
+def arrivals_ns(circuit: Circuit) -> dict[Edge, float]:
+    """Latest arrival of both edges of every net after the clock's, over all states."""
+    arrival: dict[Edge, float] = defaultdict(float)
     for placed in circuit.ordered:
-        model = circuit.models[placed.cell]
-        for row in model.steps:
-            for pin, step in zip(model.inputs, row, strict=True):
-                if model.kind != "logic" and pin != model.clock:
-                    continue
-                for drive in step.drives:
-                    net = placed.pins.get(drive.output)
-                    if net is None:
-                        continue
-                    source = placed.pins[pin]
-                    delay = drive.delay.at(annotation.slews_ns[source], annotation.loads_ff[net])
-                    arrival[net] = max(arrival[net], arrival[source] + delay)
+        for source, target, delay in _arcs(circuit, placed):
+            arrival[target] = max(arrival[target], arrival[source] + delay)
     return arrival
 
 
 def path_ns(circuit: Circuit) -> float:
     """Shortest clock period: the longest path from flip-flop to flip-flop, with setup."""
     arrival = arrivals_ns(circuit)
-    ends = [
-        arrival[placed.pins[model.data]]
-        for placed in circuit.netlist.placed
-        if (model := circuit.models[placed.cell]).kind in ("flipflop", "clockgate")
-    ]
-    return max(ends) + SETUP_NS
+    return max((arrival[end] for end in _ends(circuit)), default=0.0) + SETUP_NS
 
 
 def path(circuit: Circuit) -> list[tuple[str, float]]:
     """The longest path: (placed cell, arrival in ns at its output), from its start."""
-    arrival = arrivals_ns(circuit)
-    driver = {
-        placed.pins[output]: placed
-        for placed in circuit.netlist.placed
-        for output in circuit.models[placed.cell].outputs
-        if output in placed.pins
-    }
-    ends = [
-        placed.pins[model.data]
+    arrival, before = arrivals_ns(circuit), {}
+    for placed in circuit.ordered:
+        for source, target, delay in _arcs(circuit, placed):
+            if arrival[source] + delay == arrival[target]:
+                before[target] = (source, placed)
+    edge = max(_ends(circuit), key=lambda end: arrival[end])
+    found: list[tuple[str, float]] = []
+    while edge in before:
+        source, placed = before[edge]
+        found.append((f"{placed.name} ({placed.cell})", arrival[edge]))
+        edge = source
+    return found[::-1]
+
+
+def _arcs(circuit: Circuit, placed: Placed) -> list[tuple[Edge, Edge, float]]:
+    """(input edge, output edge, delay) of a placed cell in all its states."""
+    model, annotation = circuit.models[placed.cell], circuit.annotation
+    found = []
+    for state, row in enumerate(model.steps):
+        for index, (pin, step) in enumerate(zip(model.inputs, row, strict=True)):
+            if model.kind != "logic" and pin != model.clock:
+                continue
+            source = placed.pins[pin]
+            for drive in step.drives:
+                net = placed.pins.get(drive.output)
+                if net is None:
+                    continue
+                delay = drive.delay.at(annotation.slews_ns[source], annotation.loads_ff[net])
+                found.append(((source, 1 - (state >> index & 1)), (net, drive.value), delay))
+    return found
+
+
+def _ends(circuit: Circuit) -> list[Edge]:
+    return [
+        (placed.pins[model.data], value)
         for placed in circuit.netlist.placed
         if (model := circuit.models[placed.cell]).kind in ("flipflop", "clockgate")
+        for value in (0, 1)
     ]
-    net = max(ends, key=lambda end: arrival[end])
-    found: list[tuple[str, float]] = []
-    while net in driver:
-        placed = driver[net]
-        model = circuit.models[placed.cell]
-        found.append((f"{placed.name} ({placed.cell})", arrival[net]))
-        feeds = model.inputs if model.kind == "logic" else (model.clock,)
-        net = max((placed.pins[pin] for pin in feeds), key=lambda source: arrival[source])
-    return found[::-1]

@@ -21,6 +21,7 @@ from synth.errors import SynthesisError
 from synth.gatesim import Circuit
 from synth.mapping import LibertyCells
 from synth.measure import cycle_energy, map_leaf, map_module
+from synth.row import ResolveRow, ReverseFields
 from synth.stimulus import PERIOD_PS, RESET_CYCLES, packed, stimulus
 from synth.units import Units
 
@@ -72,6 +73,24 @@ class UnitEnergies:
         idle = [busy[-1]] * CYCLES
         pairs = len(self.config.narrow_precisions)
         return (_busy_fj(circuit, busy[:1], busy) - _busy_fj(circuit, busy[:1], idle)) / pairs
+
+    def resolve_fj(self, breaks: tuple[int, ...]) -> float:
+        """Energy of bringing one accumulator of a structural NCU to its place."""
+        circuit = map_leaf(ResolveRow(self.config, breaks), self.cells)
+        mask = (1 << self.config.accumulator_bits) - 1
+        rng = np.random.default_rng((self.seed, 9))
+        carries = rng.integers(0, 1 << len(breaks), CYCLES).tolist()
+        busy = [
+            {"stored": ((value << SHIFT) & mask) | carry << self.config.accumulator_bits}
+            for value, carry in zip(self._results(), carries, strict=True)
+        ]
+        return _busy_fj(circuit, [], busy) - _busy_fj(circuit, [], [{}] * CYCLES)
+
+    def reverse_fj(self) -> float:
+        """Energy of reversing the fields of one lane of weights."""
+        circuit = map_leaf(ReverseFields(self.config), self.cells)
+        busy = [{"lane": _word(value), "mode": 1} for value in self._results()]
+        return _busy_fj(circuit, [], busy) - _busy_fj(circuit, [], [{}] * CYCLES)
 
     def queue_word_fj(self) -> float:
         """Energy of a 16-bit word that goes into and comes out of the operand queue."""

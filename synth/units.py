@@ -58,7 +58,7 @@ def leaf_rtlil(leaf: Leaf) -> str:
 
 def short_name(module: str) -> str:
     """A unit's name for people: without the prefix that all share."""
-    return "top" if module == TOP else re.sub(rf"^({TOP}\.(array\.)?|qcnpe_)", "", module)
+    return "top" if module == TOP else re.sub(rf"^({TOP}\.(array\.)?|qcnpe_|axnn_)", "", module)
 
 
 def _children(rtlil: str) -> dict[str, Counter[str]]:

@@ -118,6 +118,20 @@ def test_report_adds_up_and_is_written(tmp_path: Path) -> None:
     assert f"{report.area_um2:,.0f}" in console.export_text()
 
 
+def test_foreign_library_does_without_our_adder_tree(tmp_path: Path) -> None:
+    text = DEFAULT_LIBERTY.read_text().replace("cell (FAI_XS)", "cell (OTHER)")
+    (tmp_path / "other.lib").write_text(text)
+    config = EngineConfig(
+        rows=1, cols=1, ncu="plain16", precisions=(16,), table_segments=8, fifo_depth=2
+    )
+    other = synthesize(config, tmp_path, tmp_path / "other.lib", quick=True)
+    own = synthesize(config, tmp_path, quick=True)
+    assert any("mapped from their behaviour" in note for note in other.notes)
+    assert not any("behaviour" in note for note in own.notes)
+    area = [next(u.area_um2 for u in r.units if "ncu_plain16" in u.name) for r in (other, own)]
+    assert area[0] > 1.3 * area[1]
+
+
 def test_missing_library_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(LibertyError, match=r"none\.lib: No such file .*; name a Liberty file"):
         synthesize(SMALL, tmp_path, tmp_path / "none.lib")

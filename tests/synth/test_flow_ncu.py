@@ -8,7 +8,7 @@ import pytest
 
 from qcnpe.spec.config import EngineConfig
 from synth.errors import SynthesisError
-from synth.flow import choose_cells
+from synth.flow import own_cells
 from synth.measure import NcuFigures, map_leaf, measure_ncu
 from synth.ncu_bench import NcuBench
 from synth.partial_products import ProductPlan, reverse_fields
@@ -74,7 +74,7 @@ def _narrow_dot(left: int, right: int, precision: int, unsigned: bool, bits: int
 def bench(request: pytest.FixtureRequest) -> NcuBench:
     """A mapped structural NCU."""
     leaf = StructuralNcu(request.param)
-    return NcuBench(map_leaf(leaf, choose_cells()), request.param, leaf.tree.breaks)
+    return NcuBench(map_leaf(leaf, own_cells()), request.param, leaf.tree.breaks)
 
 
 def corner_tiles(config: EngineConfig) -> list[Tile]:
@@ -107,7 +107,7 @@ def test_a_wrong_netlist_is_seen(bench: NcuBench) -> None:
     placed = [
         replace(cell, pins=swapped) if cell is victim else cell for cell in circuit.netlist.placed
     ]
-    broken = type(circuit)(replace(circuit.netlist, placed=tuple(placed)), choose_cells().library)
+    broken = type(circuit)(replace(circuit.netlist, placed=tuple(placed)), own_cells().library)
     with pytest.raises(SynthesisError, match="the netlist is wrong"):
         NcuBench(broken, bench.config, bench.breaks).run(corner_tiles(bench.config))
 
@@ -115,7 +115,7 @@ def test_a_wrong_netlist_is_seen(bench: NcuBench) -> None:
 @pytest.fixture(scope="module")
 def fused() -> NcuFigures:
     """Figures of the fused NCU on the committed trace."""
-    return measure_ncu(StructuralNcu(FUSED), choose_cells(), load())
+    return measure_ncu(StructuralNcu(FUSED), own_cells(), load())
 
 
 def test_narrow_macs_cost_less_than_the_bits_they_save(fused: NcuFigures) -> None:

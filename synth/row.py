@@ -1,0 +1,102 @@
+"""What a row and a column of structural NCUs need once each: the parts that NCUs do without."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib.wiring import In, Out
+
+from qcnpe.rtl.layouts import mode_bits
+from qcnpe.rtl.leaf import Leaf
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+
+
+class ResolveRow(Leaf):
+    """Adds the stored carries of a finished accumulator and shifts it to its place.
+
+    Combinational, between the row's ORs and the AFU.
+
+    Parameters
+    ----------
+    config : the engine
+    breaks : columns of the carries
+
+    Ports
+    -----
+    stored : an accumulator and, above it, its carries
+    mode : index of the tile's precision
+    result : the sum
+    """
+
+    clocked = False
+
+    def __init__(self, config: EngineConfig, breaks: tuple[int, ...]) -> None:
+        self.config, self.breaks = config, breaks
+        super().__init__(
+            {
+                "stored": In(config.accumulator_bits + len(breaks)),
+                "mode": In(max(1, mode_bits(config))),
+                "result": Out(signed(config.accumulator_bits)),
+            }
+        )
+
+    @property
+    def module_name(self) -> str:
+        """Name of the Verilog module."""
+        return f"axnn_resolve_row_a{self.config.accumulator_bits}_{len(self.breaks)}"
+
+    def build(self) -> Module:
+        """One adder, one shifter."""
+        m = Module()
+        bits = self.config.accumulator_bits
+        carries = [
+            self.stored[bits + self.breaks.index(column)] if column in self.breaks else 0
+            for column in range(bits)
+        ]
+        total = Signal(signed(bits))
+        m.d.comb += total.eq(self.stored[:bits] + Cat(*(Value.cast(bit)[:1] for bit in carries)))
+        shifted: Value = total
+        if self.config.ncu == "fused":
+            for mode, precision in enumerate(self.config.precisions):
+                places = OPERAND_BITS - precision
+                shifted = Mux(self.mode == mode, total >> places, shifted)
+        m.d.comb += self.result.eq(shifted)
+        return m
+
+
+class ReverseFields(Leaf):
+    """Puts the fields of a weight lane in reverse order, where it enters a column. Combinational.
+
+    Parameters
+    ----------
+    config : the engine
+
+    Ports
+    -----
+    lane, reversed_lane : the weights
+    mode : index of the tile's precision
+    """
+
+    clocked = False
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "lane": In(OPERAND_BITS),
+                "mode": In(max(1, mode_bits(config))),
+                "reversed_lane": Out(OPERAND_BITS),
+            }
+        )
+
+    @property
+    def module_name(self) -> str:
+        """Name of the Verilog module."""
+        return f"axnn_reverse_fields_p{'_'.join(map(str, self.config.precisions))}"
+
+    def build(self) -> Module:
+        """A selection of wires."""
+        m = Module()
+        m.d.comb += self.reversed_lane.eq(self.lane)
+        for mode, precision in enumerate(self.config.precisions):
+            fields = [self.lane[low : low + precision] for low in range(0, OPERAND_BITS, precision)]
+            with m.If(self.mode == mode):
+                m.d.comb += self.reversed_lane.eq(Cat(*fields[::-1]))
+        return m

@@ -1,0 +1,114 @@
+"""The gate-level simulator against one that SPICE was compared with, and timing by OpenSTA."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qcnpe.spec.config import EngineConfig
+from synth import annotate
+from synth.flow import DEFAULT_LIBERTY, map_design, own_cells
+from synth.gatesim import TOGGLE, Circuit
+from synth.library.gate_energy import GateSimulator, Instance, LibertyFile, Toggle
+from synth.netlist import Netlist, Placed, Port, read_netlist
+from synth.opensta import arrival_ns
+from synth.structural import StructuralNcu
+from synth.timing import arrivals_ns, path_ns
+
+WIDTH = 6
+PERIOD_PS = 2000.0
+LOAD_FF = 2.0
+
+
+def ripple_adder() -> Netlist:
+    """Operands on nets 2 and up, carry in last, sums and carry out after them."""
+    a = list(range(2, 2 + WIDTH))
+    b = list(range(2 + WIDTH, 2 + 2 * WIDTH))
+    carry_in = 2 + 2 * WIDTH
+    carries = [carry_in, *range(carry_in + 1, carry_in + 1 + WIDTH)]
+    sums = list(range(carries[-1] + 1, carries[-1] + 1 + WIDTH))
+    placed = tuple(
+        Placed(
+            f"add_{i}",
+            ("FA_XL", "FA_X1")[i % 2],
+            {"A": a[i], "B": b[i], "CI": carries[i], "CO": carries[i + 1], "S": sums[i]},
+        )
+        for i in range(WIDTH)
+    )
+    ports = {
+        "operands": Port("input", (*a, *b, carry_in)),
+        "total": Port("output", (*sums, carries[-1])),
+    }
+    return Netlist("adder", placed, ports, {})
+
+
+def random_toggles(nets: tuple[int, ...], cycles: int) -> list[tuple[float, int, int]]:
+    """New random operands in each cycle, the bits one after another."""
+    rng = np.random.default_rng(3)
+    values, toggles = np.zeros(len(nets), int), []
+    for cycle in range(cycles):
+        fresh = rng.integers(0, 2, len(nets))
+        toggles += [
+            (cycle * PERIOD_PS + 100 + 7 * bit, net, int(fresh[bit]))
+            for bit, net in enumerate(nets)
+            if fresh[bit] != values[bit]
+        ]
+        values = fresh
+    return toggles
+
+
+def test_energy_agrees_with_the_simulator_that_spice_was_compared_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The other one knows no wires.
+    monkeypatch.setattr(annotate, "WIRE_FF_PER_SINK", 0.0)
+    monkeypatch.setattr(annotate, "PORT_FF", LOAD_FF)
+    monkeypatch.setattr(annotate, "PORT_SLEW_NS", 0.02)
+    netlist, cycles = ripple_adder(), 200
+    toggles = random_toggles(netlist.ports["operands"].nets, cycles)
+    circuit = Circuit(netlist, own_cells().library)
+    last = cycles * PERIOD_PS - 1
+    outputs = netlist.ports["total"].nets
+    ours = circuit.run(np.array(toggles, TOGGLE), [0.0, last], outputs)
+
+    instances = [
+        Instance(cell.name, cell.cell, {pin: str(net) for pin, net in cell.pins.items()})
+        for cell in netlist.placed
+    ]
+    names = [str(net) for net in outputs]
+    other = GateSimulator(LibertyFile.read(DEFAULT_LIBERTY), instances, names, LOAD_FF)
+    theirs = other.run([Toggle(time, str(net), value) for time, net, value in toggles], 20.0)
+    assert ours.energy_fj.sum() == pytest.approx(theirs, rel=0.05)
+    assert [other.values[name] for name in names] == ours.samples[-1].tolist()
+
+
+def test_adder_adds() -> None:
+    netlist = ripple_adder()
+    circuit = Circuit(netlist, own_cells().library)
+    inputs, outputs = netlist.ports["operands"].nets, netlist.ports["total"].nets
+    toggles = random_toggles(inputs, 50)
+    times = [(cycle + 1) * PERIOD_PS - 1 for cycle in range(50)]
+    samples = circuit.run(np.array(toggles, TOGGLE), times, (*inputs, *outputs)).samples
+    places = 1 << np.arange(WIDTH + 1)
+    for row in samples.astype(int):
+        a, b, carry = row[:WIDTH], row[WIDTH : 2 * WIDTH], row[2 * WIDTH]
+        assert (a + b) @ places[:WIDTH] + carry == row[2 * WIDTH + 1 :] @ places
+
+
+def test_nothing_happens_without_toggles() -> None:
+    circuit = Circuit(ripple_adder(), own_cells().library)
+    activity = circuit.run(np.zeros(0, TOGGLE), [0.0, 1000.0], [2])
+    assert activity.energy_fj.sum() == 0
+    assert activity.toggles.sum() == 0
+
+
+@pytest.mark.skipif(shutil.which("sta") is None, reason="needs OpenSTA: apt-get install opensta")
+def test_path_agrees_with_opensta(tmp_path: Path) -> None:
+    leaf = StructuralNcu(EngineConfig(ncu="plain16", precisions=(16,)))
+    cells, netlist = own_cells(), tmp_path / "ncu.v"
+    map_design(leaf.rtlil(), leaf.module_name, cells, netlist)
+    circuit = Circuit(read_netlist(tmp_path / "ncu.json", leaf.module_name), cells.library)
+    judge = arrival_ns(netlist, leaf.module_name, cells.library.path)
+    assert path_ns(circuit) - 0.05 == pytest.approx(judge, rel=0.05)
+    assert max(arrivals_ns(circuit).values()) >= path_ns(circuit) - 0.05
