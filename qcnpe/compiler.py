@@ -5,7 +5,7 @@ precision. The neurons of a layer are sorted into groups that share their precis
 inputs that they read and the output positions at which they use it; a group is cut into tiles.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from qcnpe.events import EventCounts, count_events
 from qcnpe.spec.commands import (
     MAX_BEATS,
     POOLS,
+    SHIFT_RANGE,
     Opcode,
     command_fields,
     encode,
@@ -162,7 +163,13 @@ def check_capacity(layer: QuantLayer, config: EngineConfig) -> None:
             raise CapacityError(
                 f"{where}: fan-in {fan_in} at {width} bits is over {MAX_BEATS} beats"
             )
-        bound = layer.accumulator_bound(width) << _operand_places(config, width)
+        places = _operand_places(config, width)
+        if layer.widths[width].shift.max() + places > SHIFT_RANGE[1]:
+            raise CapacityError(
+                f"{where}: a shift at {width} bits is over {SHIFT_RANGE[1] - places}, the most on ncu"
+                f" {config.ncu}; quantise with fewer fraction bits"
+            )
+        bound = layer.accumulator_bound(width) << places
         if bound >= 1 << (config.accumulator_bits - 1):
             raise CapacityError(
                 f"{where}: fan-in {fan_in} at {width} bits can reach {bound}, more than"
@@ -185,12 +192,19 @@ def _compile_layer(
         used = set(np.unique(following.precision).tolist()) - {OPERAND_BITS}
         copies = {width: following.widths[width].input_shift for width in sorted(used)}
     unsigned_copies = following is not None and following.input_unsigned
+    shared = {
+        "opcode": Opcode.TILE,
+        "function": layer.code,
+        "pool": POOLS.index(layer.geometry.window),
+        "unsigned_copies": unsigned_copies,
+        **{f"copy_shift_{width}": places for width, places in copies.items()},
+        **{f"copy_{width}": 1 for width in copies},
+    }
     groups = tuple(
-        _build_group(layer, config, batch, copies, unsigned_copies, *members)
-        for members in _group_neurons(layer, config.cols)
+        _build_group(layer, config, batch, neurons, shared)
+        for neurons in _group_neurons(layer, config.cols)
     )
-    commands = _layer_commands(knots, groups)
-    counts = count_events(config, commands)
+    counts = count_events(config, _layer_commands(knots, groups))
     return LayerProgram(
         layer=layer,
         knots=knots,
@@ -208,14 +222,21 @@ def _layer_commands(
     return np.concatenate([*load, *(group.commands for group in groups)])
 
 
-def _group_neurons(
-    layer: QuantLayer, cols: int
-) -> list[tuple[int, int, NDArray[np.intp], NDArray[np.intp]]]:
-    """(width, block, channels, outputs) of each group, widest first within a set of outputs.
+@dataclass(frozen=True)
+class _Neurons:
+    """Neurons that share a group's tiles; see `TileGroup`."""
+
+    precision: int
+    block: int
+    channels: NDArray[np.intp]
+    outputs: NDArray[np.intp]
+
+
+def _group_neurons(layer: QuantLayer, cols: int) -> Iterator[_Neurons]:
+    """Groups of at most `cols` neurons, widest first within a set of outputs.
 
     Output positions whose channels all have the same precisions are taken together.
     """
-    groups = []
     per_block = layer.geometry.channels // layer.geometry.groups
     for block in range(layer.geometry.groups):
         members = np.arange(block * per_block, (block + 1) * per_block)
@@ -224,51 +245,41 @@ def _group_neurons(
             outputs = np.flatnonzero(which.ravel() == index)
             for width in sorted(set(patterns[:, index].tolist()), reverse=True):
                 channels = members[patterns[:, index] == width]
-                groups += [
-                    (width, block, channels[start : start + cols], outputs)
-                    for start in range(0, len(channels), cols)
-                ]
-    return groups
+                for start in range(0, len(channels), cols):
+                    yield _Neurons(width, block, channels[start : start + cols], outputs)
 
 
 def _build_group(
     layer: QuantLayer,
     config: EngineConfig,
     batch: int,
-    copies: Mapping[int, int],
-    unsigned_copies: bool,
-    width: int,
-    block: int,
-    channels: NDArray[np.intp],
-    outputs: NDArray[np.intp],
+    neurons: _Neurons,
+    shared: Mapping[str, int],
 ) -> TileGroup:
-    operands, pairs = layer.widths[width], config.pairs(width)
-    packed = pack(operands.weights[channels], width, pairs)
+    """Pack a group's weights and write its commands; `shared` are the fields of the whole layer."""
+    width, channels = neurons.precision, neurons.channels
+    operands = layer.widths[width]
+    packed = pack(operands.weights[channels], width, config.pairs(width))
     weights = np.zeros((packed.shape[1], config.cols), np.uint16)
     weights[:, : len(channels)] = packed.T
     shift = operands.shift[channels].astype(np.int64) + _operand_places(config, width)
-    window = layer.geometry.window
+    unsigned = layer.reads_unsigned(width)
     fields = {
-        "opcode": Opcode.TILE,
+        **shared,
         "precision": width,
-        "unsigned": layer.reads_unsigned(width),
-        "function": layer.code,
-        "pool": POOLS.index(window),
+        "unsigned": unsigned,
         "beats": len(weights),
         "cols": len(channels),
-        "unsigned_copies": unsigned_copies,
     }
-    for copy, places in copies.items():
-        fields |= {f"copy_shift_{copy}": places, f"copy_{copy}": 1}
-    rows = _tile_rows(batch * len(outputs), window, config.rows)
+    rows = _tile_rows(batch * len(neurons.outputs), layer.geometry.window, config.rows)
     layout = command_fields(config)
     words = {count: encode(layout, {**fields, "rows": count}) for count in set(rows)}
     return TileGroup(
         precision=width,
-        unsigned=layer.reads_unsigned(width),
-        block=block,
+        unsigned=unsigned,
+        block=neurons.block,
         channels=channels,
-        outputs=outputs,
+        outputs=neurons.outputs,
         weights=weights,
         parameters=parameter_words(layer.bias[channels], shift),
         commands=np.array([words[count] for count in rows], np.uint64),

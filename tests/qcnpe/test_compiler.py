@@ -303,3 +303,13 @@ def test_totals_of_a_program():
     )
     windows = [layer.geometry.window * layer.precision.size for layer in net.layers]
     assert results == 2 * sum(windows)
+
+
+def test_shift_that_gated_operands_push_out_of_range():
+    """Operands at the top of their lanes move the product, and with it the shift, up."""
+    layer = dense_layer(4, 1, name="fine", width=4)
+    far = replace(layer.widths[4], shift=np.array([24], np.int8))
+    net = network(replace(layer, widths={4: far}))
+    compile_network(net, EngineConfig(), 1)
+    with pytest.raises(CapacityError, match=r"^layer fine: a shift at 4 bits is over 23, the most"):
+        compile_network(net, EngineConfig(ncu="gated", precisions=(16, 4)), 1)
