@@ -10,6 +10,7 @@ straight-through gradients: rounding counts as the identity and saturation stops
 It agrees with the integers exactly where sums stay below 2**24, to rounding elsewhere.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -125,7 +126,9 @@ def fake_quantize(
     """
     scale = np.exp2(np.asarray(fraction_bits, np.float32))
     low, high = limits(bits, unsigned=unsigned)
-    rounded = np.floor(values * scale + np.float32(0.5))
+    rounded = values * scale
+    rounded += np.float32(0.5)
+    np.floor(rounded, out=rounded)
     inside = (rounded >= low) & (rounded <= high)
     np.clip(rounded, low, high, out=rounded)
     rounded /= scale
@@ -190,6 +193,7 @@ class QuantisedLayer(Layer):
         self._values = _value_table(layer.function, scale, segments)
         self._parts: list[_Part] = []
         self._inputs: FloatArray | None = None
+        self._pre_activations: FloatArray | None = None
         self._results: FloatArray | None = None
         self._inside: NDArray[np.bool_] | None = None
 
@@ -215,8 +219,8 @@ class QuantisedLayer(Layer):
             found, part = self._sums(inputs, group)
             sums[group.channels] += found if group.mask is None else found * group.mask
             self._parts.append(part)
-        bias, _ = fake_quantize(self.layer.bias.value, self.scale.fraction_bits, OPERAND_BITS)
-        sums += bias[:, None, None]
+        sums += self._bias()
+        self._pre_activations = sums
         self._results = self._activate(sums)
         return self._results.reshape(-1, inputs.shape[1])
 
@@ -239,17 +243,28 @@ class QuantisedLayer(Layer):
         """Round and saturate the pre-activation and look the function up, as the AFU does."""
         low, high = limits(OPERAND_BITS)
         unit = np.float32(2.0**self.scale.fraction_bits)
-        codes = np.floor(pre_activation * unit + np.float32(0.5))
+        codes = pre_activation * unit
+        codes += np.float32(0.5)
+        np.floor(codes, out=codes)
         self._inside = (codes >= low) & (codes <= high)
         np.clip(codes, low, high, out=codes)
-        return self._values[codes.astype(np.int32) - low]
+        codes -= low
+        return self._values[codes.astype(np.int32)]
 
-    def sums_at(self, width: int) -> FloatArray:
-        """What the latest forward pass's sums would be with every neuron at one width."""
-        if self._inputs is None:
+    def change_at(self, width: int) -> FloatArray:
+        """By how much the latest pass's sums would change with every neuron at one width."""
+        if self._inputs is None or self._pre_activations is None:
             raise RuntimeError(f"layer {self.layer.name}: call forward first")
         channels = np.arange(self.layer.geometry.channels)
-        return self._sums(self._inputs, _Group(width, channels, None))[0]
+        change, _ = self._sums(self._inputs, _Group(width, channels, None))
+        change += self._bias()
+        change -= self._pre_activations
+        return change
+
+    def _bias(self) -> FloatArray:
+        """(channels, 1, 1) bias on its grid."""
+        bias, _ = fake_quantize(self.layer.bias.value, self.scale.fraction_bits, OPERAND_BITS)
+        return bias[:, None, None]
 
     def pre_activation_gradient(self, gradient: FloatArray) -> FloatArray:
         """(channels, outputs, batch) gradient by the pre-activations; 0 where they saturated."""
@@ -264,20 +279,40 @@ class QuantisedLayer(Layer):
         by_weights = np.zeros_like(self.layer.operand_weights())
         by_inputs: FloatArray | None = None
         for part in self._parts:
-            group = part.group
-            chosen = by_sums[group.channels]
-            if group.mask is not None:
-                chosen *= group.mask
-            found, weight_gradient = self.layer.sum_gradients(
-                chosen, part.weights, group.channels, part.saved, inputs=inputs
-            )
-            by_weights[group.channels] += weight_gradient * part.weights_inside
+            found, own = self._part_gradients(by_sums, part, inputs=inputs, own=True)
+            if own is not None:
+                by_weights[part.group.channels] += own * part.weights_inside
             if found is not None:
-                if part.inputs_inside is not None:
-                    found *= part.inputs_inside
                 by_inputs = found if by_inputs is None else by_inputs + found
         self.layer.set_weight_gradient(by_weights)
         return by_inputs
+
+    def input_gradient(self, by_sums: FloatArray) -> FloatArray:
+        """Straight-through gradient by the inputs alone; the parameters' gradients stay.
+
+        Parameters
+        ----------
+        by_sums : what `pre_activation_gradient` returned
+        """
+        found = (
+            self._part_gradients(by_sums, part, inputs=True, own=False)[0] for part in self._parts
+        )
+        return functools.reduce(np.add, (entry for entry in found if entry is not None))
+
+    def _part_gradients(
+        self, by_sums: FloatArray, part: _Part, *, inputs: bool, own: bool
+    ) -> tuple[FloatArray | None, FloatArray | None]:
+        """Gradients by the inputs and by the weights of one group's neurons."""
+        group = part.group
+        chosen = by_sums[group.channels]
+        if group.mask is not None:
+            chosen *= group.mask
+        found, by_weights = self.layer.sum_gradients(
+            chosen, part.weights, group.channels, part.saved, inputs=inputs, own=own
+        )
+        if found is not None and part.inputs_inside is not None:
+            found *= part.inputs_inside
+        return found, by_weights
 
 
 def _value_table(function: str, scale: LayerScale, segments: int) -> FloatArray:

@@ -30,7 +30,7 @@ weight : mean of |w|
 random : a control
 """
 
-_BATCH = 128
+_BATCH = 256
 
 Scores = tuple[NDArray[np.float64], ...]
 """One value for each neuron: for each layer (channels, outputs), as in `Precision`."""
@@ -82,8 +82,8 @@ def _propagate(probes: "list[_Probe]", gradient: FloatArray) -> None:
     by_results: FloatArray | None = gradient
     for index in range(len(probes) - 1, -1, -1):
         if by_results is not None:
-            probes[index].observe(by_results)
-            by_results = probes[index].layer.backward(by_results, inputs=index > 0)
+            by_sums = probes[index].observe(by_results)
+            by_results = probes[index].layer.input_gradient(by_sums) if index else None
 
 
 class _Probe:
@@ -99,21 +99,22 @@ class _Probe:
             name: np.zeros(precision.shape) for name in ("gradient", "quantisation", "fisher")
         }
 
-    def observe(self, gradient: FloatArray) -> None:
-        """Add a batch, given the gradient of each sample's loss by the layer's results."""
+    def observe(self, gradient: FloatArray) -> FloatArray:
+        """Add a batch, given the gradient of each sample's loss by the layer's results.
+
+        Returns the gradient by the sums, from which the pass goes on.
+        """
         results = self.layer.results
         by_results = gradient.reshape(results.shape)
         self._sums["gradient"] += np.abs(by_results).sum(axis=2)
         self._sums["fisher"] += np.square(by_results * results).sum(axis=2)
         by_sums = self.layer.pre_activation_gradient(gradient)
-        sums = {width: self.layer.sums_at(width) for width in self._widths()}
         for width, lower in self._lower.items():
             if lower < width:
-                cost = np.square(by_sums * (sums[lower] - sums[width])).sum(axis=2)
-                self._sums["quantisation"] += cost * (self._precision == width)
-
-    def _widths(self) -> set[int]:
-        return {*self._lower, *self._lower.values()}
+                cost = by_sums * self.layer.change_at(lower)
+                total = np.einsum("con,con->co", cost, cost)
+                self._sums["quantisation"] += total * (self._precision == width)
+        return by_sums
 
     def scores(self, samples: int, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         """Means over all samples, and the criteria that need none."""

@@ -62,11 +62,11 @@ class Convolution(NeuronLayer):
         batch = padded.shape[-1]
         values = np.empty((len(weights), *self._blocks.map_shape, batch), padded.dtype)
         for group, members in self._members(channels):
-            own = weights[members]
+            chosen = weights[members]
             for start, end in self._blocks.blocks(batch, padded.dtype):
                 columns = self._blocks.unfold(padded, group, start, end)
-                shape = (len(own), end - start, self._blocks.map_shape[1], batch)
-                values[members, start:end] = (own @ columns).reshape(shape)
+                shape = (len(chosen), end - start, self._blocks.map_shape[1], batch)
+                values[members, start:end] = (chosen @ columns).reshape(shape)
         if self.geometry.window == 1:
             return values.reshape(len(weights), -1, batch), (padded, None, None)
         largest = pool_largest(values, self.geometry.pool)
@@ -80,8 +80,9 @@ class Convolution(NeuronLayer):
         channels: NDArray[np.integer] | slice,
         saved: Any,
         *,
-        inputs: bool,
-    ) -> tuple[FloatArray | None, FloatArray]:
+        inputs: bool = True,
+        own: bool = True,
+    ) -> tuple[FloatArray | None, FloatArray | None]:
         """The gradient goes to the largest of each window, then through the products."""
         padded, values, largest = saved
         if self.geometry.window == 1:
@@ -90,14 +91,15 @@ class Convolution(NeuronLayer):
         else:
             by_pooled = gradient.reshape(largest.shape)
             by_values = spread_to_largest(by_pooled, values, largest, self.geometry.pool)
-        by_weights = np.zeros_like(weights)
+        by_weights = np.zeros_like(weights) if own else None
         by_padded = np.zeros_like(padded) if inputs else None
         for group, members in self._members(channels):
-            own = weights[members].T
+            transposed = weights[members].T
             for start, end in self._blocks.blocks(padded.shape[-1], padded.dtype):
-                chosen = by_values[members, start:end].reshape(own.shape[1], -1)
-                columns = self._blocks.unfold(padded, group, start, end)
-                by_weights[members] += chosen @ columns.T
+                chosen = by_values[members, start:end].reshape(transposed.shape[1], -1)
+                if by_weights is not None:
+                    columns = self._blocks.unfold(padded, group, start, end)
+                    by_weights[members] += chosen @ columns.T
                 if by_padded is not None:
-                    self._blocks.fold(own @ chosen, by_padded, group, start, end)
+                    self._blocks.fold(transposed @ chosen, by_padded, group, start, end)
         return None if by_padded is None else self._blocks.crop(by_padded), by_weights

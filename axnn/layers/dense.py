@@ -32,8 +32,9 @@ class Dense(NeuronLayer):
         channels: NDArray[np.integer] | slice,
         saved: Any,
         *,
-        inputs: bool,
-    ) -> tuple[FloatArray | None, FloatArray]:
+        inputs: bool = True,
+        own: bool = True,
+    ) -> tuple[FloatArray | None, FloatArray | None]:
         """The two products of matrices of the backward pass."""
         flat = gradient[:, 0, :]
-        return weights.T @ flat if inputs else None, flat @ saved.T
+        return weights.T @ flat if inputs else None, flat @ saved.T if own else None

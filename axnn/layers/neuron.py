@@ -152,9 +152,18 @@ class NeuronLayer(Layer):
         channels: NDArray[np.integer] | slice,
         saved: Any,
         *,
-        inputs: bool,
-    ) -> tuple[FloatArray | None, FloatArray]:
-        """Gradients by the inputs (None if not asked for) and by the weights of `sums`."""
+        inputs: bool = True,
+        own: bool = True,
+    ) -> tuple[FloatArray | None, FloatArray | None]:
+        """Gradients by the inputs and by the layer's own weights, of what `sums` returned.
+
+        Parameters
+        ----------
+        gradient : (number of channels, outputs, batch), by the sums
+        weights, channels : as they were given to `sums`
+        saved : what it returned
+        inputs, own : which of the two are wanted; the other is None
+        """
 
     def forward(self, inputs: FloatArray) -> FloatArray:
         """Smooth forward pass."""
@@ -177,5 +186,6 @@ class NeuronLayer(Layer):
         by_inputs, by_weights = self.sum_gradients(
             by_sums, self.operand_weights(), slice(None), self._saved, inputs=inputs
         )
-        self.set_weight_gradient(by_weights)
+        if by_weights is not None:
+            self.set_weight_gradient(by_weights)
         return by_inputs

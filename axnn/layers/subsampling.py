@@ -78,21 +78,31 @@ class WindowSums(NeuronLayer):
         channels: NDArray[np.integer] | slice,
         saved: Any,
         *,
-        inputs: bool,
-    ) -> tuple[FloatArray | None, FloatArray]:
+        inputs: bool = True,
+        own: bool = True,
+    ) -> tuple[FloatArray | None, FloatArray | None]:
         """Gradients; that of the one weight is shared evenly among the window's elements."""
-        fan_in = self.geometry.fan_in
-        by_weight = np.einsum("cpn,cpn->c", gradient, saved, optimize=True)[:, None] / fan_in
-        by_weights = np.repeat(by_weight, fan_in, axis=1)
-        if not inputs:
-            return None, by_weights
-        batch = gradient.shape[-1]
+        by_weights = None
+        if own:
+            by_weight = np.einsum("cpn,cpn->c", gradient, saved, optimize=True)
+            shared = by_weight[:, None] / self.geometry.fan_in
+            by_weights = np.repeat(shared, self.geometry.fan_in, axis=1)
+        return self._input_gradient(gradient, weights, channels) if inputs else None, by_weights
+
+    def _input_gradient(
+        self,
+        gradient: FloatArray,
+        weights: FloatArray,
+        channels: NDArray[np.integer] | slice,
+    ) -> FloatArray:
+        """Every element of a window has the gradient of its sum."""
         _, rows, columns = self.geometry.output_shape
+        batch = gradient.shape[-1]
         scaled = (gradient * weights[:, :1, None]).reshape(len(weights), rows, columns, batch)
         by_inputs = np.zeros((*self.geometry.input_shape, batch), gradient.dtype)
         for place in self._places(by_inputs):
             place[channels] = scaled
-        return by_inputs.reshape(-1, batch), by_weights
+        return by_inputs.reshape(-1, batch)
 
 
 class Subsampling(WindowSums):

@@ -66,7 +66,14 @@ def test_some_channels_are_rows_of_all(name, chosen):
     by_all = layer.sum_gradients(widened, weights, slice(None), saved, inputs=True)
     by_some = layer.sum_gradients(gradient, weights[channels], channels, part, inputs=True)
     assert by_some[0] == pytest.approx(by_all[0])
+    assert by_all[1] is not None
     assert by_some[1] == pytest.approx(by_all[1][channels])
+    for unwanted in ("inputs", "own"):
+        wanted = {"inputs": unwanted == "own", "own": unwanted == "inputs"}
+        alone = layer.sum_gradients(gradient, weights[channels], channels, part, **wanted)
+        assert [entry is None for entry in alone] == [not wanted["inputs"], not wanted["own"]]
+        for entry, both in zip(alone, by_some, strict=True):
+            assert entry is None or entry == pytest.approx(both)
 
 
 def test_blocks_change_nothing(monkeypatch):

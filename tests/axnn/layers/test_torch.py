@@ -1,0 +1,46 @@
+"""LeNet's logits, loss and gradients against PyTorch, where it is installed: pip install torch."""
+
+import numpy as np
+import pytest
+
+from axnn.apps import lenet
+from axnn.network import Network, batch_innermost
+from axnn.train import cross_entropy
+
+torch = pytest.importorskip("torch")
+
+
+def test_lenet_is_that_of_another_implementation():
+    network = Network(lenet("lenet"), seed=0)
+    rng = np.random.default_rng(0)
+    inputs = rng.random((8, 1, 32, 32)).astype(np.float32)
+    labels = rng.integers(0, 10, 8)
+    logits = network.forward(batch_innermost(inputs))
+    losses, gradient = cross_entropy(logits, labels)
+    network.backward(gradient)
+
+    values = {
+        name: torch.tensor(parameter.value, requires_grad=True)
+        for name, parameter in network.parameters.items()
+    }
+    functional = torch.nn.functional
+    hidden = torch.tensor(inputs)
+    for index, channels in ((0, 6), (2, 16)):
+        kernel = values[f"{index}.weights"].reshape(channels, -1, 5, 5)
+        hidden = functional.relu(functional.conv2d(hidden, kernel, values[f"{index}.bias"]))
+        weight, bias = values[f"{index + 1}.weights"], values[f"{index + 1}.bias"]
+        total = 4 * functional.avg_pool2d(hidden, 2) * weight[..., None]
+        hidden = functional.relu(total + bias[:, None, None])
+    hidden = hidden.flatten(1)
+    hidden = functional.relu(functional.linear(hidden, values["4.weights"], values["4.bias"]))
+    expected = functional.linear(hidden, values["5.weights"], values["5.bias"])
+    loss = functional.cross_entropy(expected, torch.tensor(labels), reduction="sum")
+    loss.backward()
+
+    reference_logits = expected.detach().numpy()
+    assert logits.T == pytest.approx(reference_logits, abs=1e-5)
+    assert losses.sum() == pytest.approx(loss.item(), rel=1e-5)
+    for name, parameter in network.parameters.items():
+        reference = values[name].grad.numpy()
+        tolerance = 1e-4 * np.abs(reference).max()
+        assert parameter.gradient == pytest.approx(reference, abs=tolerance), name
