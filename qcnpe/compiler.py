@@ -164,10 +164,11 @@ def check_capacity(layer: QuantLayer, config: EngineConfig) -> None:
                 f"{where}: fan-in {fan_in} at {width} bits is over {MAX_BEATS} beats"
             )
         places = _operand_places(config, width)
-        if layer.widths[width].shift.max() + places > SHIFT_RANGE[1]:
+        most = SHIFT_RANGE[1] - places
+        if layer.widths[width].shift.max() > most:
             raise CapacityError(
-                f"{where}: a shift at {width} bits is over {SHIFT_RANGE[1] - places}, the most on ncu"
-                f" {config.ncu}; quantise with fewer fraction bits"
+                f"{where}: a shift at {width} bits is over {most}, the most on ncu {config.ncu};"
+                " quantise with fewer fraction bits"
             )
         bound = layer.accumulator_bound(width) << places
         if bound >= 1 << (config.accumulator_bits - 1):
