@@ -1,10 +1,10 @@
 """Builds simulations of an engine, once for each set of parameters and tools."""
 
 import hashlib
-import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import mkdtemp
@@ -107,16 +107,20 @@ def run_cocotb(module: str, simulation: Path, folder: Path, environment: Mapping
 
     Returns
     -------
-    The file of results in the manner of JUnit, see `failed_tests`.
+    The file of results in the manner of JUnit; there is none if the simulator failed.
     """
     bare = not (simulation / "harness").is_file()
-    return FastVerilator().test(
-        test_module=module,
-        hdl_toplevel=TOP if bare else "harness",
-        hdl_toplevel_lang="verilog",
-        build_dir=simulation,
-        test_dir=folder,
-        results_xml=None if "PYTEST_CURRENT_TEST" in os.environ else "results.xml",
-        extra_env=environment,
-        log_file=folder / "simulation.log",
-    )
+    results = folder.absolute() / "results.xml"
+    # Within pytest, and only there, the runner ends the process if a test failed.
+    with suppress(SystemExit):
+        FastVerilator().test(
+            test_module=module,
+            hdl_toplevel=TOP if bare else "harness",
+            hdl_toplevel_lang="verilog",
+            build_dir=simulation,
+            test_dir=folder,
+            results_xml=str(results),
+            extra_env=environment,
+            log_file=folder / "simulation.log",
+        )
+    return results

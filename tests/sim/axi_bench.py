@@ -1,0 +1,195 @@
+"""Drives the engine's buses in cocotb: an AXI master or slave at each of them."""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
+from cocotbext.axi import (
+    AxiLiteBus,
+    AxiLiteMaster,
+    AxiResp,
+    AxiStreamBus,
+    AxiStreamFrame,
+    AxiStreamSink,
+    AxiStreamSource,
+)
+from numpy.typing import NDArray
+
+from qcnpe.spec.commands import Opcode, command_fields, decode
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.registers import counter_names, registers
+from qcnpe.spec.streams import Streams
+from tests.qcnpe.rtl.engine_bench import join, split
+
+CONFIG_VARIABLE = "QCNPE_BENCH_CONFIG"
+"""Environment variable that holds the engine's parameters as JSON."""
+
+SOURCES = ("commands", "activations", "weights", "parameters")
+PERIOD_NS = 2
+TIMEOUT_CYCLES = 50_000
+
+
+def environment_of(config: EngineConfig) -> dict[str, str]:
+    """What `bench_config` reads in the simulator's process."""
+    return {CONFIG_VARIABLE: json.dumps(asdict(config))}
+
+
+def bench_config() -> EngineConfig:
+    """The engine that is simulated."""
+    values = json.loads(os.environ[CONFIG_VARIABLE])
+    return EngineConfig(**{**values, "precisions": tuple(values["precisions"])})
+
+
+class TB:
+    """Owns clock, reset, sources, sink and the register file's master.
+
+    A stream's beat is one item of a frame, as wide as the bus; a frame of results is a tile.
+
+    Parameters
+    ----------
+    dut : the top module
+
+    Attributes
+    ----------
+    config : the engine
+    sources : by the stream's name
+    sink : of the results
+    control : master of the register file
+    offsets : address of each register
+    """
+
+    def __init__(self, dut: Any) -> None:
+        self.dut, self.config = dut, bench_config()
+        # Each frame would be a line, and a flushed one a warning of some kilobytes.
+        logging.getLogger("cocotb").setLevel(logging.ERROR)
+        Clock(dut.aclk, PERIOD_NS, "ns").start()
+        self.offsets = {entry.name: entry.offset for entry in registers(self.config)}
+        reset = (dut.aclk, dut.aresetn, False)
+        self.sources = {
+            name: AxiStreamSource(
+                AxiStreamBus.from_prefix(dut, f"s_axis_{name}"), *reset, byte_lanes=1
+            )
+            for name in SOURCES
+        }
+        self.sink = AxiStreamSink(
+            AxiStreamBus.from_prefix(dut, "m_axis_results"), *reset, byte_lanes=1
+        )
+        self.control = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), *reset)
+
+    async def reset(self) -> None:
+        """Hold the reset for some cycles."""
+        self.dut.aresetn.value = 0
+        await ClockCycles(self.dut.aclk, 4)
+        self.dut.aresetn.value = 1
+        await ClockCycles(self.dut.aclk, 2)
+
+    def rest(
+        self,
+        idle: Mapping[str, Callable[[], Iterator[int]]],
+        backpressure: Callable[[], Iterator[int]] | None = None,
+    ) -> None:
+        """Set when each source idles, by name, and when the sink is not ready."""
+        for name, source in self.sources.items():
+            _pause(source, idle.get(name))
+        _pause(self.sink, backpressure)
+
+    def send(self, streams: Streams) -> None:
+        """Put streams into the sources, all in one cycle."""
+        lanes = {"activations": streams.activations, "weights": streams.weights}
+        words = {
+            "commands": streams.commands.tolist(),
+            "parameters": streams.parameters.tolist(),
+            **{name: [join(beat, 16) for beat in beats.tolist()] for name, beats in lanes.items()},
+        }
+        for name, beats in words.items():
+            if beats:
+                self.sources[name].send_nowait(AxiStreamFrame(beats))
+
+    async def receive(self, streams: Streams) -> NDArray[np.uint64]:
+        """Result lanes (results, rows) of streams that were sent; each frame must be a tile."""
+        lanes: list[list[int]] = []
+        for cols in tile_columns(self.config, streams):
+            frame = await with_timeout(self.sink.recv(), TIMEOUT_CYCLES * PERIOD_NS, "ns")
+            assert len(frame.tdata) == cols, f"a tile of {cols} columns had {len(frame.tdata)}"
+            lanes += [
+                split(beat, self.config.result_lane_bits, self.config.rows) for beat in frame.tdata
+            ]
+        return np.array(lanes, np.uint64).reshape(-1, self.config.rows)
+
+    async def run(self, streams: Streams) -> NDArray[np.uint64]:
+        """Send streams and receive all results; nothing may be left over."""
+        self.send(streams)
+        results = await self.receive(streams)
+        await self.wait_idle()
+        assert self.sink.empty()
+        assert self.sink.idle()
+        return results
+
+    async def wait_idle(self) -> None:
+        """Until the engine is not busy, and so long that everything is counted."""
+        for _ in range(TIMEOUT_CYCLES):
+            await RisingEdge(self.dut.aclk)
+            if not self.dut.busy.value and all(source.idle() for source in self.sources.values()):
+                break
+        else:
+            raise AssertionError(f"busy after {TIMEOUT_CYCLES} cycles")
+        await ClockCycles(self.dut.aclk, 4)
+
+    async def read(self, register: str) -> int:
+        """A register's value."""
+        found = await self.control.read(self.offsets[register], 4)
+        assert found.resp == AxiResp.OKAY, f"{register}: {found.resp!r}"
+        return int.from_bytes(found.data, "little")
+
+    async def write(self, register: str, value: int) -> None:
+        """Write a register."""
+        found = await self.control.write(self.offsets[register], value.to_bytes(4, "little"))
+        assert found.resp == AxiResp.OKAY, f"{register}: {found.resp!r}"
+
+    async def order(self, action: str) -> None:
+        """One of the control register's actions, by the name of its field."""
+        fields = next(e.fields for e in registers(self.config) if e.name == "control")
+        await self.write("control", 1 << [field.name for field in fields].index(action))
+        await ClockCycles(self.dut.aclk, 2)
+
+    async def counters(self) -> dict[str, int]:
+        """All counters; each is read whole."""
+        return {
+            name: await self.read(f"{name}_low") | await self.read(f"{name}_high") << 32
+            for name in counter_names(self.config)
+        }
+
+    async def soft_reset(self) -> None:
+        """Reset the engine in full flow, let the streams forget their words, reset again.
+
+        What the sources had still sent after the first reset is dropped by the second one.
+        """
+        await self.order("reset")
+        ends = [*self.sources.values(), self.sink]
+        for end in ends:
+            end.assert_reset(True)
+            end.clear()
+        await self.order("reset")
+        for end in ends:
+            end.assert_reset(False)
+        await ClockCycles(self.dut.aclk, 2)
+
+
+def _pause(end: Any, generator: Callable[[], Iterator[int]] | None) -> None:
+    end.clear_pause_generator()
+    end.pause = False
+    if generator is not None:
+        end.set_pause_generator(generator())
+
+
+def tile_columns(config: EngineConfig, streams: Streams) -> list[int]:
+    """Columns of each tile in the order of the results; the commands must be good ones."""
+    layout = command_fields(config)
+    commands = [decode(layout, word) for word in streams.commands.tolist()]
+    return [command["cols"] for command in commands if command["opcode"] == Opcode.TILE]

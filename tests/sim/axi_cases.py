@@ -1,0 +1,362 @@
+"""cocotb's tests of the engine's buses; `test_axi` builds the simulations and runs them."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import cycle
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.triggers import ClockCycles
+from cocotbext.axi import AxiResp
+from numpy.typing import NDArray
+
+from qcnpe.spec.commands import ErrorCause, Opcode, check_command, command_fields, decode, encode
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.cycles import count_cycles
+from qcnpe.spec.model import execute
+from qcnpe.spec.registers import Access, registers
+from qcnpe.spec.streams import Streams
+from tests.qcnpe.rtl.random_streams import random_streams
+from tests.sim.axi_bench import SOURCES, TB, tile_columns
+
+
+def cycle_pause() -> Iterator[int]:
+    """Three cycles out of four."""
+    return cycle([1, 1, 1, 0])
+
+
+def random_pause() -> Iterator[int]:
+    """Every other cycle, irregularly."""
+    chance = random.Random(5)
+    return iter(lambda: int(chance.random() < 0.5), 2)
+
+
+PAUSES = {"cycle": cycle_pause, "random": random_pause}
+
+
+async def started(dut: Any) -> TB:
+    """A bench after reset, with all counters at zero."""
+    bench = TB(dut)
+    await bench.reset()
+    await bench.order("clear_counters")
+    return bench
+
+
+async def assert_right(bench: TB, streams: Streams, where: str = "", ceiling: int = 16) -> None:
+    """The engine's results are those of the model."""
+    expected = execute(bench.config, streams, ceiling=ceiling).results
+    np.testing.assert_array_equal(await bench.run(streams), expected, err_msg=where)
+
+
+@cocotb.test()
+@cocotb.parametrize(
+    idle=["none", *SOURCES, "all"], backpressure=["none", "cycle"], kind=["cycle", "random"]
+)
+async def run_idle_and_backpressure(dut: Any, idle: str, backpressure: str, kind: str) -> None:
+    """Every stream rests on its own, and all together, with and without a slow sink."""
+    bench = await started(dut)
+    resting = SOURCES if idle == "all" else [name for name in SOURCES if name == idle]
+    pause = PAUSES[kind]
+    bench.rest(dict.fromkeys(resting, pause), None if backpressure == "none" else pause)
+    await assert_right(bench, random_streams(bench.config, 12, 1, max_beats=10))
+
+
+@cocotb.test()
+async def run_at_full_rate(dut: Any) -> None:
+    """Results and busy cycles of streams that never rest, and every counter of what was done."""
+    bench = await started(dut)
+    for seed in range(4):
+        streams = random_streams(bench.config, 25, seed, max_beats=(4, 40)[seed % 2])
+        await bench.order("clear_counters")
+        await assert_right(bench, streams, f"seed {seed}")
+        counters = await bench.counters()
+        expected = expected_counters(bench.config, streams)
+        assert {name: counters[name] for name in expected} == expected, f"seed {seed}"
+        assert counters["stalled_activations"] <= 1 + len(streams.commands)
+        assert counters["cycles"] > counters["busy_cycles"]
+
+
+@cocotb.test()
+async def read_counters_clear(dut: Any) -> None:
+    """The clear sets all to zero at once, but for the cycles since then."""
+    bench = await started(dut)
+    await assert_right(bench, random_streams(bench.config, 5, 1))
+    assert (await bench.counters())["tiles"] == 5
+    await bench.order("clear_counters")
+    counters = await bench.counters()
+    assert 0 < counters.pop("cycles") < 200
+    assert not any(counters.values()), counters
+    first = await bench.read("cycles_low")
+    assert await bench.read("cycles_low") > first
+    # The high half is the one that went with the low half.
+    assert await bench.read("cycles_high") == 0
+
+
+@cocotb.test()
+@cocotb.parametrize(slow=["activations", "weights", "parameters", "results"])
+async def count_stalls_by_their_cause(dut: Any, slow: str) -> None:
+    """A stream that rests is what the engine is said to have waited for."""
+    bench = await started(dut)
+    if slow == "results":
+        bench.rest({}, cycle_pause)
+    else:
+        bench.rest({slow: cycle_pause})
+    config = bench.config
+    tiles = 4 * config.result_depth // config.cols
+    await assert_right(bench, full_tiles(config, tiles, beats=config.cols, seed=3))
+    counters = await bench.counters()
+    stalls = {name: count for name, count in counters.items() if name.startswith("stalled_")}
+    others = sum(stalls.values()) - stalls[f"stalled_{slow}"]
+    assert stalls[f"stalled_{slow}"] > max(tiles, others), stalls
+
+
+@cocotb.test()
+async def wait_for_the_drain(dut: Any) -> None:
+    """Tiles shorter than their drain are held back by nothing else."""
+    bench = await started(dut)
+    config = bench.config
+    await assert_right(bench, full_tiles(config, 6, beats=1, seed=4))
+    counters = await bench.counters()
+    # The first tile waits for its parameters, one word a cycle, which also come for the others.
+    assert counters["stalled_drain"] >= 4 * (config.cols - 1), counters
+    assert counters["beats"] == counters["tiles"] == 6
+
+
+@cocotb.test()
+async def read_identity(dut: Any) -> None:
+    """What a host reads to know its engine."""
+    bench = await started(dut)
+    config = bench.config
+    assert (await bench.read("identity")).to_bytes(4, "big") == b"QCNP"
+    assert await bench.read("version") == 1
+    assert await bench.read("shape") == config.rows | config.cols << 16
+    features = await bench.read("features")
+    assert [p for p in range(1, 17) if features >> (p - 1) & 1] == sorted(config.precisions)
+    assert features >> 16 & 0x3F == config.accumulator_bits
+    assert 1 << (features >> 22 & 0xF) == config.table_segments
+    assert ("fused", "gated", "plain16")[features >> 26] == config.ncu
+
+
+@cocotb.test()
+async def refuse_forbidden_access(dut: Any) -> None:
+    """SLVERR for what is not mapped or not allowed; nothing changes, the next access is fine."""
+    bench = await started(dut)
+    table = {entry.offset: entry.access for entry in registers(bench.config)}
+    for offset in range(0, 1 << len(dut.s_axil_araddr), 4):
+        access = table.get(offset)
+        found = await bench.control.read(offset, 4)
+        readable = access in (Access.READ, Access.READ_WRITE)
+        assert found.resp == (AxiResp.OKAY if readable else AxiResp.SLVERR), hex(offset)
+        if access in (None, Access.READ):
+            answer = await bench.control.write(offset, b"\xff\xff\xff\xff")
+            assert answer.resp == AxiResp.SLVERR, hex(offset)
+    assert (await bench.read("identity")).to_bytes(4, "big") == b"QCNP"
+    await assert_right(bench, random_streams(bench.config, 5, 2))
+
+
+@cocotb.test()
+async def access_registers_back_to_back(dut: Any) -> None:
+    """Reads and writes at once, with a master that is slow to take its answers, while it works."""
+    bench = await started(dut)
+    bench.control.read_if.r_channel.set_pause_generator(cycle_pause())
+    bench.control.write_if.b_channel.set_pause_generator(random_pause())
+    bench.control.write_if.w_channel.set_pause_generator(random_pause())
+    streams = random_streams(bench.config, 20, 6)
+    bench.send(streams)
+    reads = [cocotb.start_soon(bench.read(name)) for name in ("identity", "shape", "version") * 8]
+    writes = [cocotb.start_soon(bench.write("ceiling", 16)) for _ in range(12)]
+    found = [await task for task in reads]
+    for task in writes:
+        await task
+    shape = bench.config.rows | bench.config.cols << 16
+    assert found == [int.from_bytes(b"QCNP", "big"), shape, 1] * 8
+    results = await bench.receive(streams)
+    np.testing.assert_array_equal(results, execute(bench.config, streams).results)
+
+
+@cocotb.test()
+async def report_status(dut: Any) -> None:
+    """Busy while there is work; the precision register holds the tile's."""
+    bench = await started(dut)
+    config = bench.config
+    assert await bench.read("status") == 0
+    for precision in reversed(config.precisions):
+        streams = full_tiles(config, 1, beats=4, seed=precision, precision=precision)
+        bench.send(replace(streams, activations=streams.activations[:3]))
+        await ClockCycles(dut.aclk, 20)
+        assert await bench.read("status") == 1
+        assert await bench.read("precision") == precision
+        bench.sources["activations"].send_nowait([int(streams.activations[3, 0])])
+        await bench.wait_idle()
+        assert await bench.read("status") == 0
+        assert await bench.read("precision") == precision
+        bench.sink.clear()
+
+
+@cocotb.test()
+@cocotb.parametrize(cause=[cause for cause in ErrorCause if cause])
+async def keep_the_first_error(dut: Any, cause: ErrorCause) -> None:
+    """Bad commands between good ones are dropped whole; the first cause stays until cleared."""
+    bench = await started(dut)
+    config = bench.config
+    words = bad_words(config)
+    if cause not in words:
+        return  # with four widths there are no reserved bits
+    streams = random_streams(config, 8, int(cause))
+    last = ErrorCause.OPCODE if cause != ErrorCause.OPCODE else ErrorCause.COLS
+    bad = np.array([words[cause], words[last], words[cause]], np.uint64)
+    places = [2, 5, len(streams.commands)]
+    mixed = replace(streams, commands=np.insert(streams.commands, places, bad))
+    bench.send(mixed)
+    results = await bench.receive(streams)
+    await bench.wait_idle()
+    np.testing.assert_array_equal(results, execute(config, mixed).results)
+    assert await bench.read("error") == cause
+    assert await bench.read("status") == 2
+    assert dut.error.value == 1
+    await assert_right(bench, streams, "while the error stands")
+    assert await bench.read("error") == cause
+    await bench.order("clear_error")
+    assert await bench.read("error") == 0
+    assert await bench.read("status") == 0
+    await assert_right(bench, streams, "after the error was cleared")
+    assert await bench.read("error") == 0
+
+
+@cocotb.test()
+@cocotb.parametrize(seed=list(range(8)))
+async def reset_in_full_flow(dut: Any, seed: int) -> None:
+    """A soft reset in any cycle, in the middle of tiles and tables; all later work is right."""
+    bench = await started(dut)
+    config = bench.config
+    chance = random.Random(seed)
+    for attempt in range(3):
+        rests = chance.choice([{}, dict.fromkeys(SOURCES, random_pause)])
+        bench.rest(rests, chance.choice([None, cycle_pause]))
+        bench.send(random_streams(config, 40, seed))
+        await ClockCycles(dut.aclk, chance.randrange(1, 300))
+        await bench.soft_reset()
+        counters = await bench.counters()
+        assert counters["busy_cycles"] == 0, counters
+        assert await bench.read("status") == 0
+        assert await bench.read("error") == 0
+        bench.rest({})
+        streams = random_streams(config, 10, seed + 100)
+        await bench.order("clear_counters")
+        await assert_right(bench, streams, f"seed {seed}, attempt {attempt}")
+        busy = (await bench.counters())["busy_cycles"]
+        assert busy == count_cycles(config, streams.commands), f"seed {seed}, attempt {attempt}"
+
+
+@cocotb.test()
+async def reset_by_the_wire(dut: Any) -> None:
+    """`aresetn` in the middle of work brings everything back, the ceiling too."""
+    bench = await started(dut)
+    await bench.write("ceiling", bench.config.precisions[-1])
+    bench.send(random_streams(bench.config, 40, 1))
+    await ClockCycles(dut.aclk, 77)
+    for end in (*bench.sources.values(), bench.sink):
+        end.clear()
+    await bench.reset()
+    for end in (*bench.sources.values(), bench.sink):
+        end.clear()
+    assert await bench.read("ceiling") == 16
+    await assert_right(bench, random_streams(bench.config, 10, 2))
+
+
+@cocotb.test()
+async def lower_the_ceiling(dut: Any) -> None:
+    """On `gated` a ceiling masks low-order bits of later tiles; the others do not take one."""
+    bench = await started(dut)
+    config = bench.config
+    assert await bench.read("ceiling") == 16
+    for ceiling in (*config.precisions, 16):
+        await bench.write("ceiling", ceiling)
+        taken = ceiling if config.ncu == "gated" else 16
+        assert await bench.read("ceiling") == taken
+        await bench.order("clear_counters")
+        streams = random_streams(config, 12, ceiling)
+        await assert_right(bench, streams, f"ceiling {ceiling}", taken)
+        counters = await bench.counters()
+        expected = expected_counters(config, streams, taken)
+        assert {name: counters[name] for name in expected} == expected, f"ceiling {ceiling}"
+        assert await bench.read("precision") <= taken
+        for unknown in (0, 1, 15, 31):
+            await bench.write("ceiling", unknown)
+            assert await bench.read("ceiling") == taken
+
+
+def full_tiles(
+    config: EngineConfig, tiles: int, *, beats: int, seed: int, precision: int = 16
+) -> Streams:
+    """Equal tiles on the whole array."""
+    rng = np.random.default_rng(seed)
+    command = {
+        "opcode": Opcode.TILE,
+        "precision": precision,
+        "beats": beats,
+        "rows": config.rows,
+        "cols": config.cols,
+    }
+    word = encode(command_fields(config), command)
+    return Streams(
+        commands=np.full(tiles, word, np.uint64),
+        activations=rng.integers(1, 1 << 16, (tiles * beats, config.rows), np.uint16),
+        weights=rng.integers(1, 1 << 16, (tiles * beats, config.cols), np.uint16),
+        parameters=rng.integers(0, 1 << 21, tiles * config.cols, np.uint32),
+        results=tiles * config.cols,
+    )
+
+
+def bad_words(config: EngineConfig) -> dict[ErrorCause, int]:
+    """A command for each cause, good but for one field."""
+    fields = command_fields(config)
+    good = {"opcode": Opcode.TILE, "precision": 16, "beats": 1, "rows": 1, "cols": 1}
+    wrong = {
+        ErrorCause.OPCODE: {"opcode": 3},
+        ErrorCause.PRECISION: {"precision": 15},
+        ErrorCause.BEATS: {"beats": 0},
+        ErrorCause.ROWS: {"rows": config.rows + 1},
+        ErrorCause.COLS: {"cols": 0},
+        ErrorCause.FUNCTION: {"function": 3},
+        ErrorCause.POOL: {"pool": 1},
+    }
+    if fields[-1].name == "reserved":
+        wrong[ErrorCause.RESERVED] = {"reserved": 1}
+    words = {cause: encode(fields, good | change) for cause, change in wrong.items()}
+    for cause, word in words.items():
+        assert check_command(config, decode(fields, word)) == cause
+    return words
+
+
+def expected_counters(config: EngineConfig, streams: Streams, ceiling: int = 16) -> dict[str, int]:
+    """What the counters hold after a run at full rate, counted beat by beat from the streams."""
+    layout = command_fields(config)
+    counts = {f"macs_{width}b": 0 for width in config.precisions}
+    skipped = beat = 0
+    for word in streams.commands.tolist():
+        command = decode(layout, word)
+        if command["opcode"] != Opcode.TILE:
+            continue
+        width = min(command["precision"], ceiling)
+        pairs = 16 // width if config.ncu == "fused" else 1
+        end = beat + command["beats"]
+        lanes = streams.activations[beat:end, : command["rows"]]
+        beat = end
+        counts[f"macs_{width}b"] += lanes.size * command["cols"] * pairs
+        skipped += zero_lanes(config, lanes, width) * command["cols"] * pairs
+    return {
+        "busy_cycles": count_cycles(config, streams.commands),
+        "tiles": len(tile_columns(config, streams)),
+        "beats": len(streams.activations),
+        "zero_skipped_macs": skipped,
+        **counts,
+    }
+
+
+def zero_lanes(config: EngineConfig, lanes: NDArray[np.uint16], width: int) -> int:
+    """Lanes that are zero as far as the tile looks at them."""
+    seen = lanes >> (16 - width) if config.ncu == "gated" else lanes
+    return int((seen == 0).sum())
