@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 
 from qcnpe.rtl.layouts import mode_bits
 from qcnpe.rtl.leaf import Leaf
-from qcnpe.rtl.ncu import Ncu
 from qcnpe.spec.config import EngineConfig
 from qcnpe.yosys import YosysError, run_yosys
 from synth.clock_gates import size_clock_gates
@@ -184,12 +183,12 @@ def _jobs(config: EngineConfig, cells: Cells) -> tuple[list[_Job], tuple[str, ..
     if not isinstance(cells, LibertyCells) or not cells.library.cells.keys() >= STRUCTURAL_CELLS:
         lacking = "NCUs are mapped from their behaviour: the library lacks cells of the adder tree"
         return list(jobs.values()), (lacking,)
-    behavioural, ncu = Ncu(config).module_name, StructuralNcu(config)
-    places = jobs.pop(behavioural).places
+    ncu = StructuralNcu(config)
+    places = jobs.pop(ncu.replaced_module).places
     parts: list[tuple[Leaf, int]] = [(ResolveRow(config, ncu.tree.breaks), config.rows)]
     if mode_bits(config):
         parts.append((ReverseFields(config), config.cols))
-    jobs[behavioural] = _Job(ncu.module_name, places, ncu.rtlil())
+    jobs[ncu.module_name] = _Job(ncu.module_name, places, ncu.rtlil())
     jobs |= {leaf.module_name: _Job(leaf.module_name, n, leaf_rtlil(leaf)) for leaf, n in parts}
     return list(jobs.values()), ()
 

@@ -192,7 +192,12 @@ class StructuralNcu(Ncu):
     @property
     def module_name(self) -> str:
         """Name of the Verilog module."""
-        return super().module_name.replace("qcnpe_ncu", "axnn_structural_ncu")
+        return self.replaced_module.replace("qcnpe_ncu", "axnn_structural_ncu")
+
+    @property
+    def replaced_module(self) -> str:
+        """Name of the module in whose place it is put."""
+        return super().module_name
 
     def rtlil(self) -> str:
         """The NCU with its tree, in Yosys' own language."""
