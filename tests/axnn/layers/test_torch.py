@@ -37,10 +37,10 @@ def test_lenet_is_that_of_another_implementation():
     loss = functional.cross_entropy(expected, torch.tensor(labels), reduction="sum")
     loss.backward()
 
-    reference_logits = expected.detach().numpy()
-    assert logits.T == pytest.approx(reference_logits, abs=1e-5)
+    found = logits.T
+    assert found == pytest.approx(expected.detach().numpy(), abs=1e-5)
     assert losses.sum() == pytest.approx(loss.item(), rel=1e-5)
     for name, parameter in network.parameters.items():
         reference = values[name].grad.numpy()
-        tolerance = 1e-4 * np.abs(reference).max()
+        tolerance = 1e-4 * float(np.abs(reference).max())
         assert parameter.gradient == pytest.approx(reference, abs=tolerance), name
