@@ -143,7 +143,8 @@ def check_capacity(layer: QuantLayer, config: EngineConfig) -> None:
     """`CapacityError` if the engine cannot compute a layer exactly.
 
     The accumulator is proven wide enough from the weights themselves: the sum of their magnitudes
-    times the largest activation is more than any input can reach.
+    times the largest activation is more than any input can reach. The structural `fused` NCU sums
+    products of p bits 16 - p places up (`synth/structural.py`), which its accumulator lacks then.
     """
     where, fan_in = f"layer {layer.name}", layer.geometry.fan_in
     if layer.geometry.window > config.rows:
@@ -170,7 +171,7 @@ def check_capacity(layer: QuantLayer, config: EngineConfig) -> None:
                 f"{where}: a shift at {width} bits is over {most}, the most on ncu {config.ncu};"
                 " quantise with fewer fraction bits"
             )
-        bound = layer.accumulator_bound(width) << places
+        bound = layer.accumulator_bound(width) << max(places, OPERAND_BITS - width)
         if bound >= 1 << (config.accumulator_bits - 1):
             raise CapacityError(
                 f"{where}: fan-in {fan_in} at {width} bits can reach {bound}, more than"

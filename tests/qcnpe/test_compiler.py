@@ -214,10 +214,12 @@ def test_the_proof_is_tight(weight):
         compile_network(network(dense_layer(fan_in + 1, 1, weight=weight)), config, 1)
 
 
-def test_gated_operands_stand_at_the_top_of_the_accumulator():
-    """4-bit products are 24 places higher on `gated`: what `fused` holds in 24 bits needs more."""
+def test_narrow_operands_stand_higher_in_the_accumulator():
+    """6,400 of 4-bit products, 14 bits with the sign: 12 places higher on `fused`, 24 on `gated`."""
     net = network(dense_layer(100, 1, name="low", weight=-8, width=4))
-    compile_network(net, EngineConfig(accumulator_bits=24), 1)
+    with pytest.raises(CapacityError, match=r"layer low: .* set accumulator_bits to 26 or"):
+        compile_network(net, EngineConfig(accumulator_bits=25), 1)
+    compile_network(net, EngineConfig(accumulator_bits=26), 1)
     gated = EngineConfig(ncu="gated", accumulator_bits=36)
     with pytest.raises(CapacityError, match=r"layer low: .* set accumulator_bits to 38 or"):
         compile_network(net, gated, 1)
