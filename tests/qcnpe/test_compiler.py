@@ -215,7 +215,7 @@ def test_the_proof_is_tight(weight):
 
 
 def test_narrow_operands_stand_higher_in_the_accumulator():
-    """6,400 of 4-bit products, 14 bits with the sign: 12 places higher on `fused`, 24 on `gated`."""
+    """Sums of 4-bit products up to 6,400 stand 12 places higher on `fused`, 24 on `gated`."""
     net = network(dense_layer(100, 1, name="low", weight=-8, width=4))
     with pytest.raises(CapacityError, match=r"layer low: .* set accumulator_bits to 26 or"):
         compile_network(net, EngineConfig(accumulator_bits=25), 1)
