@@ -293,13 +293,15 @@ class _Loop:
             model.set_state(before)
 
     def _back_off(self, tiles: list[Tile], failed: list[Tile]) -> None:
-        """Try half as much next time; what fails alone stays."""
+        """Try half as much next time, and at least one tile less; what fails alone stays."""
         if len(failed) == 1:
             self.frozen[failed[0].layer].reshape(-1)[failed[0].neurons] = True
             return
         tried = sum(len(tile.neurons) for tile in failed)
         movable = sum(len(tile.neurons) for tile in tiles)
-        self.share = min(self.share, tried / movable) / 2
+        # Half a neuron less, since a share is rounded up to whole tiles.
+        without_last = (tried - len(failed[-1].neurons) - 0.5) / movable
+        self.share = min(self.share / 2, tried / movable / 2, without_last)
 
     def result(self) -> Approximation:
         """The outcome so far."""

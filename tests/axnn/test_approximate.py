@@ -15,6 +15,7 @@ from axnn.approximate import (
 from axnn.energy import EnergyModel
 from axnn.errors import RunError
 from axnn.train import TrainingPlan
+from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import ConfigError, FormatError
 from tests.axnn.tiny import ENGINE, TABLE, make_data, make_trained, poison_test_part
 from tests.axnn.tiny import PLAN as TRAINING
@@ -85,6 +86,18 @@ def test_loose_bound_lowers_everything_and_tight_bound_stops():
     tight = run(replace(PLAN, bound_percent=0.0, retraining=quick))
     assert not all(step.kept for step in tight.steps)
     assert tight.last_kept.accuracy >= tight.steps[0].accuracy
+
+
+def test_no_trial_is_made_twice():
+    """Half of what failed may round up to the same tiles, where they differ in size."""
+    wide = EnergyModel(TABLE, EngineConfig(rows=4, cols=16))
+    plan = replace(
+        HARD_PLAN, bound_percent=0.0, retraining=replace(PLAN.retraining, learning_rate=1e-9)
+    )
+    steps = approximate(make_undertrained(), HARD, plan, wide, seed=1).steps
+    trials = [(step.histogram, step.lowered) for step in steps]
+    assert not all(step.kept for step in steps)
+    assert all(trial not in trials[:index] for index, trial in enumerate(trials))
 
 
 def test_test_part_is_never_read():
