@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.driver import Transport
-from qcnpe.spec.commands import ErrorCause
+from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.errors import TransportError
+from qcnpe.spec.model import Outcome
 from qcnpe.spec.streams import Streams
 from sim.runner import DEFAULT_FOLDER, build, run_cocotb
 
@@ -97,6 +98,16 @@ class SimulationTransport(Transport):
 
     def exchange(self, streams: Streams) -> NDArray[np.uint64]:
         """Run the streams in the simulator."""
+        outcome = self._run(streams, keep_going=False)
+        if outcome.error:
+            raise TransportError(f"the engine dropped a command: bad {outcome.error.name.lower()}")
+        return outcome.results
+
+    def exchange_any(self, streams: Streams) -> Outcome:
+        """Run streams with bad commands among them; the error is cleared afterwards."""
+        return self._run(streams, keep_going=True)
+
+    def _run(self, streams: Streams, *, keep_going: bool) -> Outcome:
         streams.check(self.config)
         for name, array in (
             ("commands", streams.commands),
@@ -108,17 +119,21 @@ class SimulationTransport(Transport):
             reversed_lanes = array[:, ::-1] if array.ndim == 2 else array
             big_endian = reversed_lanes.astype(array.dtype.newbyteorder(">"))
             (self._folder / f"{name}.bin").write_bytes(big_endian.tobytes())
-        expected = count_cycles(self.config, streams.commands)
+        commands = streams.commands
+        # Nobody counts the cycles of bad commands; each takes one.
+        good = _good_commands(self.config, commands) if keep_going else commands
+        expected = len(commands) + count_cycles(self.config, good)
         timeout = _SLACK_CYCLES + _SLACK_FACTOR * expected
-        reply = self._request(results=streams.results, timeout=timeout, rest=self._rest)
+        reply = self._request(
+            results=streams.results, timeout=timeout, rest=self._rest, keep_going=keep_going
+        )
         self.last_cycles = reply["cycles"]
         self.cycles += self.last_cycles
-        if reply["error"]:
-            cause = ErrorCause(reply["error"]).name.lower()
-            raise TransportError(f"the engine dropped a command: bad {cause}")
-        if not reply["done"]:
+        error = ErrorCause(reply["error"])
+        if not reply["done"] and (keep_going or not error):
             raise TransportError(f"the engine made no more results after {timeout} cycles")
-        return self._read_results(streams.results)
+        beats = streams.results if reply["done"] else 0
+        return Outcome(self._read_results(beats), error)
 
     def _request(self, **request: int) -> dict[str, Any]:
         try:
@@ -134,7 +149,7 @@ class SimulationTransport(Transport):
 
     def _read_results(self, beats: int) -> NDArray[np.uint64]:
         digits = self.config.result_lane_bits // 4
-        text = (self._folder / "results.hex").read_bytes()
+        text = (self._folder / "results.hex").read_bytes() if beats else b""
         lines = np.frombuffer(text, np.uint8).reshape(beats, self.config.rows * digits + 1)
         lanes = lines[:, :-1].reshape(beats, self.config.rows, digits)[:, ::-1]
         values = np.where(lanes >= ord("a"), lanes - (ord("a") - 10), lanes - ord("0"))
@@ -146,3 +161,9 @@ class SimulationTransport(Transport):
         log = self._folder / "simulation.log"
         lines = log.read_text().splitlines() if log.is_file() else []
         return lines[-1] if lines else "it left no log"
+
+
+def _good_commands(config: EngineConfig, commands: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    layout = command_fields(config)
+    good = [not check_command(config, decode(layout, word)) for word in commands.tolist()]
+    return commands[good]

@@ -1,0 +1,172 @@
+"""Long random runs of the Verilated engine against the integer model.
+
+`python -m sim.long` compares more than a million results of random tiles on engines of several
+sizes and kinds, with streams at full rate and with streams that rest, and then sends more than a
+hundred thousand bad commands between good tiles, all of which must still come out right.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from qcnpe.spec.archive import replace_text
+from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.cycles import count_cycles
+from qcnpe.spec.model import execute
+from sim.random_work import bad_commands, count_results, random_streams, with_bad_commands
+from sim.transport import SimulationTransport
+
+Report = Callable[[str], None]
+
+RESTS = (0, 60, 200)
+"""Chances, in 1/256, that a stream rests in a cycle."""
+
+_CHUNK_TILES = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomRun:
+    """Random tiles for one engine: how many, and how long they are at most."""
+
+    config: EngineConfig
+    tiles: int
+    max_beats: int
+
+
+RANDOM_RUNS = (
+    RandomRun(config=EngineConfig(rows=1, cols=1), tiles=20_000, max_beats=16),
+    RandomRun(config=EngineConfig(rows=2, cols=3), tiles=15_000, max_beats=16),
+    RandomRun(config=EngineConfig(rows=4, cols=4), tiles=12_000, max_beats=40),
+    RandomRun(config=EngineConfig(rows=5, cols=7), tiles=9_000, max_beats=40),
+    RandomRun(config=EngineConfig(), tiles=9_000, max_beats=60),
+    RandomRun(
+        config=EngineConfig(rows=4, cols=4, ncu="gated", precisions=(16, 12, 5)),
+        tiles=6_000,
+        max_beats=40,
+    ),
+)
+
+FUZZ_RUNS = ((EngineConfig(rows=4, cols=4), 60_000), (EngineConfig(), 60_000))
+"""Engines, and how many bad commands each is sent."""
+
+
+@dataclass
+class Tally:
+    """What was compared.
+
+    Attributes
+    ----------
+    results : results of tiles, one a row and column or pooling window, with their narrow copies
+    products : multiplications of which they are the sums
+    bad_commands : that the engine dropped
+    causes : of them, how many for each cause
+    mismatches : results, cycle counts or error causes that differ from the model's
+    """
+
+    results: int = 0
+    products: int = 0
+    bad_commands: int = 0
+    mismatches: int = 0
+    causes: dict[str, int] | None = None
+
+    def figures(self) -> dict[str, int]:
+        """Flat numbers by name."""
+        causes = {f"fuzz_{name}": count for name, count in (self.causes or {}).items()}
+        return {
+            "random_macs_checked": self.results,
+            "random_products_checked": self.products,
+            "fuzz_commands": self.bad_commands,
+            **causes,
+            "long_mismatches": self.mismatches,
+        }
+
+
+def run_random(
+    run: RandomRun, tally: Tally, *, seed: int, rests: Sequence[int] = RESTS, report: Report = print
+) -> None:
+    """Random tiles, a share at each rate of the streams; at full rate the cycles count, too."""
+    config = run.config
+    for rest in rests:
+        chunks = max(1, round(run.tiles / len(rests) / _CHUNK_TILES))
+        with SimulationTransport(config, rest=rest) as engine:
+            for chunk in range(chunks):
+                tiles = min(_CHUNK_TILES, run.tiles)
+                # Every second chunk is of short tiles, which wait for the drain of one another.
+                max_beats = run.max_beats if chunk % 2 == 0 else config.cols
+                streams = random_streams(
+                    config, tiles, seed + 1000 * rest + chunk, max_beats=max_beats
+                )
+                found = engine.exchange(streams)
+                tally.mismatches += int((found != execute(config, streams).results).sum())
+                if rest == 0:
+                    counted = count_cycles(config, streams.commands)
+                    tally.mismatches += engine.last_cycles != counted
+                results, products = count_results(config, streams)
+                tally.results += results
+                tally.products += products
+        report(f"{_name(config)}, streams resting {rest}/256: {tally.results:,} results")
+
+
+def run_fuzz(
+    config: EngineConfig, count: int, tally: Tally, *, seed: int, report: Report = print
+) -> None:
+    """Bad commands, fifty to a good tile; the cause of the first is checked, then cleared."""
+    layout = command_fields(config)
+    causes = tally.causes = tally.causes or {c.name.lower(): 0 for c in ErrorCause if c}
+    with SimulationTransport(config) as engine:
+        for chunk, start in enumerate(range(0, count, 50 * _CHUNK_TILES // 4)):
+            bad = bad_commands(config, min(50 * _CHUNK_TILES // 4, count - start), seed + chunk)
+            good = random_streams(config, max(1, len(bad) // 50), seed + chunk, max_beats=12)
+            streams = with_bad_commands(good, bad, seed + chunk)
+            found, expected = engine.exchange_any(streams), execute(config, streams)
+            tally.mismatches += int((found.results != expected.results).sum())
+            tally.mismatches += found.error != expected.error
+            # The engine takes good work as if nothing had been, in as many cycles.
+            after = random_streams(config, 5, seed + chunk)
+            results = engine.exchange(after)
+            tally.mismatches += int((results != execute(config, after).results).sum())
+            tally.mismatches += engine.last_cycles != count_cycles(config, after.commands)
+            tally.bad_commands += len(bad)
+            for word in bad.tolist():
+                causes[check_command(config, decode(layout, word)).name.lower()] += 1
+    report(f"{_name(config)}: {tally.bad_commands:,} bad commands")
+
+
+def run_all(*, seed: int, report: Report = print) -> Tally:
+    """All random and fuzz runs."""
+    tally = Tally()
+    for run in RANDOM_RUNS:
+        run_random(run, tally, seed=seed, report=report)
+    for config, count in FUZZ_RUNS:
+        run_fuzz(config, count, tally, seed=seed, report=report)
+    return tally
+
+
+def _name(config: EngineConfig) -> str:
+    return f"{config.rows}x{config.cols} {config.ncu}"
+
+
+def main() -> int:
+    """The command line; the exit status says whether everything agreed."""
+    parser = argparse.ArgumentParser(prog="python -m sim.long", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    options = parser.parse_args()
+    console = Console(highlight=False)
+    tally = run_all(seed=options.seed, report=console.print)
+    figures = tally.figures()
+    if options.out is not None:
+        replace_text(options.out, json.dumps({"seed": options.seed, **figures}, indent=1) + "\n")
+    for name, value in figures.items():
+        console.print(f"{name:24} {value:>14,}")
+    return int(tally.mismatches > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""Random work for an engine: tiles whose results use the whole range, and commands that are bad."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.spec.activation import CURVES, table_knots
+from qcnpe.spec.commands import (
+    COMMAND_BITS,
+    SHIFT_RANGE,
+    Opcode,
+    check_command,
+    command_fields,
+    decode,
+    encode,
+    parameter_words,
+)
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.streams import Streams
+
+_TABLE_SHARE = 0.02
+_CORNERS = np.array([0, 0x8000, 0x7FFF, 0xFFFF, 0x8888, 0x0001], np.uint16)
+
+
+def random_streams(
+    config: EngineConfig, tiles: int, seed: int, *, max_beats: int = 40, shortest: int = 1
+) -> Streams:
+    """Tiles of random size, precision, length, function, pooling and copies, tables in between.
+
+    Parameters
+    ----------
+    config : the engine
+    tiles : how many
+    seed : of everything that is random
+    max_beats, shortest : of a tile
+    """
+    rng = np.random.default_rng(seed)
+    layout = command_fields(config)
+    commands: list[int] = []
+    parameters: list[NDArray[np.uint32]] = []
+    beats = results = 0
+    for index in range(tiles):
+        if index == 0 or rng.random() < _TABLE_SHARE:
+            commands.append(encode(layout, {"opcode": Opcode.TABLE}))
+            parameters.append(_random_knots(config, rng))
+        tile = random_tile(config, rng, int(rng.integers(shortest, max_beats + 1)))
+        commands.append(encode(layout, tile))
+        parameters.append(_neurons(config, rng, tile))
+        beats += tile["beats"]
+        results += tile["cols"]
+    return Streams(
+        commands=np.array(commands, np.uint64),
+        activations=_lanes(rng, beats, config.rows),
+        weights=_lanes(rng, beats, config.cols),
+        parameters=np.concatenate(parameters),
+        results=results,
+    )
+
+
+def random_tile(config: EngineConfig, rng: np.random.Generator, beats: int) -> dict[str, int]:
+    """Fields of a good tile command; every second tile has all rows and columns."""
+    pool = int(rng.choice([pool for pool in range(3) if config.rows >= 1 << pool]))
+    full = rng.random() < 0.5
+    windows = config.rows >> pool if full else rng.integers(1, (config.rows >> pool) + 1)
+    tile = {
+        "opcode": int(Opcode.TILE),
+        "precision": int(rng.choice(config.precisions)),
+        "unsigned": int(rng.integers(2)),
+        "function": int(rng.integers(3)),
+        "pool": pool,
+        "beats": beats,
+        "rows": int(windows) << pool,
+        "cols": config.cols if full else int(rng.integers(1, config.cols + 1)),
+        "unsigned_copies": int(rng.integers(2)),
+    }
+    for width in config.narrow_precisions:
+        tile[f"copy_{width}"] = int(rng.integers(2))
+        tile[f"copy_shift_{width}"] = int(rng.integers(16))
+    return tile
+
+
+def bad_commands(config: EngineConfig, count: int, seed: int) -> NDArray[np.uint64]:
+    """Words that the engine must drop: some wholly random, some good but for one field."""
+    rng = np.random.default_rng(seed)
+    layout = command_fields(config)
+    words: list[int] = []
+    while len(words) < count:
+        word = int.from_bytes(rng.bytes(COMMAND_BITS // 8), "little")
+        if rng.random() < 0.75:
+            tile = random_tile(config, rng, int(rng.integers(1, 1 << OPERAND_BITS)))
+            field = layout[rng.integers(len(layout))]
+            largest = (1 << field.bits) - 1
+            tile[field.name] = (0, largest, int(rng.integers(largest + 1)))[rng.integers(3)]
+            word = encode(layout, tile)
+        if check_command(config, decode(layout, word)):
+            words.append(word)
+    return np.array(words, np.uint64)
+
+
+def with_bad_commands(
+    streams: Streams, bad: Sequence[int] | NDArray[np.uint64], seed: int
+) -> Streams:
+    """The same streams with further commands at random places."""
+    places = np.random.default_rng(seed).integers(0, len(streams.commands) + 1, len(bad))
+    return replace(streams, commands=np.insert(streams.commands, places, bad))
+
+
+def count_results(config: EngineConfig, streams: Streams) -> tuple[int, int]:
+    """How many results good streams make (one a pooling window), and of how many products."""
+    layout = command_fields(config)
+    words, repeats = np.unique(streams.commands, return_counts=True)
+    results = products = 0
+    for word, repeat in zip(words.tolist(), repeats.tolist(), strict=True):
+        tile = decode(layout, word)
+        if tile["opcode"] == Opcode.TILE:
+            area = repeat * tile["rows"] * tile["cols"]
+            results += area >> tile["pool"]
+            products += area * tile["beats"] * config.pairs(tile["precision"])
+    return results, products
+
+
+def _neurons(
+    config: EngineConfig, rng: np.random.Generator, tile: dict[str, int]
+) -> NDArray[np.uint32]:
+    """Biases, and shifts that bring most sums of the tile into 16 bits."""
+    width = tile["precision"] if config.ncu == "fused" else OPERAND_BITS
+    products = tile["beats"] * config.pairs(tile["precision"])
+    sum_bits = 2 * width - 1 + products.bit_length() // 2
+    shift = sum_bits - OPERAND_BITS + rng.integers(-3, 3, tile["cols"])
+    bias = rng.integers(-8192, 8192, tile["cols"])
+    return parameter_words(bias, np.clip(shift, *SHIFT_RANGE))
+
+
+def _random_knots(config: EngineConfig, rng: np.random.Generator) -> NDArray[np.uint32]:
+    knots = rng.integers(0, 1 << OPERAND_BITS, config.table_segments + 1, np.uint32)
+    name = rng.choice(["random", *sorted(CURVES)])
+    if name == "random":
+        return knots
+    return table_knots(str(name), config.table_segments).astype(np.uint16).astype(np.uint32)
+
+
+def _lanes(rng: np.random.Generator, beats: int, lanes: int) -> NDArray[np.uint16]:
+    """Operands of which some are zero or at the ends of their range."""
+    words = rng.integers(0, 1 << OPERAND_BITS, (beats, lanes), np.uint16)
+    kind = rng.random((beats, lanes))
+    words[kind < 0.3] = 0
+    corners = rng.choice(_CORNERS, (beats, lanes))
+    return np.where((kind > 0.3) & (kind < 0.4), corners, words)
