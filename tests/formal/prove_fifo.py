@@ -1,0 +1,71 @@
+"""The queue keeps order, loses nothing, doubles nothing, and holds still until it is relieved."""
+
+from typing import ClassVar
+
+from amaranth.hdl import Module, Mux, Signal
+
+from qcnpe.rtl import stream
+from tests.formal.bugs import Bug
+from tests.formal.harness import Harness, free_inputs, implies, past
+from tests.formal.proof import ProofTest
+
+
+class FifoHarness(Harness):
+    """A queue of two-bit words beside a shift register that remembers what entered.
+
+    A word's bits are only moved, so that two of them stand for any number.
+    """
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.depth = depth
+
+    def build(self, m: Module) -> None:
+        """The model takes what the queue accepts and gives what the queue gives."""
+        m.submodules.dut = dut = stream.Fifo(width=2, depth=self.depth)
+        free_inputs(m, dut)
+        enter, leave = Signal(), Signal()
+        m.d.comb += [enter.eq(dut.i.valid & dut.i.ready), leave.eq(dut.o.valid & dut.o.ready)]
+        words = [Signal(2, name=f"word_{n}") for n in range(self.depth + 1)]
+        count = Signal(range(self.depth + 2))
+        place = Signal.like(count)
+        m.d.comb += place.eq(count - leave)
+        m.d.sync += count.eq(place + enter)
+        for n, word in enumerate(words):
+            above = words[n + 1] if n < self.depth else word
+            m.d.sync += word.eq(Mux(enter & (place == n), dut.i.payload, Mux(leave, above, word)))
+        waited = past(m, dut.o.valid & ~dut.o.ready)
+        self.claim("order", implies(dut.o.valid & (count != 0), dut.o.payload == words[0]))
+        self.claim("nothing is lost", implies(count != 0, dut.o.valid))
+        self.claim("nothing is doubled", implies(dut.o.valid, count != 0))
+        self.claim("level", dut.level == count)
+        self.claim("room is used", implies(count != self.depth, dut.i.ready))
+        self.claim(
+            "stable", implies(waited, dut.o.valid & (dut.o.payload == past(m, dut.o.payload)))
+        )
+        full = past(m, count == self.depth)
+        self.witness("full, then in and out at once", full, enter, leave)
+        self.witness("the last word leaves", leave, count == 1, waited)
+
+
+class TestFifo(ProofTest):
+    sizes = (2, 3, 4)
+    bugs: ClassVar = {
+        "order": Bug(stream, "self.o.payload.eq(queue.r_data)", "self.o.payload.eq(queue.w_data)"),
+        "nothing is lost": Bug(stream, "self.i.ready.eq(queue.w_rdy)", "self.i.ready.eq(1)"),
+        "nothing is doubled": Bug(
+            stream, "queue.r_en.eq(self.o.ready)", "queue.r_en.eq(self.o.ready & ~self.i.valid)"
+        ),
+        "level": Bug(
+            stream, "self.level.eq(queue.level)", "self.level.eq(queue.level - self.o.ready)"
+        ),
+        "room is used": Bug(
+            stream, "self.i.ready.eq(queue.w_rdy)", "self.i.ready.eq(queue.w_rdy & self.o.ready)"
+        ),
+        "stable": Bug(
+            stream, "self.o.valid.eq(queue.r_rdy)", "self.o.valid.eq(queue.r_rdy & ~self.i.valid)"
+        ),
+    }
+
+    def harness(self, size: int) -> FifoHarness:
+        return FifoHarness(size)

@@ -1,0 +1,84 @@
+"""The precision control register changes at its defined moment and at no other."""
+
+from typing import ClassVar
+
+from amaranth.hdl import Const, Module, Signal
+
+from qcnpe.rtl import decoder, precision
+from qcnpe.rtl.layouts import mode_bits
+from qcnpe.spec.config import EngineConfig
+from tests.formal.bugs import Bug
+from tests.formal.command_oracle import is_good_tile
+from tests.formal.harness import Harness, free_inputs, implies, past
+from tests.formal.proof import INDUCTION, ProofTest
+
+
+class PrecisionHarness(Harness):
+    """A decoder that gets any words at any time."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def build(self, m: Module) -> None:
+        """The register beside what the last cycle's command asked for."""
+        m.submodules.dut = dut = decoder.Decoder(self.config)
+        free_inputs(m, dut)
+        word, loads = dut.commands.payload, Signal()
+        m.d.comb += loads.eq(
+            dut.commands.valid & dut.commands.ready & is_good_tile(word, self.config)
+        )
+        before = past(m, dut.precision, init=self.config.precisions[0])
+        known, named = Const(0), Const(0)
+        for mode, width in enumerate(self.config.precisions):
+            known = known | (dut.precision == width)
+            if mode_bits(self.config):
+                named = named | ((dut.precision == width) & (dut.mode == mode))
+        self.claim(
+            "changes only when a good tile is taken",
+            implies(dut.precision != before, past(m, loads)),
+        )
+        self.claim(
+            "takes that tile's precision",
+            implies(past(m, loads), dut.precision == past(m, word.precision)),
+        )
+        self.claim("holds a width of the engine", known)
+        self.claim("is numbered by its mode", named)
+        self.claim(
+            "is left alone while a tile goes on",
+            implies(past(m, dut.active & ~dut.finish), dut.precision == before),
+        )
+        self.witness("changes", dut.precision != before)
+        self.witness("changes back to back", dut.precision != before, past(m, dut.finish))
+
+
+class TestPrecision(ProofTest):
+    sizes = (
+        EngineConfig(rows=1, cols=1, precisions=(16, 4)),
+        EngineConfig(rows=4, cols=2),
+    )
+    engine, depth = INDUCTION, 3
+    bugs: ClassVar = {
+        "changes only when a good tile is taken": Bug(
+            decoder, "register.load.eq(take & good &", "register.load.eq(take & register.known &"
+        ),
+        "takes that tile's precision": Bug(
+            decoder,
+            "register.load.eq(take & good &",
+            "register.load.eq(take & good & ~self.finish &",
+        ),
+        "holds a width of the engine": Bug(
+            decoder, "(ErrorCause.PRECISION, tile & ~known_precision)", "(ErrorCause.PRECISION, 0)"
+        ),
+        "is numbered by its mode": Bug(
+            precision,
+            "in enumerate(self.config.precisions)",
+            "in enumerate(self.config.precisions[1:])",
+        ),
+        "is left alone while a tile goes on": Bug(
+            decoder, "register.load.eq(take & good &", "register.load.eq(good &"
+        ),
+    }
+
+    def harness(self, size: EngineConfig) -> PrecisionHarness:
+        return PrecisionHarness(size)

@@ -1,0 +1,80 @@
+"""A beat of results that is not taken stays what it is."""
+
+from typing import Any, ClassVar
+
+from amaranth.hdl import Cat, Module, Value
+
+from qcnpe.rtl import collector
+from qcnpe.spec.config import TILES_IN_FLIGHT, EngineConfig
+from tests.formal.bugs import Bug
+from tests.formal.harness import Harness, Inside, add_open, free_inputs, implies, past
+from tests.formal.proof import BOUNDED_WITH_MEMORY, INDUCTION, ProofTest
+from tests.formal.small_engine import small
+
+
+class ResultStreamHarness(Harness):
+    """A collector that gets any tiles and any results, even more than it has room for.
+
+    A pooling window that is half masked is left out: its command is a bad one.
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def build(self, m: Module) -> None:
+        """The stream beside what it was one cycle ago."""
+        dut = collector.Collector(self.config)
+        inside = add_open(m, "dut", dut)
+        free_inputs(m, dut)
+        output, payload = dut.output, Value.cast(dut.output.payload)
+        waited = past(m, output.valid & ~output.ready)
+        self.claim("stays valid", implies(waited, output.valid))
+        tile = collector.tile_layout(self.config)(inside["tile_queue.queue.r_data"])
+        self.claim(
+            "payload stays",
+            implies(waited & past(m, _has_whole_windows(tile)), payload == past(m, payload)),
+        )
+        self.invariant(_is_sound(inside, "tile_queue", TILES_IN_FLIGHT))
+        for row in range(self.config.rows):
+            self.invariant(_is_sound(inside, f"queue_{row}", self.config.result_depth))
+        self.witness("a beat waits and leaves", waited, output.valid, output.ready, payload != 0)
+
+
+def _has_whole_windows(tile: Any) -> Value:
+    """Rows that are pooled together are all active or all masked; see `prove_bad_command`."""
+    rows = range(len(tile.row_mask))
+    pairs = [tile.row_mask[row] == tile.row_mask[row ^ 1] for row in rows if row ^ 1 in rows]
+    return (tile.pool == 0) | (tile.pool == 1) & (len(rows) % 2 == 0) & Cat(*pairs).all()
+
+
+def _is_sound(inside: Inside, name: str, depth: int) -> Value:
+    """The pointers of a queue lie as far apart as it holds words."""
+    level, produce, consume = (
+        inside[f"{name}.queue.{signal}"] for signal in ("level", "produce", "consume")
+    )
+    end = consume + level
+    meets = (end == produce) | (end == produce + depth)
+    return (level <= depth) & (produce < depth) & (consume < depth) & meets
+
+
+class TestResultStream(ProofTest):
+    sizes = (small(1, 1), small(2, 2), EngineConfig(rows=2, cols=1, precisions=(16, 8)))
+    engine, depth = INDUCTION, 2
+    bug_engine = BOUNDED_WITH_MEMORY
+    bug_depth = witness_depth = 6
+    bugs: ClassVar = {
+        "stays valid": Bug(
+            collector,
+            "self.output.valid.eq(queue.o.valid & ",
+            "self.output.valid.eq(queue.o.valid & ~self.tiles.valid & ",
+        ),
+        "payload stays": Bug(
+            collector,
+            "tile.eq(queue.o.payload)",
+            "tile.eq(Mux(self.tiles.valid, self.tiles.payload.as_value(), queue.o.payload))",
+        ),
+    }
+
+    def harness(self, size: EngineConfig) -> ResultStreamHarness:
+        return ResultStreamHarness(size)
