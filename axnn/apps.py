@@ -128,18 +128,18 @@ _FACES = App(
     data="faces",
     network=lenet("faces", classes=2),
     training=TrainingPlan(
-        epochs=40,
+        epochs=60,
         batch=32,
         learning_rate=0.02,
         weight_decay=5e-4,
         patience=12,
-        shift_pixels=2,
+        shift_pixels=3,
         flip=True,
     ),
     approximation=ApproximationPlan(
         bound_percent=0.5,
         retraining=TrainingPlan(
-            epochs=8, batch=32, learning_rate=0.01, weight_decay=5e-4, shift_pixels=2, flip=True
+            epochs=8, batch=32, learning_rate=0.01, weight_decay=5e-4, shift_pixels=3, flip=True
         ),
     ),
     engine=EngineConfig(),
