@@ -26,6 +26,7 @@ from synth.gatesim import SUPPLY_V
 from synth.ladder import FUSED, GATED, RUNGS, climb
 from synth.mapping import LibertyCells
 from synth.measure import NcuFigures
+from synth.overheads import overheads_percent
 from synth.stimulus import PERIOD_PS
 from synth.structural import StructuralNcu
 from synth.traces import TRACE, load
@@ -35,6 +36,9 @@ from synth.units import elaborate_units
 TABLE = Path(__file__).parent / "energy_45nm.json"
 RESULTS = Path(__file__).parents[1] / "results" / "energy.json"
 COMMAND = "python -m synth.energy_table"
+
+SPICE_CHECK = Path(__file__).parent / "tech" / "spice_check.json"
+"""The library's energies against SPICE, made by `python -m synth.library.spice_check`."""
 
 MEMORY_PJ_64_BITS = 10.0
 """A 64-bit access to an 8 KB memory at 45 nm and 0.9 V.
@@ -137,6 +141,33 @@ def figures(ncus: Mapping[str, NcuFigures], prices: Mapping[str, float]) -> dict
     return {key: _rounded(value) for key, value in found.items()}
 
 
+def kinds_16b(ncus: Mapping[str, NcuFigures]) -> dict[str, dict[str, float]]:
+    """Each kind of NCU at 16 bits, without the units around it."""
+    return {
+        kind: {
+            "pj_per_mac": _rounded(ncus[kind].beats[OPERAND_BITS].total_fj / 1000),
+            "area_um2": _rounded(ncus[kind].area_um2),
+            "path_ns": _rounded(ncus[kind].path_ns),
+        }
+        for kind in ("plain16", "fused", "gated")
+    }
+
+
+def overhead_figures(kinds: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """The overheads over plain16 as flat figures."""
+    return {
+        f"{kind}_over_plain16_{quantity}_percent": percent
+        for kind, of_kind in overheads_percent(kinds).items()
+        for quantity, percent in of_kind.items()
+    }
+
+
+def spice_figures() -> dict[str, float]:
+    """Largest error of the library's gate-level energy against SPICE, as a fraction."""
+    document = json.loads(SPICE_CHECK.read_text())
+    return {"spice_error_max": document["figures"]["spice_error_max"]}
+
+
 def ladder_rows(ncus: Mapping[str, NcuFigures]) -> list[dict[str, Any]]:
     """Every variant: area, path and energy at each width."""
     return [
@@ -184,8 +215,10 @@ def make(progress: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Any
     cells = own_cells()
     ncus = climb(cells, load(), progress)
     prices = prices_pj(ncus, UnitEnergies(cells), progress)
-    table = {
+    kinds = kinds_16b(ncus)
+    table: dict[str, Any] = {
         "pj": {event: _rounded(price) for event, price in prices.items()},
+        "ncu_16b": kinds,
         "provenance": provenance(cells),
     }
     results = {
@@ -193,7 +226,12 @@ def make(progress: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Any
         "seed": UnitEnergies(cells).seed,
         "versions": table["provenance"]["versions"],
         "machine": platform.machine(),
-        "figures": figures(ncus, prices),
+        "sources": {"spice_error_max": "python -m synth.library.spice_check"},
+        "figures": {
+            **figures(ncus, prices),
+            **overhead_figures(kinds),
+            **spice_figures(),
+        },
         "ladder": ladder_rows(ncus),
     }
     return table, results

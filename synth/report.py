@@ -12,7 +12,9 @@ from rich.table import Table
 
 from qcnpe.spec.archive import replace_text
 from qcnpe.spec.config import EngineConfig
+from synth.energy_table import TABLE
 from synth.flow import SynthesisReport, synthesize
+from synth.overheads import in_words, overheads_percent
 
 REPORT = "synth.json"
 """Name of the report's file in the output folder."""
@@ -53,6 +55,10 @@ def run(
     return report
 
 
+def _overheads() -> dict[str, dict[str, float]]:
+    return overheads_percent(json.loads(TABLE.read_text())["ncu_16b"])
+
+
 def as_json(report: SynthesisReport) -> dict[str, Any]:
     """The report as JSON holds it."""
     return {
@@ -71,6 +77,7 @@ def as_json(report: SynthesisReport) -> dict[str, Any]:
             }
             for unit in report.units
         ],
+        "over_plain16_at_16_bits_percent": _overheads(),
         "notes": list(report.notes),
         "seconds": round(report.seconds, 1),
         "versions": {name: version(name) for name in ("amaranth", "pyosys")},
@@ -78,10 +85,11 @@ def as_json(report: SynthesisReport) -> dict[str, Any]:
 
 
 def render(report: SynthesisReport) -> Table:
-    """Area by unit as a table; the notes stand below it."""
+    """Area by unit as a table; below it the overheads over plain16 and the notes."""
     config = report.config
     title = f"{config.rows} x {config.cols} NCUs ({config.ncu}), {report.library}"
-    table = Table(title=title, caption="; ".join(report.notes) or None, show_footer=True)
+    caption = "\n".join((in_words(_overheads()), *report.notes))
+    table = Table(title=title, caption=caption, show_footer=True)
     table.add_column("unit", "total")
     for header, total in (
         ("places", ""),

@@ -115,7 +115,10 @@ def test_report_adds_up_and_is_written(tmp_path: Path) -> None:
     assert placed == sum(unit["cells"].get("DFFQ_XL", 0) for unit in stored["units"]) > 0
     console = Console(record=True, width=120, file=(tmp_path / "log").open("w"))
     console.print(render(report))
-    assert f"{report.area_um2:,.0f}" in console.export_text()
+    shown = console.export_text()
+    assert f"{report.area_um2:,.0f}" in shown
+    assert "over plain16" in shown
+    assert set(stored["over_plain16_at_16_bits_percent"]) == {"fused", "gated"}
 
 
 def test_foreign_library_does_without_our_adder_tree(tmp_path: Path) -> None:

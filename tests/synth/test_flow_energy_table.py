@@ -14,6 +14,7 @@ from synth.flow import DEFAULT_LIBERTY, own_cells
 from synth.ladder import PLAIN
 from synth.mapping import LibertyCells
 from synth.measure import measure_ncu
+from synth.overheads import overheads_percent
 from synth.structural import StructuralNcu
 from synth.traces import TRACE, load
 from synth.unit_energy import UnitEnergies
@@ -79,6 +80,24 @@ def test_a_part_made_again_agrees_within_2_percent(
     }
     for event, energy in again.items():
         assert energy == pytest.approx(prices[event], rel=0.02), event
+
+
+def test_overheads_are_those_of_the_figures(document: dict[str, Any]) -> None:
+    figures = json.loads(RESULTS.read_text())["figures"]
+    for kind in ("fused", "gated"):
+        for quantity, key, plain in (
+            ("energy", f"{kind}_16b_pj_per_mac", "plain16_pj_per_mac"),
+            ("area", f"{kind}_area_um2", "plain16_area_um2"),
+            ("path", f"{kind}_path_ns", "plain16_path_ns"),
+        ):
+            percent = 100 * (figures[key] - figures[plain]) / figures[plain]
+            shown = figures[f"{kind}_over_plain16_{quantity}_percent"]
+            assert shown == pytest.approx(percent, abs=0.1)
+            assert overheads_percent(document["ncu_16b"])[kind][quantity] == shown
+
+
+def test_gate_level_energy_is_near_spice() -> None:
+    assert 0 < json.loads(RESULTS.read_text())["figures"]["spice_error_max"] <= 0.2
 
 
 def test_results_show_the_overhead_of_being_configurable(prices: dict[str, float]) -> None:
