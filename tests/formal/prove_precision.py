@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from amaranth.hdl import Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from qcnpe.rtl import decoder, precision
 from qcnpe.rtl.layouts import mode_bits
@@ -29,10 +29,11 @@ class PrecisionHarness(Harness):
             dut.commands.valid & dut.commands.ready & is_good_tile(word, self.config)
         )
         before = past(m, dut.precision, init=self.config.precisions[0])
-        known, named = Const(0), Const(0)
+        numbered = mode_bits(self.config) > 0
+        known, named = Const(0), Const(0 if numbered else 1)
         for mode, width in enumerate(self.config.precisions):
             known = known | (dut.precision == width)
-            if mode_bits(self.config):
+            if numbered:
                 named = named | ((dut.precision == width) & (dut.mode == mode))
         self.claim(
             "changes only when a good tile is taken",
@@ -40,7 +41,7 @@ class PrecisionHarness(Harness):
         )
         self.claim(
             "takes that tile's precision",
-            implies(past(m, loads), dut.precision == past(m, word.precision)),
+            implies(past(m, loads), dut.precision == past(m, self._granted(dut))),
         )
         self.claim("holds a width of the engine", known)
         self.claim("is numbered by its mode", named)
@@ -51,10 +52,20 @@ class PrecisionHarness(Harness):
         self.witness("changes", dut.precision != before)
         self.witness("changes back to back", dut.precision != before, past(m, dut.finish))
 
+    def _granted(self, dut: decoder.Decoder) -> Value:
+        """The width that a command gets: on `gated` not more than the host's ceiling."""
+        asked = dut.commands.payload.precision
+        if self.config.ncu != "gated":
+            return Value.cast(asked)
+        widths = [dut.ceiling == width for width in self.config.precisions]
+        self.assume(Cat(*widths).any())
+        return Mux(asked < dut.ceiling, asked, dut.ceiling)
+
 
 class TestPrecision(ProofTest):
     sizes = (
         EngineConfig(rows=1, cols=1, precisions=(16, 4)),
+        EngineConfig(rows=2, cols=2, ncu="gated", precisions=(16, 11, 5)),
         EngineConfig(rows=4, cols=2),
     )
     engine, depth = INDUCTION, 3
