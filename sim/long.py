@@ -88,13 +88,19 @@ class Tally:
 
 
 def run_random(
-    run: RandomRun, tally: Tally, *, seed: int, rests: Sequence[int] = RESTS, report: Report = print
+    run: RandomRun,
+    tally: Tally,
+    *,
+    seed: int,
+    rests: Sequence[int] = RESTS,
+    report: Report = print,
+    coverage: Path | None = None,
 ) -> None:
     """Random tiles, a share at each rate of the streams; at full rate the cycles count, too."""
     config = run.config
     for rest in rests:
         chunks = max(1, round(run.tiles / len(rests) / _CHUNK_TILES))
-        with SimulationTransport(config, rest=rest) as engine:
+        with SimulationTransport(config, rest=rest, coverage=coverage) as engine:
             for chunk in range(chunks):
                 tiles = min(_CHUNK_TILES, run.tiles)
                 # Every second chunk is of short tiles, which wait for the drain of one another.
@@ -114,12 +120,18 @@ def run_random(
 
 
 def run_fuzz(
-    config: EngineConfig, count: int, tally: Tally, *, seed: int, report: Report = print
+    config: EngineConfig,
+    count: int,
+    tally: Tally,
+    *,
+    seed: int,
+    report: Report = print,
+    coverage: Path | None = None,
 ) -> None:
     """Bad commands, fifty to a good tile; the cause of the first is checked, then cleared."""
     layout = command_fields(config)
     causes = tally.causes = tally.causes or {c.name.lower(): 0 for c in ErrorCause if c}
-    with SimulationTransport(config) as engine:
+    with SimulationTransport(config, coverage=coverage) as engine:
         for chunk, start in enumerate(range(0, count, 50 * _CHUNK_TILES // 4)):
             bad = bad_commands(config, min(50 * _CHUNK_TILES // 4, count - start), seed + chunk)
             good = random_streams(config, max(1, len(bad) // 50), seed + chunk, max_beats=12)

@@ -1,6 +1,7 @@
 """The simulated engine as a transport: the driver runs here, cocotb and Verilator in a process."""
 
 import json
+import shutil
 import socket
 import threading
 from pathlib import Path
@@ -36,6 +37,7 @@ class SimulationTransport(Transport):
     config : the engine
     folder : where simulations are kept
     rest : chance, in 1/256, that a stream rests in a cycle; 0 is full rate
+    coverage : file that is given Verilator's coverage counts when the simulation ends
 
     Attributes
     ----------
@@ -50,12 +52,18 @@ class SimulationTransport(Transport):
     """
 
     def __init__(
-        self, config: EngineConfig, *, folder: Path = DEFAULT_FOLDER, rest: int = 0
+        self,
+        config: EngineConfig,
+        *,
+        folder: Path = DEFAULT_FOLDER,
+        rest: int = 0,
+        coverage: Path | None = None,
     ) -> None:
         self.config = config
         self.cycles = self.last_cycles = 0
         self._rest = rest
-        self._build = build(config, folder)
+        self._coverage = coverage
+        self._build = build(config, folder, coverage=coverage is not None)
 
     def __enter__(self) -> "SimulationTransport":
         self._scratch = TemporaryDirectory(prefix="qcnpe-")
@@ -94,6 +102,8 @@ class SimulationTransport(Transport):
         self._link.close()
         self._socket.close()
         self._thread.join()
+        if self._coverage is not None:
+            shutil.copy(self._folder / "coverage.dat", self._coverage)
         self._scratch.cleanup()
 
     def exchange(self, streams: Streams) -> NDArray[np.uint64]:

