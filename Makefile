@@ -19,7 +19,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim synth library library-test lint format clean system-tools ngspice
+.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine synth library library-test lint format clean system-tools ngspice opensta
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,21 @@ sim: $(READY) ## run only the tests that simulate the Verilog
 
 synth: $(READY) ## synthesise the engine into build/synth: area and energy
 	@$(VENV)/bin/qcnpe synth --out build/synth
+
+sim-long: $(READY) ## run over a million random results and malformed commands through the Verilog
+	@$(PYTHON_VENV) -m sim.long
+
+formal: $(VENV)/ready-formal ## prove the engine's properties, and that seeded bugs break them
+	@$(PYTHON_VENV) -m pytest -n auto tests/formal -o python_files='prove_*.py'
+
+peers: $(VENV)/ready-peers opensta ## compare with other implementations: PyTorch, OpenSTA
+	@$(PYTHON_VENV) -m pytest tests/peers -o python_files='check_*.py'
+
+coverage: $(READY) ## report which lines of the RTL the regression reaches
+	@$(PYTHON_VENV) -m sim.coverage
+
+bench-engine: $(READY) ## measure the engine into results/engine.json
+	@$(PYTHON_VENV) -m sim.bench_engine --out results/engine.json
 
 library: $(READY) ngspice ## characterise the 45 nm cell library anew: about ten minutes
 	@$(PYTHON_VENV) -m synth.library.characterize --out synth/tech/axnn45.lib
@@ -85,6 +100,9 @@ system-tools:
 
 ngspice:
 	@command -v ngspice >/dev/null || $(call apt_install,ngspice)
+
+opensta:
+	@command -v sta >/dev/null || $(call apt_install,opensta)
 
 # Does it when it may, says in one line what to do when it may not.
 define apt_install

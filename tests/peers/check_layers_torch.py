@@ -1,13 +1,12 @@
-"""LeNet's logits, loss and gradients against PyTorch, where it is installed: pip install torch."""
+"""LeNet's logits, loss and gradients against PyTorch."""
 
 import numpy as np
 import pytest
+import torch
 
 from axnn.apps import lenet
 from axnn.network import Network, batch_innermost
 from axnn.train import cross_entropy
-
-torch = pytest.importorskip("torch")
 
 
 def test_lenet_is_that_of_another_implementation():
