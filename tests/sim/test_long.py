@@ -1,0 +1,125 @@
+"""A share of the long random runs, and that their tally can fail."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import TransportError
+from qcnpe.spec.model import execute
+from qcnpe.spec.streams import unpack_result
+from sim.long import RandomRun, Tally, run_fuzz, run_random
+from sim.random_work import bad_commands, count_results, random_streams, with_bad_commands
+from sim.transport import SimulationTransport
+
+CONFIG = EngineConfig(rows=4, cols=4)
+CAUSES = {cause for cause in ErrorCause if cause}
+
+
+def silent(line: str) -> None:
+    """Report nothing."""
+
+
+@pytest.mark.xdist_group("sim4")
+def test_random_share():
+    tally = Tally()
+    run_random(RandomRun(config=CONFIG, tiles=3000, max_beats=40), tally, seed=7, report=silent)
+    assert tally.mismatches == 0
+    assert tally.results > 20_000
+
+
+@pytest.mark.xdist_group("sim16")
+def test_random_share_on_the_default_engine():
+    tally = Tally()
+    run = RandomRun(config=EngineConfig(), tiles=500, max_beats=40)
+    run_random(run, tally, seed=8, rests=(60,), report=silent)
+    assert tally.mismatches == 0
+    assert tally.results > 40_000
+
+
+@pytest.mark.xdist_group("sim4")
+def test_fuzz_share():
+    tally = Tally()
+    run_fuzz(CONFIG, 6000, tally, seed=9, report=silent)
+    assert tally.mismatches == 0
+    assert tally.bad_commands == 6000
+    # With four widths a command word has no reserved bits.
+    assert tally.causes is not None
+    assert {name for name, count in tally.causes.items() if count} == {
+        cause.name.lower() for cause in CAUSES - {ErrorCause.RESERVED}
+    }
+
+
+@pytest.mark.xdist_group("sim4")
+def test_a_wrong_result_is_tallied(monkeypatch):
+    """The engine gets other weights than the model."""
+    original = SimulationTransport.exchange
+
+    def tampered(engine, streams):
+        weights = streams.weights.copy()
+        weights[0] ^= 0x5555
+        return original(engine, replace(streams, weights=weights))
+
+    monkeypatch.setattr(SimulationTransport, "exchange", tampered)
+    tally = Tally()
+    run_random(
+        RandomRun(config=CONFIG, tiles=100, max_beats=5), tally, seed=1, rests=(0,), report=silent
+    )
+    assert tally.mismatches > 0
+
+
+@pytest.mark.xdist_group("sim4")
+def test_errors_are_reported_and_cleared(engine4):
+    good = random_streams(CONFIG, 5, 3)
+    bad = bad_commands(CONFIG, 20, 3)
+    mixed = with_bad_commands(good, bad, 3)
+    for _ in range(2):
+        found, expected = engine4.exchange_any(mixed), execute(CONFIG, mixed)
+        np.testing.assert_array_equal(found.results, expected.results)
+        assert found.error == expected.error != ErrorCause.NONE
+        assert engine4.exchange_any(good).error == ErrorCause.NONE
+
+
+@pytest.mark.xdist_group("sim4")
+def test_a_hanging_engine_is_no_error_of_a_command(engine4):
+    good = random_streams(CONFIG, 5, 4)
+    short = replace(good, activations=good.activations[:-1])
+    with pytest.raises(TransportError, match="made no more results"):
+        engine4.exchange_any(with_bad_commands(short, bad_commands(CONFIG, 3, 4), 4))
+    results = engine4.exchange(good)
+    np.testing.assert_array_equal(results, execute(CONFIG, good).results)
+
+
+def test_bad_commands_are_bad_for_every_reason():
+    config = EngineConfig(rows=4, cols=4, precisions=(16, 4))
+    layout = command_fields(config)
+    causes = {
+        check_command(config, decode(layout, w)) for w in bad_commands(config, 2000, 1).tolist()
+    }
+    assert causes == CAUSES
+
+
+@pytest.mark.parametrize("kind", ["fused", "gated"])
+def test_random_results_use_their_range(kind):
+    """Saturated results would hide what is wrong in their sums."""
+    config = EngineConfig(rows=4, cols=4, ncu=kind)
+    streams = random_streams(config, 400, 1)
+    lanes = execute(config, streams).results
+    values = unpack_result(config, lanes[lanes != 0], 16)
+    inside = np.abs(values) < 32767
+    assert inside.mean() > 0.6
+    assert np.abs(values).mean() > 4000
+
+
+def test_results_and_products_are_counted():
+    streams = random_streams(CONFIG, 50, 5)
+    layout = command_fields(CONFIG)
+    tiles = [decode(layout, word) for word in streams.commands.tolist()]
+    results = products = 0
+    for tile in tiles:
+        if tile["opcode"] == 1:
+            results += sum(1 for _ in range(0, tile["rows"], 1 << tile["pool"])) * tile["cols"]
+            products += tile["rows"] * tile["cols"] * tile["beats"] * (16 // tile["precision"])
+    assert count_results(CONFIG, streams) == (results, products)
