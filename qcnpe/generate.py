@@ -19,6 +19,9 @@ from qcnpe.yosys import run_yosys
 TOP = "qcnpe_engine"
 """Name of the top module."""
 
+LINT_WAIVERS = Path(__file__).with_name("lint.vlt")
+"""What Verilator may say about the generated Verilog, and why."""
+
 PACKAGE_VERSION = version("axnn")
 
 _CORE = """CAPI=2:
@@ -28,16 +31,21 @@ filesets:
   rtl:
     files: [{top}.v]
     file_type: verilogSource
+  waivers:
+    files: [lint.vlt]
+    file_type: vlt
 targets:
   default: &default
     filesets: [rtl]
     toplevel: {top}
   lint:
     <<: *default
+    filesets: [waivers, rtl]
     default_tool: verilator
     tools:
       verilator:
         mode: lint-only
+        verilator_options: [-Wall]
 """
 
 _PASSES = (
@@ -75,7 +83,7 @@ class Generated:
 
 
 def generate(config: EngineConfig, folder: Path) -> Generated:
-    """Write the Verilog, `manifest.json`, `registers.md` and `qcnpe.core` to a folder.
+    """Write the Verilog, `manifest.json`, `registers.md`, `qcnpe.core` and `lint.vlt` to a folder.
 
     A file is replaced only if its content changes; the same parameters and tools give the same
     bytes.
@@ -87,6 +95,7 @@ def generate(config: EngineConfig, folder: Path) -> Generated:
     replace_text(manifest, json.dumps(describe(top), indent=1) + "\n")
     replace_text(folder / "registers.md", register_map(config))
     replace_text(folder / "qcnpe.core", fusesoc_core())
+    replace_text(folder / LINT_WAIVERS.name, LINT_WAIVERS.read_text())
     modules = sum(line.startswith("module ") for line in text.splitlines())
     return Generated(verilog, manifest, len(text.encode()), modules, changed)
 

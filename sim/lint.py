@@ -1,12 +1,10 @@
-"""Verilator's lint of the generated Verilog, with the reasons of `lint.vlt`."""
+"""Verilator's lint of the generated Verilog, with the reasons of `qcnpe/lint.vlt`."""
 
 import subprocess
 from pathlib import Path
 
-from qcnpe.generate import TOP
+from qcnpe.generate import LINT_WAIVERS, TOP
 from sim.verilator import find_verilator, tool_environment
-
-REASONS = Path(__file__).with_name("lint.vlt")
 
 
 def warnings(verilog: Path) -> list[str]:
@@ -20,7 +18,7 @@ def warnings(verilog: Path) -> list[str]:
     command = [str(program), "--lint-only", "-Wall", "--top-module", TOP]
     with tool_environment():
         done = subprocess.run(
-            [*command, str(REASONS), str(verilog)], capture_output=True, text=True, check=False
+            [*command, str(LINT_WAIVERS), str(verilog)], capture_output=True, text=True, check=False
         )
     found = [line for line in done.stderr.splitlines() if line.startswith("%")]
     return found or ([f"Verilator ended with {done.returncode}"] if done.returncode else [])
