@@ -1,65 +1,73 @@
-"""Cut the operand traces that `make synth` measures energies with out of trained networks.
+"""Cut the operand traces that `synth` measures energies with out of a trained network.
 
     python examples/operand_traces.py
 
-A network for handwritten digits (MNIST in 32x32, 1024-128-128-10) is trained, then quantised at
-every operand width and retrained at each; what passes some NCUs in the first tiles of every layer
-goes to `synth/traces/mnist.npz`.
+LeNet for handwritten digits is trained for a short time, then quantised at every operand width
+and retrained at each. From the programs of its C1, C3 and C5 come two files: pieces of what passes
+single NCUs, which the energy table is made from (`synth/traces/digits.npz`), and whole tiles of
+other samples, which it is checked with (`synth/traces/digits_tiles.npz`).
 """
 
 from dataclasses import replace
 
+import numpy as np
+
+from axnn.apps import find_app
 from axnn.data import load
-from axnn.netspec import LayerSpec, NetworkSpec
 from axnn.network import Network
 from axnn.quantize import QuantisedNetwork, calibrate, to_integers, uniform_precision
-from axnn.train import TrainingPlan, train
-from qcnpe.spec.config import EngineConfig
-from synth.traces import TRACE, record, save
+from axnn.train import train
+from synth.count_model import TILES, LayerTiles
+from synth.count_model import save as save_tiles
+from synth.traces import TRACE, Tile, array_tiles, cut, save, spread
 
 SEED = 1
-ENGINE = EngineConfig()
 BATCH = 16
-BEATS = (300, 600, 100)
-"""Of each layer: the first one reads pixels, most of them zero, the others results of a ReLU."""
-
-NETWORK = NetworkSpec(
-    name="mnist",
-    input_shape=(1, 32, 32),
-    layers=(
-        LayerSpec(kind="dense", channels=128, function="relu"),
-        LayerSpec(kind="dense", channels=128, function="relu"),
-        LayerSpec(kind="dense", channels=10, function="identity"),
-    ),
-)
-PLAN = TrainingPlan(epochs=4, batch=64, learning_rate=0.1, weight_decay=1e-5, patience=4)
+APP = find_app("digits")
+LAYERS = {0: "c1", 2: "c3", 4: "c5"}
+PIECES = {"c1": 192, "c3": 64, "c5": 10}
+"""Of single NCUs; with `LONGEST`, each layer has the share that it has of the network's work."""
+LONGEST = 200
+WHOLE = {"c1": 40, "c3": 10, "c5": 2}
+"""Tiles of the whole array."""
 
 
 def main() -> None:
     """Train, quantise at each width, retrain, record."""
-    data = load("mnist", seed=SEED)
-    network = Network(NETWORK, seed=SEED)
-    train(network, data, PLAN, seed=SEED)
-    trace, accuracies = {}, []
-    for width in ENGINE.precisions:
+    data, rng = load(APP.data, seed=SEED), np.random.default_rng(SEED)
+    network = Network(APP.network, seed=SEED)
+    plan = replace(APP.training, epochs=3)
+    history = train(network, data, plan, seed=SEED)
+    accuracies = [f"float {history.best.validation_accuracy:.3f}"]
+    trace: dict[int, tuple[Tile, ...]] = {}
+    whole: list[LayerTiles] = []
+    for width in APP.engine.precisions:
         precision = uniform_precision(network, width)
-        scales = calibrate(network, data.train.inputs, precision, ENGINE)
-        model = QuantisedNetwork(network, scales, precision, ENGINE)
+        scales = calibrate(network, data.train.inputs, precision, APP.engine)
+        model = QuantisedNetwork(network, scales, precision, APP.engine)
         if width < 16:
-            rate = PLAN.learning_rate / 4
-            history = train(model, data, replace(PLAN, epochs=2, learning_rate=rate), seed=SEED)
-            accuracies.append(f"{width} bits {history.epochs[-1].validation_accuracy:.3f}")
-        net = to_integers(network, scales, precision, ENGINE)
-        inputs = net.quantize_inputs(data.validation.inputs[:BATCH])
-        trace[width] = tuple(record(net, inputs, ENGINE, BEATS))
-        print(width, "bits:", sum(len(tile.weights) for tile in trace[width]), "beats")
+            retraining = replace(APP.approximation.retraining, epochs=1)
+            history = train(model, data, retraining, seed=SEED)
+            accuracies.append(f"{width} bits {history.best.validation_accuracy:.3f}")
+        net = to_integers(network, scales, precision, APP.engine)
+        inputs = net.quantize_inputs(data.validation.inputs[: 2 * BATCH])
+        seen = array_tiles(net, inputs[:BATCH], APP.engine)
+        unseen = array_tiles(net, inputs[BATCH:], APP.engine)
+        pieces: list[Tile] = []
+        for index, name in LAYERS.items():
+            pieces += cut(seen[index], PIECES[name], LONGEST, rng)
+            beats = sum(len(tile.weights) * tile.rows * tile.cols for tile in seen[index]) / BATCH
+            whole.append(LayerTiles(name, beats, tuple(spread(unseen[index], WHOLE[name]))))
+        trace[width] = tuple(pieces)
+        print(accuracies[-1], sum(len(tile.weights) for tile in pieces), "beats", flush=True)
     facts = {
         "command": "python examples/operand_traces.py",
-        "network": "MNIST in 32x32, dense 1024-128-128-10, ReLU",
+        "network": "LeNet (`digits`): layers C1, C3, C5",
         "validation_accuracy": ", ".join(accuracies),
         "seed": str(SEED),
     }
     save(trace, TRACE, facts)
+    save_tiles(whole, TILES, facts)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@
 Every unit is mapped to the library's cells and simulated at gate level with the delays of each
 placed cell. NCUs work on operands cut out of a trained network's programs; each sum is compared
 with the exact one. Zero lanes are part of the operands, as they are in a network.
+
+The results lose their check of the count model, which was one of the table before:
+`python -m synth.count_model` puts it in again.
 """
 
 import hashlib

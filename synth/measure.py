@@ -1,7 +1,7 @@
 """Measures NCUs: area, path, and energy on the operands of real networks."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,7 +37,8 @@ class Energy:
 
     Attributes
     ----------
-    parts : by role: tree, products, operand and accumulator registers, clock, leakage
+    parts : by role: tree, products, masks, accumulator, other registers (an NCU's operands and
+        their control), clock, leakage
     """
 
     parts: Mapping[str, float]
@@ -120,11 +121,25 @@ def beat_energy(bench: NcuBench, tiles: list[Tile]) -> Energy:
     return cycle_energy(bench.circuit, bench.run(tiles), cycles)
 
 
+def mean_energy(energies: Sequence[tuple[Energy, int]]) -> Energy:
+    """Mean energy of a cycle over several runs, each given with its cycles."""
+    parts: dict[str, float] = defaultdict(float)
+    cycles = sum(count for _, count in energies)
+    for energy, count in energies:
+        for part, value in energy.parts.items():
+            parts[part] += value * count / cycles
+    return Energy(dict(parts))
+
+
 def cycle_energy(circuit: Circuit, activity: Activity, cycles: int) -> Energy:
     """Mean energy of a cycle by role, leakage and the clock tree included."""
     parts: dict[str, float] = defaultdict(float)
+    sums = _from_tree(circuit)
     for placed, energy in zip(circuit.netlist.placed, activity.energy_fj, strict=True):
-        parts[_role(circuit, placed.name, placed.cell)] += float(energy) / cycles
+        role = _role(circuit, placed.name, placed.cell)
+        if role == "registers" and placed.pins.get("D") in sums:
+            role = "accumulator"
+        parts[role] += float(energy) / cycles
     if "clk" in circuit.netlist.ports:
         (clock,) = circuit.netlist.ports["clk"].nets
         rises = activity.toggles[clock] / 2 / cycles
@@ -132,6 +147,17 @@ def cycle_energy(circuit: Circuit, activity: Activity, cycles: int) -> Energy:
         parts["clock"] += float(pins) + CLOCK_TREE * (float(pins) + parts["clock"])
     parts["leakage"] = circuit.leakage_nw * PERIOD_PS * 1e-6
     return Energy(dict(parts))
+
+
+def _from_tree(circuit: Circuit) -> set[int]:
+    """Nets that a structural NCU's adder tree drives; registers that read them accumulate."""
+    return {
+        net
+        for placed in circuit.netlist.placed
+        if _role(circuit, placed.name, placed.cell) == "tree"
+        for pin, net in placed.pins.items()
+        if pin in circuit.models[placed.cell].outputs
+    }
 
 
 def _role(circuit: Circuit, name: str, cell: str) -> str:

@@ -1,7 +1,7 @@
-"""Operands of real networks, cut out of their programs for single NCUs.
+"""Operands of real networks, cut out of their programs.
 
-The streams are those that the driver sends to any engine; a trace keeps what passes some NCUs in
-the first tiles of each layer.
+The streams are those that the driver sends to any engine. A trace keeps pieces of what passes
+single NCUs, spread over the tiles of each layer.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,14 +15,14 @@ from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver, ModelTransport
 from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.commands import Opcode, command_fields, decode
-from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.streams import Streams
 
 _KIND = "axnn-operand-trace-1"
 
-TRACE = Path(__file__).parent / "traces" / "mnist.npz"
+TRACE = Path(__file__).parent / "traces" / "digits.npz"
 """The committed trace."""
 
 
@@ -43,6 +43,38 @@ class Tile:
     weights: NDArray[np.uint16]
 
 
+@dataclass(frozen=True)
+class ArrayTile:
+    """Operands of the whole array for one tile.
+
+    Attributes
+    ----------
+    precision : operand width in bits
+    unsigned : the activations are
+    activations : uint16 (beats, rows in use) packed lanes
+    weights : uint16 (beats, columns in use) packed lanes
+    """
+
+    precision: int
+    unsigned: bool
+    activations: NDArray[np.uint16]
+    weights: NDArray[np.uint16]
+
+    @property
+    def rows(self) -> int:
+        """Rows in use."""
+        return self.activations.shape[1]
+
+    @property
+    def cols(self) -> int:
+        """Columns in use."""
+        return self.weights.shape[1]
+
+    def ncu(self, row: int, col: int) -> Tile:
+        """What passes one NCU."""
+        return Tile(self.precision, self.unsigned, self.activations[:, row], self.weights[:, col])
+
+
 Trace = Mapping[int, tuple[Tile, ...]]
 """Tiles by precision."""
 
@@ -60,53 +92,49 @@ class _Recorder(ModelTransport):
         return super().exchange(streams)
 
 
-def record(
-    net: QuantNet, inputs: NDArray[np.int16], config: EngineConfig, beats: Sequence[int]
-) -> list[Tile]:
-    """Tiles that pass NCUs on the array's diagonal, of every layer in turn.
-
-    Parameters
-    ----------
-    net : the network
-    inputs : samples of one batch
-    config : the engine
-    beats : how many of each layer; of a longer tile the middle is taken
-    """
+def array_tiles(
+    net: QuantNet, inputs: NDArray[np.int16], config: EngineConfig
+) -> list[list[ArrayTile]]:
+    """Every tile of a batch, by layer, as the driver sends them."""
     transport = _Recorder(config)
     Driver(transport).run(compile_network(net, config, len(inputs)), inputs)
-    found = []
-    for streams, wanted in zip(transport.streams, beats, strict=True):
-        left = wanted
-        for tile in _tiles(streams, config):
-            found.append(_middle(tile, left))
-            left -= len(found[-1].weights)
-            if left <= 0:
-                break
-    return found
+    return [list(_tiles(streams, config)) for streams in transport.streams]
 
 
-def _tiles(streams: Streams, config: EngineConfig) -> Iterator[Tile]:
-    """One NCU of each tile, another one each time, so that all kinds of neurons are seen."""
+def _tiles(streams: Streams, config: EngineConfig) -> Iterator[ArrayTile]:
     fields, start = command_fields(config), 0
-    for number, word in enumerate(streams.commands.tolist()):
+    for word in streams.commands.tolist():
         command = decode(fields, word)
         if command["opcode"] != Opcode.TILE:
             continue
         beats = slice(start, start + command["beats"])
         start = beats.stop
-        row, col = number % command["rows"], (3 * number) % command["cols"]
-        yield Tile(
+        yield ArrayTile(
             precision=command["precision"],
             unsigned=bool(command["unsigned"]),
-            activations=streams.activations[beats, row],
-            weights=streams.weights[beats, col],
+            activations=streams.activations[beats, : command["rows"]],
+            weights=streams.weights[beats, : command["cols"]],
         )
 
 
-def _middle(tile: Tile, beats: int) -> Tile:
-    start = max(0, (len(tile.weights) - beats) // 2)
-    part = slice(start, start + beats)
-    return replace(tile, activations=tile.activations[part], weights=tile.weights[part])
+def spread(tiles: Sequence[ArrayTile], count: int) -> list[ArrayTile]:
+    """As many tiles, evenly spread over a layer; some more than once where there are fewer."""
+    places = (np.arange(count) + 0.5) * len(tiles) / count
+    return [tiles[int(place)] for place in places]
+
+
+def cut(
+    tiles: Sequence[ArrayTile], count: int, longest: int, rng: np.random.Generator
+) -> list[Tile]:
+    """Pieces of at most `longest` operands, each of one NCU, spread over a layer."""
+    found = []
+    for tile in spread(tiles, count):
+        ncu = tile.ncu(int(rng.integers(tile.rows)), int(rng.integers(tile.cols)))
+        beats = -(-longest * tile.precision // OPERAND_BITS)
+        start = int(rng.integers(max(0, len(ncu.weights) - beats) + 1))
+        part = slice(start, start + beats)
+        found.append(replace(ncu, activations=ncu.activations[part], weights=ncu.weights[part]))
+    return found
 
 
 def save(trace: Trace, path: Path, provenance: Mapping[str, str]) -> None:

@@ -119,14 +119,22 @@ def fused() -> NcuFigures:
 
 
 def test_narrow_macs_cost_less_than_the_bits_they_save(fused: NcuFigures) -> None:
+    # At 16 bits the multiplier dominates; at 2 bits a tile of C1 is 4 beats, and its ends cost.
     macs = [fused.dense[width].total_fj * width / 16 for width in (16, 8, 4, 2)]
-    assert all(wide > 2 * narrow for wide, narrow in pairwise(macs))
+    assert all(wide > 1.8 * narrow for wide, narrow in pairwise(macs))
+    assert macs[0] > 2 * macs[1]
 
 
 def test_idle_and_zero_cycles_cost_little(fused: NcuFigures) -> None:
     assert fused.idle.total_fj < fused.zero_beat.total_fj < 0.5 * fused.dense[2].total_fj
     assert fused.idle.parts.get("tree", 0) == 0
     assert fused.idle.parts["leakage"] == fused.dense[16].parts["leakage"] > 0
+
+
+def test_accumulator_and_operand_registers_are_apart(fused: NcuFigures) -> None:
+    # 46 of the 89 flip-flops accumulate; an NCU with nothing to do holds them behind a gate.
+    assert {"accumulator", "registers"} <= set(fused.dense[16].parts)
+    assert fused.idle.parts["accumulator"] < 0.1 * fused.dense[16].parts["accumulator"]
 
 
 def test_cost_of_a_multiplier_is_that_of_published_ones(fused: NcuFigures) -> None:
