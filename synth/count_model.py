@@ -6,6 +6,8 @@ Tiles of three layers of a network, from samples that the energy table's trace h
 the mapped netlist of the fused NCU: each NCU of each tile with its own operands. What the table
 predicts for their multiply-accumulates is compared with that. What else an engine does (activation
 function, queues) is in neither side.
+
+The same simulation gives the energy of the whole array by part, for a working NCU's cycle.
 """
 
 import json
@@ -179,16 +181,23 @@ def array_fj(
     return dict(total)
 
 
-def array_figures(
+def arrays_fj(
     layers: Sequence[LayerTiles], checks: Sequence[LayerCheck], prices: Mapping[str, float]
-) -> dict[str, float]:
-    """The parts as flat figures, at each precision."""
-    found = {}
-    for width, checked in by_precision(checks).items():
-        of_width = [layer for layer in layers if layer.precision == width]
-        for part, energy in array_fj(of_width, checked, prices).items():
-            found[f"array_{width}b_{part}_fj_per_ncu_cycle"] = round(energy, 2)
-    return found
+) -> dict[int, dict[str, float]]:
+    """The array's parts at each precision."""
+    return {
+        width: array_fj([layer for layer in layers if layer.precision == width], checked, prices)
+        for width, checked in by_precision(checks).items()
+    }
+
+
+def array_figures(arrays: Mapping[int, Mapping[str, float]]) -> dict[str, float]:
+    """The parts as flat figures."""
+    return {
+        f"array_{width}b_{part}_fj_per_ncu_cycle": round(energy, 2)
+        for width, parts in arrays.items()
+        for part, energy in parts.items()
+    }
 
 
 def save(layers: Sequence[LayerTiles], path: Path, provenance: Mapping[str, str]) -> None:
@@ -268,6 +277,19 @@ def render(checks: Sequence[LayerCheck]) -> Table:
     return table
 
 
+def render_arrays(arrays: Mapping[int, Mapping[str, float]]) -> Table:
+    """The array's parts for the terminal."""
+    title = "fJ for a cycle of a working NCU, whole array"
+    table = Table(title=title, show_footer=True)
+    table.add_column("part", "total")
+    for width, parts in arrays.items():
+        table.add_column(f"{width} bit", f"{sum(parts.values()):.0f}", justify="right")
+    for part in next(iter(arrays.values())):
+        energies = (f"{parts[part]:.1f}" for parts in arrays.values())
+        table.add_row(part.replace("_", " "), *energies)
+    return table
+
+
 def main() -> None:
     """Check all tiles; put the errors into the results."""
     console = Console()
@@ -276,9 +298,10 @@ def main() -> None:
     checks = check(own_cells(), prices, layers, console=console)
     results = json.loads(RESULTS.read_text())
     results["sources"] |= {"count_model_*": COMMAND, "array_*": COMMAND}
-    results["figures"] |= figures(checks) | array_figures(layers, checks, prices)
+    arrays = arrays_fj(layers, checks, prices)
+    results["figures"] |= figures(checks) | array_figures(arrays)
     replace_text(RESULTS, json.dumps(results, indent=1) + "\n")
-    console.print(render(checks))
+    console.print(render(checks), render_arrays(arrays))
 
 
 if __name__ == "__main__":
