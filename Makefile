@@ -19,7 +19,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine synth library library-test lint format clean system-tools ngspice opensta
+.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine synth energy library library-test lint format clean system-tools ngspice opensta
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ coverage: $(READY) ## report which lines of the RTL the regression reaches
 
 bench-engine: $(READY) ## measure the engine into results/engine.json
 	@$(PYTHON_VENV) -m sim.bench_engine --out results/engine.json
+
+energy: $(READY) ## measure the energy table anew, into synth/ and results/: three minutes
+	@$(PYTHON_VENV) -m synth.energy_table
+	@$(PYTHON_VENV) -m synth.count_model
 
 library: $(READY) ngspice ## characterise the 45 nm cell library anew: about ten minutes
 	@$(PYTHON_VENV) -m synth.library.characterize --out synth/tech/axnn45.lib
