@@ -273,7 +273,8 @@ def _build_group(
         "beats": len(weights),
         "cols": len(channels),
     }
-    rows = _tile_rows(batch * len(neurons.outputs), layer.geometry.window, config.rows)
+    window = layer.geometry.window
+    rows = _tile_rows(batch * len(neurons.outputs) * window, config.window_rows(window))
     layout = command_fields(config)
     words = {count: encode(layout, {**fields, "rows": count}) for count in set(rows)}
     return TileGroup(
@@ -288,8 +289,7 @@ def _build_group(
     )
 
 
-def _tile_rows(items: int, window: int, rows: int) -> list[int]:
-    """Active rows of each tile, for `items` results of `window` rows each."""
-    full = rows // window
-    tiles, rest = divmod(items, full)
-    return [full * window] * tiles + ([rest * window] if rest else [])
+def _tile_rows(rows: int, full: int) -> list[int]:
+    """Active rows of each tile, for `rows` rows in all and `full` in a full tile."""
+    tiles, rest = divmod(rows, full)
+    return [full] * tiles + ([rest] if rest else [])

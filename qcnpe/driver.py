@@ -143,18 +143,13 @@ def _pack_rows(
     operands = padded[:, geometry.gather[group.block, group.outputs]]
     lanes = pack(operands, group.precision, config.pairs(group.precision))
     rows = lanes.reshape(-1, lanes.shape[-1])
-    used = _tile_rows(config, geometry.window)
+    used = config.window_rows(geometry.window)
     tiles, beats = len(group.commands), lanes.shape[-1]
     filled = np.zeros((tiles * used, beats), np.uint16)
     filled[: len(rows)] = rows
     stream = np.zeros((tiles, beats, config.rows), np.uint16)
     stream[:, :, :used] = filled.reshape(tiles, used, beats).transpose(0, 2, 1)
     return stream.reshape(tiles * beats, config.rows)
-
-
-def _tile_rows(config: EngineConfig, window: int) -> int:
-    """Rows of a full tile: whole pooling windows."""
-    return config.rows // window * window
 
 
 def _collect(program: Program, layer: LayerProgram, results: NDArray[np.uint64]) -> Activations:
@@ -167,7 +162,7 @@ def _collect(program: Program, layer: LayerProgram, results: NDArray[np.uint64])
         tiles, cols = len(group.commands), len(group.channels)
         block = results[start : start + tiles * cols].reshape(tiles, cols, config.rows)
         start += tiles * cols
-        heads = block[:, :, : _tile_rows(config, window) : window].transpose(1, 0, 2)
+        heads = block[:, :, : config.window_rows(window) : window].transpose(1, 0, 2)
         items = heads.reshape(cols, -1)[:, : batch * len(group.outputs)]
         found = items.reshape(cols, batch, len(group.outputs)).transpose(1, 0, 2)
         lanes[np.ix_(np.arange(batch), group.channels, group.outputs)] = found

@@ -108,6 +108,10 @@ class EngineConfig:
         """Parameter words that are queued: two drains and what is under way between them."""
         return 2 * self.cols + 8
 
+    def window_rows(self, window: int) -> int:
+        """Rows of a full tile whose results are maxima over `window` rows: whole windows only."""
+        return self.rows // window * window
+
     def pairs(self, precision: int) -> int:
         """Operand pairs that a lane carries in one cycle at `precision`."""
         return OPERAND_BITS // precision if self.ncu == "fused" else 1
