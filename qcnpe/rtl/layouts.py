@@ -4,7 +4,7 @@ from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data
 
 from qcnpe.spec.commands import PARAMETER_FIELDS, Field, command_fields
-from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.config import OPERAND_BITS, SUB_WORD_KINDS, EngineConfig
 
 
 def _struct(fields: tuple[Field, ...]) -> data.StructLayout:
@@ -24,7 +24,7 @@ PARAMETER_LAYOUT = _struct(PARAMETER_FIELDS)
 
 def mode_bits(config: EngineConfig) -> int:
     """Bits that number the precisions for the NCUs; none if they need not know it."""
-    return (len(config.precisions) - 1).bit_length() if config.ncu == "fused" else 0
+    return (len(config.precisions) - 1).bit_length() if config.ncu in SUB_WORD_KINDS else 0
 
 
 def control_layout(config: EngineConfig) -> data.StructLayout:

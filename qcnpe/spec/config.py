@@ -7,8 +7,12 @@ from qcnpe.spec.errors import ConfigError
 OPERAND_BITS = 16
 """Bits that a lane carries in a cycle, and the width of the exact operands."""
 
-NCU_KINDS = ("fused", "gated", "plain16")
-"""`fused`: sub-word parallel; `gated`: low-order bits held at zero; `plain16`: not configurable."""
+NCU_KINDS = ("fused", "gated", "plain16", "dsp")
+"""`fused`: sub-word parallel; `gated`: low-order bits held at zero; `plain16`: not configurable;
+`dsp`: as `fused`, laid out for an FPGA whose 16x16 multipliers do the widest products."""
+
+SUB_WORD_KINDS = ("fused", "dsp")
+"""Kinds whose lanes carry several narrow operands."""
 
 MAX_PRECISIONS = 4
 """Widths that a command word has room for."""
@@ -20,6 +24,7 @@ _ALLOWED_PRECISIONS = {
     "fused": (16, 8, 4, 2),
     "gated": tuple(range(16, 1, -1)),
     "plain16": (16,),
+    "dsp": (16, 8, 4, 2),
 }
 _ALLOWED_SEGMENTS = (8, 16, 32, 64, 128, 256)
 
@@ -114,7 +119,7 @@ class EngineConfig:
 
     def pairs(self, precision: int) -> int:
         """Operand pairs that a lane carries in one cycle at `precision`."""
-        return OPERAND_BITS // precision if self.ncu == "fused" else 1
+        return OPERAND_BITS // precision if self.ncu in SUB_WORD_KINDS else 1
 
     def beats(self, fan_in: int, precision: int) -> int:
         """Cycles that a tile of `fan_in` operand pairs takes at `precision`."""

@@ -15,6 +15,9 @@ class TestMac(OracleTest):
         EngineConfig(precisions=(16, 4, 2)),
         EngineConfig(ncu="gated", precisions=(16, 12, 8, 4)),
         EngineConfig(ncu="plain16", precisions=(16,)),
+        EngineConfig(ncu="dsp"),
+        EngineConfig(ncu="dsp", precisions=(16, 8)),
+        EngineConfig(ncu="dsp", precisions=(16, 4, 2)),
     )
 
     def build(self, config):

@@ -100,6 +100,7 @@ class TestNcu(OracleTest):
         EngineConfig(precisions=(16, 4, 2), accumulator_bits=48),
         EngineConfig(ncu="plain16", precisions=(16,)),
         EngineConfig(ncu="gated", precisions=(16, 8)),
+        EngineConfig(ncu="dsp"),
     )
 
     def build(self, config):

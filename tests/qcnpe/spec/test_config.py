@@ -16,7 +16,7 @@ REFUSED = [
     ({"cols": 257}, r"^cols must be 1\.\.256, not 257$"),
     ({"accumulator_bits": 23}, r"^accumulator_bits must be 24\.\.48, not 23$"),
     ({"accumulator_bits": 49}, r"^accumulator_bits must be 24\.\.48, not 49$"),
-    ({"ncu": "fast"}, r"^ncu must be one of fused, gated, plain16, not 'fast'$"),
+    ({"ncu": "fast"}, r"^ncu must be one of fused, gated, plain16, dsp, not 'fast'$"),
     ({"precisions": ()}, r"^precisions must begin with 16, not empty$"),
     ({"precisions": (8, 4)}, r"^precisions must begin with 16, not 8,4$"),
     ({"precisions": (16, 4, 8)}, r"^precisions must be descending without repeats, not 16,4,8$"),
@@ -85,8 +85,9 @@ def test_command_line_can_catch_every_error():
         ({}, {16: 1, 8: 2, 4: 4, 2: 8}),
         ({"ncu": "gated", "precisions": (16, 12, 8, 4)}, {16: 1, 12: 1, 8: 1, 4: 1}),
         ({"ncu": "plain16", "precisions": (16,)}, {16: 1}),
+        ({"ncu": "dsp"}, {16: 1, 8: 2, 4: 4, 2: 8}),
     ],
-    ids=["fused", "gated", "plain16"],
+    ids=["fused", "gated", "plain16", "dsp"],
 )
 def test_pairs_in_a_lane(values, pairs):
     config = EngineConfig(**values)
