@@ -46,7 +46,7 @@ sim-long: $(READY) ## run over a million random results and malformed commands t
 formal: $(VENV)/ready-formal ## prove the engine's properties, and that seeded bugs break them
 	@$(PYTHON_VENV) -m pytest -n auto tests/formal -o python_files='prove_*.py'
 
-peers: $(VENV)/ready-peers opensta ## compare with other implementations: PyTorch, OpenSTA
+peers: $(VENV)/ready-peers opensta ## compare with PyTorch and OpenSTA; FuseSoC builds and simulates the core
 	@$(PYTHON_VENV) -m pytest tests/peers -o python_files='check_*.py'
 
 coverage: $(READY) ## report which lines of the RTL the regression reaches

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ from qcnpe.spec.archive import replace_text
 from qcnpe.spec.commands import PARAMETER_FIELDS, Field, command_fields
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.registers import register_map, registers
+from qcnpe.testbench import bench_files
 from qcnpe.yosys import run_yosys
 
 TOP = "qcnpe_engine"
@@ -25,7 +27,7 @@ LINT_WAIVERS = Path(__file__).with_name("lint.vlt")
 PACKAGE_VERSION = version("axnn")
 
 _CORE = """CAPI=2:
-name: axnn:qcnpe:{top}:{version}
+name: axnn:ip:qcnpe:{version}
 description: QC-NPE, a quality-configurable neuromorphic processing engine
 filesets:
   rtl:
@@ -34,6 +36,15 @@ filesets:
   waivers:
     files: [lint.vlt]
     file_type: vlt
+  bench:
+    files:
+      - bench/testbench.sv
+      - bench/sizes.svh: {{is_include_file: true}}
+    file_type: systemVerilogSource
+  vectors:
+    files:
+{vectors}
+    file_type: user
 targets:
   default: &default
     filesets: [rtl]
@@ -41,11 +52,18 @@ targets:
   lint:
     <<: *default
     filesets: [waivers, rtl]
-    default_tool: verilator
-    tools:
-      verilator:
-        mode: lint-only
-        verilator_options: [-Wall]
+    flow: lint
+    flow_options:
+      tool: verilator
+      verilator_options: [-Wall]
+  sim:
+    filesets: [waivers, rtl, bench, vectors]
+    toplevel: testbench
+    flow: sim
+    flow_options:
+      tool: verilator
+      mode: binary
+      verilator_options: [-CFLAGS -std=c++20, -CFLAGS -fcoroutines]
 """
 
 _PASSES = (
@@ -85,6 +103,7 @@ class Generated:
 def generate(config: EngineConfig, folder: Path) -> Generated:
     """Write the Verilog, `manifest.json`, `registers.md`, `qcnpe.core` and `lint.vlt` to a folder.
 
+    Its subfolder `bench` is given a self-checking test bench, which the core's target `sim` runs.
     A file is replaced only if its content changes; the same parameters and tools give the same
     bytes.
     """
@@ -94,7 +113,10 @@ def generate(config: EngineConfig, folder: Path) -> Generated:
     changed = replace_text(verilog, text)
     replace_text(manifest, json.dumps(describe(top), indent=1) + "\n")
     replace_text(folder / "registers.md", register_map(config))
-    replace_text(folder / "qcnpe.core", fusesoc_core())
+    bench = bench_files(config)
+    replace_text(folder / "qcnpe.core", fusesoc_core(bench))
+    for name, content in bench.items():
+        replace_text(folder / "bench" / name, content)
     replace_text(folder / LINT_WAIVERS.name, LINT_WAIVERS.read_text())
     modules = sum(line.startswith("module ") for line in text.splitlines())
     return Generated(verilog, manifest, len(text.encode()), modules, changed)
@@ -131,9 +153,17 @@ def describe(top: Top) -> dict[str, Any]:
     }
 
 
-def fusesoc_core() -> str:
-    """The FuseSoC core description: the Verilog, and a target that lints it."""
-    return _CORE.format(top=TOP, version=PACKAGE_VERSION)
+def fusesoc_core(bench: Iterable[str]) -> str:
+    """The FuseSoC core description, with targets that lint the Verilog and simulate it.
+
+    Parameters
+    ----------
+    bench : names of the bench's files; those that end in `.hex` lie beside the simulation
+    """
+    vectors = (
+        f"      - bench/{name}: {{copyto: {name}}}" for name in bench if name.endswith(".hex")
+    )
+    return _CORE.format(top=TOP, version=PACKAGE_VERSION, vectors="\n".join(vectors))
 
 
 def _result_fields(config: EngineConfig) -> tuple[Field, ...]:

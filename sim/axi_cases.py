@@ -12,6 +12,7 @@ from cocotb.triggers import ClockCycles
 from cocotbext.axi import AxiResp
 from numpy.typing import NDArray
 
+from qcnpe.random_work import random_streams
 from qcnpe.spec.commands import ErrorCause, Opcode, check_command, command_fields, decode, encode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
@@ -19,7 +20,6 @@ from qcnpe.spec.model import execute
 from qcnpe.spec.registers import Access, registers
 from qcnpe.spec.streams import Streams
 from sim.axi_bench import SOURCES, TB, tile_columns
-from sim.random_work import random_streams
 
 
 def cycle_pause() -> Iterator[int]:
@@ -136,7 +136,7 @@ async def read_identity(dut: Any) -> None:
     assert [p for p in range(1, 17) if features >> (p - 1) & 1] == sorted(config.precisions)
     assert features >> 16 & 0x3F == config.accumulator_bits
     assert 1 << (features >> 22 & 0xF) == config.table_segments
-    assert ("fused", "gated", "plain16")[features >> 26] == config.ncu
+    assert ("fused", "gated", "plain16", "dsp")[features >> 26] == config.ncu
 
 
 @cocotb.test()
@@ -341,7 +341,7 @@ def expected_counters(config: EngineConfig, streams: Streams, ceiling: int = 16)
         if command["opcode"] != Opcode.TILE:
             continue
         width = min(command["precision"], ceiling)
-        pairs = 16 // width if config.ncu == "fused" else 1
+        pairs = 16 // width if config.ncu in ("fused", "dsp") else 1
         end = beat + command["beats"]
         lanes = streams.activations[beat:end, : command["rows"]]
         beat = end

@@ -30,13 +30,13 @@ from axnn.quantize import Precision, calibrate, to_integers
 from axnn.train import TrainingPlan, train
 from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver
+from qcnpe.random_work import random_streams
 from qcnpe.spec.archive import replace_text
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import Geometry, QuantLayer, QuantNet, WidthOperands
 from sim import beat_by_beat, long
 from sim.check import compare
-from sim.random_work import random_streams
 from sim.transport import SimulationTransport
 
 Report = Callable[[str], None]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from qcnpe.events import EventCounts, count_events
+from qcnpe.random_work import random_streams
 from qcnpe.spec.commands import command_fields, decode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
-from tests.qcnpe.rtl.random_streams import random_streams
 
 CONFIGS = [
     EngineConfig(rows=4, cols=3),

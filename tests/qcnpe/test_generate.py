@@ -18,6 +18,12 @@ def default(tmp_path_factory):
     return generate(EngineConfig(), folder)
 
 
+def written(folder):
+    """What each file below a folder holds."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
 def test_default_engine_is_small_and_has_each_module_once(default):
     text = default.verilog.read_text()
     modules = re.findall(r"^module (\S+?)\s*\(", text, re.MULTILINE)
@@ -30,10 +36,21 @@ def test_default_engine_is_small_and_has_each_module_once(default):
 
 
 def test_two_runs_give_the_same_bytes(default, tmp_path):
-    again = generate(EngineConfig(), tmp_path)
-    assert again.changed
-    assert again.verilog.read_bytes() == default.verilog.read_bytes()
-    assert again.manifest.read_bytes() == default.manifest.read_bytes()
+    assert generate(EngineConfig(), tmp_path).changed
+    first, second = written(default.verilog.parent), written(tmp_path)
+    assert second == first
+    assert {"qcnpe_engine.v", "manifest.json", "bench/results.hex"} <= first.keys()
+
+
+def test_core_names_files_that_are_there(default):
+    folder = default.verilog.parent
+    core = (folder / "qcnpe.core").read_text()
+    named = set(re.findall(r"[\w/]+\.(?:v|vlt|sv|svh)\b", core)) | set(
+        re.findall(r"(bench/\w+\.hex): \{copyto: \w+\.hex\}", core)
+    )
+    # The rest is read by people and test benches.
+    others = {"qcnpe.core", "manifest.json", "registers.md"}
+    assert named == set(written(folder)) - others
 
 
 def test_an_unchanged_engine_is_not_written_again(default):

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from qcnpe.random_work import random_streams
 from qcnpe.spec.commands import command_fields, decode, encode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.model import execute
 from qcnpe.spec.streams import Streams, unpack_result
-from sim.random_work import random_streams
 from sim.transport import SimulationTransport
 
 PLAIN = EngineConfig(rows=4, cols=4, ncu="plain16", precisions=(16,))

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from qcnpe.random_work import bad_commands, count_results, random_streams, with_bad_commands
 from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import TransportError
 from qcnpe.spec.model import execute
 from qcnpe.spec.streams import unpack_result
 from sim.long import RandomRun, Tally, run_fuzz, run_random
-from sim.random_work import bad_commands, count_results, random_streams, with_bad_commands
 from sim.transport import SimulationTransport
 
 CONFIG = EngineConfig(rows=4, cols=4)

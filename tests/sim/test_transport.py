@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from qcnpe.random_work import random_streams
 from qcnpe.spec.commands import Opcode, command_fields, encode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
@@ -10,7 +11,6 @@ from qcnpe.spec.errors import TransportError
 from qcnpe.spec.model import execute
 from qcnpe.spec.streams import Streams
 from sim.transport import SimulationTransport
-from tests.qcnpe.rtl.random_streams import random_streams
 
 pytestmark = pytest.mark.xdist_group("sim4")
 

@@ -2,12 +2,12 @@
 
 import pytest
 
+from qcnpe.random_work import random_command
 from qcnpe.rtl.decoder import Decoder
 from qcnpe.rtl.layouts import mode_bits
 from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
 from qcnpe.spec.config import EngineConfig
 from tests.qcnpe.rtl.oracle import OracleTest, play
-from tests.qcnpe.rtl.random_streams import random_command
 
 
 class DecoderOracle:
@@ -72,7 +72,7 @@ class TestDecoder(OracleTest):
     def operations(self, config, rng):
         """Good commands, good ones with one bit changed, and words that mean nothing."""
         operations = []
-        for _ in range(500):
+        for _ in range(900):
             word = random_command(config, rng)
             kind = rng.random()
             if kind < 0.5:

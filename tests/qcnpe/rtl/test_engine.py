@@ -1,17 +1,18 @@
 """The whole engine in Amaranth's simulator against the integer model."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
+from qcnpe.random_work import random_streams as any_streams
 from qcnpe.spec.commands import ErrorCause, command_fields, decode, encode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.model import execute
 from tests.qcnpe.rtl.engine_bench import shared_bench
 from tests.qcnpe.rtl.oracle import name_of
-from tests.qcnpe.rtl.random_streams import random_streams
 
 SIZES = [
     EngineConfig(rows=1, cols=1),
@@ -22,6 +23,9 @@ OTHERS = [
     EngineConfig(rows=4, cols=2, precisions=(16, 4), fifo_depth=2, table_segments=8),
     EngineConfig(rows=5, cols=1, ncu="plain16", precisions=(16,), accumulator_bits=24),
 ]
+
+random_streams = partial(any_streams, max_beats=12, table_share=0.1)
+"""Short tiles: Amaranth's simulator is slow."""
 
 
 def assert_same(bench, streams, where):
@@ -49,7 +53,9 @@ def test_gated_engine_ignores_low_order_bits():
 def test_cycle_count_is_exact_at_full_rate(config, max_beats):
     bench = shared_bench(config)
     for seed in range(2):
-        streams = random_streams(config, 20, seed, max_beats=max_beats, tables=seed % 2 == 0)
+        streams = random_streams(
+            config, 20, seed, max_beats=max_beats, table_share=0 if seed % 2 else 0.1
+        )
         bench.run(streams)
         assert bench.busy_cycles == count_cycles(config, streams.commands), f"seed {seed}"
 
@@ -60,7 +66,7 @@ def test_cycle_count_of_equal_tiles(rows, cols, active):
     config = EngineConfig(rows=rows, cols=cols)
     bench = shared_bench(config)
     for beats in (1, 3):
-        streams = random_streams(config, 30, beats, max_beats=1, tables=False)
+        streams = random_streams(config, 30, beats, max_beats=1, table_share=0)
         fields = command_fields(config)
         full = {"rows": rows, "cols": active, "beats": beats, "pool": 0}
         words = [encode(fields, {**decode(fields, w), **full}) for w in streams.commands.tolist()]
@@ -97,7 +103,7 @@ def test_every_beat_and_stall_is_an_event():
 
 def test_precision_register_shows_the_tiles_precisions():
     config = SIZES[1]
-    streams = random_streams(config, 20, 1, tables=False)
+    streams = random_streams(config, 20, 1, table_share=0)
     bench = shared_bench(config)
     bench.run(streams)
     words = streams.commands.tolist()

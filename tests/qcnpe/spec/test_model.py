@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from qcnpe.random_work import random_streams
 from qcnpe.spec.activation import CURVES, table_knots
 from qcnpe.spec.commands import (
     PARAMETER_FIELDS,
@@ -20,7 +21,6 @@ from qcnpe.spec.errors import FormatError
 from qcnpe.spec.model import execute
 from qcnpe.spec.streams import Streams
 from tests.qcnpe import exact
-from tests.qcnpe.rtl.random_streams import random_streams
 
 CONFIGS = [
     EngineConfig(rows=1, cols=1),
@@ -102,7 +102,7 @@ def run(config, streams):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("config", CONFIGS, ids=IDS)
 def test_random_tiles(config, seed):
-    streams = random_streams(config, 12, seed)
+    streams = random_streams(config, 12, seed, max_beats=12, table_share=0.1)
     outcome = execute(config, streams)
     assert outcome.results.tolist() == run(config, streams), f"seed {seed}"
     assert outcome.error is ErrorCause.NONE

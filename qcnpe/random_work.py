@@ -17,15 +17,21 @@ from qcnpe.spec.commands import (
     encode,
     parameter_words,
 )
-from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.config import OPERAND_BITS, SUB_WORD_KINDS, EngineConfig
 from qcnpe.spec.streams import Streams
 
-_TABLE_SHARE = 0.02
+DEFAULT_TABLE_SHARE = 0.02
 _CORNERS = np.array([0, 0x8000, 0x7FFF, 0xFFFF, 0x8888, 0x0001], np.uint16)
 
 
 def random_streams(
-    config: EngineConfig, tiles: int, seed: int, *, max_beats: int = 40, shortest: int = 1
+    config: EngineConfig,
+    tiles: int,
+    seed: int,
+    *,
+    max_beats: int = 40,
+    shortest: int = 1,
+    table_share: float = DEFAULT_TABLE_SHARE,
 ) -> Streams:
     """Tiles of random size, precision, length, function, pooling and copies, tables in between.
 
@@ -35,6 +41,7 @@ def random_streams(
     tiles : how many
     seed : of everything that is random
     max_beats, shortest : of a tile
+    table_share : chance that a table is loaded before a tile; unless it is 0, the first one has one
     """
     rng = np.random.default_rng(seed)
     layout = command_fields(config)
@@ -42,7 +49,7 @@ def random_streams(
     parameters: list[NDArray[np.uint32]] = []
     beats = results = 0
     for index in range(tiles):
-        if index == 0 or rng.random() < _TABLE_SHARE:
+        if table_share and (index == 0 or rng.random() < table_share):
             commands.append(encode(layout, {"opcode": Opcode.TABLE}))
             parameters.append(_random_knots(config, rng))
         tile = random_tile(config, rng, int(rng.integers(shortest, max_beats + 1)))
@@ -57,6 +64,14 @@ def random_streams(
         parameters=np.concatenate(parameters),
         results=results,
     )
+
+
+def random_command(config: EngineConfig, rng: np.random.Generator) -> int:
+    """The word of a good command, now and then one that loads a table."""
+    layout = command_fields(config)
+    if rng.random() < 0.1:
+        return encode(layout, {"opcode": Opcode.TABLE})
+    return encode(layout, random_tile(config, rng, int(rng.integers(1, 1 << rng.integers(1, 17)))))
 
 
 def random_tile(config: EngineConfig, rng: np.random.Generator, beats: int) -> dict[str, int]:
@@ -125,7 +140,7 @@ def _neurons(
     config: EngineConfig, rng: np.random.Generator, tile: dict[str, int]
 ) -> NDArray[np.uint32]:
     """Biases, and shifts that bring most sums of the tile into 16 bits."""
-    width = tile["precision"] if config.ncu == "fused" else OPERAND_BITS
+    width = tile["precision"] if config.ncu in SUB_WORD_KINDS else OPERAND_BITS
     products = tile["beats"] * config.pairs(tile["precision"])
     sum_bits = 2 * width - 1 + products.bit_length() // 2
     shift = sum_bits - OPERAND_BITS + rng.integers(-3, 3, tile["cols"])
