@@ -1,18 +1,30 @@
-"""Integer inference of a whole `QuantNet`, layer by layer, without tiles: fast, and exact."""
+"""Integer inference of a whole `QuantNet`, layer by layer, without tiles: fast, and exact.
+
+The integers are held in floating point, where products of matrices are fastest. Each step is exact
+there, in any order: `_exact_dtype` chooses the type in which every sum fits the significand.
+The batch is the innermost axis, so that the operands of a neuron are gathered in long pieces.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.spec.activation import activate
+from qcnpe.spec.activation import Function, activate
+from qcnpe.spec.blocks import Block, operand_rows, width_blocks
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.errors import FormatError
-from qcnpe.spec.fixed import narrow, round_shift, saturate
+from qcnpe.spec.fixed import limits
 from qcnpe.spec.qnet import QuantLayer, QuantNet
 
-_CHUNK_OPERANDS = 1 << 24
-"""Gathered operands held at once; bounds the memory at about 128 MiB."""
+_CHUNK_SAMPLES = 128
+"""Samples computed at once."""
+
+_GATHERED_BYTES = 1 << 20
+"""Gathered operands held at once: about a second-level cache."""
+
+_Floats = NDArray[np.floating]
 
 
 def infer(
@@ -37,80 +49,161 @@ def infer(
         raise FormatError(
             f"network {net.name} reads (batch, {features}) inputs, not {inputs.shape}"
         )
-    largest = max(layer.geometry.gather.size for layer in net.layers)
-    chunk = max(1, _CHUNK_OPERANDS // largest)
-    results = []
-    for start in range(0, len(inputs), chunk):
-        values = inputs[start : start + chunk].astype(np.int64)
-        for layer in net.layers:
-            values = run_layer(layer, values)
-        results.append(values.astype(np.int16))
-        if progress is not None:
-            progress(min(start + chunk, len(inputs)))
+    layers = [_FloatLayer(layer) for layer in net.layers]
     outputs = int(np.prod(net.layers[-1].geometry.output_shape))
-    return np.concatenate(results) if results else np.zeros((0, outputs), np.int16)
+    results = np.empty((len(inputs), outputs), np.int16)
+    for start in range(0, len(inputs), _CHUNK_SAMPLES):
+        chunk = inputs[start : start + _CHUNK_SAMPLES]
+        values = _batch_innermost(chunk)
+        for layer in layers:
+            values = layer.run(values)
+        results[start : start + len(chunk)] = values.T
+        if progress is not None:
+            progress(start + len(chunk))
+    return results
 
 
 def run_layer(layer: QuantLayer, values: NDArray[np.integer]) -> NDArray[np.int64]:
     """Results (batch, channels * outputs) of one layer for its 16-bit inputs (batch, features)."""
-    geometry = layer.geometry
-    results = np.zeros((len(values), geometry.channels, geometry.outputs), np.int64)
-    per_group = geometry.channels // geometry.groups
-    for width in sorted(layer.widths):
-        used = layer.precision == width
-        if not used.any():
-            continue
-        operands = _operands(layer, values, width)
-        for group in range(geometry.groups):
-            members = np.arange(group * per_group, (group + 1) * per_group)
-            channels = members[used[members].any(axis=1)]
-            places = np.flatnonzero(used[members].any(axis=0))
-            if not len(channels):
-                continue
-            sums = _accumulate(layer, operands, width, channels, geometry.gather[group, places])
-            found = _finish(layer, sums, width, channels)
-            block = np.ix_(np.arange(len(values)), channels, places)
-            mask = used[np.ix_(channels, places)]
-            results[block] = np.where(mask, found, results[block])
-    return results.reshape(len(values), -1)
+    return _FloatLayer(layer).run(_batch_innermost(values)).T.astype(np.int64)
 
 
-def _operands(layer: QuantLayer, values: NDArray[np.integer], width: int) -> NDArray[np.floating]:
-    """This width's copy of the input, with a zero appended for padding, in the BLAS dtype.
+def _batch_innermost(values: NDArray[np.integer]) -> _Floats:
+    """(features, batch) in float32, which holds 16-bit integers exactly."""
+    return np.ascontiguousarray(values.T, np.float32)
 
-    Sums of integer products are exact in floating point, in any order, while every partial sum
-    stays below 2**24 (float32) or 2**53 (float64); the accumulator bound proves that.
+
+@dataclass(frozen=True, eq=False)
+class _Product:
+    """One block as a product of matrices.
+
+    Attributes
+    ----------
+    block : which neurons
+    rows : (fan_in, outputs, window) of their operands in the padded input; None in a dense layer
+    weights : (channels, fan_in)
+    factor, bias : (channels, 1, 1, 1) what the sums are multiplied by, then rounded and added to
     """
-    if width < OPERAND_BITS:
-        shift = layer.widths[width].input_shift
-        values = narrow(values, shift, width, unsigned=layer.reads_unsigned(width))
+
+    block: Block
+    rows: NDArray[np.intp] | None
+    weights: _Floats
+    factor: _Floats
+    bias: _Floats
+
+
+class _FloatLayer:
+    """A layer whose integers are held in floating point.
+
+    Parameters
+    ----------
+    layer : in integers
+    """
+
+    def __init__(self, layer: QuantLayer) -> None:
+        self._layer = layer
+        self._products = [
+            self._product(block, _exact_dtype(layer, block.width))
+            for block in width_blocks(layer.precision, layer.geometry.groups)
+        ]
+        self._table = None
+        if layer.table is not None:
+            low, high = limits(OPERAND_BITS)
+            codes = np.arange(low, high + 1)
+            self._table = activate(codes, layer.code, layer.table).astype(np.float32)
+        # The largest result is that of the largest sum, unless a table falls somewhere.
+        self._pools_sums = layer.table is None or bool((np.diff(layer.table) >= 0).all())
+
+    def _product(self, block: Block, dtype: type[np.floating]) -> _Product:
+        geometry, operands = self._layer.geometry, self._layer.widths[block.width]
+        rows = None
+        if not geometry.is_dense:
+            shape = (geometry.fan_in, len(block.outputs), geometry.window)
+            rows = operand_rows(geometry, block).reshape(shape)
+        shift = operands.shift[block.channels].astype(np.float64)
+        wide = (slice(None), None, None, None)
+        return _Product(
+            block=block,
+            rows=rows,
+            weights=operands.weights[block.channels].astype(dtype),
+            factor=np.exp2(-shift).astype(dtype)[wide],
+            bias=self._layer.bias[block.channels].astype(dtype)[wide],
+        )
+
+    def run(self, values: _Floats) -> _Floats:
+        """Results (channels * outputs, batch) for inputs (features, batch), all float32."""
+        geometry = self._layer.geometry
+        batch = values.shape[1]
+        results = np.empty((geometry.channels, geometry.outputs, batch), np.float32)
+        copies: dict[int, _Floats] = {}
+        for product in self._products:
+            block = product.block
+            if block.width not in copies:
+                copies[block.width] = self._copy(values, block.width, product.weights.dtype)
+            operands = copies[block.width]
+            item_bytes = geometry.fan_in * geometry.window * batch * operands.itemsize
+            step = max(1, _GATHERED_BYTES // max(1, item_bytes))
+            for start in range(0, len(block.outputs), step):
+                part = slice(start, start + step)
+                found = self._finish(self._sums(product, operands, part), product)
+                results[block.channels[:, None], block.outputs[part]] = found
+        return results.reshape(-1, batch)
+
+    def _copy(self, values: _Floats, width: int, dtype: np.dtype[np.floating]) -> _Floats:
+        """The copy of the inputs that a width reads, then a row of zeros for padding."""
+        layer = self._layer
+        copy = np.zeros((len(values) + 1, values.shape[1]), dtype)
+        copy[:-1] = values
+        if width < OPERAND_BITS:
+            low, high = limits(width, unsigned=layer.reads_unsigned(width))
+            _round_shifted(copy, np.array(2.0 ** -layer.widths[width].input_shift, dtype))
+            np.clip(copy, low, high, out=copy)
+        return copy
+
+    def _sums(self, product: _Product, operands: _Floats, part: slice) -> _Floats:
+        """(channels, outputs, window, batch) accumulators of a part of the block's outputs."""
+        if product.rows is None:
+            return (product.weights @ operands[:-1])[:, None, None, :]
+        rows = product.rows[:, part]
+        # All indices are inside: another mode than "raise" spares a buffer.
+        gathered = operands.take(rows, axis=0, mode="clip")
+        sums = product.weights @ gathered.reshape(len(rows), -1)
+        return sums.reshape(len(sums), *rows.shape[1:], -1)
+
+    def _finish(self, sums: _Floats, product: _Product) -> _Floats:
+        """(channels, outputs, batch) results: shift, bias, saturation, activation, pooling."""
+        if self._pools_sums:
+            sums = sums.max(axis=2, keepdims=True)
+        low, high = limits(OPERAND_BITS)
+        _round_shifted(sums, product.factor)
+        sums += product.bias
+        if self._layer.code is Function.RELU:
+            low = 0
+        np.clip(sums, low, high, out=sums)
+        if self._table is not None:
+            sums -= low
+            sums = self._table[sums.astype(np.int32)]
+        return sums.max(axis=2)
+
+
+def _round_shifted(values: _Floats, factor: _Floats) -> None:
+    """Multiply integers by a power of two in place and round half up, see `fixed.round_shift`."""
+    values *= factor
+    values += values.dtype.type(0.5)
+    np.floor(values, out=values)
+
+
+def _exact_dtype(layer: QuantLayer, width: int) -> type[np.floating]:
+    """The smaller floating-point type in which all arithmetic of a width is exact.
+
+    Every partial sum, and the whole one with the half that rounding adds to it, has to stay below
+    2**24 (float32) or 2**53 (float64). What rounding leaves may exceed that after a shift to the
+    left, but then it saturates.
+    """
+    half = (1 << max(0, int(layer.widths[width].shift.max()))) >> 1
     bound = layer.accumulator_bound(width)
-    if bound >= 1 << 53:
-        raise FormatError(f"layer {layer.name}: sums of {bound} are too large for exact inference")
-    dtype = np.float32 if bound < 1 << 24 else np.float64
-    padding = np.zeros((len(values), 1), dtype)
-    return np.concatenate([values.astype(dtype), padding], axis=1)
-
-
-def _accumulate(
-    layer: QuantLayer,
-    operands: NDArray[np.floating],
-    width: int,
-    channels: NDArray[np.integer],
-    gather: NDArray[np.int32],
-) -> NDArray[np.int64]:
-    """(batch, places, window, channels) accumulators."""
-    weights = layer.widths[width].weights[channels].astype(operands.dtype)
-    columns = operands[:, None, None, :-1] if layer.geometry.is_dense else operands[:, gather]
-    flat = columns.reshape(-1, columns.shape[-1]) @ weights.T
-    return flat.astype(np.int64).reshape(*columns.shape[:-1], len(channels))
-
-
-def _finish(
-    layer: QuantLayer, sums: NDArray[np.int64], width: int, channels: NDArray[np.integer]
-) -> NDArray[np.int64]:
-    """(batch, channels, places) results: shift, bias, saturation, activation, pooling."""
-    shifted = round_shift(sums, layer.widths[width].shift[channels])
-    pre_activation = saturate(shifted + layer.bias[channels], OPERAND_BITS)
-    values = activate(pre_activation, layer.code, layer.table)
-    return values.max(axis=2).transpose(0, 2, 1)
+    if bound + half < 1 << 24:
+        return np.float32
+    if bound + half < 1 << 53:
+        return np.float64
+    raise FormatError(f"layer {layer.name}: sums of {bound} are too large for exact inference")

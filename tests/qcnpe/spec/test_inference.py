@@ -1,5 +1,7 @@
 """Layer-by-layer inference against loops over neurons in Python's integers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,7 @@ from qcnpe.spec.inference import infer, run_layer
 from qcnpe.spec.qnet import Geometry
 from tests.qcnpe import loops
 from tests.qcnpe.networks import (
+    SEGMENTS,
     by_channel,
     dense_layer,
     geometries,
@@ -63,12 +66,34 @@ def test_a_dense_layer_by_hand(width):
     assert run_layer(layer, np.full((1, 3), 3)).tolist() == [[-6 * copy] * 2]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_table_that_falls_is_pooled_after_it_is_read(seed):
+    """There the largest result need not be that of the largest sum."""
+    rng = np.random.default_rng(seed)
+    geometry = Geometry(input_shape=(2, 6, 6), channels=3, kernel=(3, 3), pool=(2, 2))
+    layer = random_layer(rng, geometry, function="tanh")
+    knots = rng.integers(-32768, 32768, SEGMENTS + 1).astype(np.int16)
+    layer = replace(layer, table=knots)
+    inputs = random_inputs(rng, network(layer), 3)
+    expected = [loops.run_layer(layer, sample) for sample in inputs.tolist()]
+    assert run_layer(layer, inputs).tolist() == expected
+
+
 def test_largest_sums_are_exact():
     """Products of 2**30 that nearly cancel: float32 would lose their low-order bits."""
     layer = dense_layer(3, 1, weight=32767)
     layer.widths[16].weights[:] = [32767, -32767, 3]
     inputs = np.array([[32767, 32766, -5], [-32768, -32767, 1]])
     assert run_layer(layer, inputs).tolist() == [[32767 - 15], [-32767 + 3]]
+
+
+def test_narrow_sums_beyond_float32_are_exact():
+    """18000 * 2**10 + 511 rounds to 18000; float32 would make it 512 more, which rounds up."""
+    layer = dense_layer(1144, 1, width=8)
+    layer.widths[8].weights[:] = [127] * 1143 + [1]
+    layer.widths[8].shift[:] = 10
+    inputs = np.array([[127] * 1142 + [103, 112]])
+    assert run_layer(layer, inputs).tolist() == [[18000]]
 
 
 def test_sums_beyond_float64_are_refused(monkeypatch):
@@ -84,8 +109,8 @@ def test_chunks_and_progress(monkeypatch, batch):
     net = small_network(rng)
     inputs = random_inputs(rng, net, batch)
     whole = infer(net, inputs)
-    largest = max(layer.geometry.gather.size for layer in net.layers)
-    monkeypatch.setattr(inference, "_CHUNK_OPERANDS", 2 * largest)
+    monkeypatch.setattr(inference, "_CHUNK_SAMPLES", 2)
+    monkeypatch.setattr(inference, "_GATHERED_BYTES", 1000)
     seen: list[int] = []
     np.testing.assert_array_equal(infer(net, inputs, seen.append), whole)
     assert seen == [min(end, batch) for end in range(2, batch + 2, 2)]
