@@ -11,7 +11,7 @@ Source of the loop: S. Venkataramani et al., AxNN, ISLPED 2014, section 3.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from axnn.quantize import (
     uniform_precision,
 )
 from axnn.resilience import characterize, check_criterion
-from axnn.tiles import Frozen, Tile, form_tiles, lower, take_share
+from axnn.tiles import UNITS, Frozen, Tile, form_layers, form_tiles, lower, take_share
 from axnn.train import Epoch, TrainingPlan, accuracy, train, validate
 from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.config import OPERAND_BITS
@@ -57,12 +57,20 @@ class ApproximationPlan:
     retraining : hyper-parameters of the retraining after each step
     criterion : what neurons are sorted by, one of `resilience.CRITERIA`
     share : of the neurons that can go down, how many do in the first step, 0..1
+    smallest_share : neurons that fail as so small a share, or a smaller one, stay where they are;
+        at 0 only a tile that fails alone does
+    unit : what goes down together, one of `tiles.UNITS`
+    samples : training samples drawn anew for each step, which it characterises and retrains with;
+        None: all
     """
 
     bound_percent: float
     retraining: TrainingPlan
     criterion: str = "quantisation"
     share: float = 0.5
+    smallest_share: float = 0.0
+    unit: str = "tile"
+    samples: int | None = None
 
     def __post_init__(self) -> None:
         check_criterion(self.criterion)
@@ -70,6 +78,12 @@ class ApproximationPlan:
             raise ConfigError(f"bound_percent must be 0..100, not {self.bound_percent}")
         if not 0 < self.share <= 1:
             raise ConfigError(f"share must be more than 0 and at most 1, not {self.share}")
+        if not 0 <= self.smallest_share <= self.share:
+            raise ConfigError(f"smallest_share must be 0..share, not {self.smallest_share}")
+        if self.unit not in UNITS:
+            raise ConfigError(f"unit must be {' or '.join(UNITS)}, not {self.unit!r}")
+        if self.samples is not None and self.samples < 1:
+            raise ConfigError(f"samples must be at least 1, not {self.samples}")
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "ApproximationPlan":
@@ -87,7 +101,7 @@ class Step:
     share : of the movable neurons that was to go down
     lowered : neurons that went down, in whole tiles
     before_retraining, accuracy : fraction right on validation, of the integer network
-    energy_pj : for one sample
+    events : what happens in the engine for `energy.PROGRAM_BATCH` samples
     histogram : neurons by width
     kept : whether the bound held
     """
@@ -97,7 +111,7 @@ class Step:
     lowered: int
     before_retraining: float
     accuracy: float
-    energy_pj: float
+    events: dict[str, int]
     histogram: dict[str, int]
     kept: bool
 
@@ -110,14 +124,12 @@ class Approximation:
     ----------
     plan : how it was done
     exact, axnn : the networks in integers, before and after
-    exact_pj : energy of a sample on the exact engine that is not configurable
     steps : all trials, in order, the first one the exact network
     """
 
     plan: ApproximationPlan
     exact: QuantNet
     axnn: QuantNet
-    exact_pj: float
     steps: tuple[Step, ...]
 
     @property
@@ -148,6 +160,7 @@ def approximate(
     *,
     seed: int,
     state: Path | None = None,
+    start: Path | None = None,
     on_step: Callable[[Step], None] | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Approximation:
@@ -160,15 +173,18 @@ def approximate(
     network : the trained network
     data : its training part is fitted, its validation part decides; its test part is not read
     plan : how
-    energy : prices and the engine, whose widths and tiles are used
+    energy : the engine, whose widths and tiles are used and whose events are counted
     seed : of the retraining and of the random criterion
     state : file that is written after each step and, if it exists, taken up from
+    start : state file of a run under a tighter bound, from whose last network this one goes on
     on_step : called after each step, also for those that a state file brought
     on_epoch : called after each epoch of a retraining
     """
     loop = _Loop(network, data, plan, energy, seed)
     if state is not None and state.exists():
         loop.restore(state)
+    elif start is not None:
+        loop.go_on_from(start)
     else:
         loop.begin()
     if on_step is not None:
@@ -180,6 +196,8 @@ def approximate(
             loop.save(state)
         if on_step is not None:
             on_step(loop.steps[-1])
+    if state is not None and not state.exists():
+        loop.save(state)
     return loop.result()
 
 
@@ -220,7 +238,7 @@ class _Loop:
                 lowered=0,
                 before_retraining=quality,
                 accuracy=quality,
-                energy_pj=self.energy.cost(self.exact).energy_pj,
+                events=self.energy.events(self.exact),
                 histogram=histogram(self.precision),
                 kept=True,
             )
@@ -241,8 +259,11 @@ class _Loop:
         if not movable:
             return []
         model = QuantisedNetwork(self.network, self.scales, self.precision, self.config)
-        scores = characterize(model, self.data.train, self.config, seed=self._step_seed())
+        split = self._step_data().train
+        scores = characterize(model, split, self.config, seed=self._step_seed())
         chosen = scores[self.plan.criterion]
+        if self.plan.unit == "layer":
+            return form_layers(chosen, self.precision, self.frozen, self.config)
         geometries = [layer.geometry for layer in self.network.neuron_layers]
         return form_tiles(chosen, self.precision, self.frozen, geometries, self.config)
 
@@ -250,14 +271,24 @@ class _Loop:
         """A seed for the coming step, so that a run that is taken up needs no generator's state."""
         return int(np.random.SeedSequence([self.seed, len(self.steps)]).generate_state(1)[0])
 
+    def _step_data(self) -> DataSet:
+        """What the coming step characterises and retrains with."""
+        train = self.data.train
+        if self.plan.samples is None or self.plan.samples >= len(train):
+            return self.data
+        rng = np.random.default_rng([self.seed, len(self.steps)])
+        drawn = np.sort(rng.choice(len(train), self.plan.samples, replace=False))
+        return replace(self.data, train=Split(train.inputs[drawn], train.labels[drawn]))
+
     def trial(self, tiles: list[Tile], on_epoch: Callable[[Epoch], None] | None) -> None:
         """Lower a share of the tiles, retrain, and keep it or take it back."""
         chosen = take_share(tiles, self.share)
         precision = lower(self.precision, chosen, self.config)
         before = self.network.state()
+        data = self._step_data()
         scales = self._calibrate(precision)
         unhealed = to_integers(self.network, scales, precision, self.config)
-        self._retrain(scales, precision, on_epoch)
+        self._retrain(data, scales, precision, on_epoch)
         healed = to_integers(self.network, scales, precision, self.config)
         quality = integer_accuracy(healed, self.data.validation)
         kept = quality >= self.floor - _ROUNDING
@@ -268,7 +299,7 @@ class _Loop:
                 lowered=sum(len(tile.neurons) for tile in chosen),
                 before_retraining=integer_accuracy(unhealed, self.data.validation),
                 accuracy=quality,
-                energy_pj=self.energy.cost(healed).energy_pj,
+                events=self.energy.events(healed),
                 histogram=histogram(precision),
                 kept=kept,
             )
@@ -280,22 +311,27 @@ class _Loop:
             self._back_off(tiles, chosen)
 
     def _retrain(
-        self, scales: Scales, precision: Precision, on_epoch: Callable[[Epoch], None] | None
+        self,
+        data: DataSet,
+        scales: Scales,
+        precision: Precision,
+        on_epoch: Callable[[Epoch], None] | None,
     ) -> None:
         """Retrain with the approximation in place; if that heals nothing, leave the weights."""
         model = QuantisedNetwork(self.network, scales, precision, self.config)
         before = model.state()
-        loss, quality = validate(model, self.data.validation)
+        loss, quality = validate(model, data.validation)
         history = train(
-            model, self.data, self.plan.retraining, seed=self._step_seed(), on_epoch=on_epoch
+            model, data, self.plan.retraining, seed=self._step_seed(), on_epoch=on_epoch
         )
         if history.best.rank < (quality, -loss):
             model.set_state(before)
 
     def _back_off(self, tiles: list[Tile], failed: list[Tile]) -> None:
-        """Try half as much next time, and at least one tile less; what fails alone stays."""
-        if len(failed) == 1:
-            self.frozen[failed[0].layer].reshape(-1)[failed[0].neurons] = True
+        """Try half as much next time, and at least one tile less; what cannot be divided stays."""
+        if len(failed) == 1 or self.share <= self.plan.smallest_share:
+            for tile in failed:
+                self.frozen[tile.layer].reshape(-1)[tile.neurons] = True
             return
         tried = sum(len(tile.neurons) for tile in failed)
         movable = sum(len(tile.neurons) for tile in tiles)
@@ -310,7 +346,6 @@ class _Loop:
             plan=self.plan,
             exact=self.exact,
             axnn=net,
-            exact_pj=self.energy.exact_cost(self.exact).energy_pj,
             steps=tuple(self.steps),
         )
 
@@ -320,7 +355,6 @@ class _Loop:
             "seed": self.seed,
             "data": self.data.digest,
             "engine": {**asdict(self.config), "precisions": list(self.config.precisions)},
-            "prices": dict(self.energy.table.pj),
         }
 
     def save(self, path: Path) -> None:
@@ -343,6 +377,24 @@ class _Loop:
         header, arrays = read_archive(path, _STATE_KIND)
         if header.get("identity") != self._identity():
             raise RunError(f"{path}: of a run with another plan, engine, data or seed; delete it")
+        self._take(path, header, arrays)
+
+    def go_on_from(self, path: Path) -> None:
+        """Take network, precision and steps from a run under a tighter bound; all may go down."""
+        header, arrays = read_archive(path, _STATE_KIND)
+        theirs, ours = header.get("identity", {}), self._identity()
+        if any(theirs.get(name) != ours[name] for name in ("seed", "data", "engine")):
+            raise RunError(f"{path}: of a run with another engine, data or seed; delete it")
+        if theirs.get("plan", {}).get("bound_percent", 100) > self.plan.bound_percent:
+            raise RunError(f"{path}: of a run under a looser bound; start from a tighter one")
+        self._take(path, header, arrays)
+        self.share = self.plan.share
+        for frozen in self.frozen:
+            frozen[...] = False
+
+    def _take(
+        self, path: Path, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    ) -> None:
         try:
             prefix = "value."
             values = {name: array for name, array in arrays.items() if name.startswith(prefix)}

@@ -19,7 +19,7 @@ from axnn.approximate import Step
 from axnn.apps import APPS, find_app
 from axnn.data.fetch import cache_folder, cache_path
 from axnn.data.fetch import fetch as bring
-from axnn.energy import EnergyTable
+from axnn.energy import EnergyModel, EnergyTable
 from axnn.steps import (
     RunFolder,
     approximate_step,
@@ -161,29 +161,29 @@ def approximate(
 ) -> None:
     """Lower the precision of resilient neurons and retrain, as long as the bound holds."""
     folder = RunFolder(run)
-    plan = folder.trained().app.approximation
+    app = folder.trained().app
+    plan = app.approximation
     if bound is not None:
         plan = replace(plan, bound_percent=bound)
     if criterion is not None:
         plan = replace(plan, criterion=criterion)
-    prices = EnergyTable.load(table)
+    energy = EnergyModel(EnergyTable.load(table), app.engine)
     with show_progress("approximating", quiet=quiet or as_json) as update:
-        found = approximate_step(folder, plan, prices, on_step=_step_note(update))
+        tell = _step_note(update, energy)
+        found = approximate_step(folder, plan, energy.table, on_step=tell)
     document = {
         "plan": asdict(plan),
-        "exact_pj": found.exact_pj,
-        "steps": [asdict(step) for step in found.steps],
+        "exact_pj": energy.exact_cost(found.exact).energy_pj,
+        "steps": [{**asdict(step), "energy_pj": energy.price(step.events)} for step in found.steps],
     }
-    _show(report.steps_table(found), document, quiet=quiet, as_json=as_json)
+    _show(report.steps_table(found, energy), document, quiet=quiet, as_json=as_json)
 
 
-def _step_note(update: Callable[..., None]) -> Callable[[Step], None]:
+def _step_note(update: Callable[..., None], energy: EnergyModel) -> Callable[[Step], None]:
     def note(step: Step) -> None:
         verdict = "kept" if step.kept else "taken back"
-        update(
-            step.number,
-            f"validation {step.accuracy:.2%}, {step.energy_pj:,.0f} pJ a sample, {verdict}",
-        )
+        price = f"{energy.price(step.events):,.0f} pJ a sample"
+        update(step.number, f"validation {step.accuracy:.2%}, {price}, {verdict}")
 
     return note
 
@@ -215,11 +215,12 @@ def report_command(
     """Write summary.json and the figures of a finished run."""
     folder = RunFolder(run)
     trained, found = folder.trained(), folder.approximated()
-    evaluation = evaluate_step(folder, EnergyTable.load(table))
+    energy = EnergyModel(EnergyTable.load(table), trained.app.engine)
+    evaluation = evaluate_step(folder, energy.table)
     scores = characterize_step(folder)
     summary = report.make_summary(evaluation, seed=trained.seed, seconds={})
     report.write_summary(folder, summary)
-    report.draw_figures(folder, scores, found)
+    report.draw_figures(folder, scores, found, energy)
     shown = report.summary_table(trained.app.title, summary)
     _show(shown, summary, quiet=quiet, as_json=as_json)
 

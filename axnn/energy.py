@@ -1,6 +1,12 @@
-"""Energy of a network on an engine: the compiled program's event counts times a table of prices."""
+"""Energy of a network on an engine: the compiled program's event counts times a table of prices.
+
+Given samples, a network's operands are counted, too: most of what a multiplier takes depends on
+them, above all on how many are zero. The exact network is judged on the same samples.
+"""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,8 +14,12 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from qcnpe.compiler import compile_network
-from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.activity import program_activity
+from qcnpe.compiler import Program, compile_network
+from qcnpe.spec.config import OPERAND_BITS, SUB_WORD_KINDS, EngineConfig
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.qnet import QuantNet
 
@@ -19,8 +29,11 @@ DEFAULT_TABLE = "energy_45nm.json"
 PROGRAM_BATCH = 64
 """Samples of the program that is priced: enough to spread loading and draining over."""
 
-_PLAIN_MAC = "plain16_mac_16b"
-_MAC = "ncu_mac_16b"
+_OWN_KIND = "fused"
+"""Kind of NCU whose events have no kind in their names."""
+
+_ANY_KIND = "ncu_idle_cycle"
+"""Event of an NCU that costs the same on all kinds."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +44,12 @@ class EnergyTable:
     ----------
     pj : energy of one event in pJ, by the event's name
     provenance : where the numbers come from
+    kind : of the NCUs whose events are priced: `ncu_mac_16b` is `plain16_mac_16b` on another kind
     """
 
     pj: Mapping[str, float]
     provenance: Mapping[str, Any]
+    kind: str = _OWN_KIND
 
     @classmethod
     def load(cls, path: Path | None = None) -> "EnergyTable":
@@ -61,9 +76,7 @@ class EnergyTable:
 
     def for_engine(self, config: EngineConfig) -> "EnergyTable":
         """The table with the prices of the engine's kind of NCU."""
-        if config.ncu != "plain16":
-            return self
-        return replace(self, pj={**self.pj, _MAC: self._price(_PLAIN_MAC)})
+        return replace(self, kind=_OWN_KIND if config.ncu in SUB_WORD_KINDS else config.ncu)
 
     def cost_pj(self, events: Mapping[str, int]) -> float:
         """Energy in pJ of events, given how often each happens.
@@ -76,6 +89,8 @@ class EnergyTable:
         return sum(self._price(name) * count for name, count in events.items() if count)
 
     def _price(self, event: str) -> float:
+        if self.kind != _OWN_KIND and event != _ANY_KIND:
+            event = re.sub("^ncu_", f"{self.kind}_", event)
         if event not in self.pj:
             raise FormatError(
                 f"the energy table has no price for {event}; use a table that has one"
@@ -92,14 +107,22 @@ class Cost:
     energy_pj : of the engine
     layers_pj : of each layer
     cycles : of the engine
+    memory_pj : of a local memory that all words of the streams come from and go to, each once; not
+        in `energy_pj`
     """
 
     energy_pj: float
     layers_pj: tuple[float, ...]
     cycles: float
+    memory_pj: float
+
+    @property
+    def with_memory_pj(self) -> float:
+        """Of the engine and its memory."""
+        return self.energy_pj + self.memory_pj
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EnergyModel:
     """Prices networks for one engine.
 
@@ -107,15 +130,34 @@ class EnergyModel:
     ----------
     table : prices
     config : the engine
+    samples : real inputs (n, ...) of which the first `PROGRAM_BATCH`, or as often as it takes all,
+        say what operands are like; without them each multiply-accumulate has the mean price of the
+        operands that the table was made with
     """
 
     table: EnergyTable
     config: EngineConfig
+    samples: NDArray[np.floating] | None = None
 
     @cached_property
     def exact_config(self) -> EngineConfig:
         """The same engine without any configurability: what an approximation is compared with."""
         return replace(self.config, ncu="plain16", precisions=(OPERAND_BITS,))
+
+    def events(self, net: QuantNet) -> dict[str, int]:
+        """What happens in the engine for `PROGRAM_BATCH` samples."""
+        total: Counter[str] = Counter()
+        for layer in self._layer_events(compile_network(net, self.config, PROGRAM_BATCH)):
+            total.update(layer)
+        return dict(total)
+
+    def price(self, events: Mapping[str, int]) -> float:
+        """Energy of a sample in pJ, given what `events` counted."""
+        return self.table.for_engine(self.config).cost_pj(events) / PROGRAM_BATCH
+
+    def saving(self, exact: QuantNet, events: Mapping[str, int]) -> float:
+        """How many times less energy such events take than the exact network on its engine."""
+        return self.exact_cost(exact).energy_pj / self.price(events)
 
     def cost(self, net: QuantNet) -> Cost:
         """Cost of a network on the engine."""
@@ -128,10 +170,20 @@ class EnergyModel:
     def _cost(self, net: QuantNet, config: EngineConfig) -> Cost:
         program = compile_network(net, config, PROGRAM_BATCH)
         table = self.table.for_engine(config)
-        return Cost(
-            energy_pj=table.cost_pj(program.counts.events()) / PROGRAM_BATCH,
-            layers_pj=tuple(
-                table.cost_pj(counts.events()) / PROGRAM_BATCH for counts in program.layer_counts
-            ),
-            cycles=program.cycles / PROGRAM_BATCH,
+        layers_pj = tuple(
+            table.cost_pj(events) / PROGRAM_BATCH for events in self._layer_events(program)
         )
+        return Cost(
+            energy_pj=sum(layers_pj),
+            layers_pj=layers_pj,
+            cycles=program.cycles / PROGRAM_BATCH,
+            memory_pj=table.cost_pj({"memory_word": program.counts.words}) / PROGRAM_BATCH,
+        )
+
+    def _layer_events(self, program: Program) -> list[dict[str, int]]:
+        if self.samples is None:
+            return [counts.events() for counts in program.layer_counts]
+        batch = np.resize(self.samples, (program.batch, *self.samples.shape[1:]))
+        activity = program_activity(program, program.net.quantize_inputs(batch))
+        pairs = zip(program.layer_counts, activity, strict=True)
+        return [counts.events(seen) for counts, seen in pairs]

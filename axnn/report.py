@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from axnn.approximate import Approximation, Step, histogram
+from axnn.energy import EnergyModel
 from axnn.errors import RunError
 from axnn.evaluate import Evaluation
 from axnn.resilience import Scores
@@ -101,7 +102,7 @@ def summary_table(title: str, summary: Mapping[str, Any]) -> Table:
     return table
 
 
-def steps_table(found: Approximation) -> Table:
+def steps_table(found: Approximation, energy: EnergyModel) -> Table:
     """The trials of the approximation as a table for the terminal."""
     title = f"Approximation, bound {found.plan.bound_percent:g} % on validation"
     table = Table(title=title, box=SIMPLE_HEAD)  # without rules between the columns 80 do
@@ -114,13 +115,15 @@ def steps_table(found: Approximation) -> Table:
             "  ".join(f"{width}:{count}" for width, count in step.histogram.items()),
             f"{step.before_retraining:.2%}",
             f"{step.accuracy:.2%}",
-            f"1/{found.exact_pj / step.energy_pj:.2f}",
+            f"1/{energy.saving(found.exact, step.events):.2f}",
             "kept" if step.kept else "taken back",
         )
     return table
 
 
-def draw_figures(run: RunFolder, scores: Mapping[str, Scores], found: Approximation) -> list[Path]:
+def draw_figures(
+    run: RunFolder, scores: Mapping[str, Scores], found: Approximation, energy: EnergyModel
+) -> list[Path]:
     """Draw the resilience of the neurons and quality against energy; returns the files."""
     try:
         from matplotlib.figure import Figure
@@ -131,7 +134,7 @@ def draw_figures(run: RunFolder, scores: Mapping[str, Scores], found: Approximat
     _draw_resilience(figure, scores["gradient"], found)
     _save(figure, paths[0])
     figure = Figure(figsize=(7, 4.5), layout="constrained")
-    _draw_quality(figure.subplots(), found)
+    _draw_quality(figure.subplots(), found, energy)
     _save(figure, paths[1])
     return paths
 
@@ -168,11 +171,11 @@ def _flat(axes: Any) -> list["Axes"]:
     return list(axes.reshape(-1)) if hasattr(axes, "reshape") else [axes]
 
 
-def _draw_quality(axis: "Axes", found: Approximation) -> None:
+def _draw_quality(axis: "Axes", found: Approximation, energy: EnergyModel) -> None:
     """Every trial: validation accuracy against energy, before and after retraining."""
 
     def draw(steps: Iterable[Step], quality: str, style: str, colour: str, label: str) -> None:
-        saving = [found.exact_pj / step.energy_pj for step in steps]
+        saving = [energy.saving(found.exact, step.events) for step in steps]
         percent = [100 * getattr(step, quality) for step in steps]
         axis.plot(saving, percent, style, color=colour, label=label)
 

@@ -39,19 +39,26 @@ class RunFolder:
     Attributes
     ----------
     path : the folder
+    trained_in : the folder of the trained network, if several runs share one
     """
 
     path: Path
+    trained_in: Path | None = None
 
     @property
     def network(self) -> Path:
         """The trained network in floating point."""
-        return self.path / "network.npz"
+        return (self.trained_in or self.path) / "network.npz"
 
     @property
     def resilience(self) -> Path:
         """Score of every neuron by every criterion."""
-        return self.path / "resilience.npz"
+        return (self.trained_in or self.path) / "resilience.npz"
+
+    @property
+    def state(self) -> Path:
+        """Where the approximation ended, for a run under a looser bound to go on from."""
+        return self.path / "state.npz"
 
     @property
     def exact16(self) -> Path:
@@ -92,7 +99,6 @@ class RunFolder:
                 plan=ApproximationPlan.from_document(axnn.notes["plan"]),
                 exact=exact,
                 axnn=axnn,
-                exact_pj=float(axnn.notes["exact_pj"]),
                 steps=tuple(Step(**entry) for entry in axnn.notes["steps"]),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -197,14 +203,15 @@ def approximate_step(
     plan: ApproximationPlan,
     table: EnergyTable,
     *,
+    start: RunFolder | None = None,
     on_step: Callable[[Step], None] | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Approximation:
-    """Approximate the trained network under the plan's bound."""
+    """Approximate the trained network under the plan's bound, or go on from a tighter one's."""
     trained = run.trained()
     engine = trained.app.engine
-    prices = dict(table.pj)
-    key = make_key(network=run.network, plan=plan, engine=engine, prices=prices)
+    origin = start.state if start is not None else None
+    key = make_key(network=run.network, plan=plan, engine=engine, start=origin)
     if run.axnn.exists() and QuantNet.load(run.axnn).notes.get("key") == key:
         return run.approximated()
     samples = data.load(trained.app.data, seed=trained.seed)
@@ -216,17 +223,23 @@ def approximate_step(
         EnergyModel(table, engine),
         seed=trained.seed,
         state=part,
+        start=origin,
         on_step=on_step,
         on_epoch=on_epoch,
     )
+    part.replace(run.state)
+    save_approximation(run, trained, found, key=key)
+    return run.approximated()
+
+
+def save_approximation(run: RunFolder, trained: Trained, found: Approximation, *, key: str) -> None:
+    """Write the networks in integers and how they came about."""
     notes = {"app": trained.app.name, "seed": trained.seed}
     replace(found.exact, notes=notes).save(run.exact16)
     steps = [asdict(step) for step in found.steps]
-    approximation = {"plan": asdict(plan), "exact_pj": found.exact_pj, "steps": steps}
+    approximation = {"plan": asdict(found.plan), "steps": steps}
     # Last, since its key says that the step is finished.
     replace(found.axnn, notes={**notes, "key": key, **approximation}).save(run.axnn)
-    part.unlink(missing_ok=True)
-    return run.approximated()
 
 
 def evaluate_step(run: RunFolder, table: EnergyTable) -> Evaluation:

@@ -18,6 +18,9 @@ from axnn.resilience import Scores, next_width
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.qnet import Geometry
 
+UNITS = ("tile", "layer")
+"""What can go down together: a tile of the engine, or all of a layer."""
+
 
 @dataclass(frozen=True, eq=False)
 class Tile:
@@ -65,6 +68,22 @@ def form_tiles(
             neurons = (channels[:, None] * geometry.outputs + outputs).reshape(-1)
             score = float(scores[index].reshape(-1)[neurons].mean())
             tiles.append(Tile(index, neurons, score))
+    return sorted(tiles, key=lambda tile: tile.score)
+
+
+def form_layers(
+    scores: Scores, precision: Precision, frozen: Frozen, config: EngineConfig
+) -> list[Tile]:
+    """Each layer's movable neurons of its widest width as one tile, the least significant first.
+
+    What a choice by layers can do, as a control for the choice by tiles.
+    """
+    tiles = []
+    for index, (layer, widths) in enumerate(zip(scores, precision, strict=True)):
+        movable = np.where(frozen[index], 0, widths).reshape(-1)
+        if movable.max(initial=0) > min(config.precisions):
+            neurons = np.flatnonzero(movable == movable.max())
+            tiles.append(Tile(index, neurons, float(layer.reshape(-1)[neurons].mean())))
     return sorted(tiles, key=lambda tile: tile.score)
 
 

@@ -16,7 +16,7 @@ from axnn import report
 from axnn.approximate import Step
 from axnn.apps import find_app
 from axnn.cli import show_progress
-from axnn.energy import EnergyTable
+from axnn.energy import EnergyModel, EnergyTable
 from axnn.evaluate import Evaluation
 from axnn.report import HardwareCheck
 from axnn.steps import RunFolder, approximate_step, characterize_step, evaluate_step, train_step
@@ -47,7 +47,7 @@ class Stopwatch:
         self.seconds[name] = perf_counter() - begin
 
 
-def prepare_network(run: RunFolder, seed: int, table: EnergyTable, watch: Stopwatch) -> Evaluation:
+def prepare_network(run: RunFolder, seed: int, energy: EnergyModel, watch: Stopwatch) -> Evaluation:
     """Train, characterise, approximate and evaluate: `axnn` from data to integer networks."""
     with watch.step("train"), show_progress("training", APP.training.epochs) as update:
         train_step(run, APP, seed=seed, on_epoch=lambda epoch: update(epoch.number + 1))
@@ -56,11 +56,12 @@ def prepare_network(run: RunFolder, seed: int, table: EnergyTable, watch: Stopwa
     with watch.step("approximate"), show_progress("approximating") as update:
 
         def tell(step: Step) -> None:
-            update(step.number, f"validation {step.accuracy:.2%}, {step.energy_pj:,.0f} pJ")
+            note = f"validation {step.accuracy:.2%}, {energy.price(step.events):,.0f} pJ"
+            update(step.number, note)
 
-        approximate_step(run, APP.approximation, table, on_step=tell)
+        approximate_step(run, APP.approximation, energy.table, on_step=tell)
     with watch.step("evaluate"):
-        return evaluate_step(run, table)
+        return evaluate_step(run, energy.table)
 
 
 def check_hardware(run: RunFolder, watch: Stopwatch) -> HardwareCheck:
@@ -87,17 +88,17 @@ def check_hardware(run: RunFolder, watch: Stopwatch) -> HardwareCheck:
 def demonstrate(run: RunFolder, seed: int, table_path: Path | None) -> None:
     """Do every step, then show and write the figures."""
     watch = Stopwatch()
-    table = EnergyTable.load(table_path)
-    evaluation = prepare_network(run, seed, table, watch)
+    energy = EnergyModel(EnergyTable.load(table_path), ENGINE)
+    evaluation = prepare_network(run, seed, energy, watch)
     hardware = check_hardware(run, watch)
     with watch.step("report"):
-        report.draw_figures(run, characterize_step(run), run.approximated())
+        report.draw_figures(run, characterize_step(run), run.approximated(), energy)
     with watch.step("synthesise"):
         area = synthesize(ENGINE, run.path / "synth", quick=True)
     summary = report.make_summary(evaluation, seed=seed, seconds=watch.seconds, hardware=hardware)
     report.write_summary(run, summary)
     console = Console()
-    console.print(report.steps_table(run.approximated()))
+    console.print(report.steps_table(run.approximated(), energy))
     console.print(render(area))
     console.print(report.summary_table(APP.title, summary))
     console.print(f"Figures and files: {run.path}")

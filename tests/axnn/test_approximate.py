@@ -60,12 +60,13 @@ def test_result_holds_the_bound_and_saves_energy():
     floor = integer_accuracy(found.exact, DATA.validation) - 0.02
     assert integer_accuracy(found.axnn, DATA.validation) >= floor
     assert found.last_kept.accuracy == integer_accuracy(found.axnn, DATA.validation)
-    assert found.last_kept.energy_pj == pytest.approx(ENERGY.cost(found.axnn).energy_pj)
-    assert found.exact_pj / found.last_kept.energy_pj > 3
+    price = ENERGY.price(found.last_kept.events)
+    assert price == pytest.approx(ENERGY.cost(found.axnn).energy_pj)
+    assert ENERGY.exact_cost(found.exact).energy_pj / price > 3
 
 
 def test_kept_steps_only_ever_lower_the_energy():
-    kept = [step.energy_pj for step in run().steps if step.kept]
+    kept = [ENERGY.price(step.events) for step in run().steps if step.kept]
     assert len(kept) > 2
     assert kept == sorted(kept, reverse=True)
 
@@ -134,6 +135,44 @@ def test_interrupted_loop_ends_as_if_it_had_not_been(tmp_path, interrupted_at):
     assert (tmp_path / "resumed.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
+def test_a_looser_bound_goes_on_from_where_a_tighter_one_ended(tmp_path):
+    tight = run_hard(state=tmp_path / "tight.npz")
+    plan = replace(HARD_PLAN, bound_percent=10.0)
+    loose = approximate(
+        make_undertrained(), HARD, plan, ENERGY, seed=1, start=tmp_path / "tight.npz"
+    )
+    assert loose.steps[: len(tight.steps)] == tight.steps
+    assert ENERGY.price(loose.last_kept.events) < ENERGY.price(tight.last_kept.events)
+    assert loose.last_kept.accuracy >= loose.steps[0].accuracy - 0.1
+    assert integer_accuracy(loose.axnn, HARD.validation) == loose.last_kept.accuracy
+
+
+def test_nothing_goes_on_from_a_looser_bound(tmp_path):
+    run(state=tmp_path / "loose.npz")
+    with pytest.raises(RunError, match="of a run under a looser bound; start from a tighter one"):
+        run(replace(PLAN, bound_percent=1.0), start=tmp_path / "loose.npz")
+
+
+def test_a_share_that_is_not_divided_any_further_freezes_what_fails():
+    plan = replace(HARD_PLAN, bound_percent=0.0, share=0.5, smallest_share=0.5)
+    steps = approximate(make_undertrained(), HARD, plan, ENERGY, seed=1).steps
+    assert not all(step.kept for step in steps)
+    assert {step.share for step in steps[1:]} == {0.5}
+
+
+def test_layers_go_down_whole():
+    found = run(replace(PLAN, unit="layer"))
+    assert all(len(np.unique(layer.precision)) == 1 for layer in found.axnn.layers)
+    assert len(found.steps) > 3
+
+
+def test_a_step_may_see_a_part_of_the_training_samples_only():
+    seen = run(replace(PLAN, samples=40))
+    assert seen.last_kept.accuracy >= seen.steps[0].accuracy - 0.02
+    assert seen.steps == run(replace(PLAN, samples=40)).steps != run().steps
+    assert run(replace(PLAN, samples=10**6)).steps == run().steps
+
+
 def test_state_of_another_run_is_refused(tmp_path):
     run(state=tmp_path / "s.npz")
     with pytest.raises(RunError, match="another plan, engine, data or seed; delete it"):
@@ -152,6 +191,9 @@ def test_damaged_state_is_refused(tmp_path):
         ({"bound_percent": -1.0}, r"bound_percent must be 0\.\.100, not -1.0"),
         ({"share": 0.0}, "share must be more than 0 and at most 1, not 0.0"),
         ({"criterion": "magic"}, "criterion must be one of"),
+        ({"smallest_share": 0.6}, r"smallest_share must be 0\.\.share, not 0.6"),
+        ({"unit": "neuron"}, "unit must be tile or layer, not 'neuron'"),
+        ({"samples": 0}, "samples must be at least 1, not 0"),
     ],
 )
 def test_bad_plans_are_refused(values, message):

@@ -24,6 +24,7 @@ RESULTS = (
     "resilience.npz",
     "exact16.npz",
     "axnn.npz",
+    "state.npz",
     "test_inputs.npz",
     "evaluation.json",
     "summary.json",

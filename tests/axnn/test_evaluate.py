@@ -38,8 +38,8 @@ def test_accuracies_are_the_fractions_right_on_the_test_part(found):
 
 def test_costs_are_those_of_the_networks(found):
     judged = evaluate(make_trained(DATA), found.exact, found.axnn, DATA.test, ENERGY)
-    assert judged.exact16_pj == pytest.approx(found.exact_pj)
-    assert judged.axnn_pj == pytest.approx(found.last_kept.energy_pj)
+    assert judged.exact16_pj == pytest.approx(ENERGY.exact_cost(found.exact).energy_pj)
+    assert judged.axnn_pj == pytest.approx(ENERGY.price(found.last_kept.events))
     assert judged.energy_ratio == pytest.approx(judged.exact16_pj / judged.axnn_pj)
     assert sum(judged.layers_pj.values()) == pytest.approx(judged.axnn_pj)
     assert judged.precision_histogram == found.last_kept.histogram
