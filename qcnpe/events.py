@@ -15,6 +15,30 @@ from qcnpe.spec.cycles import count_cycles
 
 
 @dataclass(frozen=True, kw_only=True)
+class OperandActivity:
+    """What the operands of one precision make NCUs do while they work; see `qcnpe.activity`.
+
+    Attributes
+    ----------
+    lanes : cycles in which an NCU's activation lane is not all zeros
+    zero_flips : cycles in which it is and the one before was not, or the other way round
+    product_toggles : bit products, of a bit of an activation and one of its weight, that differ
+        from those of the cycle before
+    """
+
+    lanes: int = 0
+    zero_flips: int = 0
+    product_toggles: int = 0
+
+    def __add__(self, other: "OperandActivity") -> "OperandActivity":
+        return OperandActivity(
+            lanes=self.lanes + other.lanes,
+            zero_flips=self.zero_flips + other.zero_flips,
+            product_toggles=self.product_toggles + other.product_toggles,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class EventCounts:
     """How often each thing happens that costs energy or time.
 
@@ -23,6 +47,7 @@ class EventCounts:
     cycles : from the first command to the last result, all streams at full rate
     ncu_beats : by precision, cycles in which one NCU works (16/p MACs each on `fused`)
     macs : by precision, multiply-accumulates, the zeros that fill a last beat included
+    ncu_tiles : by precision, sums that NCUs finish
     ncu_idle_cycles : cycles of one NCU in which it has nothing to do
     afu_ops : by function (identity, relu, table), accumulators brought to 16 bits
     requantize_ops : narrow copies made
@@ -32,6 +57,7 @@ class EventCounts:
     cycles: int = 0
     ncu_beats: Mapping[int, int] = field(default_factory=dict)
     macs: Mapping[int, int] = field(default_factory=dict)
+    ncu_tiles: Mapping[int, int] = field(default_factory=dict)
     ncu_idle_cycles: int = 0
     afu_ops: Mapping[str, int] = field(default_factory=dict)
     requantize_ops: int = 0
@@ -47,16 +73,36 @@ class EventCounts:
 
         return EventCounts(**{name: added(name) for name in self.__dataclass_fields__})
 
-    def events(self) -> dict[str, int]:
-        """Counts by the names under which an energy table prices them."""
-        words = self.activation_words + self.weight_words + self.parameter_words
-        flat = {f"ncu_mac_{width}b": count for width, count in self.macs.items()}
-        flat |= {f"afu_{name}": count for name, count in self.afu_ops.items()}
+    @property
+    def words(self) -> int:
+        """16-bit words that pass queues, on their way from and to a memory."""
+        operands = self.activation_words + self.weight_words
+        return operands + self.parameter_words + self.result_words
+
+    def events(self, activity: Mapping[int, OperandActivity] | None = None) -> dict[str, int]:
+        """Counts by the names under which an energy table prices them.
+
+        Parameters
+        ----------
+        activity : by precision, where the operands are known: then each thing that they make an NCU
+            do is counted, else its multiply-accumulates, each of which has a mean price
+        """
+        flat = {f"afu_{name}": count for name, count in self.afu_ops.items()}
         flat |= {
             "ncu_idle_cycle": self.ncu_idle_cycles,
             "requantize": self.requantize_ops,
-            "fifo_word": words + self.result_words,
+            "fifo_word": self.words,
         }
+        if activity is None:
+            return {f"ncu_mac_{width}b": count for width, count in self.macs.items()} | flat
+        for width, beats in self.ncu_beats.items():
+            flat |= {
+                f"ncu_beat_{width}b": beats,
+                f"ncu_lane_{width}b": activity[width].lanes,
+                f"ncu_zero_flip_{width}b": activity[width].zero_flips,
+                f"ncu_product_toggle_{width}b": activity[width].product_toggles,
+                f"ncu_tile_{width}b": self.ncu_tiles[width],
+            }
         return flat
 
 
@@ -64,6 +110,7 @@ def count_events(config: EngineConfig, commands: NDArray[np.uint64]) -> EventCou
     """Events of a run of good commands that begins and ends with an idle engine."""
     totals: Counter[str] = Counter()
     ncu_beats: Counter[int] = Counter()
+    ncu_tiles: Counter[int] = Counter()
     afu: Counter[str] = Counter()
     layout = command_fields(config)
     words, repeats = np.unique(commands, return_counts=True)
@@ -76,6 +123,7 @@ def count_events(config: EngineConfig, commands: NDArray[np.uint64]) -> EventCou
         results = rows * cols >> command["pool"]
         wanted = sum(command[f"copy_{width}"] for width in config.narrow_precisions)
         ncu_beats[command["precision"]] += repeat * rows * cols * beats
+        ncu_tiles[command["precision"]] += repeat * rows * cols
         afu[Function(command["function"]).name.lower()] += repeat * rows * cols
         totals["requantize_ops"] += repeat * results * wanted
         totals["activation_words"] += repeat * rows * beats
@@ -89,6 +137,7 @@ def count_events(config: EngineConfig, commands: NDArray[np.uint64]) -> EventCou
         cycles=cycles,
         ncu_beats=dict(ncu_beats),
         macs=macs,
+        ncu_tiles=dict(ncu_tiles),
         ncu_idle_cycles=idle,
         afu_ops=dict(afu),
         **totals,

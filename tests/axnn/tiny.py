@@ -24,6 +24,7 @@ PRICES = {
     "afu_table": 2.0,
     "requantize": 0.2,
     "fifo_word": 0.3,
+    "memory_word": 3.0,
 }
 TABLE = EnergyTable(PRICES, {"source": "made up for tests"})
 PLAN = TrainingPlan(epochs=20, batch=16, learning_rate=0.1)

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from qcnpe.events import EventCounts, count_events
+from qcnpe.events import EventCounts, OperandActivity, count_events
 from qcnpe.random_work import random_streams
 from qcnpe.spec.commands import command_fields, decode
 from qcnpe.spec.config import EngineConfig
@@ -50,6 +50,7 @@ def walk_results(config, command, seen):
         seen["parameter_words"] += 2
         for row in range(command["rows"]):
             seen[f"afu {FUNCTIONS[command['function']]}"] += 1
+            seen[f"tiles {command['precision']}"] += 1
             if row % (1, 2, 4)[command["pool"]] == 0:
                 seen["result_words"] += {16: 1, 24: 2, 32: 2}[config.result_lane_bits]
                 copies = [command[f"copy_{width}"] for width in config.narrow_precisions]
@@ -67,6 +68,7 @@ def test_counts_are_those_of_a_walk(config, seed):
     assert counts.ncu_beats == {w: seen[f"beats {w}"] for w in counts.ncu_beats}
     assert sum(counts.ncu_beats.values()) == sum(seen[f"beats {w}"] for w in range(17))
     assert counts.macs == {w: seen[f"macs {w}"] for w in counts.macs}
+    assert counts.ncu_tiles == {w: seen[f"tiles {w}"] for w in counts.macs}
     assert counts.afu_ops == {f: seen[f"afu {f}"] for f in counts.afu_ops}
     assert sum(counts.afu_ops.values()) == sum(seen[f"afu {name}"] for name in FUNCTIONS)
 
@@ -117,3 +119,29 @@ def test_names_for_the_energy_table():
         "requantize": 4,
         "fifo_word": 4321,
     }
+
+
+def test_known_operands_are_counted_in_place_of_macs():
+    counts = EventCounts(ncu_beats={16: 3, 4: 2}, macs={16: 3, 4: 8}, ncu_tiles={16: 1, 4: 2})
+    wide = OperandActivity(lanes=2, zero_flips=1, product_toggles=90)
+    narrow = OperandActivity(lanes=1, zero_flips=2, product_toggles=7)
+    assert counts.events({16: wide, 4: narrow + OperandActivity(lanes=5)}) == {
+        **EventCounts().events(),
+        "ncu_beat_16b": 3,
+        "ncu_lane_16b": 2,
+        "ncu_zero_flip_16b": 1,
+        "ncu_product_toggle_16b": 90,
+        "ncu_tile_16b": 1,
+        "ncu_beat_4b": 2,
+        "ncu_lane_4b": 6,
+        "ncu_zero_flip_4b": 2,
+        "ncu_product_toggle_4b": 7,
+        "ncu_tile_4b": 2,
+    }
+
+
+def test_words_are_those_of_all_streams():
+    counts = EventCounts(
+        activation_words=1, weight_words=20, parameter_words=300, result_words=4000
+    )
+    assert counts.words == 4321
