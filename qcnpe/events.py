@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,12 @@ class OperandActivity:
             lanes=self.lanes + other.lanes,
             zero_flips=self.zero_flips + other.zero_flips,
             product_toggles=self.product_toggles + other.product_toggles,
+        )
+
+    def scaled(self, factor: float) -> "OperandActivity":
+        """As much as so many times these operands do."""
+        return OperandActivity(
+            **{name: round(factor * count) for name, count in asdict(self).items()}
         )
 
 

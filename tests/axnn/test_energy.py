@@ -69,7 +69,7 @@ def test_zero_activations_are_not_priced_as_others():
     assert model.price(model.events(make_net(16))) == pytest.approx(4 * 4 * 1.0)
 
 
-def test_first_samples_count_as_often_as_it_takes():
+def test_few_samples_stand_for_all_and_more_do_not_count():
     def lanes(samples):
         table = EnergyTable(free_operands("ncu", 16, lane=1.0), {})
         return EnergyModel(table, ENGINE, samples).cost(make_net(16)).energy_pj
