@@ -109,6 +109,7 @@ def _program_document(program: Program) -> dict[str, Any]:
             "name": layer.layer.name,
             "groups": len(layer.groups),
             "tiles": sum(len(group.commands) for group in layer.groups),
+            "fetched_words": layer.fetched_words,
             "counts": asdict(layer.counts),
         }
         for layer in program.layers
@@ -125,6 +126,42 @@ def _program_table(program: Program) -> Table:
         tiles = sum(len(group.commands) for group in layer.groups)
         table.add_row(layer.layer.name, f"{tiles:,}", f"{layer.counts.cycles:,}", macs)
     return table
+
+
+@cli.command(epilog="Example: qcnpe promote net.npz --out promoted.npz --rows 4 --cols 4")
+def promote(
+    net: NetArgument,
+    out: Annotated[Path, typer.Option(help="The promoted network (.npz).")],
+    rows: RowsOption = 16,
+    cols: ColsOption = 16,
+    precisions: PrecisionsOption = ALL_PRECISIONS,
+    ncu: NcuOption = "fused",
+    batch: Annotated[int, typer.Option(min=1, help="Samples in one run.")] = 16,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Let neurons fill idle columns of wider tiles where that saves cycles; evaluate it anew."""
+    from qcnpe.promotion import promote as promote_network
+
+    config = engine_config(rows, cols, precisions, ncu)
+    network = QuantNet.load(net)
+    promoted = promote_network(network, config, batch)
+    promoted.save(out)
+    layers = zip(network.layers, promoted.layers, strict=True)
+    document = {
+        "promoted_neurons": sum(
+            int((after.precision > before.precision).sum()) for before, after in layers
+        ),
+        "cycles_before": compile_network(network, config, batch).cycles,
+        "cycles": compile_network(promoted, config, batch).cycles,
+    }
+    table = _table(
+        f"{network.name} on {rows} x {cols} NCUs",
+        ("promoted neurons", f"{document['promoted_neurons']:,}"),
+        ("cycles", f"{document['cycles']:,} (before: {document['cycles_before']:,})"),
+        ("network", str(out)),
+    )
+    _show(table, document, quiet=quiet, as_json=as_json)
 
 
 @cli.command(

@@ -3,11 +3,16 @@
 A tile is up to `rows` output positions (of samples or pixels) by up to `cols` neurons at one
 precision. The neurons of a layer are sorted into groups that share their precision, the block of
 inputs that they read and the output positions at which they use it; a group is cut into tiles.
+
+Every tile is streamed anew, so that their order changes nothing in the engine. It decides what the
+host reads from its memory: one that keeps the last block of activations and the last block of
+weights needs but one new block for most tiles, if each shares one with the tile before it.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +24,7 @@ from qcnpe.spec.commands import (
     SHIFT_RANGE,
     Opcode,
     command_fields,
+    decode,
     encode,
     parameter_words,
 )
@@ -63,6 +69,8 @@ class LayerProgram:
     layer : the layer
     knots : uint32 parameter words that load its table, or None if it needs none
     groups : tiles
+    order : (tiles,) in which they are sent, when those of all groups are numbered through
+    fetched_words : 16-bit words of operands that a host reads which keeps the last block of each
     copies : shift of each narrow copy of the results that the next layer reads, by width
     unsigned_copies : those copies are unsigned
     counts : events of the whole batch
@@ -71,6 +79,8 @@ class LayerProgram:
     layer: QuantLayer
     knots: NDArray[np.uint32] | None
     groups: tuple[TileGroup, ...]
+    order: NDArray[np.intp]
+    fetched_words: int
     copies: Mapping[int, int]
     unsigned_copies: bool
     counts: EventCounts
@@ -78,7 +88,7 @@ class LayerProgram:
     @property
     def commands(self) -> NDArray[np.uint64]:
         """Command words of the layer, the load of its table first."""
-        return _layer_commands(self.knots, self.groups)
+        return _layer_commands(self.knots, self.groups, self.order)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +122,11 @@ class Program:
     def cycles(self) -> int:
         """Cycles for the whole batch when every stream runs at full rate."""
         return self.counts.cycles
+
+    @property
+    def fetched_words(self) -> int:
+        """Words of operands that a host reads which keeps the last block of each kind."""
+        return sum(layer.fetched_words for layer in self.layers)
 
 
 def compile_network(net: QuantNet, config: EngineConfig, batch: int) -> Program:
@@ -204,13 +219,16 @@ def _compile_layer(
     }
     groups = tuple(
         _build_group(layer, config, batch, neurons, shared)
-        for neurons in _group_neurons(layer, config.cols)
+        for neurons in group_neurons(layer, config.cols)
     )
-    counts = count_events(config, _layer_commands(knots, groups))
+    order, fetched = _order_tiles(config, groups)
+    counts = count_events(config, _layer_commands(knots, groups, order))
     return LayerProgram(
         layer=layer,
         knots=knots,
         groups=groups,
+        order=order,
+        fetched_words=fetched,
         copies=copies,
         unsigned_copies=unsigned_copies,
         counts=counts,
@@ -218,14 +236,56 @@ def _compile_layer(
 
 
 def _layer_commands(
-    knots: NDArray[np.uint32] | None, groups: tuple[TileGroup, ...]
+    knots: NDArray[np.uint32] | None, groups: tuple[TileGroup, ...], order: NDArray[np.intp]
 ) -> NDArray[np.uint64]:
     load = [] if knots is None else [np.array([int(Opcode.TABLE)], np.uint64)]
-    return np.concatenate([*load, *(group.commands for group in groups)])
+    return np.concatenate([*load, np.concatenate([group.commands for group in groups])[order]])
+
+
+def _order_tiles(
+    config: EngineConfig, groups: tuple[TileGroup, ...]
+) -> tuple[NDArray[np.intp], int]:
+    """The order of a layer's tiles, and the words of operands that are fetched for it.
+
+    Groups that read the same operands form a table, groups by rows of the tiles; it is walked to
+    and fro along one side or along the other, whichever fetches fewer words.
+    """
+    layout = command_fields(config)
+    order, fetched, first = [], 0, 0
+    for _, members in groupby(groups, _what_is_read):
+        panel = list(members)
+        words, which = np.unique(panel[0].commands, return_inverse=True)
+        rows = np.array([decode(layout, word)["rows"] for word in words.tolist()])[which]
+        cols = np.array([len(group.channels) for group in panel])
+        by_weights = _to_and_fro(len(cols), len(rows))
+        by_activations = _to_and_fro(len(rows), len(cols))[:, ::-1]
+        costs = [_lanes_fetched(path, cols, rows) for path in (by_weights, by_activations)]
+        path = by_weights if costs[0] <= costs[1] else by_activations
+        order.append(first + path @ np.array([len(rows), 1]))
+        fetched += min(costs) * len(panel[0].weights)
+        first += len(path)
+    return np.concatenate(order), fetched
+
+
+def _what_is_read(group: TileGroup) -> tuple[int, int, bytes]:
+    return group.precision, group.block, group.outputs.tobytes()
+
+
+def _to_and_fro(outer: int, inner: int) -> NDArray[np.intp]:
+    """(outer * inner, 2) places of a table, every second line of it backwards."""
+    places = np.tile(np.arange(inner), (outer, 1))
+    places[1::2] = places[1::2, ::-1]
+    return np.stack([np.repeat(np.arange(outer), inner), places.ravel()], axis=1)
+
+
+def _lanes_fetched(path: NDArray[np.intp], cols: NDArray[np.intp], rows: NDArray[np.intp]) -> int:
+    """Lanes of all blocks that differ from the one before, for (group, rows) along the path."""
+    news = np.diff(path, axis=0, prepend=-1) != 0
+    return int(cols[path[news[:, 0], 0]].sum() + rows[path[news[:, 1], 1]].sum())
 
 
 @dataclass(frozen=True)
-class _Neurons:
+class Neurons:
     """Neurons that share a group's tiles; see `TileGroup`."""
 
     precision: int
@@ -234,7 +294,7 @@ class _Neurons:
     outputs: NDArray[np.intp]
 
 
-def _group_neurons(layer: QuantLayer, cols: int) -> Iterator[_Neurons]:
+def group_neurons(layer: QuantLayer, cols: int) -> Iterator[Neurons]:
     """Groups of at most `cols` neurons, widest first within a set of outputs.
 
     Output positions whose channels all have the same precisions are taken together.
@@ -248,14 +308,14 @@ def _group_neurons(layer: QuantLayer, cols: int) -> Iterator[_Neurons]:
             for width in sorted(set(patterns[:, index].tolist()), reverse=True):
                 channels = members[patterns[:, index] == width]
                 for start in range(0, len(channels), cols):
-                    yield _Neurons(width, block, channels[start : start + cols], outputs)
+                    yield Neurons(width, block, channels[start : start + cols], outputs)
 
 
 def _build_group(
     layer: QuantLayer,
     config: EngineConfig,
     batch: int,
-    neurons: _Neurons,
+    neurons: Neurons,
     shared: Mapping[str, int],
 ) -> TileGroup:
     """Pack a group's weights and write its commands; `shared` are the fields of the whole layer."""

@@ -116,22 +116,33 @@ def _host_copies(layer: QuantLayer, inputs: NDArray[np.integer]) -> Activations:
 
 def layer_streams(program: Program, layer: LayerProgram, values: Activations) -> Streams:
     """Everything that the engine needs for one layer of a batch."""
-    activations, weights, parameters, results = [], [], [], 0
-    if layer.knots is not None:
-        parameters.append(layer.knots)
-    for group in layer.groups:
-        tiles = len(group.commands)
-        activations.append(_pack_rows(program, layer, group, values[group.precision]))
-        weights.append(np.tile(group.weights, (tiles, 1)))
-        parameters.append(np.tile(group.parameters, tiles))
-        results += tiles * len(group.channels)
+    groups, sent = layer.groups, _groups_of_tiles(layer)[layer.order]
+    beats = np.array([len(group.weights) for group in groups])
+    cols = np.array([len(group.channels) for group in groups])
+    lanes = [_pack_rows(program, layer, group, values[group.precision]) for group in groups]
+    tile_beats = beats[_groups_of_tiles(layer)]
+    weights = np.concatenate([group.weights for group in groups])
+    parameters = np.concatenate([group.parameters for group in groups])
+    knots = [] if layer.knots is None else [layer.knots]
     return Streams(
         commands=layer.commands,
-        activations=np.concatenate(activations),
-        weights=np.concatenate(weights),
-        parameters=np.concatenate(parameters),
-        results=results,
+        activations=np.concatenate(lanes)[_runs(tile_beats, layer.order)],
+        weights=weights[_runs(beats, sent)],
+        parameters=np.concatenate([*knots, parameters[_runs(cols, sent)]]),
+        results=int(cols[sent].sum()),
     )
+
+
+def _groups_of_tiles(layer: LayerProgram) -> NDArray[np.intp]:
+    """Number of the group of each tile, when the tiles of all groups are numbered through."""
+    return np.repeat(np.arange(len(layer.groups)), [len(group.commands) for group in layer.groups])
+
+
+def _runs(sizes: NDArray[np.intp], chosen: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Indices of all elements of the chosen runs, for runs of such sizes one after another."""
+    starts, lengths = (np.cumsum(sizes) - sizes)[chosen], sizes[chosen]
+    before = np.cumsum(lengths) - lengths
+    return np.repeat(starts - before, lengths) + np.arange(lengths.sum())
 
 
 def _pack_rows(
@@ -156,15 +167,18 @@ def _collect(program: Program, layer: LayerProgram, results: NDArray[np.uint64])
     """Bring result lanes back into (batch, features) at every width that the next layer reads."""
     config, geometry = program.config, layer.layer.geometry
     window, batch = geometry.window, program.batch
+    cols = np.array([len(group.channels) for group in layer.groups])
+    by_group = np.empty_like(results)
+    by_group[_runs(cols[_groups_of_tiles(layer)], layer.order)] = results
     lanes = np.zeros((batch, geometry.channels, geometry.outputs), np.uint64)
     start = 0
     for group in layer.groups:
-        tiles, cols = len(group.commands), len(group.channels)
-        block = results[start : start + tiles * cols].reshape(tiles, cols, config.rows)
-        start += tiles * cols
+        tiles, used = len(group.commands), len(group.channels)
+        block = by_group[start : start + tiles * used].reshape(tiles, used, config.rows)
+        start += tiles * used
         heads = block[:, :, : config.window_rows(window) : window].transpose(1, 0, 2)
-        items = heads.reshape(cols, -1)[:, : batch * len(group.outputs)]
-        found = items.reshape(cols, batch, len(group.outputs)).transpose(1, 0, 2)
+        items = heads.reshape(used, -1)[:, : batch * len(group.outputs)]
+        found = items.reshape(used, batch, len(group.outputs)).transpose(1, 0, 2)
         lanes[np.ix_(np.arange(batch), group.channels, group.outputs)] = found
     flat = lanes.reshape(batch, -1)
     following = {OPERAND_BITS: unpack_result(config, flat, OPERAND_BITS)}

@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qcnpe.spec": SPEC,
     "qcnpe.events": SPEC,
     "qcnpe.compiler": SPEC | {"qcnpe.events"},
+    "qcnpe.promotion": SPEC | {"qcnpe.compiler", "qcnpe.events"},
     "qcnpe.random_work": SPEC,
     "qcnpe.testbench": SPEC | {"qcnpe.random_work"},
     "qcnpe.driver": SPEC | {"qcnpe.compiler"},

@@ -10,7 +10,7 @@ import pytest
 
 from qcnpe.spec.qnet import Geometry
 from qcnpe.spec.samples import Samples
-from tests.qcnpe.networks import dense_layer, network, random_inputs, random_layer
+from tests.qcnpe.networks import by_channel, dense_layer, network, random_inputs, random_layer
 
 
 def qcnpe(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -37,6 +37,24 @@ def test_compile_counts_cycles_and_events(files):
     found = json.loads(run.stdout)
     assert [layer["name"] for layer in found["layers"]] == ["hidden", "logits"]
     assert found["cycles"] == sum(layer["counts"]["cycles"] for layer in found["layers"])
+    assert all(layer["fetched_words"] > 0 for layer in found["layers"])
+
+
+def test_promote_writes_a_network_of_fewer_cycles(tmp_path):
+    geometry = Geometry.dense(90, 3)
+    layer = random_layer(
+        np.random.default_rng(1), geometry, precision=by_channel((16, 16, 4), geometry)
+    )
+    network(layer).save(tmp_path / "net.npz")
+    engine = ("--rows", "4", "--cols", "4", "--json")
+    run = qcnpe("promote", tmp_path / "net.npz", "--out", tmp_path / "better.npz", *engine)
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert found["promoted_neurons"] == 1
+    for name, cycles in (("net", found["cycles_before"]), ("better", found["cycles"])):
+        compiled = qcnpe("compile", tmp_path / f"{name}.npz", *engine)
+        assert json.loads(compiled.stdout)["cycles"] == cycles
+    assert found["cycles"] < found["cycles_before"]
 
 
 def test_table_names_the_layers(files):
@@ -62,7 +80,7 @@ def test_generate_writes_verilog(tmp_path):
     assert Path(json.loads(run.stdout)["verilog"]).is_file()
 
 
-@pytest.mark.parametrize("command", ["generate", "compile", "simulate", "synth"])
+@pytest.mark.parametrize("command", ["generate", "compile", "promote", "simulate", "synth"])
 def test_help_has_an_example(command):
     run = qcnpe(command, "--help")
     assert run.returncode == 0
@@ -79,7 +97,7 @@ def overflowing(folder: Path) -> Path:
     [
         (["generate", "--rows", "0"], "rows must be 1..256, not 0"),
         (["generate", "--precisions", "16,x"], "precisions must be numbers like 16,8,4,2"),
-        (["generate", "--ncu", "magic"], "ncu must be one of fused, gated, plain16, not 'magic'"),
+        (["generate", "--ncu", "magic"], "ncu must be one of fused, gated, plain16, dsp, not 'magic'"),
         (["compile", "missing.npz"], "missing.npz: no such file"),
         (["compile", "foreign.npz"], "foreign.npz: not a readable"),
         (["compile", "text.npz"], "text.npz: not a readable"),

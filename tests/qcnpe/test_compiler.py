@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qcnpe.compiler import compile_network
-from qcnpe.driver import Driver, ModelTransport
+from qcnpe.driver import Driver, ModelTransport, layer_streams
 from qcnpe.spec.activation import FUNCTION_NAMES
 from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import CapacityError
-from qcnpe.spec.fixed import unpack
+from qcnpe.spec.fixed import pack, unpack
 from qcnpe.spec.qnet import Geometry
 from tests.qcnpe import loops
 from tests.qcnpe.networks import (
@@ -315,3 +315,89 @@ def test_shift_that_gated_operands_push_out_of_range():
     compile_network(net, EngineConfig(), 1)
     with pytest.raises(CapacityError, match=r"^layer fine: a shift at 4 bits is over 23, the most"):
         compile_network(net, EngineConfig(ncu="gated", precisions=(16, 4)), 1)
+
+
+def read_by(compiled, order):
+    """What a host fetches for tiles in an order, if it keeps the last block of each operand."""
+    tiles = [
+        (number, group, tile)
+        for number, group in enumerate(compiled.groups)
+        for tile in range(len(group.commands))
+    ]
+    words, kept = 0, (None, None)
+    for index in order:
+        number, group, tile = tiles[index]
+        command = decode(command_fields(CONFIGS[0]), int(group.commands[tile]))
+        source = (group.precision, group.block, tuple(group.outputs.tolist()), tile)
+        words += command["beats"] * command["rows"] if source != kept[0] else 0
+        words += command["beats"] * command["cols"] if number != kept[1] else 0
+        kept = source, number
+    return words
+
+
+def nested_orders(compiled):
+    """Tiles group by group, and all groups for the first rows, then for the next ones."""
+    counts = [len(group.commands) for group in compiled.groups]
+    firsts = np.cumsum([0, *counts[:-1]]).tolist()
+    yield range(sum(counts))
+    yield [
+        first + tile
+        for tile in range(max(counts))
+        for first, count in zip(firsts, counts, strict=True)
+        if tile < count
+    ]
+
+
+@settings(max_examples=60)
+@given(geometries(), SEEDS, st.sampled_from(CONFIGS), st.integers(1, 6))
+def test_order_fetches_the_least_of_all_nested_orders(geometry, seed, config, batch):
+    layer = random_layer(np.random.default_rng(seed), geometry, widths=(16, 4))
+    (compiled,) = compile_network(network(layer), config, batch).layers
+    tiles = sum(len(group.commands) for group in compiled.groups)
+    assert sorted(compiled.order.tolist()) == list(range(tiles))
+    assert compiled.fetched_words == read_by(compiled, compiled.order.tolist())
+    for order in nested_orders(compiled):
+        assert compiled.fetched_words <= read_by(compiled, order)
+
+
+@pytest.mark.parametrize(
+    ("neurons", "batch", "words"),
+    [
+        # Three groups by two tiles: two blocks to begin with, then one new block for each tile; a
+        # block of activations (4 rows) is larger than one of weights (3 columns).
+        (9, 8, 10 * (2 * 4 + 5 * 3)),
+        # Two groups by four tiles: the activations are read once, the weights at every turn but
+        # three; the other way round would be 2 * 3 + 7 * 4.
+        (6, 16, 10 * (4 * 4 + 5 * 3)),
+        (1, 1, 10 * 2),
+    ],
+)
+def test_fetches_of_dense_layers(neurons, batch, words):
+    program = compile_network(network(dense_layer(10, neurons)), CONFIGS[0], batch)
+    assert program.fetched_words == words
+
+
+def test_streams_follow_the_order_of_the_tiles():
+    """Each tile's activations, weights and parameters stand where its command stands."""
+    rng = np.random.default_rng(5)
+    net = network(random_layer(rng, Geometry.dense(5, 10), widths=(16, 8)))
+    config, inputs = CONFIGS[0], random_inputs(rng, net, 9)
+    program = compile_network(net, config, 9)
+    (compiled,) = program.layers
+    assert compiled.order.tolist() != sorted(compiled.order.tolist())
+    values = {16: inputs.astype(np.int64), 8: np.clip(inputs, -128, 127).astype(np.int64)}
+    streams = layer_streams(program, compiled, values)
+    beat = word = 0
+    for index in compiled.order.tolist():
+        number, tile = divmod(index, 3)
+        group = compiled.groups[number]
+        beats, cols = len(group.weights), len(group.channels)
+        samples = values[group.precision][4 * tile : 4 * tile + 4]
+        lanes = pack(samples, group.precision, config.pairs(group.precision))
+        found = streams.activations[beat : beat + beats, : len(samples)]
+        np.testing.assert_array_equal(found, lanes.T)
+        np.testing.assert_array_equal(streams.weights[beat : beat + beats], group.weights)
+        found = streams.parameters[word : word + cols]
+        np.testing.assert_array_equal(found, group.parameters)
+        beat, word = beat + beats, word + cols
+    assert (beat, word) == (len(streams.activations), len(streams.parameters))

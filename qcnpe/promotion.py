@@ -1,0 +1,129 @@
+"""Promotion: narrow neurons move into idle columns of a wider tile where that costs nothing.
+
+A tile has one precision, so that a few neurons of a narrow width take a tile of their own while
+columns of a wider tile beside it, which reads the same inputs, lie idle. Moved there they take no
+tile at all. That changes the network, not only its schedule: a promoted neuron keeps its weights
+but reads its inputs at the wider width, less rounded. It is therefore a step from `QuantNet` to
+`QuantNet`, done before a network is evaluated, and never by the compiler.
+
+A network whose widths were lowered by whole tiles (`axnn.tiles`) has at most one tile in each place
+that is not full, and nothing to promote.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.compiler import check_capacity, compile_network, group_neurons
+from qcnpe.events import EventCounts
+from qcnpe.spec.commands import SHIFT_RANGE
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.errors import CapacityError
+from qcnpe.spec.qnet import QuantLayer, QuantNet, WidthOperands
+
+
+def count_cycles(counts: EventCounts) -> float:
+    """The cost that needs no prices."""
+    return counts.cycles
+
+
+def promote(
+    net: QuantNet,
+    config: EngineConfig,
+    batch: int,
+    cost: Callable[[EventCounts], float] = count_cycles,
+) -> QuantNet:
+    """A network that is cheaper and nowhere less precise, or the same one.
+
+    Parameters
+    ----------
+    net : the network
+    config, batch : the engine and the samples of one run that it is made cheaper for
+    cost : what must go down with each step, given the events of a layer; with prices of events it
+        is energy, since a wider neuron takes more of it for its own operations
+
+    Raises
+    ------
+    CapacityError
+        If the network does not fit the engine in the first place.
+    """
+    layers = []
+    for layer in net.layers:
+
+        def layer_cost(candidate: QuantLayer) -> float:
+            alone = replace(net, layers=(candidate,))
+            return cost(compile_network(alone, config, batch).counts)
+
+        layers.append(_promote_layer(layer, config, layer_cost))
+    return replace(net, layers=tuple(layers))
+
+
+def _promote_layer(
+    layer: QuantLayer, config: EngineConfig, cost: Callable[[QuantLayer], float]
+) -> QuantLayer:
+    """Take every move that pays, until none does."""
+    lowest, changed = cost(layer), True
+    while changed:
+        changed = False
+        for move in list(_moves(layer, config.cols)):
+            candidate = _moved(layer, move, config)
+            if candidate is not None and (found := cost(candidate)) < lowest:
+                layer, lowest, changed = candidate, found, True
+    return layer
+
+
+@dataclass(frozen=True)
+class _Move:
+    """Neurons of a tile that is not full, and the width of another one that has room for them."""
+
+    channels: NDArray[np.intp]
+    outputs: NDArray[np.intp]
+    narrow: int
+    wide: int
+
+
+def _moves(layer: QuantLayer, cols: int) -> Iterator[_Move]:
+    """All moves that empty a tile, the narrowest neurons and the shortest steps first."""
+    partial = [group for group in group_neurons(layer, cols) if len(group.channels) < cols]
+    for _, beside in groupby(partial, lambda group: (group.block, group.outputs.tobytes())):
+        ascending = sorted(beside, key=lambda group: group.precision)
+        for index, narrow in enumerate(ascending):
+            for wide in ascending[index + 1 :]:
+                if len(narrow.channels) + len(wide.channels) <= cols:
+                    yield _Move(narrow.channels, narrow.outputs, narrow.precision, wide.precision)
+
+
+def _moved(layer: QuantLayer, move: _Move, config: EngineConfig) -> QuantLayer | None:
+    """The layer after a move; None if it would lose precision, not fit, or come too late."""
+    places = np.ix_(move.channels, move.outputs)
+    source, target = layer.widths[move.narrow], layer.widths[move.wide]
+    stale = (layer.precision[places] != move.narrow).any()
+    if stale or not _reads_as_finely(target, move.wide, source, move.narrow):
+        return None
+    weights, shift = target.weights.copy(), target.shift.astype(np.int64)
+    weights[move.channels] = source.weights[move.channels]
+    shift[move.channels] = source.shift[move.channels] + source.input_shift - target.input_shift
+    # A channel has one set of weights at a width, for all its outputs.
+    used = (layer.precision == move.wide).any(axis=1)
+    if (weights[used] != target.weights[used]).any() or (shift[used] != target.shift[used]).any():
+        return None
+    if shift.max() > SHIFT_RANGE[1]:
+        return None
+    operands = WidthOperands(weights, shift.astype(np.int8), target.input_shift)
+    precision = layer.precision.copy()
+    precision[places] = move.wide
+    promoted = replace(layer, precision=precision, widths={**layer.widths, move.wide: operands})
+    try:
+        check_capacity(promoted, config)
+    except CapacityError:
+        return None
+    return promoted
+
+
+def _reads_as_finely(wide: WidthOperands, width: int, narrow: WidthOperands, other: int) -> bool:
+    """Whether the wide copy of the inputs has every value that the narrow one has."""
+    whole_range = width == OPERAND_BITS or width + wide.input_shift >= other + narrow.input_shift
+    return whole_range and wide.input_shift <= narrow.input_shift
