@@ -3,9 +3,9 @@
     python -m synth.count_model
 
 Tiles of three layers of a network, from samples that the energy table's trace has not seen, pass
-the mapped netlist of the fused NCU: each NCU of each tile with its own operands. What the table
-predicts for their multiply-accumulates is compared with that. What else an engine does (activation
-function, queues) is in neither side.
+the mapped netlists of the fused NCU and, at 16 bits, of the one that it is compared with: each NCU
+of each tile with its own operands. What the table predicts from what the operands do is compared
+with that. What else an engine does (activation function, queues) is in neither side.
 
 The same simulation gives the energy of the whole array by part, for a working NCU's cycle.
 """
@@ -14,7 +14,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,17 @@ from rich.progress import track
 from rich.table import Table
 
 from qcnpe.spec.archive import read_archive, replace_text, write_archive
-from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import FormatError
 from synth.energy_table import RESULTS, TABLE
 from synth.flow import WORKERS, own_cells
-from synth.ladder import FUSED
+from synth.ladder import FUSED, PLAIN
 from synth.mapping import LibertyCells
-from synth.measure import Energy, beat_energy, map_leaf, mean_energy
-from synth.ncu_bench import NcuBench
+from synth.measure import Energy, beat_energy, make_bench, mean_energy
+from synth.ncu_bench import LATENCY, NcuBench
+from synth.ncu_prices import NcuPrices, NcuWork
 from synth.structural import StructuralNcu
-from synth.traces import ArrayTile
+from synth.traces import ArrayTile, Tile
 
 TILES = Path(__file__).parent / "traces" / "digits_tiles.npz"
 """The committed tiles."""
@@ -68,6 +69,7 @@ class LayerTiles:
 class LayerCheck:
     """Energy of a layer's NCU for a cycle in which it works, simulated and predicted."""
 
+    kind: str
     precision: int
     name: str
     ncu_beats: float
@@ -84,6 +86,12 @@ class LayerCheck:
         """Signed error of the prediction, as a fraction."""
         return self.predicted_fj / self.simulated_fj - 1
 
+    @property
+    def key(self) -> str:
+        """Names the layer in flat figures."""
+        kind = "" if self.kind == FUSED.ncu else f"{self.kind}_"
+        return f"{kind}{self.precision}b_{self.name}"
+
 
 def network_error(layers: Sequence[LayerCheck]) -> float:
     """Signed error of the prediction for all layers of a network, each with its share of work."""
@@ -91,17 +99,48 @@ def network_error(layers: Sequence[LayerCheck]) -> float:
     return sum(layer.ncu_beats * layer.predicted_fj for layer in layers) / simulated - 1
 
 
-def predicted_fj(prices: Mapping[str, float], precision: int) -> float:
-    """What the table says of an NCU's working cycle, without the units around the NCU."""
-    macs = FUSED.pairs(precision) * prices[f"ncu_mac_{precision}b"]
-    return 1000 * (macs - prices["units_idle_ncu_cycle"] - prices["reverse_ncu_cycle"])
+@dataclass(frozen=True)
+class KindPrices:
+    """What the table says of one kind of NCU, without the units around it.
+
+    Attributes
+    ----------
+    config : an engine of that kind
+    pj : the table
+    """
+
+    config: EngineConfig
+    pj: Mapping[str, float]
+
+    def of(self, precision: int) -> NcuPrices:
+        """Prices in fJ of what operands do."""
+        kind = "ncu" if self.config.ncu == FUSED.ncu else self.config.ncu
+        names = (field.name for field in fields(NcuPrices))
+        found = {name: 1000 * self.pj[f"{kind}_{name}_{precision}b"] for name in names}
+        around = self.pj["units_idle_ncu_cycle"]
+        around += self.pj["reverse_ncu_cycle"] if kind == "ncu" else 0.0
+        return NcuPrices(**{**found, "beat": found["beat"] - 1000 * around})
+
+    def energy_fj(self, tiles: Sequence[Tile]) -> float:
+        """Energy of tiles that follow one another, and of the idle cycles of their last sum."""
+        idle = 1000 * (self.pj["ncu_idle_cycle"] - self.pj["units_idle_ncu_cycle"])
+        prices = self.of(tiles[0].precision)
+        return prices.energy_fj(NcuWork.of(tiles, self.config)) + LATENCY * idle
 
 
-def simulate(bench: NcuBench, tile: ArrayTile, every: int = 1) -> tuple[Energy, int]:
-    """Energy of a cycle of a tile's NCUs, of which each `every`-th is simulated, and the cycles."""
+def compare(
+    bench: NcuBench, prices: KindPrices, tile: ArrayTile, every: int = 1
+) -> tuple[Energy, float, int]:
+    """Energy of a cycle of a tile's NCUs, of which each `every`-th is simulated.
+
+    Returns
+    -------
+    simulated, predicted in fJ, cycles
+    """
     places = [(row, col) for row in range(tile.rows) for col in range(tile.cols)]
     streams = [tile.ncu(row, col) for row, col in places[::every]]
-    return beat_energy(bench, streams), sum(len(stream.weights) for stream in streams)
+    cycles = sum(len(stream.weights) for stream in streams) + LATENCY
+    return beat_energy(bench, streams), prices.energy_fj(streams) / cycles, cycles
 
 
 def check(
@@ -111,41 +150,51 @@ def check(
     every: int = 1,
     console: Console | None = None,
 ) -> list[LayerCheck]:
-    """Simulate every layer's tiles and compare with the table."""
-    leaf = StructuralNcu(FUSED)
-    bench = NcuBench(map_leaf(leaf, cells), FUSED, leaf.tree.breaks)
-    work = [(layer, tile) for layer in layers for tile in layer.tiles]
+    """Simulate every layer's tiles on each kind that takes them and compare with the table."""
+    work = []
+    for config in (FUSED, PLAIN):
+        bench, kind = make_bench(StructuralNcu(config), cells), KindPrices(config, prices)
+        taken = [layer for layer in layers if layer.precision in config.precisions]
+        work += [(bench, kind, layer, tile) for layer in taken for tile in layer.tiles]
     with ThreadPoolExecutor(WORKERS) as pool:
-        done = pool.map(lambda entry: simulate(bench, entry[1], every), work)
+        done = pool.map(lambda entry: compare(entry[0], entry[1], entry[3], every), work)
         quiet = console or Console(quiet=True)
-        energies = iter(list(track(done, "simulating tiles", len(work), console=quiet)))
+        found = list(track(done, "simulating tiles", len(work), console=quiet))
+    grouped: dict[tuple[str, int, str], list[tuple[Energy, float, int]]] = defaultdict(list)
+    for (_, kind, layer, _), result in zip(work, found, strict=True):
+        grouped[kind.config.ncu, layer.precision, layer.name].append(result)
+    shares = {(layer.precision, layer.name): layer.ncu_beats for layer in layers}
     return [
         LayerCheck(
-            precision=layer.precision,
-            name=layer.name,
-            ncu_beats=layer.ncu_beats,
-            simulated=mean_energy([next(energies) for _ in layer.tiles]),
-            predicted_fj=predicted_fj(prices, layer.precision),
+            kind=key[0],
+            precision=key[1],
+            name=key[2],
+            ncu_beats=shares[key[1:]],
+            simulated=mean_energy([(energy, cycles) for energy, _, cycles in results]),
+            predicted_fj=float(
+                np.average([fj for _, fj, _ in results], weights=[n for *_, n in results])
+            ),
         )
-        for layer in layers
+        for key, results in grouped.items()
     ]
 
 
 def by_precision(checks: Sequence[LayerCheck]) -> dict[int, list[LayerCheck]]:
-    """The layers at each precision."""
-    return {
-        precision: [layer for layer in checks if layer.precision == precision]
-        for precision in FUSED.precisions
-    }
+    """The layers at each precision, on the fused NCU."""
+    found: dict[int, list[LayerCheck]] = defaultdict(list)
+    for layer in checks:
+        if layer.kind == FUSED.ncu:
+            found[layer.precision].append(layer)
+    return dict(found)
 
 
 def figures(checks: Sequence[LayerCheck]) -> dict[str, float]:
-    """Flat figures: signed errors by precision and layer, and the largest, as fractions."""
+    """Flat figures: signed errors of networks and layers, and the largest, as fractions."""
     networks = {width: network_error(layers) for width, layers in by_precision(checks).items()}
     found = {f"count_model_error_{width}b": error for width, error in networks.items()}
-    found |= {f"count_model_error_{c.precision}b_{c.name}": c.error for c in checks}
-    found["count_model_error_max"] = max(abs(error) for error in networks.values())
-    found["count_model_layer_error_max"] = max(abs(layer.error) for layer in checks)
+    found |= {f"count_model_error_{layer.key}": layer.error for layer in checks}
+    found["count_model_network_error_max"] = max(abs(error) for error in networks.values())
+    found["count_model_error_max"] = max(abs(layer.error) for layer in checks)
     return {key: round(value, 4) for key, value in found.items()}
 
 
@@ -267,13 +316,12 @@ def head(layers: Sequence[LayerTiles], count: int) -> list[LayerTiles]:
 def render(checks: Sequence[LayerCheck]) -> Table:
     """The comparison for the terminal."""
     table = Table(title="fJ for a cycle of a working NCU, whole tiles")
-    for header in ("bits", "layer", "simulated", "from counts", "error"):
-        table.add_column(header, justify="left" if header == "layer" else "right")
-    for precision, layers in by_precision(checks).items():
-        for layer in layers:
-            energies = f"{layer.simulated_fj:.0f}", f"{layer.predicted_fj:.0f}"
-            table.add_row(str(precision), layer.name, *energies, f"{layer.error:+.1%}")
-        table.add_row(str(precision), "network", "", "", f"{network_error(layers):+.1%}")
+    for header in ("NCU", "bits", "layer", "simulated", "from counts", "error"):
+        table.add_column(header, justify="left" if header in ("NCU", "layer") else "right")
+    for layer in checks:
+        energies = f"{layer.simulated_fj:.0f}", f"{layer.predicted_fj:.0f}"
+        place = layer.kind, str(layer.precision), layer.name
+        table.add_row(*place, *energies, f"{layer.error:+.1%}")
     return table
 
 

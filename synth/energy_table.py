@@ -14,6 +14,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,9 @@ from synth.ladder import FUSED, GATED, RUNGS, climb
 from synth.mapping import LibertyCells
 from synth.measure import NcuFigures
 from synth.overheads import overheads_percent
+from synth.partial_products import ProductPlan
 from synth.stimulus import PERIOD_PS
-from synth.structural import StructuralNcu
+from synth.structural import MacTree
 from synth.traces import TRACE, load
 from synth.unit_energy import UnitEnergies
 from synth.units import elaborate_units
@@ -81,9 +83,11 @@ def prices_pj(
         "ncu_idle_cycle": fused.idle.total_fj + around,
         "units_idle_ncu_cycle": around,
     }
-    resolve = units.resolve_fj(StructuralNcu(units.config).tree.breaks)
+    resolve = units.resolve_fj(MacTree(ProductPlan.of(units.config)).breaks)
     afu = units.afu_fj()
     prices |= {f"afu_{f.name.lower()}": energy + resolve for f, energy in afu.items()}
+    prices |= event_prices("ncu", fused, around + reverse)
+    prices |= event_prices("plain16", plain, around) | event_prices("gated", gated, around)
     prices |= {"resolve_row": resolve, "reverse_ncu_cycle": reverse}
     progress("activation function unit")
     prices["requantize"] = units.requantize_fj()
@@ -92,6 +96,15 @@ def prices_pj(
     progress("narrow copies, queues, skew")
     found = {event: energy / 1000 for event, energy in prices.items()}
     return {**found, "memory_word": memory_word_pj()}
+
+
+def event_prices(kind: str, figures: NcuFigures, around_fj: float) -> dict[str, float]:
+    """Energy of what operands make a kind of NCU do, in fJ, by the name of the event."""
+    return {
+        f"{kind}_{event}_{width}b": price + (around_fj if event == "beat" else 0.0)
+        for width, prices in figures.prices.items()
+        for event, price in asdict(prices).items()
+    }
 
 
 def provenance(cells: LibertyCells) -> dict[str, Any]:
@@ -105,8 +118,13 @@ def provenance(cells: LibertyCells) -> dict[str, Any]:
         "trace_sha256": _digest(TRACE),
         "unit": "pJ per event",
         "events": {
-            "ncu_mac_*": "a multiply-accumulate of the fused NCU, zero lanes of the trace included",
-            "gated_mac_*, plain16_mac_16b": "the same of the other NCUs",
+            "ncu_beat_*": "a cycle in which a fused NCU works, whatever its operands",
+            "ncu_lane_*": "more in such a cycle if its activation lane is not all zeros",
+            "ncu_zero_flip_*": "more if that has changed since the cycle before",
+            "ncu_product_toggle_*": "more for each bit product that has changed",
+            "ncu_tile_*": "a finished sum: the first beat forgets the last one, the row reads it",
+            "ncu_mac_*": "mean of all that for a multiply-accumulate on the trace's operands",
+            "gated_*, plain16_*": "the same of the other NCUs",
             "ncu_zero_beat": "a cycle of an NCU whose activations are zero",
             "ncu_idle_cycle": "a cycle in which an NCU has nothing to do",
             "units_idle_ncu_cycle": "clock and leakage of all else, for each NCU; is in the above",

@@ -61,6 +61,9 @@ RUNGS = (
 )
 """From the default mapping to what the energy table prices."""
 
+PRICED = ("plain16", "fused", "gated")
+"""Keys of the variants that the energy table prices."""
+
 
 def climb(
     cells: LibertyCells, trace: Trace, progress: Callable[[str], None] | None = None
@@ -68,7 +71,7 @@ def climb(
     """Measure every rung."""
 
     def measured(rung: Rung) -> NcuFigures:
-        figures = measure_ncu(rung.make(), cells, trace)
+        figures = measure_ncu(rung.make(), cells, trace, priced=rung.key in PRICED)
         if progress:
             progress(rung.title)
         return figures

@@ -16,6 +16,7 @@ from synth.flow import map_design
 from synth.gatesim import SUPPLY_V, Activity, Circuit
 from synth.mapping import LibertyCells
 from synth.ncu_bench import LATENCY, NcuBench
+from synth.ncu_prices import NcuPrices, NcuWork, fit_prices, runs_of
 from synth.netlist import read_netlist
 from synth.stimulus import PERIOD_PS
 from synth.structural import StructuralNcu
@@ -61,6 +62,7 @@ class NcuFigures:
     dense : the same without the lanes that are all zeros
     zero_beat : of a cycle in which the activations are zero
     idle : of a cycle in which nothing is valid
+    prices : of what operands make it do, by precision, if they were asked for
     """
 
     area_um2: float
@@ -71,6 +73,7 @@ class NcuFigures:
     dense: Mapping[int, Energy]
     zero_beat: Energy
     idle: Energy
+    prices: Mapping[int, NcuPrices]
 
 
 def map_leaf(leaf: Leaf, cells: LibertyCells) -> Circuit:
@@ -93,16 +96,28 @@ def _circuit(rtlil: str, module: str, cells: LibertyCells, before: tuple[str, ..
     return Circuit(replace(found, placed=known), cells.library)
 
 
-def measure_ncu(leaf: Ncu, cells: LibertyCells, trace: Trace) -> NcuFigures:
-    """Map an NCU and measure it on a trace; every sum that it makes is checked."""
-    circuit, config = map_leaf(leaf, cells), leaf.config
+def make_bench(leaf: Ncu, cells: LibertyCells) -> NcuBench:
+    """Map an NCU, ready to be driven."""
     breaks = leaf.tree.breaks if isinstance(leaf, StructuralNcu) else None
-    bench = NcuBench(circuit, config, breaks)
-    tiles = {width: [_operands(tile, config) for tile in trace[width]] for width in trace}
+    return NcuBench(map_leaf(leaf, cells), leaf.config, breaks)
+
+
+def measure_ncu(
+    leaf: Ncu, cells: LibertyCells, trace: Trace, *, priced: bool = False
+) -> NcuFigures:
+    """Map an NCU and measure it on a trace; every sum that it makes is checked.
+
+    `priced` prices what operands make it do, too.
+    """
+    bench = make_bench(leaf, cells)
+    circuit, config = bench.circuit, bench.config
+    tiles = {width: [operands(tile, config) for tile in trace[width]] for width in trace}
     tiles = {width: group for width, group in tiles.items() if width in config.precisions}
     beats = {width: beat_energy(bench, group) for width, group in tiles.items()}
     dense = {width: beat_energy(bench, _without_zeros(group)) for width, group in tiles.items()}
     still = [_still(tile) for tile in tiles[OPERAND_BITS][:2]]
+    idle = cycle_energy(circuit, bench.idle(IDLE_CYCLES), IDLE_CYCLES)
+    prices = {width: _prices(bench, group, idle) for width, group in tiles.items() if priced}
     return NcuFigures(
         area_um2=float(circuit.areas_um2.sum()),
         path_ns=path_ns(circuit),
@@ -111,8 +126,20 @@ def measure_ncu(leaf: Ncu, cells: LibertyCells, trace: Trace) -> NcuFigures:
         beats=beats,
         dense=dense,
         zero_beat=beat_energy(bench, still),
-        idle=cycle_energy(circuit, bench.idle(IDLE_CYCLES), IDLE_CYCLES),
+        idle=idle,
+        prices=prices,
     )
+
+
+def _prices(bench: NcuBench, tiles: list[Tile], idle: Energy) -> NcuPrices:
+    """Prices of what operands do; the cycles in which the last sum arrives count as idle."""
+    runs = list(runs_of(tiles))
+    works = [NcuWork.of(run, bench.config) for run in runs]
+    energies = [
+        beat_energy(bench, run).total_fj * (work.beats + LATENCY) - LATENCY * idle.total_fj
+        for run, work in zip(runs, works, strict=True)
+    ]
+    return fit_prices(works, energies)
 
 
 def beat_energy(bench: NcuBench, tiles: list[Tile]) -> Energy:
@@ -176,7 +203,7 @@ def _role(circuit: Circuit, name: str, cell: str) -> str:
     }.get(role, "other")
 
 
-def _operands(tile: Tile, config: EngineConfig) -> Tile:
+def operands(tile: Tile, config: EngineConfig) -> Tile:
     """A fused tile's operands as the engine's own kind takes them: `gated` has one pair a lane."""
     if config.pairs(tile.precision) > 1 or tile.precision == OPERAND_BITS:
         return tile

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qcnpe.events import EventCounts
+from qcnpe.events import EventCounts, OperandActivity
 from qcnpe.spec.activation import Function
 from synth.energy_table import RESULTS, TABLE, memory_word_pj
 from synth.flow import DEFAULT_LIBERTY, own_cells
@@ -41,11 +41,17 @@ def cells() -> LibertyCells:
 
 
 def test_prices_every_event_that_programs_count(prices: dict[str, float]) -> None:
-    counts = EventCounts(
-        macs=dict.fromkeys((16, 8, 4, 2), 1), afu_ops={f.name.lower(): 1 for f in Function}
-    )
-    assert {*counts.events(), "plain16_mac_16b"} <= set(prices)
-    assert min(prices.values()) > 0
+    each = dict.fromkeys((16, 8, 4, 2), 1)
+    functions = {f.name.lower(): 1 for f in Function}
+    counts = EventCounts(macs=each, ncu_beats=each, ncu_tiles=each, afu_ops=functions)
+    known = counts.events(dict.fromkeys(each, OperandActivity()))
+    assert {*counts.events(), *known} <= set(prices)
+    ncus = [event for event in known if event.startswith("ncu_") and event != "ncu_idle_cycle"]
+    assert {event.replace("ncu_", "gated_") for event in ncus} <= set(prices)
+    plain = {event.replace("ncu_", "plain16_") for event in ncus if event.endswith("16b")}
+    assert plain <= set(prices)
+    assert min(prices.values()) >= 0
+    assert min(price for name, price in prices.items() if "zero_flip" not in name) > 0
 
 
 def test_narrow_macs_are_cheaper(prices: dict[str, float]) -> None:
@@ -68,13 +74,18 @@ def test_memory_is_priced_from_its_source() -> None:
 def test_a_part_made_again_agrees_within_2_percent(
     prices: dict[str, float], cells: LibertyCells
 ) -> None:
-    plain = measure_ncu(StructuralNcu(PLAIN), cells, load())
+    plain = measure_ncu(StructuralNcu(PLAIN), cells, load(), priced=True)
     around = prices["units_idle_ncu_cycle"]
     units = UnitEnergies(cells)
     resolve = prices["resolve_row"]
     afu = {f"afu_{f.name.lower()}": energy for f, energy in units.afu_fj().items()}
     again = {
         "plain16_mac_16b": plain.beats[16].total_fj / 1000 + around,
+        "plain16_beat_16b": plain.prices[16].beat / 1000 + around,
+        "plain16_lane_16b": plain.prices[16].lane / 1000,
+        "plain16_zero_flip_16b": plain.prices[16].zero_flip / 1000,
+        "plain16_product_toggle_16b": plain.prices[16].product_toggle / 1000,
+        "plain16_tile_16b": plain.prices[16].tile / 1000,
         "requantize": units.requantize_fj() / 1000,
         **{event: energy / 1000 + resolve for event, energy in afu.items()},
     }
