@@ -1,5 +1,7 @@
 """Packed words of the RTL, generated from the specification's tables."""
 
+from itertools import pairwise
+
 from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data
 
@@ -27,15 +29,29 @@ def mode_bits(config: EngineConfig) -> int:
     return (len(config.precisions) - 1).bit_length() if config.ncu in SUB_WORD_KINDS else 0
 
 
+def low_segments(config: EngineConfig) -> tuple[slice, ...]:
+    """Operand bits that only some tiles of `gated` use, cut where a precision ends, lowest first.
+
+    Segment n is used at precisions wider than number n + 1 of the engine.
+    """
+    if config.ncu != "gated":
+        return ()
+    ends = [0, *(OPERAND_BITS - width for width in config.narrow_precisions)]
+    return tuple(slice(low, end) for low, end in pairwise(ends))
+
+
 def control_layout(config: EngineConfig) -> data.StructLayout:
     """What a beat of activations says about itself.
 
     `first` and `last` mark a tile's ends, `mode` is the index of its precision (there is none if
-    the engine has only one), `is_unsigned` how its activations read.
+    the engine has only one), `used` says which of the `low_segments` it uses, `is_unsigned` how its
+    activations read.
     """
     members: dict[str, int] = {"first": 1, "last": 1, "is_unsigned": 1}
     if mode_bits(config):
         members["mode"] = mode_bits(config)
+    if low_segments(config):
+        members["used"] = len(low_segments(config))
     return data.StructLayout(members)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib.wiring import In, Out
 
-from qcnpe.rtl.layouts import WEIGHT_LANE, mode_bits, west_layout
+from qcnpe.rtl.layouts import WEIGHT_LANE, low_segments, mode_bits, west_layout
 from qcnpe.rtl.leaf import Leaf
 from qcnpe.rtl.mac import Mac
 from qcnpe.spec.config import EngineConfig
@@ -18,6 +18,8 @@ class Ncu(Leaf):
     comes from the north and leaves to the south; both carry a valid flag. The unit works when both
     are valid, and only then are they handed on as valid: units east and south of a masked one are
     masked too, and nothing in them is clocked. A lane of zeros leaves the accumulator alone.
+    On `gated`, operand bits below a tile's precision are zero; their registers are clocked in its
+    first beat, to become so, and then stand still.
 
     Latency: operands that enter in cycle t are in the accumulator in cycle t + 2; `done` is high in
     cycle t + 2 if they were the last of a tile, and `result` must be read in that cycle, since the
@@ -70,6 +72,7 @@ class Ncu(Leaf):
 
     def _build_operands(self, m: Module) -> tuple[Any, Any]:
         """Registers on the way east and south, clocked only for what will be used."""
+        upper = self._upper
         lane = Signal.like(self.west, name="lane")
         weight = Signal.like(self.north, name="weight")
         m.d.sync += [
@@ -83,14 +86,32 @@ class Ncu(Leaf):
                 lane.control.last.eq(self.west.control.last),
             ]
             with m.If(~self.west.lane.zero):
-                m.d.sync += lane.lane.operands.eq(self.west.lane.operands)
+                m.d.sync += upper(lane.lane.operands).eq(upper(self.west.lane.operands))
             with m.If(self.west.control.first):
                 m.d.sync += lane.control.is_unsigned.eq(self.west.control.is_unsigned)
                 if mode_bits(self.config):
                     m.d.sync += lane.control.mode.eq(self.west.control.mode)
+                if low_segments(self.config):
+                    m.d.sync += lane.control.used.eq(self.west.control.used)
         with m.If(self.north.valid):
-            m.d.sync += weight.operands.eq(self.north.operands)
+            m.d.sync += upper(weight.operands).eq(upper(self.north.operands))
+        self._build_low_segments(m, lane, weight)
         return lane, weight
+
+    def _upper(self, operands: Any) -> Any:
+        """Operand bits that every tile uses."""
+        segments = low_segments(self.config)
+        return operands[segments[-1].stop :] if segments else operands
+
+    def _build_low_segments(self, m: Module, lane: Any, weight: Any) -> None:
+        """What a first beat has cleared stays clear until a tile uses it."""
+        first = self.west.control.first
+        for index, segment in enumerate(low_segments(self.config)):
+            used = lane.control.used[index]
+            with m.If(self.west.lane.valid & (first | used & ~self.west.lane.zero)):
+                m.d.sync += lane.lane.operands[segment].eq(self.west.lane.operands[segment])
+            with m.If(self.west.lane.valid & self.north.valid & (first | used)):
+                m.d.sync += weight.operands[segment].eq(self.north.operands[segment])
 
     def _build_accumulator(self, m: Module, lane: Any, weight: Any, working: Signal) -> None:
         m.submodules.mac = mac = Mac(self.config)

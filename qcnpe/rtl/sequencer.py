@@ -1,6 +1,6 @@
 """The sequencer: follows the commands and lets beats into the array."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -15,6 +15,7 @@ from qcnpe.rtl.layouts import (
     WEIGHT_LANE,
     command_layout,
     control_layout,
+    low_segments,
     mode_bits,
     operand_beat,
 )
@@ -171,6 +172,9 @@ class Sequencer(Component):
         ]
         if mode_bits(self.config):
             m.d.comb += self.control.mode.eq(decoder.mode)
+        if low_segments(self.config):
+            used = [decoder.precision > width for width in self.config.narrow_precisions]
+            m.d.comb += self.control.used.eq(Cat(*used))
         kept = self._build_kept_bits(m, decoder)
         for row, lane in enumerate(self.activation_lanes):
             operands = self.activations.payload[row] & kept

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from qcnpe.rtl.layouts import mode_bits
+from qcnpe.rtl.layouts import low_segments, mode_bits
 from qcnpe.rtl.ncu import Ncu
 from qcnpe.spec.config import EngineConfig
 from tests.qcnpe import exact
-from tests.qcnpe.rtl.oracle import Operation, OracleTest, lane_words
+from tests.qcnpe.rtl.oracle import Operation, OracleTest, lane_words, play
 
-HELD = ("zero", "operands", "first", "last", "is_unsigned", "mode")
+HELD = ("zero", "operands", "first", "last", "is_unsigned", "mode", "used")
 
 
 class NcuOracle:
@@ -19,6 +19,12 @@ class NcuOracle:
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
         self.lane = dict.fromkeys(HELD, 0)
+        narrow = config.narrow_precisions if config.ncu == "gated" else ()
+        # The bits that only precisions above this one use, for each flag of `used`.
+        self.low_bits = [
+            ((1 << (16 - width)) - 1) & ~((1 << (16 - wider)) - 1)
+            for wider, width in zip((16, *narrow), narrow, strict=False)
+        ]
         self.weight = self.total = self.done = 0
         self.row_valid = self.col_valid = 0
 
@@ -39,6 +45,8 @@ class NcuOracle:
         }
         if mode_bits(self.config):
             known["east.control.mode"] = self.lane["mode"]
+        if self.low_bits:
+            known["east.control.used"] = self.lane["used"]
         return known
 
     def step(self, operation: Operation) -> None:
@@ -51,19 +59,32 @@ class NcuOracle:
         self.done = working & self.lane["last"]
         self.row_valid = operation["west.lane.valid"]
         self.col_valid = operation["north.valid"]
-        if self.row_valid:
-            self._take(operation)
+        clocked = self._clocked_low_bits(operation)
+        upper = 0xFFFF & ~sum(self.low_bits)
         if self.col_valid:
-            self.weight = operation["north.operands"]
+            bits = upper | (clocked if self.row_valid else 0)
+            self.weight = self.weight & ~bits | operation["north.operands"] & bits
+        if self.row_valid:
+            self._take(operation, upper, clocked)
 
-    def _take(self, operation: Operation) -> None:
+    def _clocked_low_bits(self, operation: Operation) -> int:
+        """All of them in a first beat, after it those that the tile uses."""
+        first = operation["west.control.first"]
+        flags = (first or self.lane["used"] >> index & 1 for index in range(len(self.low_bits)))
+        return sum(mask for mask, flag in zip(self.low_bits, flags, strict=True) if flag)
+
+    def _take(self, operation: Operation, upper: int, clocked: int) -> None:
         self.lane |= {name: operation[f"west.lane.{name}"] for name in ("zero",)}
-        if not operation["west.lane.zero"]:
-            self.lane["operands"] = operation["west.lane.operands"]
+        bits = 0 if operation["west.lane.zero"] else upper | clocked
+        # A first beat clears the low bits, even if it is all zeros.
+        bits |= clocked if operation["west.control.first"] else 0
+        self.lane["operands"] = self.lane["operands"] & ~bits
+        self.lane["operands"] |= operation["west.lane.operands"] & bits
         self.lane |= {name: operation[f"west.control.{name}"] for name in ("first", "last")}
         if operation["west.control.first"]:
             self.lane["is_unsigned"] = operation["west.control.is_unsigned"]
             self.lane["mode"] = operation.get("west.control.mode", 0)
+            self.lane["used"] = operation.get("west.control.used", 0)
 
     def _product(self) -> int:
         width = 16 // self.config.pairs(self.config.precisions[self.lane["mode"]])
@@ -100,6 +121,8 @@ class TestNcu(OracleTest):
         EngineConfig(precisions=(16, 4, 2), accumulator_bits=48),
         EngineConfig(ncu="plain16", precisions=(16,)),
         EngineConfig(ncu="gated", precisions=(16, 8)),
+        EngineConfig(ncu="gated", precisions=(16, 12, 7, 2)),
+        EngineConfig(ncu="gated", precisions=(16,)),
         EngineConfig(ncu="dsp"),
     )
 
@@ -119,6 +142,8 @@ class TestNcu(OracleTest):
             operation["north.valid"] = int(rng.random() < 0.8)
             if mode_bits(config):
                 operation["west.control.mode"] = int(rng.integers(len(config.precisions)))
+            if low_segments(config):
+                operation["west.control.used"] = int(rng.integers(1 << len(low_segments(config))))
             yield operation
 
     def expect(self, config, operations):
@@ -154,3 +179,26 @@ class TestNcu(OracleTest):
         expected = self.expect(self.configs[0], [beat(3, 5, first=True, last=True)] + [beat()] * 3)
         assert [known["done"] for known in expected] == [0, 0, 1, 0]
         self.check(self.configs[0], [beat(3, 5, first=True, last=True)] + [beat()] * 3)
+
+
+GATED = EngineConfig(ncu="gated", precisions=(16, 12, 4))
+USED = {16: 0b11, 12: 0b10, 4: 0b00}
+"""Segments of the low 4 bits and of the next 8, of which narrow tiles leave out some."""
+
+
+@pytest.mark.parametrize("precision", GATED.precisions)
+@pytest.mark.parametrize("zero_first", [False, True])
+def test_bits_below_the_precision_are_clocked_in_the_first_beat_alone(precision, zero_first):
+    """Beats whose low bits are set, as no sequencer sends them, show which registers take them."""
+    wide = beat(0xFFFF, 0xFFFF, first=True, west__control__used=0b11)
+    start = 0 if zero_first else 0x8000
+    narrow = beat(start, 0x8000, first=True, west__control__used=USED[precision])
+    later = beat(0x7FFF, 0x5FFF, west__control__used=USED[precision])
+    watched = ["east.lane.operands", "south.operands"]
+    *_, cleared, taken = play(Ncu(GATED), [wide, narrow, later, beat()], watched)
+    kept = 0xFFFF & ~((1 << (16 - precision)) - 1)
+    if not zero_first:
+        assert cleared["east.lane.operands"] == 0x8000
+    assert cleared["east.lane.operands"] & 0xFFF == 0
+    assert cleared["south.operands"] == 0x8000
+    assert taken == {"east.lane.operands": 0x7FFF & kept, "south.operands": 0x5FFF & kept}
