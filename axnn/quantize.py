@@ -10,16 +10,16 @@ straight-through gradients: rounding counts as the identity and saturation stops
 It agrees with the integers exactly where sums stay below 2**24, to rounding elsewhere.
 """
 
-import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from axnn.layers import SLOPES, FloatArray, Layer, NeuronLayer, Parameter
 from axnn.network import LayerStack, Network, batch_innermost
+from axnn.quantised_sums import QuantisedSums, quantised_sums
+from axnn.scales import LayerScale, WidthScale, fake_quantize
 from qcnpe.spec.activation import (
     ACTIVATION_FRACTION_BITS,
     CURVES,
@@ -31,6 +31,18 @@ from qcnpe.spec.commands import SHIFT_RANGE
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.fixed import limits, quantize
 from qcnpe.spec.qnet import QuantLayer, QuantNet, WidthOperands
+
+__all__ = [
+    "LayerScale",
+    "Precision",
+    "QuantisedLayer",
+    "QuantisedNetwork",
+    "Scales",
+    "calibrate",
+    "quantize_inputs",
+    "to_integers",
+    "uniform_precision",
+]
 
 INPUT_FRACTION_BITS = 15
 """Fraction bits of a network's inputs, which lie in [-1, 1]."""
@@ -49,63 +61,6 @@ Precision = tuple[NDArray[np.uint8], ...]
 """Width of every neuron: for each layer (channels, outputs), as in `QuantLayer.precision`."""
 
 
-@dataclass(frozen=True, eq=False)
-class WidthScale:
-    """Scales of one layer's operands at one width.
-
-    Attributes
-    ----------
-    input_fraction_bits : of the copy of the input that neurons of this width read
-    weight_fraction_bits : int64 (channels,), of each neuron's weights
-    """
-
-    input_fraction_bits: int
-    weight_fraction_bits: NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class LayerScale:
-    """Scales of one layer.
-
-    Attributes
-    ----------
-    input_fraction_bits : of the 16-bit input
-    input_unsigned : whether the narrow copies of the input are unsigned
-    fraction_bits : of pre-activation and bias
-    output_fraction_bits : of the 16-bit results
-    widths : scales by width
-    """
-
-    input_fraction_bits: int
-    input_unsigned: bool
-    fraction_bits: int
-    output_fraction_bits: int
-    widths: Mapping[int, WidthScale]
-
-    def reads_unsigned(self, width: int) -> bool:
-        """Whether neurons of this width read unsigned operands."""
-        return self.input_unsigned and width < OPERAND_BITS
-
-    def document(self) -> dict[str, Any]:
-        """The scales as JSON can hold them."""
-        widths = {
-            str(width): [scale.input_fraction_bits, scale.weight_fraction_bits.tolist()]
-            for width, scale in self.widths.items()
-        }
-        return {**{name: getattr(self, name) for name in _PLAIN_SCALES}, "widths": widths}
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "LayerScale":
-        """Inverse of `document`."""
-        widths = {
-            int(width): WidthScale(int(bits), np.array(weight_bits, np.int64))
-            for width, (bits, weight_bits) in document["widths"].items()
-        }
-        return cls(**{name: document[name] for name in _PLAIN_SCALES}, widths=widths)
-
-
-_PLAIN_SCALES = ("input_fraction_bits", "input_unsigned", "fraction_bits", "output_fraction_bits")
-
 Scales = tuple[LayerScale, ...]
 
 
@@ -115,62 +70,6 @@ def uniform_precision(network: Network, width: int) -> Precision:
         np.full((layer.geometry.channels, layer.geometry.outputs), width, np.uint8)
         for layer in network.neuron_layers
     )
-
-
-def fake_quantize(
-    values: FloatArray, fraction_bits: ArrayLike, bits: int, *, unsigned: bool = False
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Values rounded half up and saturated, as floats, and where they were not saturated.
-
-    The float32 counterpart of `qcnpe.spec.fixed.quantize`, which a test holds it to.
-    """
-    scale = np.exp2(np.asarray(fraction_bits, np.float32))
-    low, high = limits(bits, unsigned=unsigned)
-    rounded = values * scale
-    rounded += np.float32(0.5)
-    np.floor(rounded, out=rounded)
-    inside = (rounded >= low) & (rounded <= high)
-    np.clip(rounded, low, high, out=rounded)
-    rounded /= scale
-    return rounded, inside
-
-
-@dataclass(frozen=True, eq=False)
-class _Group:
-    """The neurons of a layer that have one width.
-
-    Attributes
-    ----------
-    width : in bits
-    channels : channels that have any such neuron
-    mask : float32 (channels, outputs, 1), 1 where the neuron has this width; None if all have
-    """
-
-    width: int
-    channels: NDArray[np.intp]
-    mask: FloatArray | None
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """What the backward pass of one group needs."""
-
-    group: _Group
-    weights: FloatArray
-    weights_inside: NDArray[np.bool_]
-    inputs_inside: NDArray[np.bool_] | None
-    saved: Any
-
-
-def _width_groups(precision: NDArray[np.uint8]) -> tuple[_Group, ...]:
-    groups = []
-    for width in np.unique(precision).tolist():
-        used = precision == width
-        channels = np.flatnonzero(used.any(axis=1))
-        chosen = used[channels]
-        mask = None if chosen.all() else chosen.astype(np.float32)[:, :, None]
-        groups.append(_Group(width, channels, mask))
-    return tuple(groups)
 
 
 class QuantisedLayer(Layer):
@@ -189,13 +88,14 @@ class QuantisedLayer(Layer):
     ) -> None:
         self.layer = layer
         self.scale = scale
-        self._groups = _width_groups(precision)
-        self._values = _value_table(layer.function, scale, segments)
-        self._parts: list[_Part] = []
+        self._sums = quantised_sums(layer, scale, precision)
+        self._values = None
+        if layer.function in CURVES:
+            self._values = _value_table(layer.function, scale, segments)
         self._inputs: FloatArray | None = None
         self._pre_activations: FloatArray | None = None
         self._results: FloatArray | None = None
-        self._inside: NDArray[np.bool_] | None = None
+        self._passes: NDArray[np.bool_] | None = None
 
     @property
     def parameters(self) -> dict[str, Parameter]:
@@ -211,52 +111,49 @@ class QuantisedLayer(Layer):
 
     def forward(self, inputs: FloatArray) -> FloatArray:
         """Results of inputs that lie on the grid of the 16-bit input."""
-        geometry = self.layer.geometry
-        sums = np.zeros((geometry.channels, geometry.outputs, inputs.shape[1]), np.float32)
-        self._inputs = inputs
-        self._parts = []
-        for group in self._groups:
-            found, part = self._sums(inputs, group)
-            sums[group.channels] += found if group.mask is None else found * group.mask
-            self._parts.append(part)
+        sums = self._sums.forward(inputs)
         sums += self._bias()
+        self._inputs = inputs
         self._pre_activations = sums
         self._results = self._activate(sums)
         return self._results.reshape(-1, inputs.shape[1])
 
-    def _sums(self, inputs: FloatArray, group: _Group) -> tuple[FloatArray, _Part]:
-        """(channels, outputs, batch) sums of products of a group's channels, before the bias."""
-        width, scale = group.width, self.scale.widths[group.width]
-        inside = None
-        if width < OPERAND_BITS:
-            unsigned = self.scale.reads_unsigned(width)
-            inputs, inside = fake_quantize(
-                inputs, scale.input_fraction_bits, width, unsigned=unsigned
-            )
-        exponents = scale.weight_fraction_bits[group.channels, None]
-        chosen = self.layer.operand_weights()[group.channels]
-        weights, weights_inside = fake_quantize(chosen, exponents, width)
-        sums, saved = self.layer.sums(inputs, weights, group.channels)
-        return sums, _Part(group, weights, weights_inside, inside, saved)
-
     def _activate(self, pre_activation: FloatArray) -> FloatArray:
-        """Round and saturate the pre-activation and look the function up, as the AFU does."""
+        """Round and saturate the pre-activation and apply the function, as the AFU does.
+
+        Keeps where the gradient passes, so far as it does not depend on the result's value.
+        """
         low, high = limits(OPERAND_BITS)
-        unit = np.float32(2.0**self.scale.fraction_bits)
-        codes = pre_activation * unit
+        codes = pre_activation * np.float32(2.0**self.scale.fraction_bits)
         codes += np.float32(0.5)
         np.floor(codes, out=codes)
-        self._inside = (codes >= low) & (codes <= high)
+        self._passes = codes <= high
+        if self.layer.function == "relu":
+            self._passes &= codes > 0
+            low = 0
+        else:
+            self._passes &= codes >= low
         np.clip(codes, low, high, out=codes)
+        if self._values is None:
+            codes *= np.float32(2.0**-self.scale.output_fraction_bits)
+            return codes
         codes -= low
-        return self._values[codes.astype(np.int32)]
+        return self._values.take(codes.astype(np.int32), mode="clip")
 
-    def change_at(self, width: int) -> FloatArray:
-        """By how much the latest pass's sums would change with every neuron at one width."""
+    def sums_at(self, precision: NDArray[np.uint8]) -> QuantisedSums:
+        """The same layer's sums at other widths, for `change`."""
+        return quantised_sums(self.layer, self.scale, precision)
+
+    def change(self, sums: QuantisedSums) -> FloatArray:
+        """(channels, outputs, batch) by how much the latest pass's sums would change.
+
+        Parameters
+        ----------
+        sums : what `sums_at` returned; neurons that it leaves out have no meaning in the result
+        """
         if self._inputs is None or self._pre_activations is None:
             raise RuntimeError(f"layer {self.layer.name}: call forward first")
-        channels = np.arange(self.layer.geometry.channels)
-        change, _ = self._sums(self._inputs, _Group(width, channels, None))
+        change = sums.forward(self._inputs)
         change += self._bias()
         change -= self._pre_activations
         return change
@@ -269,50 +166,30 @@ class QuantisedLayer(Layer):
     def pre_activation_gradient(self, gradient: FloatArray) -> FloatArray:
         """(channels, outputs, batch) gradient by the pre-activations; 0 where they saturated."""
         results = self.results
-        slope = SLOPES[self.layer.function](results) * self._inside
-        return gradient.reshape(results.shape) * slope
+        if self._passes is None:
+            raise RuntimeError(f"layer {self.layer.name}: call forward first")
+        found: FloatArray = gradient.reshape(results.shape) * self._passes
+        if self._values is not None:
+            found *= SLOPES[self.layer.function](results)
+        return found
 
     def backward(self, gradient: FloatArray, *, inputs: bool = True) -> FloatArray | None:
         """Straight-through gradients."""
         by_sums = self.pre_activation_gradient(gradient)
         self.layer.bias.gradient = by_sums.sum(axis=(1, 2))
-        by_weights = np.zeros_like(self.layer.operand_weights())
-        by_inputs: FloatArray | None = None
-        for part in self._parts:
-            found, own = self._part_gradients(by_sums, part, inputs=inputs, own=True)
-            if own is not None:
-                by_weights[part.group.channels] += own * part.weights_inside
-            if found is not None:
-                by_inputs = found if by_inputs is None else by_inputs + found
-        self.layer.set_weight_gradient(by_weights)
+        by_inputs, by_weights = self._sums.backward(by_sums, inputs=inputs)
+        if by_weights is not None:
+            self.layer.set_weight_gradient(by_weights)
         return by_inputs
 
-    def input_gradient(self, by_sums: FloatArray) -> FloatArray:
+    def input_gradient(self, by_sums: FloatArray) -> FloatArray | None:
         """Straight-through gradient by the inputs alone; the parameters' gradients stay.
 
         Parameters
         ----------
         by_sums : what `pre_activation_gradient` returned
         """
-        found = (
-            self._part_gradients(by_sums, part, inputs=True, own=False)[0] for part in self._parts
-        )
-        return functools.reduce(np.add, (entry for entry in found if entry is not None))
-
-    def _part_gradients(
-        self, by_sums: FloatArray, part: _Part, *, inputs: bool, own: bool
-    ) -> tuple[FloatArray | None, FloatArray | None]:
-        """Gradients by the inputs and by the weights of one group's neurons."""
-        group = part.group
-        chosen = by_sums[group.channels]
-        if group.mask is not None:
-            chosen *= group.mask
-        found, by_weights = self.layer.sum_gradients(
-            chosen, part.weights, group.channels, part.saved, inputs=inputs, own=own
-        )
-        if found is not None and part.inputs_inside is not None:
-            found *= part.inputs_inside
-        return found, by_weights
+        return self._sums.backward(by_sums, own=False)[0]
 
 
 def _value_table(function: str, scale: LayerScale, segments: int) -> FloatArray:
@@ -423,7 +300,7 @@ def _calibrate_layer(
 
 def _range_fraction_bits(layer: NeuronLayer, values: FloatArray) -> int:
     """Fraction bits with which no pre-activation of these inputs saturates, with headroom."""
-    sums, _ = layer.sums(values, layer.operand_weights(), slice(None))
+    sums, _ = layer.sums(values, layer.operand_weights())
     largest = float(np.abs(sums + layer.bias.value[:, None, None]).max())
     return int(_largest_exponent(np.array(largest), OPERAND_BITS)) - HEADROOM_BITS
 

@@ -9,7 +9,7 @@ from axnn.layers.convolution import Convolution
 from axnn.layers.dense import Dense
 from axnn.layers.dropout import Dropout
 from axnn.layers.neuron import SLOPES, FloatArray, Layer, NeuronLayer, Parameter, activate
-from axnn.layers.subsampling import AveragePooling, Subsampling
+from axnn.layers.subsampling import AveragePooling, Subsampling, WindowSums
 
 __all__ = [
     "SLOPES",
@@ -22,5 +22,6 @@ __all__ = [
     "NeuronLayer",
     "Parameter",
     "Subsampling",
+    "WindowSums",
     "activate",
 ]

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from axnn.layers.columns import ColumnBlocks
 from axnn.layers.neuron import FloatArray, NeuronLayer
@@ -42,26 +41,18 @@ class Convolution(NeuronLayer):
         """The gradient itself."""
         self.weights.gradient = gradient
 
-    def _members(
-        self, channels: NDArray[np.integer] | slice
-    ) -> Iterator[tuple[int, NDArray[np.intp] | slice]]:
-        """Each group that the channels are of, and which of them are of it."""
-        if self.geometry.groups == 1:
-            yield 0, slice(None)
-            return
+    def _members(self) -> Iterator[tuple[int, slice]]:
+        """Each group, and which channels are of it."""
         per_group = self.geometry.channels // self.geometry.groups
-        groups = np.arange(self.geometry.channels)[channels] // per_group
-        for group in np.unique(groups).tolist():
-            yield group, np.flatnonzero(groups == group)
+        for group in range(self.geometry.groups):
+            yield group, slice(group * per_group, (group + 1) * per_group)
 
-    def sums(
-        self, inputs: FloatArray, weights: FloatArray, channels: NDArray[np.integer] | slice
-    ) -> tuple[FloatArray, Any]:
+    def sums(self, inputs: FloatArray, weights: FloatArray) -> tuple[FloatArray, Any]:
         """Products of matrices, block after block of the map; then the largest in each window."""
         padded = self._blocks.pad(inputs)
         batch = padded.shape[-1]
         values = np.empty((len(weights), *self._blocks.map_shape, batch), padded.dtype)
-        for group, members in self._members(channels):
+        for group, members in self._members():
             chosen = weights[members]
             for start, end in self._blocks.blocks(batch, padded.dtype):
                 columns = self._blocks.unfold(padded, group, start, end)
@@ -74,15 +65,8 @@ class Convolution(NeuronLayer):
         return largest.reshape(len(weights), -1, batch), (padded, values, largest.copy())
 
     def sum_gradients(
-        self,
-        gradient: FloatArray,
-        weights: FloatArray,
-        channels: NDArray[np.integer] | slice,
-        saved: Any,
-        *,
-        inputs: bool = True,
-        own: bool = True,
-    ) -> tuple[FloatArray | None, FloatArray | None]:
+        self, gradient: FloatArray, weights: FloatArray, saved: Any, *, inputs: bool = True
+    ) -> tuple[FloatArray | None, FloatArray]:
         """The gradient goes to the largest of each window, then through the products."""
         padded, values, largest = saved
         if self.geometry.window == 1:
@@ -91,15 +75,14 @@ class Convolution(NeuronLayer):
         else:
             by_pooled = gradient.reshape(largest.shape)
             by_values = spread_to_largest(by_pooled, values, largest, self.geometry.pool)
-        by_weights = np.zeros_like(weights) if own else None
+        by_weights = np.zeros_like(weights)
         by_padded = np.zeros_like(padded) if inputs else None
-        for group, members in self._members(channels):
+        for group, members in self._members():
             transposed = weights[members].T
             for start, end in self._blocks.blocks(padded.shape[-1], padded.dtype):
                 chosen = by_values[members, start:end].reshape(transposed.shape[1], -1)
-                if by_weights is not None:
-                    columns = self._blocks.unfold(padded, group, start, end)
-                    by_weights[members] += chosen @ columns.T
+                columns = self._blocks.unfold(padded, group, start, end)
+                by_weights[members] += chosen @ columns.T
                 if by_padded is not None:
                     self._blocks.fold(transposed @ chosen, by_padded, group, start, end)
         return None if by_padded is None else self._blocks.crop(by_padded), by_weights

@@ -2,9 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from axnn.layers.neuron import FloatArray, NeuronLayer
 
 
@@ -19,22 +16,13 @@ class Dense(NeuronLayer):
         """The gradient itself."""
         self.weights.gradient = gradient
 
-    def sums(
-        self, inputs: FloatArray, weights: FloatArray, channels: NDArray[np.integer] | slice
-    ) -> tuple[FloatArray, Any]:
+    def sums(self, inputs: FloatArray, weights: FloatArray) -> tuple[FloatArray, Any]:
         """One product of matrices; its inputs are saved."""
         return (weights @ inputs)[:, None, :], inputs
 
     def sum_gradients(
-        self,
-        gradient: FloatArray,
-        weights: FloatArray,
-        channels: NDArray[np.integer] | slice,
-        saved: Any,
-        *,
-        inputs: bool = True,
-        own: bool = True,
-    ) -> tuple[FloatArray | None, FloatArray | None]:
+        self, gradient: FloatArray, weights: FloatArray, saved: Any, *, inputs: bool = True
+    ) -> tuple[FloatArray | None, FloatArray]:
         """The two products of matrices of the backward pass."""
         flat = gradient[:, 0, :]
-        return weights.T @ flat if inputs else None, flat @ saved.T if own else None
+        return weights.T @ flat if inputs else None, flat @ saved.T

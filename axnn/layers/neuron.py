@@ -78,8 +78,7 @@ class Layer(ABC):
 class NeuronLayer(Layer):
     """A layer as the engine computes it: sums of products, a bias, an activation function.
 
-    Subclasses say how the sums are formed; the quantised forward pass uses the same sums with
-    other operands.
+    Subclasses say how the sums are formed.
 
     Parameters
     ----------
@@ -127,10 +126,8 @@ class NeuronLayer(Layer):
         """Set the parameters' gradient from the gradient by `operand_weights`."""
 
     @abstractmethod
-    def sums(
-        self, inputs: FloatArray, weights: FloatArray, channels: NDArray[np.integer] | slice
-    ) -> tuple[FloatArray, Any]:
-        """Sums of products (channels, outputs, batch) of some channels, and what to save.
+    def sums(self, inputs: FloatArray, weights: FloatArray) -> tuple[FloatArray, Any]:
+        """Sums of products (channels, outputs, batch), and what to save.
 
         The sums are the caller's to change in place.
 
@@ -140,34 +137,26 @@ class NeuronLayer(Layer):
         Parameters
         ----------
         inputs : (features, batch)
-        weights : (number of channels, fan_in), those of the channels asked for
-        channels : which of the layer's channels these are
+        weights : (channels, fan_in)
         """
 
     @abstractmethod
     def sum_gradients(
-        self,
-        gradient: FloatArray,
-        weights: FloatArray,
-        channels: NDArray[np.integer] | slice,
-        saved: Any,
-        *,
-        inputs: bool = True,
-        own: bool = True,
-    ) -> tuple[FloatArray | None, FloatArray | None]:
+        self, gradient: FloatArray, weights: FloatArray, saved: Any, *, inputs: bool = True
+    ) -> tuple[FloatArray | None, FloatArray]:
         """Gradients by the inputs and by the layer's own weights, of what `sums` returned.
 
         Parameters
         ----------
-        gradient : (number of channels, outputs, batch), by the sums
-        weights, channels : as they were given to `sums`
+        gradient : (channels, outputs, batch), by the sums
+        weights : as they were given to `sums`
         saved : what it returned
-        inputs, own : which of the two are wanted; the other is None
+        inputs : whether the gradient by the inputs is wanted; it is None otherwise
         """
 
     def forward(self, inputs: FloatArray) -> FloatArray:
         """Smooth forward pass."""
-        sums, self._saved = self.sums(inputs, self.operand_weights(), slice(None))
+        sums, self._saved = self.sums(inputs, self.operand_weights())
         sums += self.bias.value[:, None, None]
         self._results = activate(self.function, sums)
         return self._results.reshape(-1, inputs.shape[1])
@@ -184,8 +173,7 @@ class NeuronLayer(Layer):
         by_sums = self.pre_activation_gradient(gradient)
         self.bias.gradient = by_sums.sum(axis=(1, 2))
         by_inputs, by_weights = self.sum_gradients(
-            by_sums, self.operand_weights(), slice(None), self._saved, inputs=inputs
+            by_sums, self.operand_weights(), self._saved, inputs=inputs
         )
-        if by_weights is not None:
-            self.set_weight_gradient(by_weights)
+        self.set_weight_gradient(by_weights)
         return by_inputs

@@ -49,8 +49,8 @@ class WindowSums(NeuronLayer):
         """The weight stands for all elements of the window: their gradients add up."""
         self.weights.gradient = gradient.sum(axis=1, keepdims=True)
 
-    def _places(self, maps: FloatArray) -> list[FloatArray]:
-        """A view of (channels, rows, columns, batch) maps for each element of the window."""
+    def places(self, maps: NDArray[Any]) -> list[NDArray[Any]]:
+        """A view of (channels, rows, columns, ...) maps for each element of the window."""
         _, rows, columns = self.geometry.output_shape
         height, width = self.geometry.kernel
         return [
@@ -59,50 +59,38 @@ class WindowSums(NeuronLayer):
             for x in range(width)
         ]
 
-    def sums(
-        self, inputs: FloatArray, weights: FloatArray, channels: NDArray[np.integer] | slice
-    ) -> tuple[FloatArray, Any]:
-        """Sums of the windows, which are saved, times the weights."""
-        maps = inputs.reshape(*self.geometry.input_shape, -1)[channels]
-        first, *others = self._places(maps)
+    def window_totals(self, inputs: FloatArray) -> FloatArray:
+        """(channels, outputs, batch) sums of the windows of (features, batch) inputs."""
+        batch = inputs.shape[1]
+        first, *others = self.places(inputs.reshape(*self.geometry.input_shape, batch))
         totals = first.copy()
         for place in others:
             totals += place
-        totals = totals.reshape(len(weights), -1, inputs.shape[1])
+        return totals.reshape(self.geometry.channels, -1, batch)
+
+    def spread(self, by_totals: FloatArray) -> FloatArray:
+        """(features, batch) gradient: every element of a window has that of its sum."""
+        _, rows, columns = self.geometry.output_shape
+        batch = by_totals.shape[-1]
+        by_places = by_totals.reshape(-1, rows, columns, batch)
+        by_inputs = np.zeros((*self.geometry.input_shape, batch), by_totals.dtype)
+        for place in self.places(by_inputs):
+            place[...] = by_places
+        return by_inputs.reshape(-1, batch)
+
+    def sums(self, inputs: FloatArray, weights: FloatArray) -> tuple[FloatArray, Any]:
+        """Sums of the windows, which are saved, times the weights."""
+        totals = self.window_totals(inputs)
         return totals * weights[:, :1, None], totals
 
     def sum_gradients(
-        self,
-        gradient: FloatArray,
-        weights: FloatArray,
-        channels: NDArray[np.integer] | slice,
-        saved: Any,
-        *,
-        inputs: bool = True,
-        own: bool = True,
-    ) -> tuple[FloatArray | None, FloatArray | None]:
+        self, gradient: FloatArray, weights: FloatArray, saved: Any, *, inputs: bool = True
+    ) -> tuple[FloatArray | None, FloatArray]:
         """Gradients; that of the one weight is shared evenly among the window's elements."""
-        by_weights = None
-        if own:
-            by_weight = np.einsum("cpn,cpn->c", gradient, saved, optimize=True)
-            shared = by_weight[:, None] / self.geometry.fan_in
-            by_weights = np.repeat(shared, self.geometry.fan_in, axis=1)
-        return self._input_gradient(gradient, weights, channels) if inputs else None, by_weights
-
-    def _input_gradient(
-        self,
-        gradient: FloatArray,
-        weights: FloatArray,
-        channels: NDArray[np.integer] | slice,
-    ) -> FloatArray:
-        """Every element of a window has the gradient of its sum."""
-        _, rows, columns = self.geometry.output_shape
-        batch = gradient.shape[-1]
-        scaled = (gradient * weights[:, :1, None]).reshape(len(weights), rows, columns, batch)
-        by_inputs = np.zeros((*self.geometry.input_shape, batch), gradient.dtype)
-        for place in self._places(by_inputs):
-            place[channels] = scaled
-        return by_inputs.reshape(-1, batch)
+        by_weight = np.einsum("cpn,cpn->c", gradient, saved, optimize=True)
+        shared = by_weight[:, None] / self.geometry.fan_in
+        by_weights = np.repeat(shared, self.geometry.fan_in, axis=1)
+        return self.spread(gradient * weights[:, :1, None]) if inputs else None, by_weights
 
 
 class Subsampling(WindowSums):

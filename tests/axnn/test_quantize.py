@@ -11,10 +11,10 @@ from axnn.quantize import (
     LayerScale,
     QuantisedNetwork,
     calibrate,
-    fake_quantize,
     to_integers,
     uniform_precision,
 )
+from axnn.scales import fake_quantize
 from axnn.train import train
 from qcnpe.compiler import compile_network
 from qcnpe.spec.activation import FUNCTION_NAMES

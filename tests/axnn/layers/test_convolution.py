@@ -45,37 +45,6 @@ def test_windows_read_what_the_geometry_says(kind):
     assert layer.forward(inputs) == pytest.approx(expected.reshape(-1, 2))
 
 
-@pytest.mark.parametrize("name", ["plain", "grouped", "depth-wise", "all", "windows"])
-@pytest.mark.parametrize("chosen", [[3, 1], [2], [0, 1, 2]])
-def test_some_channels_are_rows_of_all(name, chosen):
-    if name == "windows":
-        geometry = Geometry(
-            input_shape=(4, 5, 6), channels=4, kernel=(2, 2), stride=(2, 2), groups=4
-        )
-        layer = make_layer(Subsampling, geometry, "identity")
-    else:
-        layer = make_convolution(name, "identity")
-    inputs, channels = RNG.normal(size=(120, 2)), np.array(chosen)
-    weights = layer.operand_weights()
-    everything, saved = layer.sums(inputs, weights, slice(None))
-    some, part = layer.sums(inputs, weights[channels], channels)
-    assert some == pytest.approx(everything[channels])
-    gradient = RNG.normal(size=some.shape)
-    widened = np.zeros(everything.shape)
-    widened[channels] = gradient
-    by_all = layer.sum_gradients(widened, weights, slice(None), saved, inputs=True)
-    by_some = layer.sum_gradients(gradient, weights[channels], channels, part, inputs=True)
-    assert by_some[0] == pytest.approx(by_all[0])
-    assert by_all[1] is not None
-    assert by_some[1] == pytest.approx(by_all[1][channels])
-    for unwanted in ("inputs", "own"):
-        wanted = {"inputs": unwanted == "own", "own": unwanted == "inputs"}
-        alone = layer.sum_gradients(gradient, weights[channels], channels, part, **wanted)
-        assert [entry is None for entry in alone] == [not wanted["inputs"], not wanted["own"]]
-        for entry, both in zip(alone, by_some, strict=True):
-            assert entry is None or entry == pytest.approx(both)
-
-
 def test_blocks_change_nothing(monkeypatch):
     layer = make_convolution("all")
     inputs = RNG.normal(size=(120, 2))

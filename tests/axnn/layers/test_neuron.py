@@ -28,15 +28,6 @@ def test_slope_is_the_derivative(function):
     assert SLOPES[function](activate(function, z)) * np.ones(4) == pytest.approx(slope, abs=1e-8)
 
 
-def test_sums_of_some_channels_are_rows_of_all_sums():
-    layer = make_dense("identity")
-    inputs = np.random.default_rng(2).normal(size=(5, 3))
-    everything, _ = layer.sums(inputs, layer.operand_weights(), slice(None))
-    chosen = np.array([3, 1])
-    some, _ = layer.sums(inputs, layer.operand_weights()[chosen], chosen)
-    assert some == pytest.approx(everything[chosen])
-
-
 def test_first_layer_need_not_return_an_input_gradient():
     layer = make_dense("tanh")
     layer.forward(np.ones((5, 2)))
