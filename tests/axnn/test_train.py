@@ -1,5 +1,6 @@
 """Training: the loss and the step by other arithmetic; stopping, resuming and failing well."""
 
+import errno
 from dataclasses import replace
 
 import numpy as np
@@ -8,11 +9,12 @@ import pytest
 from axnn.data import Split
 from axnn.errors import TrainingError
 from axnn.netspec import LayerSpec, NetworkSpec
-from axnn.network import Network
+from axnn.network import LayerStack, Network
+from axnn.quantize import QuantisedNetwork, calibrate, uniform_precision
 from axnn.train import TrainingPlan, cross_entropy, train, validate
 from qcnpe.spec.archive import read_archive
 from qcnpe.spec.errors import ConfigError
-from tests.axnn.tiny import PLAN, make_data, make_spec, poison_test_part
+from tests.axnn.tiny import ENGINE, PLAN, make_data, make_spec, poison_test_part
 
 DATA = make_data()
 
@@ -130,6 +132,54 @@ def test_diverging_training_says_what_to_do():
     plan = replace(PLAN, learning_rate=1e30)
     with pytest.raises(TrainingError, match=r"no longer a number .* lower learning_rate"):
         train(Network(make_spec(), seed=1), DATA, plan, seed=4)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("quantised", [False, True])
+def test_checkpoint_survives_a_loss_that_is_no_number(tmp_path, quantised):
+    """What is broken by an epoch of bad samples is not what the checkpoint holds."""
+    network, path = Network(make_spec(), seed=1), tmp_path / "c.npz"
+    model: LayerStack = network
+    if quantised:
+        precision = uniform_precision(network, 8)
+        scales = calibrate(network, DATA.train.inputs, precision, ENGINE)
+        model = QuantisedNetwork(network, scales, precision, ENGINE)
+    saved = []
+
+    def spoil(epoch):
+        saved.append(path.read_bytes())
+        network.neuron_layers[-1].bias.value[0] = np.nan
+
+    with pytest.raises(TrainingError, match="no longer a number in epoch 2; lower learning_rate"):
+        train(model, DATA, PLAN, seed=4, checkpoint=path, on_epoch=spoil)
+    assert [path.read_bytes()] == saved
+    train(model, DATA, PLAN, seed=4, checkpoint=path)
+    assert np.isfinite(np.concatenate([value.ravel() for value in network.state().values()])).all()
+
+
+def test_full_disk_loses_no_epoch_that_was_saved(tmp_path, monkeypatch):
+    whole, path = Network(make_spec(), seed=1), tmp_path / "c.npz"
+    plan = replace(PLAN, epochs=6)
+    expected = train(whole, DATA, plan, seed=4)
+    write_array = np.lib.format.write_array
+    written = []
+
+    def fill_up(member, array, **options):
+        written.append(array.nbytes)
+        if len(written) > 40:  # in the fourth checkpoint of twelve arrays
+            member.write(b"half of an array")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_array(member, array, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("numpy.lib.format.write_array", fill_up)
+        with pytest.raises(OSError, match="No space left"):
+            train(Network(make_spec(), seed=1), DATA, plan, seed=4, checkpoint=path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["c.npz"]
+    assert len(read_archive(path, "axnn-checkpoint-1")[0]["epochs"]) == 3
+    resumed = Network(make_spec(), seed=99)
+    assert train(resumed, DATA, plan, seed=4, checkpoint=path) == expected
+    assert equal_states(resumed, whole)
 
 
 @pytest.mark.parametrize(
