@@ -1,15 +1,29 @@
 """FIFOs that decouple the engine's streams."""
 
-from amaranth.hdl import Module
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
-from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
+from qcnpe.rtl.bank import Bank
 from qcnpe.rtl.leaf import Leaf
+
+BANK_WORDS = 4
+"""Words of a bank: as few as make its own selects and ANDs worth while."""
+
+SLICE_BITS = 32
+"""Bits that one set of selects drives."""
 
 
 class Fifo(Leaf):
     """A first-in first-out queue between two streams of plain bits.
+
+    Words stay where they are written. Rings of one-hot registers say where the next one goes and
+    where the oldest one lies: one for the words of a bank, one for the banks. So a word costs the
+    clock of its own registers and the inputs of its bank, however deep the queue is, and nothing
+    is decoded. A wide queue is made of slices with rings of their own.
 
     Latency: a word that enters in cycle t can leave in cycle t + 1. Throughput: one word a cycle.
 
@@ -39,17 +53,60 @@ class Fifo(Leaf):
         """Name of the Verilog module."""
         return f"qcnpe_fifo_{self.width}x{self.depth}"
 
+    @property
+    def _banks(self) -> int:
+        return -(-self.depth // BANK_WORDS)
+
     def build(self) -> Module:
-        """The library's queue behind stream ports."""
+        """Flow control and a store for each slice."""
         m = Module()
-        m.submodules.queue = queue = SyncFIFO(width=self.width, depth=self.depth)
+        push, pop = Signal(), Signal()
         m.d.comb += [
-            queue.w_data.eq(self.i.payload),
-            queue.w_en.eq(self.i.valid),
-            self.i.ready.eq(queue.w_rdy),
-            self.o.payload.eq(queue.r_data),
-            self.o.valid.eq(queue.r_rdy),
-            queue.r_en.eq(self.o.ready),
-            self.level.eq(queue.level),  # type: ignore[attr-defined]
+            self.i.ready.eq(self.level != self.depth),
+            self.o.valid.eq(self.level != 0),
+            push.eq(self.i.valid & self.i.ready),
+            pop.eq(self.o.valid & self.o.ready),
         ]
+        with m.If(push & ~pop):
+            m.d.sync += self.level.eq(self.level + 1)
+        with m.If(pop & ~push):
+            m.d.sync += self.level.eq(self.level - 1)
+        for low in range(0, self.width, SLICE_BITS):
+            bits = slice(low, min(low + SLICE_BITS, self.width))
+            self._build_slice(m, bits, push, pop)
         return m
+
+    def _build_slice(self, m: Module, bits: slice, push: Value, pop: Value) -> None:
+        write_place, write_bank = self._build_ring(m, f"write_{bits.start}", push)
+        read_place, read_bank = self._build_ring(m, f"read_{bits.start}", pop)
+        values = []
+        for number in range(self._banks):
+            words = min(BANK_WORDS, self.depth - number * BANK_WORDS)
+            bank = Bank(width=bits.stop - bits.start, words=words)
+            m.submodules[f"bank_{bits.start}_{number}"] = bank
+            m.d.comb += [
+                bank.payload.eq(self.i.payload[bits]),
+                bank.push.eq(push),
+                bank.write_here.eq(write_bank[number]),
+                bank.write_place.eq(write_place),
+                bank.read_here.eq(read_bank[number]),
+                bank.read_place.eq(read_place),
+            ]
+            values.append(bank.value)
+        m.d.comb += self.o.payload[bits].eq(reduce(or_, values))
+
+    def _build_ring(self, m: Module, name: str, move: Value) -> tuple[Value, Value]:
+        """One-hot place in a bank and number of the bank, which follow each other."""
+        place = Signal(min(BANK_WORDS, self.depth), init=1, name=f"{name}_place")
+        if self._banks == 1:
+            with m.If(move):
+                m.d.sync += place.eq(place.rotate_left(1))
+            return place, Const(1, 1)
+        bank = Signal(self._banks, init=1, name=f"{name}_bank")
+        leaves = Signal(name=f"{name}_leaves_bank")
+        m.d.comb += leaves.eq(place[-1] | bank[-1] & place[(self.depth - 1) % BANK_WORDS])
+        with m.If(move):
+            m.d.sync += place.eq(Mux(leaves, 1, Cat(0, place[:-1])))
+        with m.If(move & leaves):
+            m.d.sync += bank.eq(bank.rotate_left(1))
+        return place, bank

@@ -49,21 +49,19 @@ class FifoHarness(Harness):
 
 
 class TestFifo(ProofTest):
-    sizes = (2, 3, 4)
+    sizes = (2, 3, 4, 6)
     bugs: ClassVar = {
-        "order": Bug(stream, "self.o.payload.eq(queue.r_data)", "self.o.payload.eq(queue.w_data)"),
-        "nothing is lost": Bug(stream, "self.i.ready.eq(queue.w_rdy)", "self.i.ready.eq(1)"),
-        "nothing is doubled": Bug(
-            stream, "queue.r_en.eq(self.o.ready)", "queue.r_en.eq(self.o.ready & ~self.i.valid)"
-        ),
-        "level": Bug(
-            stream, "self.level.eq(queue.level)", "self.level.eq(queue.level - self.o.ready)"
-        ),
+        "order": Bug(stream, "bank.read_place.eq(read_place)", "bank.read_place.eq(write_place)"),
+        "nothing is lost": Bug(stream, "with m.If(pop & ~push):", "with m.If(pop):"),
+        "nothing is doubled": Bug(stream, "with m.If(push & ~pop):", "with m.If(push):"),
+        "level": Bug(stream, "self.level.eq(self.level - 1)", "self.level.eq(0)"),
         "room is used": Bug(
-            stream, "self.i.ready.eq(queue.w_rdy)", "self.i.ready.eq(queue.w_rdy & self.o.ready)"
+            stream, "eq(self.level != self.depth)", "eq((self.level != self.depth) & self.o.ready)"
         ),
         "stable": Bug(
-            stream, "self.o.valid.eq(queue.r_rdy)", "self.o.valid.eq(queue.r_rdy & ~self.i.valid)"
+            stream,
+            "self.o.valid.eq(self.level != 0)",
+            "self.o.valid.eq((self.level != 0) & ~self.i.valid)",
         ),
     }
 

@@ -2,10 +2,11 @@
 
 from typing import Any, ClassVar
 
-from amaranth.hdl import Cat, Module, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Value
 
 from qcnpe.rtl import collector
-from qcnpe.spec.config import TILES_IN_FLIGHT, EngineConfig
+from qcnpe.rtl.stream import BANK_WORDS, SLICE_BITS
+from qcnpe.spec.config import OPERAND_BITS, TILES_IN_FLIGHT, EngineConfig
 from tests.formal.bugs import Bug
 from tests.formal.harness import Harness, Inside, add_open, free_inputs, implies, past
 from tests.formal.proof import BOUNDED_WITH_MEMORY, INDUCTION, ProofTest
@@ -30,14 +31,16 @@ class ResultStreamHarness(Harness):
         output, payload = dut.output, Value.cast(dut.output.payload)
         waited = past(m, output.valid & ~output.ready)
         self.claim("stays valid", implies(waited, output.valid))
-        tile = collector.tile_layout(self.config)(inside["tile_queue.queue.r_data"])
+        tile = collector.tile_layout(self.config)(inside["tile_queue.o__payload"])
         self.claim(
             "payload stays",
             implies(waited & past(m, _has_whole_windows(tile)), payload == past(m, payload)),
         )
-        self.invariant(_is_sound(inside, "tile_queue", TILES_IN_FLIGHT))
+        word_bits = collector.tile_layout(self.config).size
+        self.invariant(_is_sound(inside, "tile_queue", word_bits, TILES_IN_FLIGHT))
         for row in range(self.config.rows):
-            self.invariant(_is_sound(inside, f"queue_{row}", self.config.result_depth))
+            depth = self.config.result_depth
+            self.invariant(_is_sound(inside, f"queue_{row}", OPERAND_BITS, depth))
         self.witness("a beat waits and leaves", waited, output.valid, output.ready, payload != 0)
 
 
@@ -48,14 +51,26 @@ def _has_whole_windows(tile: Any) -> Value:
     return (tile.pool == 0) | (tile.pool == 1) & (len(rows) % 2 == 0) & Cat(*pairs).all()
 
 
-def _is_sound(inside: Inside, name: str, depth: int) -> Value:
-    """The pointers of a queue lie as far apart as it holds words."""
-    level, produce, consume = (
-        inside[f"{name}.queue.{signal}"] for signal in ("level", "produce", "consume")
-    )
-    end = consume + level
-    meets = (end == produce) | (end == produce + depth)
-    return (level <= depth) & (produce < depth) & (consume < depth) & meets
+def _is_sound(inside: Inside, name: str, width: int, depth: int) -> Value:
+    """The rings of a queue's slices lie as far apart as it holds words."""
+    level = inside[f"{name}.level"]
+    sound = [level <= depth]
+    for low in range(0, width, SLICE_BITS):
+        written, produce = _place(inside, f"{name}.write_{low}", depth)
+        read, consume = _place(inside, f"{name}.read_{low}", depth)
+        end = consume + level
+        sound += [written, read, (end == produce) | (end == produce + depth)]
+    return Cat(*sound).all()
+
+
+def _place(inside: Inside, ring: str, depth: int) -> tuple[Value, Value]:
+    """Whether a ring points to one of a queue's words, and to which one."""
+    place = inside[f"{ring}_place"]
+    bank = inside[f"{ring}_bank"] if depth > BANK_WORDS else Const(1, 1)
+    hits = [bank[word // BANK_WORDS] & place[word % BANK_WORDS] for word in range(depth)]
+    single = Cat(sum(bits[n] for n in range(len(bits))) == 1 for bits in (place, bank))
+    number = sum(Mux(hit, word, 0) for word, hit in enumerate(hits))
+    return single.all() & Cat(*hits).any(), Value.cast(number)
 
 
 class TestResultStream(ProofTest):
