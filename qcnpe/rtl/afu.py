@@ -17,6 +17,10 @@ NEURON_LAYOUT = data.StructLayout({"parameters": PARAMETER_LAYOUT, "function": 2
 """What an AFU must know of the neuron whose accumulator it reads."""
 
 
+_WINDOW_BITS = OPERAND_BITS + 3
+"""Bits of a shifted sum that matter: one below the point, and enough above it for any bias."""
+
+
 def knot_write_layout(config: EngineConfig) -> data.StructLayout:
     """A write to the tables of all AFUs: knot number `index` takes `value`."""
     index = config.table_segments.bit_length()
@@ -30,7 +34,7 @@ class Afu(Leaf):
     which is when this row's accumulator of the same column is complete.
 
     The table's knots lie in two memories, even and odd ones, so that the two ends of a segment are
-    read at once.
+    read at once. Its registers, and the multiplier behind them, stand still for other functions.
 
     Latency: `LATENCY` cycles from `valid` to `result_valid`. Throughput: one neuron a cycle, no
     flow control.
@@ -49,8 +53,6 @@ class Afu(Leaf):
     """
 
     LATENCY = 4
-    _SUM_BITS = OPERAND_BITS + 2
-    """Saturating the shifted sum to this width cannot change what saturates after the bias."""
 
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
@@ -72,97 +74,125 @@ class Afu(Leaf):
         return f"qcnpe_afu_a{self.config.accumulator_bits}_t{self.config.table_segments}"
 
     def build(self) -> Module:
-        """Four stages, each one line of the figure: read, shift, bias, table."""
+        """Read and scale; then three more registers with the table or with nothing to do."""
         m = Module()
-        read_valid, accumulator = self._build_read(m)
-        shift_valid, shifted, bias, function = self._build_shift(m, read_valid, accumulator)
-        bias_valid, pre_activation, function = self._build_bias(
-            m, shift_valid, shifted, bias, function
-        )
-        self._build_function(m, bias_valid, pre_activation, function)
+        valid, accumulator = self._build_read(m)
+        scaled, is_table = self._build_scale(m, accumulator)
+        value_valid, value = self._build_delay(m, "value", valid & ~is_table, scaled)[-1]
+        table_valid, interpolated = self._build_table(m, valid, is_table, scaled)
+        m.d.comb += [
+            self.result_valid.eq(value_valid | table_valid),
+            self.result.eq(Mux(table_valid, interpolated, value)),
+        ]
         return m
 
     def _build_read(self, m: Module) -> tuple[Signal, Signal]:
         valid = Signal(name="read_valid")
-        accumulator = Signal(signed(self.config.accumulator_bits))
+        accumulator = Signal(signed(self.config.accumulator_bits), reset_less=True)
         m.d.sync += valid.eq(self.valid)
         with m.If(self.valid):
             m.d.sync += [accumulator.eq(self.accumulator), self.neuron_below.eq(self.neuron)]
         return valid, accumulator
 
-    def _build_shift(
-        self, m: Module, valid: Signal, accumulator: Signal
-    ) -> tuple[Signal, Signal, Signal, Signal]:
-        """Shift with one place more than asked for, then halve with rounding: exactly half up."""
-        parameters = self.neuron_below.parameters
-        wide = Cat(Const(0, SHIFT_OFFSET + 1), accumulator).as_signed()
-        rounded = ((wide >> parameters.shift) + 1) >> 1
-        next_valid = Signal(name="shift_valid")
-        shifted = Signal(signed(self._SUM_BITS))
-        bias, function = Signal(signed(OPERAND_BITS)), Signal(2, name="shift_function")
-        m.d.sync += next_valid.eq(valid)
-        with m.If(valid):
-            m.d.sync += [
-                shifted.eq(saturate(rounded, self._SUM_BITS)),
-                bias.eq(parameters.bias),
-                function.eq(self.neuron_below.function),
-            ]
-        return next_valid, shifted, bias, function
+    def _build_scale(self, m: Module, accumulator: Signal) -> tuple[Signal, Value]:
+        """Shift, round, add the bias, saturate, rectify; and whether the table comes next.
 
-    def _build_bias(
-        self, m: Module, valid: Signal, shifted: Signal, bias: Signal, function: Signal
-    ) -> tuple[Signal, Signal, Signal]:
-        next_valid = Signal(name="bias_valid")
-        pre_activation = Signal(signed(OPERAND_BITS))
-        next_function = Signal(2, name="bias_function")
-        m.d.sync += next_valid.eq(valid)
-        with m.If(valid):
-            m.d.sync += [
-                pre_activation.eq(saturate(shifted + bias, OPERAND_BITS)),
-                next_function.eq(function),
-            ]
-        return next_valid, pre_activation, next_function
-
-    def _build_function(
-        self, m: Module, valid: Signal, pre_activation: Signal, function: Signal
-    ) -> None:
-        segment_bits = self.config.table_segments.bit_length() - 1
-        offset_bits = OPERAND_BITS - segment_bits
-        # Counting segments from the most negative pre-activation flips the sign bit.
-        position = Cat(pre_activation[:-1], ~pre_activation[-1])
-        left, right = self._build_table(m, position[offset_bits:], valid & (function == 2))
-        value, offset = Signal(signed(OPERAND_BITS)), Signal(offset_bits)
-        final_function = Signal(2, name="table_function")
-        m.d.sync += self.result_valid.eq(valid)
-        with m.If(valid):
-            m.d.sync += [
-                value.eq(pre_activation),
-                offset.eq(position[:offset_bits]),
-                final_function.eq(function),
-            ]
-        rise = Signal(signed(OPERAND_BITS + 1))
-        step = Signal(signed(OPERAND_BITS + 1))
-        half = 1 << (offset_bits - 1)
+        A sum that does not fit `_WINDOW_BITS` after the shift saturates, whatever the bias.
+        """
+        parameters, function = self.neuron_below.parameters, self.neuron_below.function
+        window, fits = self._build_shift(m, accumulator, parameters.shift)
+        # The window's lowest bit is one half: its carry rounds half up.
+        left = Cat(Const(1, 1), window[1:]).as_signed()
+        right = Cat(window[0], parameters.bias).as_signed()
+        total = Signal(signed(_WINDOW_BITS))
+        top = total[OPERAND_BITS - 1 :]
+        is_negative, saturates = Signal(), Signal()
         m.d.comb += [
-            rise.eq(right - left),
-            step.eq((rise * offset + half) >> offset_bits),
-            self.result.eq(value),
+            total.eq((left + right) >> 1),
+            is_negative.eq(Mux(fits, total[-1], accumulator[-1])),
+            saturates.eq(~fits | (top.any() & ~top.all())),
         ]
-        with m.If(final_function == Function.TABLE):
-            m.d.comb += self.result.eq(left + step)
-        with m.Elif((final_function == Function.RELU) & (value < 0)):
-            m.d.comb += self.result.eq(0)
+        scaled = Signal(signed(OPERAND_BITS))
+        limit = Cat((~is_negative).replicate(OPERAND_BITS - 1), is_negative)
+        m.d.comb += scaled.eq(Mux(saturates, limit, total[:OPERAND_BITS]))
+        with m.If((function == Function.RELU) & is_negative):
+            m.d.comb += scaled.eq(0)
+        return scaled, function == Function.TABLE
 
-    def _build_table(self, m: Module, segment: Value, enable: Value) -> tuple[Value, Value]:
-        """Both ends of a segment, in the cycle after it is asked for."""
+    def _build_shift(self, m: Module, accumulator: Signal, shift: Value) -> tuple[Signal, Value]:
+        """(lowest `_WINDOW_BITS` of the shifted sum, whether the others only repeat its sign).
+
+        `shift` counts from `SHIFT_OFFSET` places to the left, and one place stays below the point.
+        Long shifts come first, since the bits that no later shift can bring into the window fall.
+        """
+        below, sign = SHIFT_OFFSET + 1, accumulator[-1]
+        window: Value = Cat(Const(0, below), accumulator, sign.replicate(1 << len(shift)))
+        for bit in reversed(range(len(shift))):
+            reach = _WINDOW_BITS + (1 << bit) - 1
+            shifted = Signal(reach, name=f"shifted_{bit}")
+            m.d.comb += shifted.eq(Mux(shift[bit], window[1 << bit :], window))
+            window = shifted
+        # From the window's highest bit on, all bits must equal the sign. Bit n of the accumulator
+        # comes to lie below that place by a shift of `below - _WINDOW_BITS + 2 + n`.
+        places = range(1, len(accumulator) - 1)
+        upper = Cat(accumulator[place] for place in places)
+        beyond = Cat(shift < below - _WINDOW_BITS + 2 + place for place in places)
+        differs = Mux(sign, (~upper & beyond).any(), (upper & beyond).any())
+        return shifted, ~differs
+
+    def _build_delay(
+        self, m: Module, name: str, valid: Value, value: Value
+    ) -> list[tuple[Value, Value]]:
+        """(valid, value) as it comes and after each of the three registers behind the scaling."""
+        stages = [(valid, value)]
+        for number in range(2, self.LATENCY + 1):
+            late_valid = Signal(name=f"{name}_valid_{number}")
+            late = Signal.like(value, reset_less=True, name=f"{name}_{number}")
+            m.d.sync += late_valid.eq(valid)
+            with m.If(valid):
+                m.d.sync += late.eq(value)
+            valid, value = late_valid, late
+            stages.append((valid, value))
+        return stages
+
+    def _build_table(
+        self, m: Module, valid: Value, is_table: Value, scaled: Signal
+    ) -> tuple[Value, Value]:
+        """Segment and offset; both ends of the segment; its rise; interpolation."""
+        offset_bits = OPERAND_BITS - self.config.table_segments.bit_length() + 1
+        segment, first_offset = Signal(OPERAND_BITS - offset_bits), Signal(offset_bits)
+        # Even a register whose clock stands still takes energy when its input toggles. Counting
+        # segments from the most negative pre-activation flips the sign bit.
+        with m.If(is_table):
+            m.d.comb += [
+                first_offset.eq(scaled[:offset_bits]),
+                segment.eq(Cat(scaled[offset_bits:-1], ~scaled[-1])),
+            ]
+        valid = valid & is_table
+        stages = self._build_delay(m, "offset", valid, first_offset)
+        left_end, right_end = self._build_knots(m, valid, segment, stages[1][0])
+        left = Signal(signed(OPERAND_BITS), reset_less=True)
+        rise = Signal(signed(OPERAND_BITS + 1), reset_less=True)
+        with m.If(stages[2][0]):
+            m.d.sync += [left.eq(left_end), rise.eq(right_end - left_end)]
+        valid, offset = stages[3]
+        half = 1 << (offset_bits - 1)
+        return valid, left + ((rise * offset + half) >> offset_bits)
+
+    def _build_knots(
+        self, m: Module, valid: Value, segment: Value, enable: Value
+    ) -> tuple[Value, Value]:
+        """Both ends of a segment two cycles later; `enable` is the first of these."""
         pairs = self.config.table_segments // 2
-        odd_segment, pair = segment[0], segment[1:]
         even: Memory[Any] = Memory(shape=signed(OPERAND_BITS), depth=pairs + 1, init=[])
         odd: Memory[Any] = Memory(shape=signed(OPERAND_BITS), depth=pairs, init=[])
         m.submodules.even, m.submodules.odd = even, odd
         ends = []
-        for memory, address, parity in ((even, pair + odd_segment, 0), (odd, pair, 1)):
+        for memory, parity in ((even, 0), (odd, 1)):
             write, read = memory.write_port(), memory.read_port()
+            address = Signal.like(read.addr, reset_less=True, name=f"address_{parity}")
+            with m.If(valid):
+                m.d.sync += address.eq((segment + 1 - parity) >> 1)
             m.d.comb += [
                 write.addr.eq(self.knot.index >> 1),
                 write.data.eq(self.knot.value),
@@ -171,12 +201,12 @@ class Afu(Leaf):
                 read.en.eq(enable),
             ]
             ends.append(read.data)
-        swapped = Signal()
+        asked, swapped = Signal(), Signal()
+        with m.If(valid):
+            m.d.sync += asked.eq(segment[0])
         with m.If(enable):
-            m.d.sync += swapped.eq(odd_segment)
-        left = Mux(swapped, ends[1], ends[0])
-        right = Mux(swapped, ends[0], ends[1])
-        return left, right
+            m.d.sync += swapped.eq(asked)
+        return Mux(swapped, ends[1], ends[0]), Mux(swapped, ends[0], ends[1])
 
 
 def saturate(value: Value, bits: int) -> Value:
