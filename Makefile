@@ -19,7 +19,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine synth energy library library-test lint format clean system-tools ngspice opensta
+.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine bench-training synth library library-test lint format clean system-tools ngspice opensta
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,8 +37,12 @@ verilog: $(READY) ## write the engine's Verilog to build/verilog [ROWS= COLS= PR
 sim: $(READY) ## run only the tests that simulate the Verilog
 	@$(PYTHON_VENV) -m pytest -n auto --dist loadgroup tests/sim
 
-synth: $(READY) ## synthesise the engine into build/synth: area and energy
-	@$(VENV)/bin/qcnpe synth --out build/synth
+synth: $(READY) ## measure area, timing and energy into build/synth, synth/ and results/ [QUICK=1: area]
+ifndef QUICK
+	@$(PYTHON_VENV) -m synth.energy_table
+	@$(PYTHON_VENV) -m synth.count_model
+endif
+	@$(VENV)/bin/qcnpe synth --out build/synth $(if $(QUICK),--quick)
 
 sim-long: $(READY) ## run over a million random results and malformed commands through the Verilog
 	@$(PYTHON_VENV) -m sim.long
@@ -55,9 +59,9 @@ coverage: $(READY) ## report which lines of the RTL the regression reaches
 bench-engine: $(READY) ## measure the engine into results/engine.json
 	@$(PYTHON_VENV) -m sim.bench_engine --out results/engine.json
 
-energy: $(READY) ## measure the energy table anew, into synth/ and results/: three minutes
-	@$(PYTHON_VENV) -m synth.energy_table
-	@$(PYTHON_VENV) -m synth.count_model
+bench-training: $(VENV)/ready-peers ## measure training against PyTorch into results/training.json
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PYTHON_VENV) -m tests.peers.bench_training \
+		--out results/training.json
 
 library: $(READY) ngspice ## characterise the 45 nm cell library anew: about ten minutes
 	@$(PYTHON_VENV) -m synth.library.characterize --out synth/tech/axnn45.lib
