@@ -80,6 +80,13 @@ _PASSES = (
 _SIGN_EXTENSION = re.compile(r"\{ (?P<bit>\w+\[\d+\]), (?:(?P=bit), )+")
 """Yosys writes a sign bit as often as it stands there; simulators do a replication much faster."""
 
+_EXTENDED_WORD = re.compile(
+    r"\{ \{(?P<times>\d+)\{(?P<word>\w+)\[(?P<top>\d+)\]\}\}, (?P=word) \}"
+)
+"""A whole word with its sign extended. Named once instead, by a sum with a wide zero, it is
+calculated where it is used: Verilator then evaluates the products of a tile's precision alone.
+"""
+
 
 @dataclass(frozen=True)
 class Generated:
@@ -196,9 +203,14 @@ def _verilog(rtlil: str) -> str:
         run_yosys([f"read_rtlil {source}", *_PASSES, f"write_verilog -noattr {verilog}"])
         # The first line names the Yosys build, which is not a property of the design.
         text = verilog.read_text().partition("\n")[2]
-    return _SIGN_EXTENSION.sub(_replicate, text)
+    return _EXTENDED_WORD.sub(_add_zero, _SIGN_EXTENSION.sub(_replicate, text))
 
 
 def _replicate(match: re.Match[str]) -> str:
     bit = match["bit"]
     return f"{{ {{{match[0].count(bit + ',')}{{{bit}}}}}, "
+
+
+def _add_zero(match: re.Match[str]) -> str:
+    bits = int(match["times"]) + int(match["top"]) + 1
+    return f"{{ $signed({match['word']}) + {bits}'sd0 }}"

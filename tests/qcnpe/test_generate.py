@@ -81,3 +81,12 @@ def test_other_kinds_generate(ncu, tmp_path):
 def test_yosys_says_what_is_wrong():
     with pytest.raises(YosysError, match="No such command: unknown_pass"):
         run_yosys(["unknown_pass"])
+
+
+def test_words_are_named_once_where_their_sign_is_extended(default):
+    """Verilator would calculate a word that is named twice beforehand, at every precision."""
+    text = default.verilog.read_text()
+    _, _, mac = text.partition("module \\qcnpe_ncu_fused_p16_8_4_2_a40.mac")
+    mac, _, _ = mac.partition("endmodule")
+    assert len(re.findall(r"\{ \$signed\(\w+\) \+ 33'sd0 \}", mac)) == 3
+    assert not re.search(r"\{ \{\d+\{(\w+)\[\d+\]\}\}, \1 \}", text)
