@@ -80,9 +80,7 @@ _PASSES = (
 _SIGN_EXTENSION = re.compile(r"\{ (?P<bit>\w+\[\d+\]), (?:(?P=bit), )+")
 """Yosys writes a sign bit as often as it stands there; simulators do a replication much faster."""
 
-_EXTENDED_WORD = re.compile(
-    r"\{ \{(?P<times>\d+)\{(?P<word>\w+)\[(?P<top>\d+)\]\}\}, (?P=word) \}"
-)
+_EXTENDED_WORD = re.compile(r"\{ \{(?P<times>\d+)\{(?P<word>\w+)\[(?P<top>\d+)\]\}\}, (?P=word) \}")
 """A whole word with its sign extended. Named once instead, by a sum with a wide zero, it is
 calculated where it is used: Verilator then evaluates the products of a tile's precision alone.
 """
