@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from qcnpe.rtl.component import Component
 from qcnpe.rtl.leaf import ModuleLibrary, flat_ports
 from qcnpe.rtl.top import Top
 from qcnpe.spec.archive import replace_text
@@ -67,7 +68,6 @@ targets:
 """
 
 _PASSES = (
-    f"hierarchy -check -top {TOP}",
     "proc -norom",
     "opt_expr",
     "opt_clean",
@@ -129,9 +129,13 @@ def generate(config: EngineConfig, folder: Path) -> Generated:
 
 def top_verilog(top: Top) -> str:
     """An engine as Verilog text, each distinct component once."""
-    library = ModuleLibrary()
-    rtlil = library.convert(top, TOP, top)
-    return _header(top.config) + _verilog("".join((*library.modules.values(), rtlil)))
+    return _header(top.config) + component_verilog(top, TOP, ModuleLibrary())
+
+
+def component_verilog(component: Component, name: str, library: ModuleLibrary) -> str:
+    """A component as Verilog text whose top module has that name; `library` places its leaves."""
+    rtlil = library.convert(component, name, component)
+    return _verilog(name, "".join((*library.modules.values(), rtlil)))
 
 
 def describe(top: Top) -> dict[str, Any]:
@@ -193,12 +197,14 @@ def _header(config: EngineConfig) -> str:
     )
 
 
-def _verilog(rtlil: str) -> str:
+def _verilog(top: str, rtlil: str) -> str:
     """Verilog of a design in Yosys' own language."""
     with TemporaryDirectory() as folder:
         source, verilog = Path(folder, "design.il"), Path(folder, "design.v")
         source.write_text(rtlil)
-        run_yosys([f"read_rtlil {source}", *_PASSES, f"write_verilog -noattr {verilog}"])
+        hierarchy = f"hierarchy -check -top {top}"
+        passes = (f"read_rtlil {source}", hierarchy, *_PASSES)
+        run_yosys([*passes, f"write_verilog -noattr {verilog}"])
         # The first line names the Yosys build, which is not a property of the design.
         text = verilog.read_text().partition("\n")[2]
     return _EXTENDED_WORD.sub(_add_zero, _SIGN_EXTENSION.sub(_replicate, text))

@@ -33,9 +33,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qcnpe.rtl": RTL,
     "qcnpe.yosys": {"qcnpe.spec", "pyosys"},
     "qcnpe.generate": RTL | {"qcnpe.yosys", "qcnpe.testbench"},
-    "qcnpe.boards": RTL | {"qcnpe.boards", "qcnpe.driver", "amaranth_boards", "serial"},
+    "qcnpe.boards": RTL
+    | {"qcnpe.boards", "qcnpe.driver", "qcnpe.generate", "qcnpe.yosys", "amaranth_boards", "serial"},
     "qcnpe.cli": {"qcnpe", "sim", "synth", "numpy"} | CLI,
     "axnn": AXNN,
+    "axnn.cpu": AXNN | {"numba", "llvmlite", "matplotlib", "rich"},
+    "axnn.cpu.peers": AXNN | {"onnx", "onnxruntime", "torch"},
     "axnn.data": AXNN | {"sklearn", "PIL", "rich"},
     "axnn.train": AXNN | {"rich"},
     "axnn.energy": AXNN | {"qcnpe.compiler", "qcnpe.activity"},

@@ -73,4 +73,4 @@ class Counters(Component):
         for width in self.config.precisions:
             done = events.rows * events.cols * self.config.pairs(width)
             increments[f"macs_{width}b"] = Mux(beat & (precision == width), done, 0)
-        return increments
+        return {name: increments[name] for name in counter_names(self.config)}

@@ -69,6 +69,10 @@ class ModuleLibrary:
         if name not in self.modules:
             self.modules[name] = ""  # keeps the place while nested leaves are collected
             self.modules[name] = self.convert(_Body(leaf), name, leaf)
+        return self.instance(name, leaf)
+
+    def instance(self, name: str, leaf: Leaf) -> Instance:
+        """A module with a leaf's ports, connected to it."""
         connections = {
             f"{'i' if direction == 'in' else 'o'}_{port}": value
             for port, direction, value in flat_ports(leaf.signature, leaf)

@@ -1,6 +1,6 @@
 """The one frozen description of an engine, at the bottom of the import graph."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from qcnpe.spec.errors import ConfigError
 
@@ -47,6 +47,9 @@ class EngineConfig:
         Segments of the activation function table, a power of two, 8..256.
     fifo_depth : int
         Words that each operand and command FIFO holds, a power of two, 2..1024.
+    counters : bool
+        Whether all performance counters are there, or only the two that count cycles. It changes
+        no result: engines that differ in nothing else are equal.
 
     Raises
     ------
@@ -61,6 +64,7 @@ class EngineConfig:
     accumulator_bits: int = 40
     table_segments: int = 32
     fifo_depth: int = 4
+    counters: bool = field(default=True, compare=False)
 
     def __post_init__(self) -> None:
         _check_range("rows", self.rows, 1, 256)

@@ -52,6 +52,8 @@ def registers(config: EngineConfig) -> tuple[Register, ...]:
 
 def counter_names(config: EngineConfig) -> tuple[str, ...]:
     """The performance counters in the order of their registers."""
+    if not config.counters:
+        return ("cycles", "busy_cycles")
     return (*_COUNTER_MEANINGS, *(f"macs_{width}b" for width in config.precisions))
 
 

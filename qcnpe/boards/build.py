@@ -1,0 +1,189 @@
+"""From a board's design to its bitstream, with open tools."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qcnpe.boards.catalog import Board
+from qcnpe.boards.design import BoardDesign
+from qcnpe.spec.errors import QcnpeError
+from qcnpe.yosys import run_yosys
+
+DEFAULT_FOLDER = Path("build/boards")
+
+NAME = "top"
+"""Base name of the tools' files."""
+
+
+class BuildError(QcnpeError):
+    """A tool is missing or failed, or the clock is not met."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """A bitstream and what is in it.
+
+    Attributes
+    ----------
+    bitstream : file for the loader
+    fmax_mhz : fastest clock by static timing analysis
+    clock_mhz : the clock that was asked for
+    cells : used cells, by nextpnr's name of their kind
+    available : cells that the chip has, by the same names
+    critical_path : names on the slowest path, with the delay up to each in ns
+    """
+
+    bitstream: Path
+    fmax_mhz: float
+    clock_mhz: float
+    cells: dict[str, int]
+    available: dict[str, int]
+    critical_path: tuple[str, ...]
+
+    def count(self, *kinds: str) -> int:
+        """Used cells of the kinds that this chip has."""
+        return sum(self.cells.get(kind, 0) for kind in kinds)
+
+    @property
+    def luts(self) -> int:
+        """Lookup tables, or logic cells where the chip counts those."""
+        return self.count("TRELLIS_COMB", "ICESTORM_LC")
+
+    @property
+    def multipliers(self) -> int:
+        """Hard multipliers of 16 or 18 bits."""
+        return self.count("MULT18X18D", "ICESTORM_DSP")
+
+    @property
+    def block_rams(self) -> int:
+        """Block memories."""
+        return self.count("DP16KD", "ICESTORM_RAM")
+
+
+def find_tool(name: str) -> str:
+    """Path of a program: what the environment names, a native one, or the one from PyPI."""
+    chosen = os.environ.get(name.upper().replace("-", "_"))
+    beside = Path(sys.executable).parent
+    candidates = [chosen] if chosen else [name, f"yowasp-{name}", str(beside / f"yowasp-{name}")]
+    for candidate in candidates:
+        found = shutil.which(candidate)
+        if found:
+            return found
+    raise BuildError(f"{name} is not installed: pip install 'axnn[fpga]'")
+
+
+def build(
+    board: Board,
+    folder: Path,
+    *,
+    on_step: Callable[[str], None] | None = None,
+    check_timing: bool = True,
+) -> Built:
+    """Build a board's bitstream in a folder.
+
+    Parameters
+    ----------
+    board : with its engine
+    folder : takes the tools' files and logs
+    on_step : called with the name of each step that begins
+    check_timing : refuse a bitstream whose clock is not met
+
+    Raises
+    ------
+    BuildError
+        If a tool fails, or the clock is not met: with the slowest path.
+    """
+    tell = on_step or (lambda step: None)
+    tell("generating")
+    folder.mkdir(parents=True, exist_ok=True)
+    options = {
+        # Only the names of flattened modules, which older nextpnr take for cells.
+        "script_after_synth": "delete t:$scopeinfo",
+        "nextpnr_opts": f"--report {NAME}.report.json --timing-allow-fail",
+        **board.options,
+    }
+    plan = board.platform().prepare(BoardDesign(board), NAME, **options)
+    plan.extract(folder)
+    tell("synthesising")
+    synthesize(folder)
+    for words in _commands(folder):
+        tell({"nextpnr": "placing and routing"}.get(words[0].split("-")[0], "packing"))
+        _run(words, folder)
+    built = read_report(folder)
+    if check_timing and built.fmax_mhz < built.clock_mhz:
+        path = " > ".join(built.critical_path)
+        raise BuildError(
+            f"{board.name}: {built.fmax_mhz:.1f} MHz, not {built.clock_mhz:.1f}; the slowest path"
+            f" is {path}; make the engine smaller or the clock slower"
+        )
+    return built
+
+
+def synthesize(folder: Path) -> None:
+    """Run the platform's Yosys script in its folder."""
+    before = Path.cwd()
+    script = (folder / f"{NAME}.ys").read_text().splitlines()
+    os.chdir(folder)
+    try:
+        log = run_yosys([line for line in script if line and not line.startswith("#")])
+    finally:
+        os.chdir(before)
+    (folder / "yosys.log").write_text(log)
+
+
+def _commands(folder: Path) -> list[list[str]]:
+    """The platform's commands after Yosys, each begins with the tool's plain name."""
+    text = (folder / f"build_{NAME}.sh").read_text().replace("\\\n", " ")
+    found = []
+    for line in text.splitlines():
+        called = re.match(r'"?\$\{?(\w+)\}?"?\s(.*)', line.strip())
+        if called and called[1] != "YOSYS":
+            found.append([called[1].lower().replace("_", "-"), *shlex.split(called[2])])
+    return found
+
+
+def _run(words: list[str], folder: Path) -> None:
+    tool = find_tool(words[0])
+    call = [tool, *words[1:]]
+    run = subprocess.run(call, cwd=folder, capture_output=True, text=True, check=False)
+    (folder / f"{words[0]}.log").write_text(run.stdout + run.stderr)
+    if run.returncode:
+        lines = (run.stderr or run.stdout).splitlines()
+        errors = [line for line in lines if "ERROR" in line] or lines or ["it said nothing"]
+        raise BuildError(f"{words[0]}: {errors[0]}")
+
+
+def read_report(folder: Path) -> Built:
+    """What nextpnr reported of a build."""
+    report: dict[str, Any] = json.loads((folder / f"{NAME}.report.json").read_text())
+    clock = min(report["fmax"].values(), key=lambda entry: entry["achieved"] / entry["constraint"])
+    used = report["utilization"]
+    bitstreams = [folder / f"{NAME}.{ending}" for ending in ("bit", "bin")]
+    return Built(
+        bitstream=next((path for path in bitstreams if path.is_file()), bitstreams[0]),
+        fmax_mhz=clock["achieved"],
+        clock_mhz=clock["constraint"],
+        cells={kind: entry["used"] for kind, entry in used.items()},
+        available={kind: entry["available"] for kind, entry in used.items()},
+        critical_path=_slowest_path(report),
+    )
+
+
+def _slowest_path(report: dict[str, Any]) -> tuple[str, ...]:
+    paths = [path for path in report["critical_paths"] if path["from"] == path["to"]]
+    longest = max(paths, key=lambda path: sum(step["delay"] for step in path["path"]), default=None)
+    if longest is None:
+        return ()
+    names, delay = [], 0.0
+    for step in longest["path"]:
+        delay += step["delay"]
+        names.append(f"{step['to']['cell']} {delay:.1f} ns")
+    return (names[0], *names[len(names) // 2 : len(names) // 2 + 1], names[-1])

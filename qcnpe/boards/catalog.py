@@ -1,0 +1,112 @@
+"""The boards, and the engine that each one is given if nothing else is asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import ConfigError
+from qcnpe.spec.link import LinkConfig
+
+BAUD = 3_000_000
+"""Fastest rate that the USB chips of all three boards know."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A board and its tools.
+
+    Attributes
+    ----------
+    name : what `BOARD=` takes
+    title : for people
+    platform : makes the platform of amaranth-boards, which knows the pins
+    link : engine, clock, rate and memories
+    options : of the platform's build, see its class
+    loader : the board's name for openFPGALoader
+    """
+
+    name: str
+    title: str
+    platform: Callable[[], Any]
+    link: LinkConfig
+    options: dict[str, str] = field(default_factory=dict)
+    loader: str
+
+    def with_engine(self, **changes: Any) -> "Board":
+        """The board with some of its engine's parameters changed; None leaves one alone."""
+        chosen = {name: value for name, value in changes.items() if value is not None}
+        return replace(self, link=replace(self.link, engine=replace(self.link.engine, **chosen)))
+
+
+def _ulx3s() -> Any:
+    from amaranth_boards.ulx3s import ULX3S_85F_Platform
+
+    return ULX3S_85F_Platform()
+
+
+def _ecpix5() -> Any:
+    from amaranth_boards.ecpix5 import ECPIX545Platform
+
+    return ECPIX545Platform()
+
+
+def _icebreaker() -> Any:
+    from amaranth_boards.icebreaker import ICEBreakerPlatform
+
+    return ICEBreakerPlatform()
+
+
+BOARDS = {
+    board.name: board
+    for board in (
+        Board(
+            name="ulx3s_85f",
+            title="ULX3S with ECP5-85F",
+            platform=_ulx3s,
+            link=LinkConfig(
+                engine=EngineConfig(rows=8, cols=8, ncu="dsp"), clock_hz=50e6, baud=BAUD, store=2048
+            ),
+            options={"synth_opts": "-noabc9"},
+            loader="ulx3s",
+        ),
+        Board(
+            name="ecpix5_45f",
+            title="ECPIX-5 with ECP5UM5G-45F",
+            platform=_ecpix5,
+            link=LinkConfig(
+                engine=EngineConfig(rows=4, cols=4, ncu="dsp"), clock_hz=50e6, baud=BAUD, store=2048
+            ),
+            options={"synth_opts": "-noabc9"},
+            loader="ecpix5_r03",
+        ),
+        Board(
+            name="icebreaker",
+            title="iCEBreaker with iCE40UP5K",
+            platform=_icebreaker,
+            link=LinkConfig(
+                engine=EngineConfig(
+                    rows=2,
+                    cols=2,
+                    ncu="dsp",
+                    precisions=(16, 4),
+                    accumulator_bits=32,
+                    counters=False,
+                ),
+                clock_hz=24e6,
+                baud=BAUD,
+                buffer=512,
+                store=512,
+            ),
+            options={"synth_opts": "-dsp -spram"},
+            loader="ice40_generic",
+        ),
+    )
+}
+
+
+def find_board(name: str) -> Board:
+    """The board of that name; `ConfigError` names all if there is none."""
+    if name not in BOARDS:
+        raise ConfigError(f"BOARD must be one of {', '.join(BOARDS)}, not {name!r}")
+    return BOARDS[name]

@@ -1,0 +1,60 @@
+"""What a board's FPGA holds: clock, pins, and the bridge with its engine."""
+
+from typing import Any
+
+from amaranth.hdl import Elaboratable, Instance, Module, Signal
+
+from qcnpe.boards.catalog import Board
+from qcnpe.boards.clock import add_clock
+from qcnpe.generate import component_verilog
+from qcnpe.rtl.block_queue import FpgaLibrary
+from qcnpe.rtl.link.bridge import Bridge
+from qcnpe.spec.link import LinkConfig
+
+BRIDGE = "qcnpe_board"
+"""Name of the Verilog module that is the same in the FPGA and in simulation."""
+
+
+def bridge_verilog(link: LinkConfig) -> str:
+    """The bridge with its engine, as Verilog: for simulation."""
+    return component_verilog(Bridge(link), BRIDGE, FpgaLibrary())
+
+
+def bridge_rtlil(link: LinkConfig) -> str:
+    """The same in Yosys' own language, which keeps what is said of memories: for an FPGA."""
+    library, bridge = FpgaLibrary(), Bridge(link)
+    top = library.convert(bridge, BRIDGE, bridge)
+    return "".join((*library.modules.values(), top))
+
+
+class BoardDesign(Elaboratable):
+    """The bridge on the pins of a board: its UART and two of its lamps.
+
+    Parameters
+    ----------
+    board : which one
+    """
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        link = self.board.link
+        platform.add_file(f"{BRIDGE}.il", bridge_rtlil(link))
+        clock, unsteady = add_clock(m, platform, link.clock_hz)
+        uart = platform.request("uart", 0)
+        busy, error, rx = Signal(), Signal(), Signal(init=1)
+        m.d.comb += rx.eq(uart.rx.i)
+        m.submodules.bridge = Instance(
+            BRIDGE,
+            i_clk=clock,
+            i_rst=unsteady,
+            i_rx=rx,
+            o_tx=uart.tx.o,
+            o_busy=busy,
+            o_error=error,
+        )
+        for lamp, number in ((busy, 0), (error, 1)):
+            m.d.comb += platform.request("led", number).o.eq(lamp)
+        return m

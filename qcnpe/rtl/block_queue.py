@@ -1,0 +1,73 @@
+"""Queues in an FPGA's memories."""
+
+from typing import Any
+
+from amaranth.hdl import Instance, Module, Signal
+from amaranth.lib.memory import Memory
+
+from qcnpe.rtl.leaf import Leaf, ModuleLibrary
+from qcnpe.rtl.stream import Fifo
+
+
+class BlockQueue(Fifo):
+    """The queue of `Fifo` in a memory that is read in step with the clock, as block memories are.
+
+    A word that is written and read at once comes through, so that the latency is the same.
+
+    Latency: a word that enters in cycle t can leave in cycle t + 1. Throughput: one word a cycle.
+
+    Parameters
+    ----------
+    width, depth : see `Fifo`
+
+    Ports
+    -----
+    i, o, level : see `Fifo`
+    """
+
+    @property
+    def module_name(self) -> str:
+        """Name of the Verilog module."""
+        return f"qcnpe_block_queue_{self.width}x{self.depth}"
+
+    def build(self) -> Module:
+        """A ring whose next word is read while the present one leaves."""
+        m = Module()
+        places = (self.depth - 1).bit_length()
+        attributes = {"ram_style": "block"}
+        ring: Any = Memory(shape=self.width, depth=1 << places, init=[], attrs=attributes)
+        m.submodules.ring = ring
+        write = ring.write_port()
+        read = ring.read_port(transparent_for=(write,))
+        written, taken, following = (
+            Signal(places, name=name) for name in ("written", "taken", "following")
+        )
+        pop = self.o.valid & self.o.ready
+        m.d.comb += [
+            self.i.ready.eq(self.level != self.depth),
+            self.o.valid.eq(self.level != 0),
+            self.o.payload.eq(read.data),
+            following.eq(taken + pop),
+            read.addr.eq(following),
+            write.addr.eq(written),
+            write.data.eq(self.i.payload),
+            write.en.eq(self.i.valid & self.i.ready),
+        ]
+        m.d.sync += [
+            taken.eq(following),
+            written.eq(written + write.en),
+            self.level.eq(self.level + write.en - pop),
+        ]
+        return m
+
+
+class FpgaLibrary(ModuleLibrary):
+    """A module library whose queues lie in memories: registers are what an FPGA lacks first."""
+
+    def place(self, leaf: Leaf) -> Instance:
+        """Place a leaf, or a `BlockQueue` for a `Fifo`."""
+        if type(leaf) is Fifo:
+            queue = BlockQueue(width=leaf.width, depth=leaf.depth)
+            super().place(queue)
+            return self.instance(queue.module_name, leaf)
+        return super().place(leaf)

@@ -1,0 +1,196 @@
+"""Does what the bodies of frames say."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from qcnpe.rtl.component import Component
+from qcnpe.rtl.link.framer import FRAMED_OCTET
+from qcnpe.spec.commands import COMMAND_BITS, PARAMETER_BITS
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.frames import OPERATION_BYTES, OPERATION_FIELDS, Operation, word_bytes
+from qcnpe.spec.registers import REGISTER_BYTES
+
+STORES = ("activations", "weights")
+"""The operand stores, as the operations name them."""
+
+_HEADER = data.StructLayout({field.name: field.bits for field in OPERATION_FIELDS})
+_WORDS = (
+    Operation.COMMANDS,
+    Operation.PARAMETERS,
+    Operation.STORE_ACTIVATIONS,
+    Operation.STORE_WEIGHTS,
+    Operation.WRITE,
+)
+
+
+class Executor(Component):
+    """Reads operations and does them in order, each when its target can take it.
+
+    Playing operands is begun, not waited for; the next access to the same store waits. An
+    unknown operation is nothing, a body that ends within an operation cuts it short: only a host
+    that is not ours sends such.
+
+    Latency: an operation's header, and each of its words, are acted upon in the cycle after their
+    last octet. Throughput: one octet a cycle, and a cycle more for a header or a word.
+
+    Parameters
+    ----------
+    config : the engine
+    address_bits : of registers
+    store_depth : words of each operand store
+
+    Ports
+    -----
+    octets : committed bodies
+    commands, parameters : streams to the engine
+    address, count, word : of a store's write or play
+    write_NAME, start_NAME, playing_NAME : for each of `STORES`
+    register_start, register_write, register_done, register_value : see `RegisterAccess`
+    values : stream of registers that were read, to the host
+    worked_off : bodies that were done, modulo 256
+    finished : one was done in the cycle before
+    """
+
+    def __init__(self, config: EngineConfig, *, address_bits: int, store_depth: int) -> None:
+        self.config = config
+        self._sizes = {operation: word_bytes(operation, config) for operation in _WORDS}
+        register_bits = 8 * REGISTER_BYTES
+        ports = {
+            "octets": In(stream.Signature(FRAMED_OCTET)),
+            "commands": Out(stream.Signature(COMMAND_BITS)),
+            "parameters": Out(stream.Signature(PARAMETER_BITS)),
+            "address": Out(max(address_bits, (store_depth - 1).bit_length())),
+            "count": Out(16),
+            "word": Out(8 * max(self._sizes.values())),
+            "register_start": Out(1),
+            "register_write": Out(1),
+            "register_done": In(1),
+            "register_value": In(register_bits),
+            "values": Out(stream.Signature(register_bits)),
+            "worked_off": Out(8),
+            "finished": Out(1),
+        }
+        for name in STORES:
+            ports |= {f"write_{name}": Out(1), f"start_{name}": Out(1), f"playing_{name}": In(1)}
+        super().__init__(ports)
+
+    def elaborate(self, platform: object) -> Module:
+        """Header, then words, each handed over before the next is read."""
+        m = Module()
+        header: Any = Signal(_HEADER)
+        left, ended, accepted = Signal(16), Signal(), Signal()
+        octet = self.octets.payload
+        m.d.comb += [self.address.eq(header.address), self.count.eq(header.count)]
+        m.d.sync += self.finished.eq(0)
+        take, size = self._build_word(m, header)
+        with m.If(self.octets.valid & self.octets.ready & octet.last):
+            m.d.sync += ended.eq(1)
+        with m.FSM(name="state"):
+            with m.State("HEADER"):
+                self._build_header(m, header, left, ended)
+            with m.State("WORD"):
+                m.d.comb += [self.octets.ready.eq(1), take.eq(self.octets.valid)]
+                with m.If(take & (size == 1)):
+                    m.next = "ISSUE"
+                with m.Elif(take & octet.last):
+                    m.next = "HEADER"
+            with m.State("ISSUE"):
+                self._build_issue(m, header.code, accepted)
+                with m.If(accepted):
+                    m.d.sync += [left.eq(left - 1), header.address.eq(header.address + 1)]
+                    m.next = "WORD"
+                    with m.If((left == 1) | ended):
+                        m.next = "HEADER"
+            with m.State("VALUE"):
+                m.d.comb += self.values.valid.eq(1)
+                with m.If(self.values.ready):
+                    m.next = "HEADER"
+        return m
+
+    def _build_word(self, m: Module, header: Any) -> tuple[Signal, Signal]:
+        """Collects a word, low octet first; `size` counts down to its last octet."""
+        take, counting = Signal(), Signal()
+        size = Signal(range(max(self._sizes.values()) + 1))
+        first = Signal.like(size)
+        with m.Switch(header.code):
+            for operation, octets in self._sizes.items():
+                with m.Case(operation):
+                    m.d.comb += first.eq(octets)
+        missing = Signal.like(first)
+        m.d.comb += size.eq(first)
+        with m.If(counting):
+            m.d.comb += size.eq(missing)
+        collected = Signal.like(self.word)
+        with m.If(take):
+            m.d.sync += [
+                collected.eq(Cat(collected[8:], self.octets.payload.octet)),
+                missing.eq(size - 1),
+                counting.eq((size != 1) & ~self.octets.payload.last),
+            ]
+        with m.Switch(header.code):
+            for operation, octets in self._sizes.items():
+                with m.Case(operation):
+                    m.d.comb += self.word.eq(collected[len(collected) - 8 * octets :])
+        return take, size
+
+    def _build_header(self, m: Module, header: Any, left: Signal, ended: Signal) -> None:
+        """Octets into the header; between operations, whether the body is done."""
+        missing = Signal(range(OPERATION_BYTES), init=OPERATION_BYTES - 1)
+        octet = self.octets.payload
+        shifted = Cat(header.as_value()[8:], octet.octet)
+        code = shifted[:8]
+        with m.If(ended):
+            m.d.sync += [
+                ended.eq(0),
+                self.worked_off.eq(self.worked_off + 1),
+                self.finished.eq(1),
+                missing.eq(OPERATION_BYTES - 1),
+            ]
+        with m.Else():
+            m.d.comb += self.octets.ready.eq(1)
+            with m.If(self.octets.valid):
+                m.d.sync += [header.eq(shifted), missing.eq(missing - 1)]
+                with m.If(missing == 0):
+                    m.d.sync += [missing.eq(OPERATION_BYTES - 1), left.eq(shifted[8:24])]
+                    with m.Switch(code):
+                        with m.Case(*_WORDS):
+                            m.next = "WORD"
+                        with m.Case(
+                            Operation.PLAY_ACTIVATIONS, Operation.PLAY_WEIGHTS, Operation.READ
+                        ):
+                            m.d.sync += left.eq(1)
+                            m.next = "ISSUE"
+
+    def _build_issue(self, m: Module, code: Value, accepted: Signal) -> None:
+        m.d.comb += [
+            self.commands.payload.eq(self.word),
+            self.parameters.payload.eq(self.word),
+        ]
+        with m.Switch(code):
+            for name, operation in (
+                ("commands", Operation.COMMANDS),
+                ("parameters", Operation.PARAMETERS),
+            ):
+                target = getattr(self, name)
+                with m.Case(operation):
+                    m.d.comb += [target.valid.eq(1), accepted.eq(target.ready)]
+            for name in STORES:
+                free = ~getattr(self, f"playing_{name}")
+                with m.Case(Operation[f"STORE_{name.upper()}"]):
+                    m.d.comb += [accepted.eq(free), getattr(self, f"write_{name}").eq(free)]
+                with m.Case(Operation[f"PLAY_{name.upper()}"]):
+                    m.d.comb += [accepted.eq(free), getattr(self, f"start_{name}").eq(free)]
+            with m.Case(Operation.WRITE):
+                m.d.comb += [
+                    self.register_start.eq(1),
+                    self.register_write.eq(1),
+                    accepted.eq(self.register_done),
+                ]
+            with m.Case(Operation.READ):
+                m.d.comb += self.register_start.eq(1)
+                with m.If(self.register_done):
+                    m.d.sync += self.values.payload.eq(self.register_value)
+                    m.next = "VALUE"

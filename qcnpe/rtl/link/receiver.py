@@ -1,0 +1,65 @@
+"""The receiving half of a UART."""
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib.cdc import FFSynchronizer
+from amaranth.lib.wiring import In, Out
+
+from qcnpe.rtl.component import Component
+from qcnpe.rtl.link.rate import PHASE_BITS, phase_step
+
+_DATA_BITS = 8
+
+
+class Receiver(Component):
+    """Samples a line of 8 data bits, no parity, one stop bit in the middle of each bit.
+
+    An octet whose start or stop bit is not there is dropped; the CRC of its frame will tell.
+
+    Latency: `octet` is there in the middle of the stop bit. Throughput: that of the line; nobody
+    can hold it up.
+
+    Parameters
+    ----------
+    clock_hz, baud : clock and rate of the line, in Hz
+
+    Ports
+    -----
+    line : the pin, high when idle; need not be synchronous
+    octet, valid : an octet, for one cycle
+    """
+
+    def __init__(self, *, clock_hz: float, baud: int) -> None:
+        self._step = phase_step(clock_hz=clock_hz, baud=baud)
+        super().__init__({"line": In(1, init=1), "octet": Out(_DATA_BITS), "valid": Out(1)})  # type: ignore[call-arg]
+
+    def elaborate(self, platform: object) -> Module:
+        """Half a bit after the falling edge, then bit by bit."""
+        m = Module()
+        line = Signal(init=1)
+        m.submodules.synchronizer = FFSynchronizer(self.line, line, init=1)
+        phase, tick = Signal(PHASE_BITS), Signal()
+        bit = Signal(range(_DATA_BITS + 2))
+        sum_of_phases = Signal(PHASE_BITS + 1)
+        m.d.comb += [sum_of_phases.eq(phase + self._step), tick.eq(sum_of_phases[-1])]
+        m.d.sync += [phase.eq(sum_of_phases[:-1]), self.valid.eq(0)]
+        with m.FSM(name="state"):
+            with m.State("IDLE"):
+                m.d.sync += [phase.eq(1 << (PHASE_BITS - 1)), bit.eq(0)]
+                with m.If(~line):
+                    m.next = "OCTET"
+            with m.State("OCTET"):
+                with m.If(tick):
+                    m.d.sync += bit.eq(bit + 1)
+                    with m.If(bit == 0):
+                        with m.If(line):
+                            m.next = "IDLE"
+                    with m.Elif(bit <= _DATA_BITS):
+                        m.d.sync += self.octet.eq(Cat(self.octet[1:], line))
+                    with m.Else():
+                        m.d.sync += self.valid.eq(line)
+                        m.next = "STOP"
+            with m.State("STOP"):
+                # A line that is held low is no start bit.
+                with m.If(line):
+                    m.next = "IDLE"
+        return m

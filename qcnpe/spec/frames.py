@@ -1,0 +1,272 @@
+"""What goes over the wire between a host and a board: one format for host and RTL.
+
+Frames are stuffed octets between flags, as in RFC 1662, with a CRC-32 at the end. Whatever the line
+did before, the next flag begins a frame anew, and what does not pass its CRC is never acted upon.
+
+A frame is a header, a body and the CRC:
+
+| octets | field |
+| --- | --- |
+| 1 | kind |
+| 2 | session: the host draws it, the board repeats it; low octet first |
+| 1 | sequence: number of this frame in its session |
+| 1..`MAX_BODY` | body; of kinds that say nothing more, one octet of zero |
+| 4 | CRC-32 of all before it, low octet first |
+
+The body of a `WORK` frame is a list of operations. Each begins with `OPERATION_FIELDS` and goes on
+with `count` words, whose size follows from its code. The board does them in order.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from struct import Struct
+
+from qcnpe.spec.commands import COMMAND_BITS, PARAMETER_BITS, Field
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.errors import FormatError
+from qcnpe.spec.registers import REGISTER_BYTES
+
+LINK_VERSION = 1
+"""Changes whenever a frame or an operation changes its meaning."""
+
+FLAG = 0x7E
+"""Begins and ends a frame."""
+
+ESCAPE = 0x7D
+"""Goes before an octet that would be taken for a flag or an escape; the octet is changed by
+`ESCAPE_MASK`."""
+
+ESCAPE_MASK = 0x20
+
+CRC_BYTES = 4
+HEADER_BYTES = 4
+MAX_BODY = 256
+"""Octets of the longest body that the host sends."""
+
+RESULT_BEATS = 8
+"""Result beats in a frame, at most."""
+
+SEQUENCES = 256
+"""Sequence numbers count modulo this."""
+
+
+class Kind(IntEnum):
+    """What a frame is; those from 0x80 on come from the board."""
+
+    HELLO = 0x01
+    WORK = 0x02
+    POLL = 0x03
+    WELCOME = 0x81
+    DONE = 0x82
+    RESULTS = 0x83
+    VALUE = 0x84
+    REFUSED = 0x85
+
+
+class Refusal(IntEnum):
+    """Why the board dropped a frame."""
+
+    DAMAGED = 1
+    SESSION = 2
+    SEQUENCE = 3
+    OVERFLOW = 4
+    KIND = 5
+
+
+class Operation(IntEnum):
+    """What the board does for the host."""
+
+    COMMANDS = 1
+    PARAMETERS = 2
+    STORE_ACTIVATIONS = 3
+    STORE_WEIGHTS = 4
+    PLAY_ACTIVATIONS = 5
+    PLAY_WEIGHTS = 6
+    WRITE = 7
+    READ = 8
+
+
+HEADER_FIELDS = (
+    Field("kind", 8, "see `Kind`"),
+    Field("session", 16, "of the host that speaks, or is spoken to"),
+    Field("sequence", 8, "number of the frame"),
+)
+
+WELCOME_FIELDS = (
+    Field("version", 8, "`LINK_VERSION` of the board"),
+    Field("fifo_depth", 16, "words in each stream's queue"),
+    Field("buffer", 16, "octets of bodies that the board holds until it has worked them off"),
+    Field("store", 16, "words of each operand store"),
+)
+"""Body of the answer to a greeting. What the registers say of the engine is not said again."""
+
+OPERATION_FIELDS = (
+    Field("code", 8, "see `Operation`"),
+    Field("count", 16, "words that follow, or that are played"),
+    Field("address", 16, "of a store's word or of a register"),
+)
+
+_HEADER = Struct("<BHB")
+_OPERATION = Struct("<BHH")
+_WELCOME = Struct("<BHHH")
+OPERATION_BYTES = _OPERATION.size
+
+
+def word_bytes(operation: Operation, config: EngineConfig) -> int:
+    """Octets of each word that follows an operation; none follow if it is zero."""
+    sizes = {
+        Operation.COMMANDS: COMMAND_BITS // 8,
+        Operation.PARAMETERS: PARAMETER_BITS // 8,
+        Operation.STORE_ACTIVATIONS: OPERAND_BITS // 8 * config.rows,
+        Operation.STORE_WEIGHTS: OPERAND_BITS // 8 * config.cols,
+        Operation.WRITE: REGISTER_BYTES,
+    }
+    return sizes.get(operation, 0)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame without its CRC and its stuffing."""
+
+    kind: int
+    session: int
+    sequence: int
+    body: bytes = b""
+
+    def encode(self) -> bytes:
+        """What goes over the wire."""
+        plain = _HEADER.pack(self.kind, self.session, self.sequence) + self.body
+        plain += zlib.crc32(plain).to_bytes(CRC_BYTES, "little")
+        stuffed = bytearray([FLAG])
+        for octet in plain:
+            if octet in (FLAG, ESCAPE):
+                stuffed += bytes((ESCAPE, octet ^ ESCAPE_MASK))
+            else:
+                stuffed.append(octet)
+        stuffed.append(FLAG)
+        return bytes(stuffed)
+
+
+class FrameParser:
+    """Finds frames in a stream of octets, whatever it is cut into and whatever lies between them.
+
+    Attributes
+    ----------
+    damaged : runs of octets between flags that were no frame
+    """
+
+    _MAX_OCTETS = 1 << 16
+    """Longer runs without a flag are garbage; they must not fill the memory."""
+
+    def __init__(self) -> None:
+        self.damaged = 0
+        self._octets = bytearray()
+        self._escaped = False
+
+    def feed(self, received: bytes) -> Iterator[Frame]:
+        """Frames that end within `received`."""
+        for octet in received:
+            if octet == FLAG:
+                yield from self._finish()
+            elif octet == ESCAPE:
+                self._escaped = True
+            elif len(self._octets) < self._MAX_OCTETS:
+                self._octets.append(octet ^ ESCAPE_MASK if self._escaped else octet)
+                self._escaped = False
+
+    def _finish(self) -> Iterator[Frame]:
+        octets, self._octets = bytes(self._octets), bytearray()
+        broken, self._escaped = self._escaped, False
+        if not octets and not broken:
+            return
+        plain, crc = octets[:-CRC_BYTES], octets[-CRC_BYTES:]
+        good = len(plain) >= HEADER_BYTES and zlib.crc32(plain) == int.from_bytes(crc, "little")
+        if broken or not good:
+            self.damaged += 1
+            return
+        kind, session, sequence = _HEADER.unpack_from(plain)
+        yield Frame(kind, session, sequence, plain[HEADER_BYTES:])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Welcome:
+    """What a board says of itself; see `WELCOME_FIELDS`."""
+
+    version: int
+    fifo_depth: int
+    buffer: int
+    store: int
+
+    def encode(self) -> bytes:
+        """The body of a frame."""
+        return _WELCOME.pack(self.version, self.fifo_depth, self.buffer, self.store)
+
+    @staticmethod
+    def decode(body: bytes) -> "Welcome":
+        """From the body of a frame; `FormatError` if it is another version's."""
+        if not body or body[0] != LINK_VERSION:
+            found = body[0] if body else "unknown"
+            raise FormatError(
+                f"the board speaks version {found} of the link, this host {LINK_VERSION};"
+                " build its bitstream again"
+            )
+        version, fifo_depth, buffer, store = _WELCOME.unpack(body)
+        return Welcome(version=version, fifo_depth=fifo_depth, buffer=buffer, store=store)
+
+
+@dataclass(frozen=True)
+class Work:
+    """An operation with its words."""
+
+    operation: Operation
+    count: int
+    address: int = 0
+    words: bytes = b""
+
+    def encode(self) -> bytes:
+        """Its part of a body."""
+        return _OPERATION.pack(self.operation, self.count, self.address) + self.words
+
+
+def cut_into_bodies(works: Iterable[Work], config: EngineConfig) -> Iterator[bytes]:
+    """Bodies of at most `MAX_BODY` octets; an operation with too many words becomes several."""
+    body = b""
+    for work in works:
+        for part in _fitting(work, config):
+            encoded = part.encode()
+            if len(body) + len(encoded) > MAX_BODY:
+                yield body
+                body = b""
+            body += encoded
+    if body:
+        yield body
+
+
+def _fitting(work: Work, config: EngineConfig) -> Iterator[Work]:
+    size = word_bytes(work.operation, config)
+    if not size:
+        yield work
+        return
+    most = (MAX_BODY - OPERATION_BYTES) // size
+    for start in range(0, work.count, most):
+        count = min(most, work.count - start)
+        words = work.words[start * size : (start + count) * size]
+        # Only a store has addresses that count on.
+        stores = work.operation in (Operation.STORE_ACTIVATIONS, Operation.STORE_WEIGHTS)
+        yield Work(work.operation, count, work.address + stores * start, words)
+
+
+def read_works(body: bytes, config: EngineConfig) -> Iterator[Work]:
+    """The operations of a body; what is cut off at its end is left out."""
+    place = 0
+    while place + OPERATION_BYTES <= len(body):
+        code, count, address = _OPERATION.unpack_from(body, place)
+        place += OPERATION_BYTES
+        if code not in set(Operation):
+            continue
+        operation = Operation(code)
+        size = count * word_bytes(operation, config)
+        yield Work(operation, count, address, body[place : place + size])
+        place += size
