@@ -10,6 +10,9 @@ from tests.qcnpe.rtl.oracle import name_of
 CONFIGS = [
     EngineConfig(),
     EngineConfig(rows=3, cols=2, ncu="gated", precisions=(16, 9, 2)),
+    EngineConfig(rows=2, cols=3, ncu="plain16", precisions=(16,)),
+    EngineConfig(rows=1, cols=1),
+    EngineConfig(rows=1, cols=1, ncu="plain16", precisions=(16,)),
 ]
 
 
