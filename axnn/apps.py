@@ -100,6 +100,9 @@ _DIGITS = App(
     ),
     approximation=ApproximationPlan(
         bound_percent=0.5,
+        share=1.0,
+        smallest_share=0.125,
+        samples=20_000,
         retraining=TrainingPlan(
             epochs=2, batch=64, learning_rate=0.02, weight_decay=1e-4, shift_pixels=1
         ),
@@ -116,6 +119,9 @@ _GARMENTS = App(
     ),
     approximation=ApproximationPlan(
         bound_percent=0.5,
+        share=1.0,
+        smallest_share=0.125,
+        samples=20_000,
         retraining=TrainingPlan(
             epochs=2, batch=64, learning_rate=0.02, weight_decay=1e-4, flip=True
         ),
@@ -138,6 +144,8 @@ _FACES = App(
     ),
     approximation=ApproximationPlan(
         bound_percent=0.5,
+        share=1.0,
+        smallest_share=0.125,
         retraining=TrainingPlan(
             epochs=8, batch=32, learning_rate=0.01, weight_decay=5e-4, shift_pixels=3, flip=True
         ),
@@ -152,6 +160,8 @@ _CENSUS = App(
     training=TrainingPlan(epochs=60, batch=64, learning_rate=0.1, patience=15),
     approximation=ApproximationPlan(
         bound_percent=0.5,
+        share=1.0,
+        smallest_share=0.125,
         retraining=TrainingPlan(epochs=15, batch=64, learning_rate=0.05, patience=8),
     ),
     engine=EngineConfig(),
@@ -164,7 +174,9 @@ _LETTERS = App(
     training=TrainingPlan(epochs=150, batch=32, learning_rate=0.1, patience=40),
     approximation=ApproximationPlan(
         bound_percent=0.5,
-        retraining=TrainingPlan(epochs=30, batch=32, learning_rate=0.05, patience=15),
+        share=1.0,
+        smallest_share=0.125,
+        retraining=TrainingPlan(epochs=40, batch=32, learning_rate=0.1, patience=20),
     ),
     engine=EngineConfig(),
 )
@@ -203,6 +215,9 @@ _OBJECTS = App(
     ),
     approximation=ApproximationPlan(
         bound_percent=0.5,
+        share=1.0,
+        smallest_share=0.25,
+        samples=15_000,
         retraining=TrainingPlan(
             epochs=2, batch=64, learning_rate=0.01, weight_decay=5e-4, shift_pixels=3, flip=True
         ),

@@ -20,12 +20,18 @@ from axnn.apps import APPS, find_app
 from axnn.data.fetch import cache_folder, cache_path
 from axnn.data.fetch import fetch as bring
 from axnn.energy import EnergyModel, EnergyTable
+from axnn.errors import RunError
+from axnn.experiments.collect import PAPER_APPS, collect
+from axnn.experiments.run import Finished, Job, plan_jobs, run_jobs
+from axnn.experiments.stages import STAGE_NAMES, check_stages
 from axnn.steps import (
     RunFolder,
     approximate_step,
     characterize_step,
+    energy_model,
     evaluate_step,
     train_step,
+    write_json,
 )
 from axnn.train import Epoch
 from qcnpe.spec.errors import QcnpeError, one_line
@@ -161,13 +167,14 @@ def approximate(
 ) -> None:
     """Lower the precision of resilient neurons and retrain, as long as the bound holds."""
     folder = RunFolder(run)
-    app = folder.trained().app
-    plan = app.approximation
+    trained = folder.trained()
+    plan = trained.app.approximation
     if bound is not None:
         plan = replace(plan, bound_percent=bound)
     if criterion is not None:
         plan = replace(plan, criterion=criterion)
-    energy = EnergyModel(EnergyTable.load(table), app.engine)
+    samples = data.load(trained.app.data, seed=trained.seed)
+    energy = energy_model(EnergyTable.load(table), trained.app, samples)
     with show_progress("approximating", quiet=quiet or as_json) as update:
         tell = _step_note(update, energy)
         found = approximate_step(folder, plan, energy.table, on_step=tell)
@@ -215,7 +222,8 @@ def report_command(
     """Write summary.json and the figures of a finished run."""
     folder = RunFolder(run)
     trained, found = folder.trained(), folder.approximated()
-    energy = EnergyModel(EnergyTable.load(table), trained.app.engine)
+    samples = data.load(trained.app.data, seed=trained.seed)
+    energy = energy_model(EnergyTable.load(table), trained.app, samples)
     evaluation = evaluate_step(folder, energy.table)
     scores = characterize_step(folder)
     summary = report.make_summary(evaluation, seed=trained.seed, seconds={})
@@ -223,6 +231,46 @@ def report_command(
     report.draw_figures(folder, scores, found, energy)
     shown = report.summary_table(trained.app.title, summary)
     _show(shown, summary, quiet=quiet, as_json=as_json)
+
+
+@cli.command(epilog="Example: axnn experiments letters census --folder build/apps")
+def experiments(
+    apps: Annotated[
+        list[str], typer.Argument(help=f"Applications, or all: {', '.join(PAPER_APPS)}.")
+    ],
+    folder: Annotated[Path, typer.Option(help="Folder of all applications.")],
+    stage: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Only this stage; may be repeated: {', '.join(STAGE_NAMES)}."),
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Applications at once.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="JSON file of all figures.")] = None,
+    table: TableOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Run the paper's experiments and their controls; what is finished is not done again."""
+    names = list(PAPER_APPS) if apps == ["all"] else [find_app(name).name for name in apps]
+    check_stages(stage or [])
+    prices = EnergyTable.load(table)
+    jobs = plan_jobs(names, stage or [])
+    failed: list[Finished] = []
+    with show_progress("experiments", len(jobs), quiet=quiet) as update:
+        done: list[Finished] = []
+
+        def finish(job: Finished) -> None:
+            done.append(job)
+            if job.error is not None:
+                failed.append(job)
+            update(len(done), job.job.title)
+
+        def tell(job: Job, note: str) -> None:
+            update(len(done), f"{job.title}: {note}")
+
+        run_jobs(jobs, folder, prices, processes=processes, notify=tell, on_finished=finish)
+    if out is not None:
+        write_json(out, collect(folder, names, prices))
+    if failed:
+        raise RunError("; ".join(f"{job.job.title}: {job.error}" for job in failed))
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ class Evaluation:
     samples : of the test part
     float_accuracy, exact16_accuracy, axnn_accuracy : fraction right on the test part
     exact16_pj, axnn_pj : energy of a sample; exact on the engine that is not configurable
+    exact16_memory_pj, axnn_memory_pj : of a local memory for the streams, not in the energies
     exact16_cycles, axnn_cycles : of the engine for a sample, in a long batch
     layers_pj : of the approximate network, by layer name
     precision_histogram : neurons of the approximate network by width
@@ -33,6 +34,8 @@ class Evaluation:
     axnn_accuracy: float
     exact16_pj: float
     axnn_pj: float
+    exact16_memory_pj: float
+    axnn_memory_pj: float
     exact16_cycles: float
     axnn_cycles: float
     layers_pj: dict[str, float]
@@ -42,6 +45,12 @@ class Evaluation:
     def energy_ratio(self) -> float:
         """How many times less energy the approximate network takes."""
         return self.exact16_pj / self.axnn_pj
+
+    @property
+    def energy_ratio_with_memory(self) -> float:
+        """The same with the local memory."""
+        exact = self.exact16_pj + self.exact16_memory_pj
+        return exact / (self.axnn_pj + self.axnn_memory_pj)
 
 
 def evaluate(
@@ -57,6 +66,8 @@ def evaluate(
         axnn_accuracy=integer_accuracy(axnn, test),
         exact16_pj=exact_cost.energy_pj,
         axnn_pj=axnn_cost.energy_pj,
+        exact16_memory_pj=exact_cost.memory_pj,
+        axnn_memory_pj=axnn_cost.memory_pj,
         exact16_cycles=exact_cost.cycles,
         axnn_cycles=axnn_cost.cycles,
         layers_pj=dict(zip(names, axnn_cost.layers_pj, strict=True)),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from axnn import data
 from axnn.approximate import Approximation, ApproximationPlan, Step, approximate
 from axnn.apps import App, find_app
+from axnn.data import DataSet
 from axnn.energy import EnergyModel, EnergyTable
 from axnn.errors import RunError
 from axnn.evaluate import Evaluation, evaluate, integer_samples
@@ -30,6 +31,9 @@ from qcnpe.spec.errors import FormatError
 from qcnpe.spec.qnet import QuantNet
 
 _RESILIENCE_KIND = "axnn-resilience-1"
+
+ACTIVITY_SAMPLES = 16
+"""Validation samples whose operands' activity is counted for the energy."""
 
 
 @dataclass(frozen=True)
@@ -215,12 +219,13 @@ def approximate_step(
     if run.axnn.exists() and QuantNet.load(run.axnn).notes.get("key") == key:
         return run.approximated()
     samples = data.load(trained.app.data, seed=trained.seed)
+    energy = energy_model(table, trained.app, samples)
     part = run.unfinished("approximation", key)
     found = approximate(
         trained.network,
         samples,
         plan,
-        EnergyModel(table, engine),
+        energy,
         seed=trained.seed,
         state=part,
         start=origin,
@@ -230,6 +235,11 @@ def approximate_step(
     part.replace(run.state)
     save_approximation(run, trained, found, key=key)
     return run.approximated()
+
+
+def energy_model(table: EnergyTable, app: App, samples: DataSet) -> EnergyModel:
+    """Prices for the application's engine, with the operands of its validation samples."""
+    return EnergyModel(table, app.engine, samples.validation.inputs[:ACTIVITY_SAMPLES])
 
 
 def save_approximation(run: RunFolder, trained: Trained, found: Approximation, *, key: str) -> None:
@@ -247,18 +257,19 @@ def evaluate_step(run: RunFolder, table: EnergyTable) -> Evaluation:
     trained, found = run.trained(), run.approximated()
     key = make_key(network=run.network, exact16=run.exact16, axnn=run.axnn, prices=dict(table.pj))
     if run.evaluation.exists() and run.test_inputs.exists():
-        document = _read_json(run.evaluation)
+        document = read_json(run.evaluation)
         if document.pop("key", None) == key:
             return Evaluation(**document)
-    test = data.load(trained.app.data, seed=trained.seed).test
-    energy = EnergyModel(table, trained.app.engine)
-    evaluation = evaluate(trained.network, found.exact, found.axnn, test, energy)
-    integer_samples(found.axnn, test).save(run.test_inputs)
+    samples = data.load(trained.app.data, seed=trained.seed)
+    energy = energy_model(table, trained.app, samples)
+    evaluation = evaluate(trained.network, found.exact, found.axnn, samples.test, energy)
+    integer_samples(found.axnn, samples.test).save(run.test_inputs)
     write_json(run.evaluation, {"key": key, **asdict(evaluation)})
     return evaluation
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read what `write_json` wrote; `FormatError` if it is damaged."""
     try:
         document = json.loads(path.read_text())
     except ValueError as error:

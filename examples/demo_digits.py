@@ -12,14 +12,21 @@ from time import perf_counter
 
 from rich.console import Console
 
-from axnn import report
+from axnn import data, report
 from axnn.approximate import Step
 from axnn.apps import find_app
 from axnn.cli import show_progress
 from axnn.energy import EnergyModel, EnergyTable
 from axnn.evaluate import Evaluation
 from axnn.report import HardwareCheck
-from axnn.steps import RunFolder, approximate_step, characterize_step, evaluate_step, train_step
+from axnn.steps import (
+    RunFolder,
+    approximate_step,
+    characterize_step,
+    energy_model,
+    evaluate_step,
+    train_step,
+)
 from qcnpe.generate import generate
 from qcnpe.spec.errors import QcnpeError, one_line
 from qcnpe.spec.qnet import QuantNet
@@ -88,7 +95,7 @@ def check_hardware(run: RunFolder, watch: Stopwatch) -> HardwareCheck:
 def demonstrate(run: RunFolder, seed: int, table_path: Path | None) -> None:
     """Do every step, then show and write the figures."""
     watch = Stopwatch()
-    energy = EnergyModel(EnergyTable.load(table_path), ENGINE)
+    energy = energy_model(EnergyTable.load(table_path), APP, data.load(APP.data, seed=seed))
     evaluation = prepare_network(run, seed, energy, watch)
     hardware = check_hardware(run, watch)
     with watch.step("report"):

@@ -11,13 +11,14 @@ _VALIDATION = 0.2
 _TEST_SEED = 0
 """The test part is the same for every seed of a run."""
 
-_LARGEST_FEATURE = 15
+_FEATURE_LEVELS = 16
+"""Features are 0..15: a sixteenth a level is exact in a copy of four bits."""
 
 
 def load_letter(seed: int) -> DataSet:
     """Letter: 12,800 training, 3,200 validation and 4,000 test samples, as many as is customary."""
     arrays = read_collection(LETTER)
-    inputs = arrays["features"].astype(np.float32)[:, :, None, None] / np.float32(_LARGEST_FEATURE)
+    inputs = arrays["features"].astype(np.float32)[:, :, None, None] / np.float32(_FEATURE_LEVELS)
     labels = arrays["labels"].astype(np.int64)
     test, rest = stratified_split(inputs, labels, (_TEST,), seed=_TEST_SEED)
     validation, train = stratified_split(rest.inputs, rest.labels, (_VALIDATION,), seed=seed)

@@ -26,6 +26,12 @@ PRICES = {
     "fifo_word": 0.3,
     "memory_word": 3.0,
 }
+for _width, _pairs in ((16, 1), (8, 2), (4, 4), (2, 8)):
+    # A multiply-accumulate costs the same whatever its operands are.
+    for _event in ("lane", "zero_flip", "product_toggle", "tile"):
+        PRICES[f"ncu_{_event}_{_width}b"] = PRICES[f"plain16_{_event}_{_width}b"] = 0.0
+    PRICES[f"ncu_beat_{_width}b"] = _pairs * PRICES[f"ncu_mac_{_width}b"]
+PRICES["plain16_beat_16b"] = PRICES["plain16_mac_16b"]
 TABLE = EnergyTable(PRICES, {"source": "made up for tests"})
 PLAN = TrainingPlan(epochs=20, batch=16, learning_rate=0.1)
 

@@ -1,0 +1,107 @@
+"""The approximations of an application: the paper's three bounds, and the controls.
+
+The bounds form a chain: a looser one goes on from where the tighter one ended.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from axnn import data
+from axnn.approximate import Step
+from axnn.energy import EnergyTable
+from axnn.experiments.folder import AppFolder
+from axnn.experiments.uniform import approximate_uniformly, same_budget
+from axnn.steps import (
+    approximate_step,
+    energy_model,
+    evaluate_step,
+    make_key,
+    save_approximation,
+)
+from qcnpe.spec.qnet import QuantNet
+
+BOUNDS = (0.5, 2.5, 7.5)
+"""Loss of accuracy in percentage points (the paper's three quality constraints)."""
+
+UNIFORM_WIDTHS = (16, 8, 4, 2)
+"""Widths of the uniform controls; 16 is the exact network with the same extra training."""
+
+CHOICES = ("gradient", "weight", "random", "layers")
+"""Controls at the tightest bound: the paper's criterion, two that do not know the error, and whole
+layers in place of tiles."""
+
+Notify = Callable[[str], None]
+"""Called with what has just been done."""
+
+
+def bound_name(bound: float) -> str:
+    """Name of the variant for a bound."""
+    return f"bound-{bound:g}"
+
+
+def uniform_name(width: int) -> str:
+    """Name of the variant with one width."""
+    return f"uniform-{width}"
+
+
+def choice_name(choice: str) -> str:
+    """Name of the variant with another choice of what goes down."""
+    return f"choice-{choice}"
+
+
+def run_bounds(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
+    """Approximate under each bound, the tightest first, and judge each on the test part."""
+    before = None
+    for bound in BOUNDS:
+        run = folder.variant(bound_name(bound))
+        plan = replace(folder.app.approximation, bound_percent=bound)
+        approximate_step(run, plan, table, start=before, on_step=_tell(bound_name(bound), notify))
+        evaluate_step(run, table)
+        before = run
+
+
+def run_choices(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
+    """Approximate under the tightest bound by other choices of what goes down."""
+    for choice in CHOICES:
+        run = folder.variant(choice_name(choice))
+        plan = replace(folder.app.approximation, bound_percent=BOUNDS[0])
+        if choice == "layers":
+            plan = replace(plan, unit="layer")
+        else:
+            plan = replace(plan, criterion=choice)
+        approximate_step(run, plan, table, on_step=_tell(choice_name(choice), notify))
+        evaluate_step(run, table)
+
+
+def run_uniform(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
+    """Approximate all neurons alike, with the retraining that the loosest bound's AxNN had."""
+    axnn = folder.variant(bound_name(BOUNDS[-1])).approximated()
+    for width in UNIFORM_WIDTHS:
+        run = folder.variant(uniform_name(width))
+        trained = folder.trained.trained()
+        samples = data.load(trained.app.data, seed=trained.seed)
+        retraining = same_budget(axnn, len(samples.train))
+        key = make_key(network=run.network, retraining=retraining, width=width)
+        if not (run.axnn.exists() and QuantNet.load(run.axnn).notes.get("key") == key):
+            part = run.unfinished("uniform", key)
+            found = approximate_uniformly(
+                trained.network,
+                samples,
+                energy_model(table, trained.app, samples),
+                retraining,
+                width=width,
+                seed=trained.seed,
+                checkpoint=part,
+            )
+            save_approximation(run, trained, found, key=key)
+            part.unlink(missing_ok=True)
+            notify(f"{uniform_name(width)}: validation {found.last_kept.accuracy:.2%}")
+        evaluate_step(run, table)
+
+
+def _tell(name: str, notify: Notify) -> Callable[[Step], None]:
+    def tell(step: Step) -> None:
+        verdict = "kept" if step.kept else "taken back"
+        notify(f"{name}: step {step.number}, validation {step.accuracy:.2%}, {verdict}")
+
+    return tell

@@ -1,0 +1,169 @@
+"""The figures of all experiments as one flat document: `results/apps.json`."""
+
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from axnn.energy import EnergyTable
+from axnn.evaluate import Evaluation
+from axnn.experiments.bounds import (
+    BOUNDS,
+    CHOICES,
+    UNIFORM_WIDTHS,
+    bound_name,
+    choice_name,
+    uniform_name,
+)
+from axnn.experiments.folder import AppFolder
+from axnn.experiments.ordering import accuracy_at_equal_energy, shared_grid
+from axnn.experiments.stages import SEEDS, seeds
+from axnn.steps import evaluate_step, read_json
+
+PAPER_APPS = ("digits", "objects", "garments", "faces", "census", "letters")
+"""Applications that count in the means."""
+
+TOOLS = ("numpy",)
+
+HARDWARE = "hardware"
+"""Name of the document of the run on the simulated engine."""
+
+
+def collect(folder: Path, names: Sequence[str], table: EnergyTable) -> dict[str, Any]:
+    """All figures that exist so far of these applications.
+
+    Accuracies and their differences are percentages on the test part; energy ratios are over the
+    exact network on the engine that is not configurable.
+    """
+    figures: dict[str, float] = {}
+    for name in names:
+        figures |= _app_figures(folder, name, table)
+    figures |= dict(_means(figures, [name for name in names if name in PAPER_APPS]))
+    return {
+        "command": "make apps",
+        "seed": SEEDS[0],
+        "versions": {tool: version(tool) for tool in TOOLS},
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+        "figures": {key: round(value, 4) for key, value in figures.items()},
+    }
+
+
+def _app_figures(folder: Path, name: str, table: EnergyTable) -> dict[str, float]:
+    place = AppFolder(folder, name, SEEDS[0])
+    figures: dict[str, float] = {}
+    judged = judge_variants(place, table)
+    if not judged:
+        return {}
+    first = next(iter(judged.values()))
+    figures[f"{name}.float_accuracy"] = 100 * first.float_accuracy
+    figures[f"{name}.exact16_accuracy"] = 100 * first.exact16_accuracy
+    for variant, each in judged.items():
+        short = variant.removeprefix("bound-")
+        figures |= {f"{name}.{short}.{key}": value for key, value in _figures(each).items()}
+    for bound in BOUNDS:
+        best = over_best_uniform(place, bound, judged)
+        if best is not None:
+            figures[f"{name}.{bound:g}.over_best_uniform"] = best
+    figures |= {f"{name}.{key}": value for key, value in _ordering(place).items()}
+    figures |= {f"{name}.{key}": value for key, value in _hardware(place).items()}
+    figures |= {f"{name}.{key}": value for key, value in _studies(place).items()}
+    figures |= {f"{name}.{key}": value for key, value in _spread(folder, name, table).items()}
+    return figures
+
+
+def judge_variants(place: AppFolder, table: EnergyTable) -> dict[str, Evaluation]:
+    """The judgement of every variant that is there, by its name."""
+    names = [
+        *map(bound_name, BOUNDS),
+        *map(uniform_name, UNIFORM_WIDTHS),
+        *map(choice_name, CHOICES),
+    ]
+    runs = {name: place.variant(name) for name in names}
+    return {name: evaluate_step(run, table) for name, run in runs.items() if run.axnn.exists()}
+
+
+def _figures(judged: Evaluation) -> dict[str, float]:
+    return {
+        "accuracy": 100 * judged.axnn_accuracy,
+        "energy_ratio": judged.energy_ratio,
+        "energy_ratio_with_memory": judged.energy_ratio_with_memory,
+    }
+
+
+def over_best_uniform(
+    place: AppFolder, bound: float, judged: Mapping[str, Evaluation]
+) -> float | None:
+    """How many times less energy than the cheapest uniform network that holds the bound, too.
+
+    Which ones hold it is decided on validation, as for the AxNN. None without all the networks.
+    """
+    wanted = [bound_name(bound), *map(uniform_name, UNIFORM_WIDTHS)]
+    if any(name not in judged for name in wanted):
+        return None
+    prices = []
+    for name in wanted[1:]:
+        found = place.variant(name).approximated()
+        floor = found.steps[0].accuracy - bound / 100
+        if found.last_kept.accuracy >= floor or name == uniform_name(UNIFORM_WIDTHS[0]):
+            prices.append(judged[name].axnn_pj)
+    return min(prices) / judged[wanted[0]].axnn_pj
+
+
+def _ordering(place: AppFolder) -> dict[str, float]:
+    path = place.document("ordering")
+    if not path.exists():
+        return {}
+    curves = read_json(path)["curves"]
+    grid = shared_grid(curves)
+    return {
+        f"ordering.{criterion}.accuracy": 100 * accuracy_at_equal_energy(entry, grid)
+        for criterion, entry in curves.items()
+    }
+
+
+def _hardware(place: AppFolder) -> dict[str, float]:
+    path = place.document(HARDWARE)
+    if not path.exists():
+        return {}
+    found = read_json(path)
+    return {"rtl_images_checked": found["images_checked"], "rtl_mismatches": found["mismatches"]}
+
+
+def _studies(place: AppFolder) -> dict[str, float]:
+    figures = {}
+    for study in ("overfitting", "dropout"):
+        path = place.document(study)
+        for name, entry in (read_json(path) if path.exists() else {}).items():
+            for key, value in entry.items():
+                if isinstance(value, float):
+                    percent = 100 if key.endswith("accuracy") else 1
+                    figures[f"{study}.{name.replace(' ', '_')}.{key}"] = percent * value
+    return figures
+
+
+def _spread(folder: Path, name: str, table: EnergyTable) -> dict[str, float]:
+    """Mean and sample standard deviation over the seeds, where there are several."""
+    figures = {}
+    for bound in BOUNDS:
+        runs = [AppFolder(folder, name, seed).variant(bound_name(bound)) for seed in seeds(name)]
+        judged = [evaluate_step(run, table) for run in runs if run.axnn.exists()]
+        if len(judged) < 2 or len(judged) < len(runs):
+            continue
+        for key in ("energy_ratio", "accuracy"):
+            values = [_figures(each)[key] for each in judged]
+            figures[f"{bound:g}.seeds.{key}_mean"] = mean(values)
+            figures[f"{bound:g}.seeds.{key}_deviation"] = stdev(values)
+    return figures
+
+
+def _means(figures: Mapping[str, float], names: Sequence[str]) -> Iterator[tuple[str, float]]:
+    """Means over the applications, of what every one of them has."""
+    for bound in BOUNDS:
+        for key in ("energy_ratio", "energy_ratio_with_memory", "over_best_uniform"):
+            values = [figures.get(f"{name}.{bound:g}.{key}") for name in names]
+            known = [value for value in values if value is not None]
+            if names and len(known) == len(names):
+                yield f"mean.{bound:g}.{key}", mean(known)

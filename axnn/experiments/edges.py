@@ -1,0 +1,65 @@
+"""Where on a map the resilient neurons are: ring means, and accuracy with edges lowered first."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from axnn import data
+from axnn.experiments.folder import AppFolder
+from axnn.rings import edge_experiment, ring_means
+from axnn.steps import characterize_step
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+WIDTHS = (4, 2)
+"""Widths that positions are lowered to, one experiment for each."""
+
+RING_CRITERIA = ("gradient", "quantisation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edges:
+    """What the edge experiment found; empty for a network without maps.
+
+    Attributes
+    ----------
+    rings : by criterion and layer, the mean score of each ring, the edge first
+    shares : of each map's positions that were lowered
+    accuracy : by width and order, the fraction right on validation at each share
+    """
+
+    rings: dict[str, dict[str, list[float]]]
+    shares: tuple[float, ...]
+    accuracy: dict[str, dict[str, list[float]]]
+
+
+def find_edges(
+    folder: AppFolder, *, judged: int, progress: Callable[[int], None] | None = None
+) -> Edges:
+    """Measure rings and edges of the trained network on `judged` samples of validation at most."""
+    trained = folder.trained.trained()
+    scores = characterize_step(folder.trained)
+    maps = [layer for layer in trained.network.neuron_layers if layer.geometry.outputs > 1]
+    if not maps:
+        return Edges(rings={}, shares=SHARES, accuracy={})
+    rings = {
+        criterion: {
+            layer.name: ring_means(entry, layer.geometry).tolist()
+            for layer, entry in zip(trained.network.neuron_layers, scores[criterion], strict=True)
+            if layer in maps
+        }
+        for criterion in RING_CRITERIA
+    }
+    samples = data.load(folder.app.data, seed=folder.seed)
+    accuracy = {
+        str(width): edge_experiment(
+            trained.network,
+            samples.train,
+            samples.validation.head(judged),
+            folder.app.engine,
+            width=width,
+            shares=SHARES,
+            seed=folder.seed,
+            progress=progress,
+        )
+        for width in WIDTHS
+    }
+    return Edges(rings=rings, shares=SHARES, accuracy=accuracy)

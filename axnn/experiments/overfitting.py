@@ -1,0 +1,69 @@
+"""What early stopping, weight decay and augmentation do to a network, and to its AxNN.
+
+The same network is trained with each of them left out. The gap between the losses on the training
+and on the validation part is the overfitting; the AxNN of each shows whether approximation adds to
+it or takes from it.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from axnn.energy import EnergyTable
+from axnn.experiments.bounds import BOUNDS, Notify
+from axnn.experiments.folder import AppFolder
+from axnn.steps import approximate_step, evaluate_step, train_step
+from axnn.train import TrainingPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overfitting:
+    """What one way of training gave.
+
+    Attributes
+    ----------
+    epochs : of the training in floating point, see `axnn.train.Epoch`
+    float_accuracy, axnn_accuracy : on the test part
+    energy_ratio : of the AxNN under the tightest bound
+    """
+
+    epochs: list[dict[str, Any]]
+    float_accuracy: float
+    axnn_accuracy: float
+    energy_ratio: float
+
+    @property
+    def gap(self) -> float:
+        """Loss on validation minus loss on training, in nats, after the last epoch."""
+        last = self.epochs[-1]
+        return float(last["validation_loss"] - last["train_loss"])
+
+
+def ways(plan: TrainingPlan) -> dict[str, TrainingPlan]:
+    """The plan, and what is left of it without each method; without those it does not use."""
+    without = {
+        "none left out": plan,
+        "no early stopping": replace(plan, patience=plan.epochs),
+        "no decay": replace(plan, weight_decay=0.0),
+        "no augmentation": replace(plan, shift_pixels=0, flip=False),
+    }
+    left_out = {name: way for name, way in without.items() if way != plan}
+    return {"none left out": plan, **left_out}
+
+
+def compare_ways(folder: AppFolder, table: EnergyTable, notify: Notify) -> dict[str, Overfitting]:
+    """Train, approximate and judge the application in each way."""
+    app = folder.app
+    found = {}
+    for name, plan in ways(app.training).items():
+        run = folder.retrained(f"overfitting-{name.replace(' ', '-')}")
+        trained = train_step(run, replace(app, training=plan), seed=folder.seed)
+        approximate_step(run, replace(app.approximation, bound_percent=BOUNDS[0]), table)
+        judged = evaluate_step(run, table)
+        found[name] = Overfitting(
+            epochs=[asdict(epoch) for epoch in trained.epochs],
+            float_accuracy=judged.float_accuracy,
+            axnn_accuracy=judged.axnn_accuracy,
+            energy_ratio=judged.energy_ratio,
+        )
+        notify(f"overfitting: {name}")
+    return found

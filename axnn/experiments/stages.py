@@ -1,0 +1,136 @@
+"""The stages of an application: what is run, in which order, and what each writes."""
+
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from axnn import data
+from axnn.energy import EnergyModel, EnergyTable
+from axnn.experiments.bounds import Notify, run_bounds, run_choices, run_uniform
+from axnn.experiments.dropout import compare_dropout
+from axnn.experiments.edges import find_edges
+from axnn.experiments.folder import AppFolder
+from axnn.experiments.ordering import compare_criteria
+from axnn.experiments.overfitting import compare_ways
+from axnn.steps import characterize_step, make_key, read_json, train_step, write_json
+from qcnpe.spec.errors import ConfigError
+
+SMALL = ("census", "letters", "faces", "digits8x8")
+"""Applications whose bounds and uniform controls are run with every one of `SEEDS`."""
+
+SEEDS = (1, 2, 3)
+STUDIED = ("letters", "faces", "digits8x8")
+"""Applications that are trained anew for the questions about overfitting and dropout."""
+
+JUDGED = 2000
+"""Validation samples that judge without retraining, at most."""
+
+CHARACTERISED = 10_000
+"""Training samples that rank neurons for the comparison of criteria, at most."""
+
+ORDERING_WIDTH = 2
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One experiment.
+
+    Attributes
+    ----------
+    name : of the stage and of its document
+    run : does it
+    """
+
+    name: str
+    run: Callable[[AppFolder, EnergyTable, Notify], None]
+
+
+def stages(name: str, seed: int) -> tuple[Stage, ...]:
+    """What is run for an application and a seed, in order."""
+    core = (Stage("train", _train), Stage("bounds", run_bounds), Stage("uniform", run_uniform))
+    if seed != SEEDS[0]:
+        return core
+    rest = (Stage("ordering", _ordering), Stage("edges", _edges), Stage("choices", run_choices))
+    studies = (Stage("overfitting", _overfitting), Stage("dropout", _dropout))
+    return core + rest + (studies if name in STUDIED else ())
+
+
+def check_stages(names: Collection[str]) -> None:
+    """Raise `ConfigError` if there is no such stage."""
+    for name in names:
+        if name not in STAGE_NAMES:
+            raise ConfigError(f"stage must be one of {', '.join(STAGE_NAMES)}, not {name!r}")
+
+
+def seeds(name: str) -> tuple[int, ...]:
+    """Seeds of an application."""
+    return SEEDS if name in SMALL else SEEDS[:1]
+
+
+def _train(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
+    run = folder.trained
+    trained = train_step(
+        run,
+        folder.app,
+        seed=folder.seed,
+        on_epoch=lambda epoch: notify(
+            f"epoch {epoch.number + 1}, validation {epoch.validation_accuracy:.2%}"
+        ),
+    )
+    notify(f"trained in {len(trained.epochs)} epochs")
+    characterize_step(run)
+
+
+def _ordering(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
+    def measure() -> dict[str, Any]:
+        trained = folder.trained.trained()
+        return {
+            "width": ORDERING_WIDTH,
+            "curves": compare_criteria(
+                trained.network,
+                data.load(folder.app.data, seed=folder.seed),
+                EnergyModel(table, folder.app.engine),
+                width=ORDERING_WIDTH,
+                seed=folder.seed,
+                judged=JUDGED,
+                characterised=CHARACTERISED,
+                progress=lambda done: notify(f"point {done}"),
+            ),
+        }
+
+    _document(folder, "ordering", measure, prices=dict(table.pj))
+
+
+def _edges(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
+    def measure() -> dict[str, Any]:
+        def progress(done: int) -> None:
+            notify(f"measurement {done}")
+
+        return asdict(find_edges(folder, judged=JUDGED, progress=progress))
+
+    _document(folder, "edges", measure)
+
+
+def _overfitting(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
+    found = compare_ways(folder, table, notify)
+    write_json(folder.document("overfitting"), {way: asdict(each) for way, each in found.items()})
+
+
+def _dropout(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
+    found = compare_dropout(folder, table, notify)
+    write_json(folder.document("dropout"), {rate: asdict(each) for rate, each in found.items()})
+
+
+def _document(
+    folder: AppFolder, stage: str, measure: Callable[[], dict[str, Any]], **parts: Any
+) -> None:
+    """Write a stage's figures, unless they are there already for this network."""
+    key = make_key(network=folder.trained.network, **parts)
+    path = folder.document(stage)
+    if path.exists() and read_json(path).get("key") == key:
+        return
+    write_json(path, {"key": key, **measure()})
+
+
+STAGE_NAMES = tuple(stage.name for stage in stages(STUDIED[0], SEEDS[0]))
+"""Names of all stages."""

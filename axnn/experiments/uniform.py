@@ -1,0 +1,102 @@
+"""Controls: every neuron at the same width, with the same retraining as the AxNN had."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import ceil
+from pathlib import Path
+
+from axnn.approximate import Approximation, ApproximationPlan, Step, histogram, integer_accuracy
+from axnn.data import DataSet
+from axnn.energy import EnergyModel
+from axnn.network import Network
+from axnn.quantize import (
+    Precision,
+    QuantisedNetwork,
+    calibrate,
+    to_integers,
+    uniform_precision,
+)
+from axnn.train import Epoch, TrainingPlan, train, validate
+from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.qnet import QuantNet
+
+
+def same_budget(axnn: Approximation, training_samples: int) -> TrainingPlan:
+    """A retraining that sees as many samples as the steps did that led to an AxNN.
+
+    Parameters
+    ----------
+    axnn : the approximation whose kept steps count
+    training_samples : in the training part
+    """
+    plan = axnn.plan
+    seen = min(plan.samples or training_samples, training_samples)
+    steps = sum(step.kept for step in axnn.steps) - 1
+    epochs = max(1, ceil(steps * plan.retraining.epochs * seen / training_samples))
+    return replace(plan.retraining, epochs=epochs, patience=epochs)
+
+
+def approximate_uniformly(
+    network: Network,
+    data: DataSet,
+    energy: EnergyModel,
+    retraining: TrainingPlan,
+    *,
+    width: int,
+    seed: int,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> Approximation:
+    """Lower every neuron to one width at once and retrain.
+
+    At 16 bits it is the exact network with more training: what retraining alone gives.
+
+    Parameters
+    ----------
+    network : the trained network; it ends with the retrained weights
+    data : its training part is fitted, its validation part picks the epoch; its test part is not
+        read
+    energy : the engine whose events are counted
+    retraining : hyper-parameters
+    width : in bits
+    seed : of the order of the samples
+    checkpoint : file that is written after each epoch and, if it exists, taken up from
+    on_epoch : called after each epoch
+    """
+    config = energy.config
+    precision = uniform_precision(network, OPERAND_BITS)
+    scales = calibrate(network, data.train.inputs, precision, config)
+    exact = to_integers(network, scales, precision, config)
+    precision = uniform_precision(network, width)
+    scales = calibrate(network, data.train.inputs, precision, config)
+    unhealed = to_integers(network, scales, precision, config)
+    model = QuantisedNetwork(network, scales, precision, config)
+    before = model.state()
+    loss, quality = validate(model, data.validation)
+    history = train(model, data, retraining, seed=seed, checkpoint=checkpoint, on_epoch=on_epoch)
+    if history.best.rank < (quality, -loss):
+        model.set_state(before)
+    healed = to_integers(network, scales, precision, config)
+    judge = data.validation
+
+    def step(number: int, before: QuantNet, after: QuantNet, widths: Precision) -> Step:
+        return Step(
+            number=number,
+            share=float(number),
+            lowered=sum(entry.size for entry in widths) if number else 0,
+            before_retraining=integer_accuracy(before, judge),
+            accuracy=integer_accuracy(after, judge),
+            events=energy.events(after),
+            histogram=histogram(widths),
+            kept=True,
+        )
+
+    return Approximation(
+        plan=ApproximationPlan(bound_percent=99.0, retraining=retraining),
+        exact=exact,
+        axnn=healed,
+        steps=(
+            step(0, exact, exact, uniform_precision(network, OPERAND_BITS)),
+            step(1, unhealed, healed, precision),
+        ),
+    )

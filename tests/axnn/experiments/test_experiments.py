@@ -1,0 +1,200 @@
+"""All stages of a small application: what they leave, that they resume, and what is collected."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from axnn import cli, data
+from axnn.apps import APPS, App
+from axnn.energy import EnergyTable
+from axnn.errors import DataError
+from axnn.experiments import stages
+from axnn.experiments.bounds import BOUNDS, CHOICES, UNIFORM_WIDTHS
+from axnn.experiments.collect import collect, judge_variants, over_best_uniform
+from axnn.experiments.folder import AppFolder
+from axnn.experiments.run import Finished, plan_jobs, run_jobs
+from axnn.netspec import LayerSpec, NetworkSpec
+from tests.axnn.test_approximate import PLAN as APPROXIMATION
+from tests.axnn.tiny import ENGINE, PLAN, PRICES, TABLE, make_data
+
+SPEC = NetworkSpec(
+    name="tiny",
+    input_shape=(1, 3, 4),
+    layers=(
+        LayerSpec(kind="convolution", channels=3, kernel=(2, 2), function="relu"),
+        LayerSpec(kind="dense", channels=6, function="relu"),
+        LayerSpec(kind="dense", channels=3, function="identity"),
+    ),
+)
+APP = App(
+    title="Tiny",
+    data="tiny",
+    network=SPEC,
+    training=replace(PLAN, epochs=8, weight_decay=1e-4),
+    approximation=replace(
+        APPROXIMATION, share=1.0, smallest_share=0.5, retraining=replace(PLAN, epochs=2)
+    ),
+    engine=ENGINE,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny_app():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(APPS, "tiny", APP)
+        patch.setitem(data.LOADERS, "tiny", lambda seed: make_data(noise=0.4))
+        patch.setattr(stages, "SMALL", ("tiny",))
+        patch.setattr(stages, "STUDIED", ("tiny",))
+        patch.setattr(stages, "SEEDS", (1, 2))
+        yield
+
+
+def run_all(folder: Path, only=(), notes=None) -> list[Finished]:
+    finished: list[Finished] = []
+    run_jobs(
+        plan_jobs(["tiny"], only),
+        folder,
+        TABLE,
+        processes=1,
+        notify=lambda job, note: notes.append(note) if notes is not None else None,
+        on_finished=finished.append,
+    )
+    return finished
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_app, tmp_path_factory):
+    path = tmp_path_factory.mktemp("apps")
+    finished = run_all(path)
+    assert [each.error for each in finished] == [None, None]
+    return path
+
+
+@pytest.fixture
+def place(folder):
+    return AppFolder(folder, "tiny", 1)
+
+
+def test_every_variant_of_the_first_seed_is_judged(place):
+    names = [f"bound-{bound:g}" for bound in BOUNDS]
+    names += [f"uniform-{width}" for width in UNIFORM_WIDTHS]
+    names += [f"choice-{choice}" for choice in CHOICES]
+    assert sorted(judge_variants(place, TABLE)) == sorted(names)
+
+
+def test_a_finished_stage_is_not_done_again(folder):
+    files = {path: path.stat().st_mtime_ns for path in folder.rglob("*.npz")}
+    notes: list[str] = []
+    assert [each.error for each in run_all(folder, notes=notes)] == [None, None]
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.npz")} == files
+    assert not [note for note in notes if "step" in note or "point" in note]
+
+
+def test_bounds_hold_and_a_looser_one_is_never_dearer(place):
+    judged = judge_variants(place, TABLE)
+    for bound in BOUNDS:
+        found = place.variant(f"bound-{bound:g}").approximated()
+        assert found.last_kept.accuracy >= found.steps[0].accuracy - bound / 100 - 1e-9
+    prices = [judged[f"bound-{bound:g}"].axnn_pj for bound in BOUNDS]
+    assert prices == sorted(prices, reverse=True)
+
+
+def test_uniform_controls_have_one_width_and_the_budget_of_the_axnn(place):
+    axnn = place.variant("bound-7.5").approximated()
+    kept = sum(step.kept for step in axnn.steps) - 1
+    for width in UNIFORM_WIDTHS:
+        found = place.variant(f"uniform-{width}").approximated()
+        assert list(found.last_kept.histogram) == [str(width)]
+        assert found.plan.retraining.epochs == max(1, kept * 2)
+
+
+def test_the_choice_by_layers_lowers_layers_whole(place):
+    net = place.variant("choice-layers").approximated().axnn
+    assert all(len(np.unique(layer.precision)) == 1 for layer in net.layers)
+
+
+def test_best_uniform_is_the_cheapest_that_holds_the_bound_on_validation(place):
+    judged = judge_variants(place, TABLE)
+    for bound in BOUNDS:
+        holding = [16]
+        for width in UNIFORM_WIDTHS[1:]:
+            exact, uniform = place.variant(f"uniform-{width}").approximated().steps
+            if uniform.accuracy >= exact.accuracy - bound / 100:
+                holding.append(width)
+        cheapest = min(judged[f"uniform-{width}"].axnn_pj for width in holding)
+        expected = cheapest / judged[f"bound-{bound:g}"].axnn_pj
+        assert over_best_uniform(place, bound, judged) == pytest.approx(expected)
+
+
+def test_collected_figures_are_those_of_the_runs(folder, place):
+    figures = collect(folder, ["tiny"], TABLE)["figures"]
+    judged = judge_variants(place, TABLE)["bound-2.5"]
+    assert figures["tiny.float_accuracy"] == pytest.approx(100 * judged.float_accuracy, abs=1e-3)
+    assert figures["tiny.2.5.accuracy"] == pytest.approx(100 * judged.axnn_accuracy, abs=1e-3)
+    assert figures["tiny.2.5.energy_ratio"] == pytest.approx(
+        judged.exact16_pj / judged.axnn_pj, abs=1e-3
+    )
+    memory = (judged.exact16_pj + judged.exact16_memory_pj) / (
+        judged.axnn_pj + judged.axnn_memory_pj
+    )
+    assert figures["tiny.2.5.energy_ratio_with_memory"] == pytest.approx(memory, abs=1e-3)
+    ratios = [
+        judge_variants(AppFolder(folder, "tiny", seed), TABLE)["bound-2.5"].energy_ratio
+        for seed in (1, 2)
+    ]
+    assert figures["tiny.2.5.seeds.energy_ratio_mean"] == pytest.approx(sum(ratios) / 2, abs=1e-3)
+    assert {"tiny.ordering.gradient.accuracy", "tiny.ordering.random.accuracy"} < set(figures)
+    assert "tiny.dropout.0.5.energy_ratio" in figures
+    assert "tiny.overfitting.no_decay.axnn_accuracy" in figures
+
+
+def test_an_application_without_runs_has_no_figures_and_no_means(tmp_path):
+    figures = collect(tmp_path, ["digits", "letters"], TABLE)["figures"]
+    assert figures == {}
+
+
+def test_edges_have_rings_of_every_map(place):
+    edges = json.loads(place.document("edges").read_text())
+    (name,) = edges["rings"]["gradient"]
+    assert name == "convolution1"
+    assert len(edges["rings"]["gradient"][name]) == 1  # a map of 2x3 has an edge only
+    assert all(
+        len(curve) == 5 for orders in edges["accuracy"].values() for curve in orders.values()
+    )
+
+
+def test_a_job_that_fails_is_reported_and_the_others_go_on(tmp_path, monkeypatch):
+    def load(seed):
+        if seed == 1:
+            raise DataError("tiny: not to be had")
+        return make_data()
+
+    monkeypatch.setitem(data.LOADERS, "tiny", load)
+    first, second = run_all(tmp_path, only=["train"])
+    assert (first.job.seed, first.error) == (1, "tiny: not to be had")
+    assert (second.job.seed, second.error) == (2, None)
+
+
+def test_the_command_writes_all_figures(folder, tmp_path, monkeypatch, capsys):
+    prices = tmp_path / "prices.json"
+    prices.write_text(json.dumps({"pj": PRICES}))
+    out = tmp_path / "apps.json"
+    arguments = ["tiny", "--folder", folder, "--table", prices, "--out", out, "--quiet"]
+    monkeypatch.setattr("sys.argv", ["axnn", "experiments", *map(str, arguments)])
+    with pytest.raises(SystemExit) as status:
+        cli.main()
+    assert status.value.code == 0, capsys.readouterr().err
+    written = json.loads(out.read_text())
+    assert written == json.loads(json.dumps(collect(folder, ["tiny"], EnergyTable.load(prices))))
+
+
+def test_an_unknown_stage_is_one_clear_line(tmp_path, monkeypatch, capsys):
+    arguments = ["experiments", "tiny", "--folder", str(tmp_path), "--stage", "magic"]
+    monkeypatch.setattr("sys.argv", ["axnn", *arguments])
+    with pytest.raises(SystemExit) as status:
+        cli.main()
+    assert status.value.code == 1
+    assert "stage must be one of train, bounds" in capsys.readouterr().err
