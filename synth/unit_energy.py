@@ -106,7 +106,8 @@ class UnitEnergies:
 
     def skew_word_fj(self, units: Units, skew: str) -> float:
         """Energy of a 16-bit activation on its way through the skew, over all rows."""
-        circuit = map_module(units, skew, self.cells)
+        whole = Units(units.rtlil, {skew: 1})  # nothing is left out, not even the banks
+        circuit = map_module(whole, skew, self.cells)
         rows, width = self.config.rows, ACTIVATION_LANE.size
         busy = []
         for seed in range(CYCLES):

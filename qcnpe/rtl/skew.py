@@ -1,17 +1,26 @@
-"""The triangle of registers that lets lane n of a beat arrive n cycles late."""
+"""The delays that let lane n of a beat arrive n cycles late."""
 
-from amaranth.hdl import Module, Signal
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
+from qcnpe.rtl.bank import Bank
 from qcnpe.rtl.component import Component
+
+BANK_WORDS = 4
+"""Words of a bank of a lane's ring."""
 
 
 class Skew(Component):
     """Delays lane n of a beat, and the control word that goes with it, by n cycles.
 
-    Stage s of a falling chain keeps the lanes from s on; it is clocked only when a beat moves into
-    it. A lane's layout must have a member `valid`.
+    A lane's words stay where they are written, in a ring of banks that holds at least as many as
+    cycles pass until they are read. All lanes write at the same place of their banks; rings of
+    equal size share the number of the bank. The places move on only while a beat is on its way.
+    A lane's layout must have a member `valid`.
 
     Parameters
     ----------
@@ -40,29 +49,72 @@ class Skew(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """One register stage a lane, each a lane narrower than the one before."""
+        """A chain for the control words, a ring for each lane."""
         m = Module()
-        valid, control, lanes = self.valid, self.control, self.lanes
-        for index in range(self._count):
-            m.d.comb += [
-                self.lane_out[index].eq(lanes[0]),
-                self.lane_out[index].valid.eq(lanes[0].valid & valid),
-                self.control_out[index].eq(control),
-            ]
-            left = self._count - index - 1
-            if left:
-                stage = self._build_stage(m, index, valid, control, lanes, left)
-                valid, control, lanes = stage
+        valids = self._build_control(m)
+        words = [self.lanes[0].as_value()]
+        if self._count > 1:
+            place = Signal(BANK_WORDS, init=1)
+            moves = Signal()
+            m.d.comb += moves.eq(Cat(valids[:-1]).any())
+            with m.If(moves):
+                m.d.sync += place.eq(place.rotate_left(1))
+            for banks in range(1, -(-(self._count - 1) // BANK_WORDS) + 1):
+                words += self._build_rings(m, banks, place, moves)
+        for index, (valid, word) in enumerate(zip(valids, words, strict=True)):
+            m.d.comb += self.lane_out[index].eq(self._lane(word))
+            m.d.comb += self.lane_out[index].valid.eq(self._lane(word).valid & valid)
         return m
 
-    def _build_stage(
-        self, m: Module, index: int, valid: Signal, control: Signal, lanes: Signal, left: int
-    ) -> tuple[Signal, Signal, Signal]:
-        next_valid = Signal(name=f"valid_{index}")
-        next_control = Signal(self._control, name=f"control_{index}")
-        next_lanes = Signal(data.ArrayLayout(self._lane, left), name=f"lanes_{index}")
-        m.d.sync += next_valid.eq(valid)
-        with m.If(valid):
-            m.d.sync += next_control.eq(control)
-            m.d.sync += [next_lanes[lane].eq(lanes[lane + 1]) for lane in range(left)]
-        return next_valid, next_control, next_lanes
+    def _build_control(self, m: Module) -> list[Value]:
+        """Control words in a falling chain; whether there is a beat at each of its places."""
+        valid, control = self.valid, self.control
+        valids: list[Value] = [valid]
+        m.d.comb += self.control_out[0].eq(control)
+        for index in range(1, self._count):
+            late_valid = Signal(name=f"valid_{index}")
+            late = Signal(self._control, reset_less=True, name=f"control_{index}")
+            m.d.sync += late_valid.eq(valid)
+            with m.If(valid):
+                m.d.sync += late.eq(control)
+            m.d.comb += self.control_out[index].eq(late)
+            valid, control = late_valid, late
+            valids.append(valid)
+        return valids
+
+    def _build_rings(self, m: Module, banks: int, place: Signal, moves: Value) -> list[Value]:
+        """Delayed words of the lanes whose rings have that many banks."""
+        bank: Value = Const(1, 1)
+        if banks > 1:
+            bank = Signal(banks, init=1, name=f"bank_of_{banks}")
+            with m.If(moves & place[-1]):
+                m.d.sync += bank.eq(bank.rotate_left(1))
+        words = []
+        first = (banks - 1) * BANK_WORDS + 1
+        for lane in range(first, min(first + BANK_WORDS, self._count)):
+            # What was written `lane` cycles ago lies this far ahead of the place to write to.
+            ahead = banks * BANK_WORDS - lane
+            is_in_next = place[BANK_WORDS - ahead :].any() if ahead else 0
+            read = Signal(banks, name=f"read_bank_{lane}")
+            m.d.comb += read.eq(Mux(is_in_next, bank.rotate_left(1), bank))
+            words.append(self._build_ring(m, lane, place, bank, place.rotate_left(ahead), read))
+        return words
+
+    def _build_ring(
+        self, m: Module, lane: int, place: Value, bank: Value, read_place: Value, read_bank: Value
+    ) -> Value:
+        """The word of one lane."""
+        values = []
+        for number in range(len(bank)):
+            unit = Bank(width=self._lane.size, words=BANK_WORDS)
+            m.submodules[f"bank_{lane}_{number}"] = unit
+            m.d.comb += [
+                unit.payload.eq(self.lanes[lane].as_value()),
+                unit.push.eq(self.valid),
+                unit.write_here.eq(bank[number]),
+                unit.write_place.eq(place),
+                unit.read_here.eq(read_bank[number]),
+                unit.read_place.eq(read_place),
+            ]
+            values.append(unit.value)
+        return reduce(or_, values)

@@ -129,6 +129,11 @@ def implies(condition: Any, consequence: Any) -> Value:
     return ~Value.cast(condition).bool() | Value.cast(consequence).bool()
 
 
+def is_one_hot(value: Value) -> Value:
+    """Whether exactly one bit is set."""
+    return (value != 0) & ((value & (value - 1)) == 0)
+
+
 def add_open(m: Module, name: str, component: Component) -> "Inside":
     """Add a component as a submodule; gives access to its inner signals."""
     fragment = Fragment.get(component, None)

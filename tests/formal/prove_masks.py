@@ -7,7 +7,7 @@ from amaranth.hdl import Module, Signal, Value
 from qcnpe.rtl import ncu, ncu_array
 from qcnpe.spec.config import EngineConfig
 from tests.formal.bugs import Bug
-from tests.formal.harness import Harness, add_open, free_inputs, implies, past
+from tests.formal.harness import Harness, add_open, free_inputs, implies, is_one_hot, past
 from tests.formal.proof import INDUCTION, ProofTest
 from tests.formal.small_engine import small
 
@@ -43,6 +43,9 @@ class MaskHarness(Harness):
                     self.witness(
                         "it is passed by", ~worked, past(m, dut.valid, cycles=row + col + 2)
                     )
+        for skew, lanes in (("row_skew", self.config.rows), ("col_skew", self.config.cols)):
+            if lanes > 1:
+                self.invariant(is_one_hot(inside[f"{skew}.place"]))
         self.claim("accumulators of masked units keep their sum", *kept)
         self.claim("masked units are never done", *silent)
         self.claim("the others are done after a last beat", *heard)

@@ -7,7 +7,7 @@ from amaranth.hdl import Const, Module, Signal, Value
 from qcnpe.rtl import admission, ncu_array
 from qcnpe.spec.config import EngineConfig
 from tests.formal.bugs import Bug
-from tests.formal.harness import Harness, add_open, free, free_inputs, implies
+from tests.formal.harness import Harness, add_open, free, free_inputs, implies, is_one_hot
 from tests.formal.proof import INDUCTION, ProofTest
 from tests.formal.small_engine import small
 
@@ -43,6 +43,9 @@ class ReadOutHarness(Harness):
             _total([inside[f"row_{row}.ncu_{col}.done"] for col in range(self.config.cols)])
             for row in range(self.config.rows)
         ]
+        for skew, lanes in (("row_skew", self.config.rows), ("col_skew", self.config.cols)):
+            if lanes > 1:
+                self.invariant(is_one_hot(inside[f"{skew}.place"]))
         self.claim("at most one column", *(count <= 1 for count in done))
         self.witness("all rows at once", *(count == 1 for count in done))
 

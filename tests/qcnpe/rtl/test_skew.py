@@ -10,7 +10,7 @@ from tests.qcnpe.rtl.oracle import OracleTest, lane_words, play
 
 
 class TestSkew(OracleTest):
-    configs = tuple(EngineConfig(rows=rows, cols=1) for rows in (1, 2, 5))
+    configs = tuple(EngineConfig(rows=rows, cols=1) for rows in (1, 2, 5, 11))
 
     def build(self, config):
         control = control_layout(config)
