@@ -1,0 +1,111 @@
+"""Runs the applications' final networks on the simulated engine, image by image.
+
+    python -m sim.check_apps --folder build/apps digits letters
+
+Writes `hardware.json` into the folder of each application; what has been checked is not run again.
+"""
+
+import argparse
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from axnn.apps import find_app
+from axnn.experiments.bounds import BOUNDS, bound_name
+from axnn.experiments.collect import HARDWARE, PAPER_APPS
+from axnn.experiments.folder import AppFolder
+from axnn.experiments.stages import SEEDS
+from axnn.steps import make_key, read_json, write_json
+from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.spec.qnet import QuantNet
+from qcnpe.spec.samples import Samples
+from sim.check import RtlCheck, compare
+from sim.transport import SimulationTransport
+
+_BATCH = 20
+"""Images that go to the engine at once: few, so that there is something to see."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppCheck:
+    """What came of one application.
+
+    Attributes
+    ----------
+    images_checked : test images, the same ones for the network of each bound
+    mismatches : outputs that differ from the model, over all bounds
+    miscounts : cycles that the compiler counted more or fewer than the engine took, over all bounds
+    """
+
+    images_checked: int
+    mismatches: int
+    miscounts: int
+
+
+def check_app(place: AppFolder, images: int, progress: Progress) -> AppCheck:
+    """Run test images through the networks of all bounds on the application's engine."""
+    with SimulationTransport(place.app.engine) as engine:
+        found = [_check_bound(place, bound, images, engine, progress) for bound in BOUNDS]
+    return AppCheck(
+        images_checked=min(each.samples for each in found),
+        mismatches=sum(each.mismatches for each in found),
+        miscounts=sum(abs(each.cycles - each.counted_cycles) for each in found),
+    )
+
+
+def _check_bound(
+    place: AppFolder, bound: float, images: int, engine: SimulationTransport, progress: Progress
+) -> RtlCheck:
+    run = place.variant(bound_name(bound))
+    inputs = Samples.load(run.test_inputs).inputs[:images]
+    task = progress.add_task(f"{place.name}, {bound_name(bound)}", total=len(inputs))
+
+    def update(done: int) -> None:
+        progress.update(task, completed=done)
+
+    return compare(QuantNet.load(run.axnn), inputs, engine, batch=_BATCH, progress=update)
+
+
+def check_apps(folder: Path, names: list[str], images: int) -> list[str]:
+    """Check applications, one after the other; returns those that differ from the model."""
+    wrong = []
+    with Progress(console=Console(stderr=True)) as progress:
+        for name in names:
+            place = AppFolder(folder, name, SEEDS[0])
+            nets = {bound_name(b): place.variant(bound_name(b)).axnn for b in BOUNDS}
+            key = make_key(images=images, engine=place.app.engine, **nets)
+            path = place.document(HARDWARE)
+            found = read_json(path) if path.exists() else {}
+            if found.get("key") != key:
+                found = {"key": key, **asdict(check_app(place, images, progress))}
+                write_json(path, found)
+            if found["mismatches"] or found["miscounts"]:
+                wrong.append(name)
+    return wrong
+
+
+def main() -> None:
+    """Read the arguments; errors that a user can mend are one line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sim.check_apps",
+        description="Run the applications' final networks on the simulated engine.",
+        epilog="Example: python -m sim.check_apps --folder build/apps letters",
+    )
+    parser.add_argument("apps", nargs="*", default=list(PAPER_APPS), help="default: all six")
+    parser.add_argument("--folder", type=Path, required=True, help="of axnn experiments")
+    parser.add_argument("--images", type=int, default=100, help="test images of each (100)")
+    arguments = parser.parse_args()
+    try:
+        names = [find_app(name).name for name in arguments.apps]
+        wrong = check_apps(arguments.folder, names, arguments.images)
+    except (QcnpeError, OSError) as error:
+        sys.exit(f"check_apps: {one_line(error)}")
+    if wrong:
+        sys.exit(f"check_apps: not equal to the model: {', '.join(wrong)}")
+
+
+if __name__ == "__main__":
+    main()

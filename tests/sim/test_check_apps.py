@@ -1,0 +1,53 @@
+"""Final networks of an application through the simulated engine, once."""
+
+import json
+import sys
+
+import pytest
+
+from axnn import data
+from axnn.apps import APPS
+from axnn.experiments import stages
+from axnn.experiments.run import plan_jobs, run_jobs
+from sim import check_apps
+from tests.axnn.experiments.test_experiments import APP
+from tests.axnn.tiny import TABLE, make_data
+
+pytestmark = pytest.mark.xdist_group("sim4")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setitem(APPS, "tiny", APP)
+    monkeypatch.setitem(data.LOADERS, "tiny", lambda seed: make_data(noise=0.4))
+    monkeypatch.setattr(stages, "SMALL", ())
+    jobs = plan_jobs(["tiny"], ["train", "bounds"])
+    finished = []
+    run_jobs(
+        jobs, tmp_path, TABLE, processes=1, notify=lambda *_: None, on_finished=finished.append
+    )
+    assert [each.error for each in finished] == [None]
+    return tmp_path
+
+
+def call(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["check_apps", *map(str, arguments)])
+    check_apps.main()
+
+
+def test_every_bound_agrees_and_is_checked_once(folder, monkeypatch):
+    call(monkeypatch, "tiny", "--folder", folder, "--images", 30)
+    path = folder / "tiny" / "seed-1" / "hardware.json"
+    found = json.loads(path.read_text())
+    assert (found["images_checked"], found["mismatches"], found["miscounts"]) == (30, 0, 0)
+    written = path.stat().st_mtime_ns
+    call(monkeypatch, "tiny", "--folder", folder, "--images", 30)
+    assert path.stat().st_mtime_ns == written
+    path.write_text(json.dumps({**found, "mismatches": 1}))
+    with pytest.raises(SystemExit, match="check_apps: not equal to the model: tiny"):
+        call(monkeypatch, "tiny", "--folder", folder, "--images", 30)
+
+
+def test_missing_networks_are_one_clear_line(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match=r"check_apps: .*axnn\.npz"):
+        call(monkeypatch, "digits8x8", "--folder", tmp_path)
