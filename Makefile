@@ -6,6 +6,8 @@ ROWS = 16
 COLS = 16
 PRECISIONS = 16,8,4,2
 NCU = fused
+APPS = all
+APPS_OUT = results/apps.json
 
 VENV := .venv
 PYTHON_VENV := $(VENV)/bin/python
@@ -19,7 +21,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine bench-training synth library library-test lint format clean system-tools ngspice opensta
+.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine apps apps-smoke bench-training synth library library-test lint format clean system-tools ngspice opensta
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +64,14 @@ bench-engine: $(READY) ## measure the engine into results/engine.json
 bench-training: $(VENV)/ready-peers ## measure training against PyTorch into results/training.json
 	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PYTHON_VENV) -m tests.peers.bench_training \
 		--out results/training.json
+
+apps: $(READY) ## run all experiments on the six applications into results/apps.json: hours, resumable [APPS=]
+	@$(VENV)/bin/axnn experiments $(APPS) --folder build/apps --processes 2
+	@$(PYTHON_VENV) -m sim.check_apps --folder build/apps $(APPS)
+	@$(VENV)/bin/axnn collect $(APPS) --folder build/apps --out $(APPS_OUT)
+
+apps-smoke: $(READY) ## run every kind of experiment once, on the small digits: three minutes
+	@$(MAKE) --no-print-directory apps APPS=digits8x8 APPS_OUT=build/apps-smoke.json
 
 library: $(READY) ngspice ## characterise the 45 nm cell library anew: about ten minutes
 	@$(PYTHON_VENV) -m synth.library.characterize --out synth/tech/axnn45.lib

@@ -21,7 +21,7 @@ from axnn.data.fetch import cache_folder, cache_path
 from axnn.data.fetch import fetch as bring
 from axnn.energy import EnergyModel, EnergyTable
 from axnn.errors import RunError
-from axnn.experiments.collect import PAPER_APPS, collect
+from axnn.experiments.collect import PAPER_APPS, collect, named_apps
 from axnn.experiments.run import Finished, Job, plan_jobs, run_jobs
 from axnn.experiments.stages import STAGE_NAMES, check_stages
 from axnn.steps import (
@@ -233,26 +233,28 @@ def report_command(
     _show(shown, summary, quiet=quiet, as_json=as_json)
 
 
+AppsArgument = Annotated[
+    list[str], typer.Argument(help=f"Applications, or all: {', '.join(PAPER_APPS)}.")
+]
+FolderOption = Annotated[Path, typer.Option(help="Folder of all applications.")]
+
+
 @cli.command(epilog="Example: axnn experiments letters census --folder build/apps")
 def experiments(
-    apps: Annotated[
-        list[str], typer.Argument(help=f"Applications, or all: {', '.join(PAPER_APPS)}.")
-    ],
-    folder: Annotated[Path, typer.Option(help="Folder of all applications.")],
+    apps: AppsArgument,
+    folder: FolderOption,
     stage: Annotated[
         list[str] | None,
         typer.Option(help=f"Only this stage; may be repeated: {', '.join(STAGE_NAMES)}."),
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="Applications at once.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="JSON file of all figures.")] = None,
     table: TableOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Run the paper's experiments and their controls; what is finished is not done again."""
-    names = list(PAPER_APPS) if apps == ["all"] else [find_app(name).name for name in apps]
     check_stages(stage or [])
     prices = EnergyTable.load(table)
-    jobs = plan_jobs(names, stage or [])
+    jobs = plan_jobs(named_apps(apps), stage or [])
     failed: list[Finished] = []
     with show_progress("experiments", len(jobs), quiet=quiet) as update:
         done: list[Finished] = []
@@ -267,10 +269,19 @@ def experiments(
             update(len(done), f"{job.title}: {note}")
 
         run_jobs(jobs, folder, prices, processes=processes, notify=tell, on_finished=finish)
-    if out is not None:
-        write_json(out, collect(folder, names, prices))
     if failed:
         raise RunError("; ".join(f"{job.job.title}: {job.error}" for job in failed))
+
+
+@cli.command(name="collect", epilog="Example: axnn collect all --folder build/apps --out a.json")
+def collect_command(
+    apps: AppsArgument,
+    folder: FolderOption,
+    out: Annotated[Path, typer.Option(help="JSON file to write.")],
+    table: TableOption = None,
+) -> None:
+    """Write the figures of all experiments that have been run."""
+    write_json(out, collect(folder, named_apps(apps), EnergyTable.load(table)))
 
 
 def main() -> None:

@@ -13,9 +13,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from axnn.apps import find_app
 from axnn.experiments.bounds import BOUNDS, bound_name
-from axnn.experiments.collect import HARDWARE, PAPER_APPS
+from axnn.experiments.collect import HARDWARE, named_apps
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import SEEDS
 from axnn.steps import make_key, read_json, write_json
@@ -94,12 +93,12 @@ def main() -> None:
         description="Run the applications' final networks on the simulated engine.",
         epilog="Example: python -m sim.check_apps --folder build/apps letters",
     )
-    parser.add_argument("apps", nargs="*", default=list(PAPER_APPS), help="default: all six")
+    parser.add_argument("apps", nargs="*", default=["all"], help="default: all six")
     parser.add_argument("--folder", type=Path, required=True, help="of axnn experiments")
     parser.add_argument("--images", type=int, default=100, help="test images of each (100)")
     arguments = parser.parse_args()
     try:
-        names = [find_app(name).name for name in arguments.apps]
+        names = named_apps(arguments.apps)
         wrong = check_apps(arguments.folder, names, arguments.images)
     except (QcnpeError, OSError) as error:
         sys.exit(f"check_apps: {one_line(error)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from axnn.apps import find_app
 from axnn.energy import EnergyTable
 from axnn.evaluate import Evaluation
 from axnn.experiments.bounds import (
@@ -30,6 +31,11 @@ TOOLS = ("numpy",)
 
 HARDWARE = "hardware"
 """Name of the document of the run on the simulated engine."""
+
+
+def named_apps(names: Sequence[str]) -> list[str]:
+    """Names of applications; `all` stands for those of the paper."""
+    return list(PAPER_APPS) if list(names) == ["all"] else [find_app(name).name for name in names]
 
 
 def collect(folder: Path, names: Sequence[str], table: EnergyTable) -> dict[str, Any]:

@@ -182,11 +182,12 @@ def test_the_command_writes_all_figures(folder, tmp_path, monkeypatch, capsys):
     prices = tmp_path / "prices.json"
     prices.write_text(json.dumps({"pj": PRICES}))
     out = tmp_path / "apps.json"
-    arguments = ["tiny", "--folder", folder, "--table", prices, "--out", out, "--quiet"]
-    monkeypatch.setattr("sys.argv", ["axnn", "experiments", *map(str, arguments)])
-    with pytest.raises(SystemExit) as status:
-        cli.main()
-    assert status.value.code == 0, capsys.readouterr().err
+    common = ["tiny", "--folder", folder, "--table", prices]
+    for command in (["experiments", *common, "--quiet"], ["collect", *common, "--out", out]):
+        monkeypatch.setattr("sys.argv", ["axnn", *map(str, command)])
+        with pytest.raises(SystemExit) as status:
+            cli.main()
+        assert status.value.code == 0, capsys.readouterr().err
     written = json.loads(out.read_text())
     assert written == json.loads(json.dumps(collect(folder, ["tiny"], EnergyTable.load(prices))))
 
