@@ -89,7 +89,7 @@ BOARDS = {
                     rows=2,
                     cols=2,
                     ncu="dsp",
-                    precisions=(16, 4),
+                    precisions=(16,),
                     accumulator_bits=32,
                     counters=False,
                 ),

@@ -1,0 +1,128 @@
+"""From an engine's streams to a board's operations."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.spec.commands import ErrorCause, Opcode, check_command, command_fields, decode
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.frames import Operation, Work
+from qcnpe.spec.streams import Streams
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A command and what it takes from the other streams.
+
+    Attributes
+    ----------
+    command : the word
+    loads_table : it loads the activation function's table
+    activations, weights : (beats, lanes) operands
+    parameters : words of its neurons, or of the table
+    results : beats of results that it makes
+    """
+
+    command: int
+    loads_table: bool
+    activations: NDArray[np.uint16]
+    weights: NDArray[np.uint16]
+    parameters: NDArray[np.uint32]
+    results: int
+
+
+def cut_into_steps(streams: Streams, config: EngineConfig) -> Iterator[Step]:
+    """The commands of streams, each with its share; a bad one takes nothing."""
+    layout = command_fields(config)
+    beat = word = 0
+    for command in streams.commands.tolist():
+        fields = decode(layout, command)
+        good = check_command(config, fields) is ErrorCause.NONE
+        loads_table = good and fields["opcode"] == Opcode.TABLE
+        tile = good and not loads_table
+        beats, cols = (fields["beats"], fields["cols"]) if tile else (0, 0)
+        words = config.table_segments + 1 if loads_table else cols
+        yield Step(
+            command=command,
+            loads_table=loads_table,
+            activations=streams.activations[beat : beat + beats],
+            weights=streams.weights[beat : beat + beats],
+            parameters=streams.parameters[word : word + words],
+            results=cols,
+        )
+        beat, word = beat + beats, word + words
+
+
+class StoreMap:
+    """What lies where in one of a board's operand stores, as far as this host put it there.
+
+    Parameters
+    ----------
+    depth : beats that the store holds
+    """
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing is known of the store any more."""
+        self._places: dict[bytes, int] = {}
+        self._free = 0
+
+    def place(self, block: bytes, beats: int) -> tuple[int, bool]:
+        """Address of a block, and whether it must be written there first.
+
+        A store without room is given up whole: what lies in it is written again when it is needed.
+        """
+        if block in self._places:
+            return self._places[block], False
+        if self._free + beats > self._depth:
+            self.forget()
+        address, self._free = self._free, self._free + beats
+        self._places[block] = address
+        return address, True
+
+
+class Planner:
+    """Turns steps into operations; operands that the board has already are not sent again.
+
+    The engine never waits for what comes after: a tile's operands are stored before its command,
+    and are played before the next store.
+
+    Parameters
+    ----------
+    depth : beats that each store holds
+    """
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        self._stores = {"ACTIVATIONS": StoreMap(depth), "WEIGHTS": StoreMap(depth)}
+
+    def forget(self) -> None:
+        """The board was reset, or was another host's."""
+        for store in self._stores.values():
+            store.forget()
+
+    def works(self, step: Step) -> Iterator[Work]:
+        """The operations of a step."""
+        starts = range(0, len(step.activations), self._depth)
+        head = [
+            Work(Operation.COMMANDS, 1, 0, step.command.to_bytes(8, "little")),
+            Work(Operation.PARAMETERS, len(step.parameters), 0, step.parameters.tobytes()),
+        ]
+        for start in starts:
+            part = slice(start, start + self._depth)
+            operands = {"ACTIVATIONS": step.activations[part], "WEIGHTS": step.weights[part]}
+            plays = []
+            for name, block in operands.items():
+                words = np.ascontiguousarray(block).tobytes()
+                address, new = self._stores[name].place(words, len(block))
+                if new:
+                    yield Work(Operation[f"STORE_{name}"], len(block), address, words)
+                plays.append(Work(Operation[f"PLAY_{name}"], len(block), address))
+            yield from (*head, *plays)
+            head = []
+        yield from head
