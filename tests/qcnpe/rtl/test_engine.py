@@ -61,7 +61,9 @@ def test_cycle_count_is_exact_at_full_rate(config, max_beats):
         assert bench.busy_cycles == count_cycles(config, streams.commands), f"seed {seed}"
 
 
-@pytest.mark.parametrize(("rows", "cols", "active"), [(3, 1, 1), (1, 5, 5), (6, 2, 2), (4, 8, 1)])
+@pytest.mark.parametrize(
+    ("rows", "cols", "active"), [(3, 1, 1), (1, 5, 5), (6, 2, 2), (4, 8, 1), (12, 2, 1)]
+)
 def test_cycle_count_of_equal_tiles(rows, cols, active):
     """Long runs in which one account after the other sets the pace."""
     config = EngineConfig(rows=rows, cols=cols)

@@ -6,7 +6,7 @@ import pytest
 from qcnpe.rtl.afu import Afu
 from qcnpe.rtl.ncu_array import NcuArray
 from qcnpe.spec.commands import Opcode, command_fields, encode
-from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.config import TILES_IN_FLIGHT, EngineConfig
 from qcnpe.spec.cycles import AFU_LATENCY, ARRAY_LATENCY, count_cycles
 
 LATENCY = ARRAY_LATENCY + AFU_LATENCY + 1
@@ -67,3 +67,13 @@ def test_table_waits_for_the_results_and_takes_a_cycle_a_knot():
     assert count_cycles(config, np.concatenate([tile, table])) == apart + 33
     # The tile's own command cycle is hidden behind the last knot.
     assert count_cycles(config, np.concatenate([tile, table, tile])) == 2 * apart - 1 + 33
+
+
+@pytest.mark.parametrize(("rows", "cols"), [(16, 1), (16, 2), (64, 1), (64, 4)])
+def test_short_tiles_on_tall_arrays_wait_for_those_in_flight(rows, cols):
+    """Eight tiles are on their way at most, each for its way to the last row and out."""
+    config = EngineConfig(rows=rows, cols=16)
+    counts = [count_cycles(config, tiles(config, n, cols, rows, cols)) for n in (400, 800)]
+    away = (rows - 1) + LATENCY + cols
+    assert TILES_IN_FLIGHT * cols < away, "the tiles are not short enough"
+    assert counts[1] - counts[0] == 400 * away // TILES_IN_FLIGHT
