@@ -57,8 +57,8 @@ class ApproximationPlan:
     retraining : hyper-parameters of the retraining after each step
     criterion : what neurons are sorted by, one of `resilience.CRITERIA`
     share : of the neurons that can go down, how many do in the first step, 0..1
-    smallest_share : neurons that fail as so small a share, or a smaller one, stay where they are;
-        at 0 only a tile that fails alone does
+    smallest_share : of all neurons, how many go down in a step at least; when so few fail, they
+        stay where they are; at 0 only a tile that fails alone does
     unit : what goes down together, one of `tiles.UNITS`
     samples : training samples drawn anew for each step, which it characterises and retrains with;
         None: all
@@ -271,6 +271,16 @@ class _Loop:
         """A seed for the coming step, so that a run that is taken up needs no generator's state."""
         return int(np.random.SeedSequence([self.seed, len(self.steps)]).generate_state(1)[0])
 
+    def _share(self, tiles: list[Tile]) -> float:
+        """How many of the tiles' neurons are to go down in the coming step."""
+        return max(self.share, self._smallest_share(tiles))
+
+    def _smallest_share(self, tiles: list[Tile]) -> float:
+        """The plan's smallest share of all neurons as one of those that can go down."""
+        neurons = sum(widths.size for widths in self.precision)
+        movable = sum(len(tile.neurons) for tile in tiles)
+        return min(1.0, self.plan.smallest_share * neurons / movable)
+
     def _step_data(self) -> DataSet:
         """What the coming step characterises and retrains with."""
         train = self.data.train
@@ -282,7 +292,8 @@ class _Loop:
 
     def trial(self, tiles: list[Tile], on_epoch: Callable[[Epoch], None] | None) -> None:
         """Lower a share of the tiles, retrain, and keep it or take it back."""
-        chosen = take_share(tiles, self.share)
+        share = self._share(tiles)
+        chosen = take_share(tiles, share)
         precision = lower(self.precision, chosen, self.config)
         before = self.network.state()
         data = self._step_data()
@@ -295,7 +306,7 @@ class _Loop:
         self.steps.append(
             Step(
                 number=len(self.steps),
-                share=self.share,
+                share=share,
                 lowered=sum(len(tile.neurons) for tile in chosen),
                 before_retraining=integer_accuracy(unhealed, self.data.validation),
                 accuracy=quality,
@@ -329,7 +340,7 @@ class _Loop:
 
     def _back_off(self, tiles: list[Tile], failed: list[Tile]) -> None:
         """Try half as much next time, and at least one tile less; what cannot be divided stays."""
-        if len(failed) == 1 or self.share <= self.plan.smallest_share:
+        if len(failed) == 1 or self.share <= self._smallest_share(tiles):
             for tile in failed:
                 self.frozen[tile.layer].reshape(-1)[tile.neurons] = True
             return

@@ -101,7 +101,7 @@ _DIGITS = App(
     approximation=ApproximationPlan(
         bound_percent=0.5,
         share=1.0,
-        smallest_share=0.125,
+        smallest_share=0.0625,
         samples=20_000,
         retraining=TrainingPlan(
             epochs=2, batch=64, learning_rate=0.02, weight_decay=1e-4, shift_pixels=1
@@ -120,7 +120,7 @@ _GARMENTS = App(
     approximation=ApproximationPlan(
         bound_percent=0.5,
         share=1.0,
-        smallest_share=0.125,
+        smallest_share=0.0625,
         samples=20_000,
         retraining=TrainingPlan(
             epochs=2, batch=64, learning_rate=0.02, weight_decay=1e-4, flip=True
@@ -145,7 +145,7 @@ _FACES = App(
     approximation=ApproximationPlan(
         bound_percent=0.5,
         share=1.0,
-        smallest_share=0.125,
+        smallest_share=0.0625,
         retraining=TrainingPlan(
             epochs=8, batch=32, learning_rate=0.01, weight_decay=5e-4, shift_pixels=3, flip=True
         ),
@@ -161,7 +161,7 @@ _CENSUS = App(
     approximation=ApproximationPlan(
         bound_percent=0.5,
         share=1.0,
-        smallest_share=0.125,
+        smallest_share=0.0625,
         retraining=TrainingPlan(epochs=15, batch=64, learning_rate=0.05, patience=8),
     ),
     engine=EngineConfig(),
@@ -175,7 +175,7 @@ _LETTERS = App(
     approximation=ApproximationPlan(
         bound_percent=0.5,
         share=1.0,
-        smallest_share=0.125,
+        smallest_share=0.0625,
         retraining=TrainingPlan(epochs=40, batch=32, learning_rate=0.1, patience=20),
     ),
     engine=EngineConfig(),

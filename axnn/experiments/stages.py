@@ -15,7 +15,7 @@ from axnn.experiments.overfitting import compare_ways
 from axnn.steps import characterize_step, make_key, read_json, train_step, write_json
 from qcnpe.spec.errors import ConfigError
 
-SMALL = ("census", "letters", "faces", "digits8x8")
+SMALL = ("census", "letters", "faces")
 """Applications whose bounds and uniform controls are run with every one of `SEEDS`."""
 
 SEEDS = (1, 2, 3)

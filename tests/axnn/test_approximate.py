@@ -157,7 +157,9 @@ def test_a_share_that_is_not_divided_any_further_freezes_what_fails():
     plan = replace(HARD_PLAN, bound_percent=0.0, share=0.5, smallest_share=0.5)
     steps = approximate(make_undertrained(), HARD, plan, ENERGY, seed=1).steps
     assert not all(step.kept for step in steps)
-    assert {step.share for step in steps[1:]} == {0.5}
+    # 13 neurons: half of them at least, or all that have not failed yet.
+    assert all(step.lowered >= 6.5 or step.share == 1.0 for step in steps[1:])
+    assert len(steps) <= 1 + 3 * 2
 
 
 def test_layers_go_down_whole():
