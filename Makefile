@@ -21,7 +21,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine apps apps-smoke bench-training synth library library-test lint format clean system-tools ngspice opensta
+.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine bench-cpu apps apps-smoke bench-training synth library library-test lint format clean system-tools ngspice opensta
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ coverage: $(READY) ## report which lines of the RTL the regression reaches
 
 bench-engine: $(READY) ## measure the engine into results/engine.json
 	@$(PYTHON_VENV) -m sim.bench_engine --out results/engine.json
+
+bench-cpu: $(VENV)/ready-speed ## measure approximate networks on this processor into results/cpu.json
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PYTHON_VENV) -m axnn.cpu.bench --out results/cpu.json
 
 bench-training: $(VENV)/ready-peers ## measure training against PyTorch into results/training.json
 	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PYTHON_VENV) -m tests.peers.bench_training \

@@ -17,6 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from axnn import data, report
 from axnn.approximate import Step
 from axnn.apps import APPS, find_app
+from axnn.cpu.speed_report import speed_table
+from axnn.cpu.speed_step import speed_step
+from axnn.cpu.subjects import SUBJECTS
 from axnn.data.fetch import cache_folder, cache_path
 from axnn.data.fetch import fetch as bring
 from axnn.energy import EnergyModel, EnergyTable
@@ -212,19 +215,41 @@ def evaluate(
     _show(shown, document, quiet=quiet, as_json=as_json)
 
 
-@cli.command(name="report", epilog="Example: axnn report --run build/digits")
+@cli.command(
+    name="report",
+    epilog="Examples: axnn report --run build/digits  |  "
+    "axnn report --folder build/apps --out build/report --engine results/energy.json",
+)
 def report_command(
-    run: RunOption,
+    run: Annotated[Path | None, typer.Option(help="Folder of one run's files.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder of all applications, as `experiments` fills it.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="With --folder: where the page and its figures go.")
+    ] = None,
+    engine: Annotated[
+        Path | None,
+        typer.Option(help="With --folder: results/energy.json, the cost of configurability."),
+    ] = None,
     table: TableOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write summary.json and the figures of a finished run."""
-    folder = RunFolder(run)
+    """Write summary.json and the figures of a run, or one HTML page on all applications."""
+    if run is not None and folder is None and out is None and engine is None:
+        _report_run(RunFolder(run), EnergyTable.load(table), quiet=quiet, as_json=as_json)
+    elif folder is not None and out is not None and run is None:
+        _report_apps(folder, out, engine, EnergyTable.load(table), quiet=quiet, as_json=as_json)
+    else:
+        raise RunError("report needs either --run, or --folder with --out")
+
+
+def _report_run(folder: RunFolder, table: EnergyTable, *, quiet: bool, as_json: bool) -> None:
     trained, found = folder.trained(), folder.approximated()
     samples = data.load(trained.app.data, seed=trained.seed)
-    energy = energy_model(EnergyTable.load(table), trained.app, samples)
-    evaluation = evaluate_step(folder, energy.table)
+    energy = energy_model(table, trained.app, samples)
+    evaluation = evaluate_step(folder, table)
     scores = characterize_step(folder)
     summary = report.make_summary(evaluation, seed=trained.seed, seconds={})
     report.write_summary(folder, summary)
@@ -233,10 +258,25 @@ def report_command(
     _show(shown, summary, quiet=quiet, as_json=as_json)
 
 
-AppsArgument = Annotated[
-    list[str], typer.Argument(help=f"Applications, or all: {', '.join(PAPER_APPS)}.")
-]
-FolderOption = Annotated[Path, typer.Option(help="Folder of all applications.")]
+def _report_apps(
+    folder: Path,
+    out: Path,
+    engine: Path | None,
+    table: EnergyTable,
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    names = report.app_names(folder)
+    with show_progress("report", len(names), quiet=quiet or as_json) as update:
+        book = report.make_book(folder, out, table, engine=engine, notify=update)
+        update(len(names))
+    document = {
+        "page": str(book.page),
+        "pictures": [str(path) for path in book.pictures],
+        "apps": list(book.apps),
+    }
+    _show(report.book_table(book), document, quiet=quiet, as_json=as_json)
 
 
 @cli.command(epilog="Example: axnn experiments letters census --folder build/apps")
@@ -282,6 +322,20 @@ def collect_command(
 ) -> None:
     """Write the figures of all experiments that have been run."""
     write_json(out, collect(folder, named_apps(apps), EnergyTable.load(table)))
+
+
+@cli.command(epilog="Example: axnn speed letters --run build/cpu/letters/seed-1")
+def speed(
+    app: Annotated[str, typer.Argument(help=f"Application, or mlp: {', '.join(SUBJECTS)}.")],
+    run: RunOption,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of split, weights and order.")] = 1,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Race approximate networks on this processor against exact ones and other tools."""
+    with show_progress("speed", quiet=quiet or as_json) as update:
+        document = speed_step(app, run, seed=seed, notify=partial(update, 0))
+    _show(speed_table(document), document, quiet=quiet, as_json=as_json)
 
 
 def main() -> None:

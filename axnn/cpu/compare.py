@@ -1,0 +1,123 @@
+"""Whether it pays to choose: networks of equal cost, their channels chosen in different ways."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from axnn.cpu.choose import Approximated, Plan, heal, lower_channels, scores, sort_candidates
+from axnn.cpu.kinds import uniform_assignment
+from axnn.cpu.run import Run
+from axnn.steps import make_key
+from axnn.train import validate
+
+_ROUNDS = 8
+"""Steps in which a target is approached: the channels are judged anew after each."""
+
+SHARES = (1.0, 0.5)
+"""Targets: costs as shares of that of the network whose channels are all replaced."""
+
+WAYS = ("replacement", "gradient", "random")
+"""Criteria that are compared with replacing all channels."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A network that was brought to a target without any bound.
+
+    Attributes
+    ----------
+    way : "uniform", or the criterion its channels were chosen by
+    share : the target
+    cost : in multiply-accumulates of the float32 kernels
+    before_retraining, validation, test : fractions right
+    """
+
+    way: str
+    share: float
+    cost: float
+    before_retraining: float
+    validation: float
+    test: float
+
+
+def uniform(run: Run) -> Approximated:
+    """Every channel replaced as far as it can be without being omitted, and retrained."""
+    path = run.folder / "uniform.npz"
+    key = make_key(plan=run.plan(0), network=run.folder / "network.npz", seed=run.seed)
+    if path.exists():
+        found, header = Approximated.load(path, run.exact.network)
+        if header.get("key") == key:
+            return found
+    lowered = replaced_everywhere(run)
+    heal(lowered, run.data, run.plan(0), seed=run.seed)
+    lowered.save(path, {"key": key})
+    return lowered
+
+
+def replaced_everywhere(run: Run) -> Approximated:
+    """The same before the retraining."""
+    wanted = uniform_assignment(run.exact.network, np.iinfo(np.uint8).max)
+    current = run.exact
+    while True:
+        chosen = [
+            (layer, channel)
+            for layer, steps in enumerate(current.assignment)
+            for channel in np.flatnonzero(steps < wanted[layer]).tolist()
+        ]
+        if not chosen:
+            return current
+        current = lower_channels(current, chosen, run.data)
+
+
+def compare_choices(run: Run) -> Iterator[Choice]:
+    """Networks of the cost of the uniform one, and of a share of it, by each way of choosing."""
+    everywhere = replaced_everywhere(run)
+    for share in SHARES:
+        if share == 1.0:
+            yield _judge(run, "uniform", share, everywhere)
+        for way in WAYS:
+            chosen = _bring_down(run, run.plan(0, way), share * everywhere.cost)
+            yield _judge(run, way, share, chosen)
+
+
+def _judge(run: Run, way: str, share: float, lowered: Approximated) -> Choice:
+    """Retrain and judge; the test part decides nothing."""
+    before = validate(lowered.model(), run.data.validation)[1]
+    quality = heal(lowered, run.data, run.plan(0), seed=run.seed)
+    test = validate(lowered.model(), run.data.test)[1]
+    return Choice(way, share, lowered.cost, before, quality, test)
+
+
+def _bring_down(run: Run, plan: Plan, target: float) -> Approximated:
+    """Lower the least significant channels until the cost is that of the target, or less."""
+    current = run.exact
+    for number in range(_ROUNDS, 0, -1):
+        goal = target + (current.cost - target) * (number - 1) / number
+        while current.cost > goal:
+            found = scores(current, run.data.train, plan.criterion, seed=run.seed + number)
+            chosen, left = [], current.cost - goal
+            for candidate, saved in sort_candidates(current, found):
+                chosen.append(candidate)
+                left -= saved
+                if left <= 0:
+                    break
+            if not chosen:
+                return current
+            current = lower_channels(current, chosen, run.data)
+    return current
+
+
+def choices_file(run: Run) -> tuple[Path, str]:
+    """Where the comparison is kept, and the key of what it was made from."""
+    key = make_key(
+        plan=replace(run.plan(0)), network=run.folder / "network.npz", seed=run.seed,
+        shares=list(SHARES), ways=list(WAYS),
+    )  # fmt: skip
+    return run.folder / "choices.json", key
+
+
+def document(choices: list[Choice], key: str) -> dict[str, object]:
+    """What the file holds."""
+    return {"key": key, "choices": [asdict(choice) for choice in choices]}

@@ -1,0 +1,179 @@
+"""The kinds of approximation that pay on an ordinary processor, and which channel is of which.
+
+A channel goes down a ladder of kinds, each cheaper than the one before. What pays depends on the
+layer: a squashing function is replaced by a clamp (three line segments) or by one line; if what
+follows only adds the results up (subsampling), a line lets both layers be computed as one, with
+far fewer products; products of bytes are quicker than those of floating-point numbers, if there are
+enough of them; of a window of which only the largest result counts, one position can stand for all.
+At the end of most ladders the channel is not computed at all: its mean goes into the bias of the
+layer that reads it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.layers import AveragePooling, NeuronLayer, Subsampling
+from axnn.network import Network
+
+Assignment = tuple[NDArray[np.uint8], ...]
+"""For each layer the step of its ladder that each channel is on; 0 is exact."""
+
+_ENOUGH_FOR_BYTES = 24
+"""Smallest fan-in at which products of bytes pay: rounding the layer's inputs costs, too."""
+
+_FUNCTION_COST = {"tanh": 12.0, "sigmoid": 13.0, "relu": 1.0, "identity": 0.0}
+_CLAMP_COST = 1.0
+_BYTE_COST = 0.3
+_SUM_COST = 3.0
+"""Time in units of one float32 multiply-accumulate of the kernels, from measurements on an AMD EPYC
+with AVX-512: a function's value, a clamp, a product of bytes, an element of a window's sum."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """How a channel is computed.
+
+    Attributes
+    ----------
+    function : "exact", "clamp" (three segments), "linear" (one) or "omitted" (a constant)
+    operands : "float32" or "int8"
+    positions : "all", or "one" of each pooling window
+    """
+
+    function: str = "exact"
+    operands: str = "float32"
+    positions: str = "all"
+
+
+EXACT = Kind()
+OMITTED = Kind(function="omitted")
+
+
+def sums_windows(layer: NeuronLayer) -> bool:
+    """Whether a layer only adds up windows of its own channel."""
+    return isinstance(layer, Subsampling | AveragePooling)
+
+
+def is_fused(network: Network, index: int) -> bool:
+    """Whether a layer is computed together with the one before it, whose windows it adds up."""
+    if index == 0:
+        return False
+    before, layer = network.neuron_layers[index - 1 : index + 1]
+    return sums_windows(layer) and not sums_windows(before) and before.geometry.window == 1
+
+
+def is_summed(network: Network, index: int) -> bool:
+    """Whether the next layer is computed together with this one."""
+    return index + 1 < len(network.neuron_layers) and is_fused(network, index + 1)
+
+
+def can_omit(network: Network, index: int) -> bool:
+    """Whether channels of a layer may be left out: what reads them must be able to do without."""
+    if index + 1 == len(network.neuron_layers) or is_summed(network, index):
+        return False
+    return network.neuron_layers[index + 1].geometry.groups == 1
+
+
+def ladder(network: Network, index: int) -> tuple[Kind, ...]:
+    """The kinds that a channel of a layer can be of, the exact one first."""
+    layers = network.neuron_layers
+    layer = layers[index]
+    # A line is folded into the parameters of the layer: it must have some.
+    squashes = layer.function in ("tanh", "sigmoid") and bool(layer.parameters)
+    bytes_pay = (
+        layer.geometry.fan_in >= _ENOUGH_FOR_BYTES
+        and layer.geometry.groups == 1
+        and layer.geometry.input_shape[0] > 1  # four channels of a position make a word
+    )
+    if is_summed(network, index):
+        lines = (Kind(function="clamp"),) if squashes else ()
+        return EXACT, *lines, Kind(function="linear")
+    steps = [EXACT]
+    if bytes_pay:
+        steps.append(Kind(operands="int8"))
+    if squashes:
+        steps.append(Kind(function="clamp", operands=steps[-1].operands))
+    if layer.geometry.window > 1 and layer.geometry.groups == 1:
+        last = steps[-1]
+        steps.append(Kind(function=last.function, operands=last.operands, positions="one"))
+    if can_omit(network, index):
+        steps.append(OMITTED)
+    return tuple(steps)
+
+
+def omitted(network: Network, assignment: Assignment, index: int) -> NDArray[np.bool_]:
+    """(channels,) whether a channel is not computed, itself or for want of a reader."""
+    reader = index + 1 if is_summed(network, index) else index
+    kinds = ladder(network, reader)
+    return np.array([kinds[step] == OMITTED for step in assignment[reader]])
+
+
+def exact_assignment(network: Network) -> Assignment:
+    """Every channel exact."""
+    return tuple(np.zeros(layer.geometry.channels, np.uint8) for layer in network.neuron_layers)
+
+
+def uniform_assignment(network: Network, step: int) -> Assignment:
+    """Every channel so many steps down, or as far as it can without being omitted."""
+    return tuple(
+        np.full(layer.geometry.channels, min(step, _last_computed(network, index)), np.uint8)
+        for index, layer in enumerate(network.neuron_layers)
+    )
+
+
+def _last_computed(network: Network, index: int) -> int:
+    kinds = ladder(network, index)
+    return len(kinds) - 1 - (kinds[-1] == OMITTED)
+
+
+def _channel_cost(network: Network, index: int, kind: Kind, present: float) -> float:
+    """Time of one channel for one sample, if this share of the layer's inputs is there."""
+    if kind == OMITTED:
+        return 0.0
+    layer = network.neuron_layers[index]
+    geometry = layer.geometry
+    functions = {"exact": _FUNCTION_COST[layer.function], "clamp": _CLAMP_COST, "linear": 0.0}
+    function = functions[kind.function]
+    if is_fused(network, index):
+        return geometry.outputs * (function + _SUM_COST)
+    if kind.function == "linear":
+        return present * _merged_macs(network, index)
+    product = present * (_BYTE_COST if kind.operands == "int8" else 1.0)
+    window = 1 if kind.positions == "one" else geometry.window
+    return geometry.outputs * (window * geometry.fan_in * product + function)
+
+
+def _merged_macs(network: Network, index: int) -> int:
+    """Of a convolution and the sums of its windows as one convolution with a larger kernel."""
+    geometry = network.neuron_layers[index].geometry
+    sums = network.neuron_layers[index + 1].geometry
+    depth = geometry.input_shape[0] // geometry.groups
+    height, width = (
+        kernel + (window - 1) * stride
+        for kernel, window, stride in zip(
+            geometry.kernel, sums.kernel, geometry.stride, strict=True
+        )
+    )
+    return sums.outputs * depth * height * width
+
+
+def cost(network: Network, assignment: Assignment) -> float:
+    """Time of all channels for one sample, in multiply-accumulates of the float32 kernels."""
+    total, present = 0.0, 1.0
+    for index, steps in enumerate(assignment):
+        gone = omitted(network, assignment, index)
+        for step, kind in enumerate(ladder(network, index)):
+            count = int(((steps == step) & ~gone).sum())
+            total += count * _channel_cost(network, index, kind, present)
+        if not is_summed(network, index):
+            present = float(np.mean(~gone))
+    return total
+
+
+def saving(network: Network, assignment: Assignment, index: int, channel: int) -> float:
+    """Time that is saved if a channel goes one step down."""
+    lowered = tuple(steps.copy() for steps in assignment)
+    lowered[index][channel] += 1
+    return cost(network, assignment) - cost(network, lowered)

@@ -1,0 +1,212 @@
+"""The predictor: a trained or an approximate network, ready for use on an ordinary processor."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from axnn.cpu import plain
+from axnn.cpu.choose import Approximated
+from axnn.cpu.errors import InputError
+from axnn.cpu.kinds import exact_assignment
+from axnn.cpu.stages import Program, lower
+from axnn.netspec import NetworkSpec
+from axnn.network import Network
+from qcnpe.spec.archive import read_archive, write_archive
+from qcnpe.spec.errors import ConfigError, FormatError
+
+if TYPE_CHECKING:
+    from axnn.cpu import kernels
+
+Float32 = NDArray[np.float32]
+
+_KIND = "axnn-predictor-1"
+
+
+class Predictor:
+    """Classifies samples, with compiled kernels if numba is installed and in numpy if not.
+
+    It may be used by many threads at once. The same samples give the same results to the last bit
+    in whatever batches and by how many threads they are computed.
+
+    Parameters
+    ----------
+    approximated : the network and the kinds of its channels
+    threads : that a call may use; only batches of several vectors are divided
+    compiled : False for numpy even if numba is there
+
+    Examples
+    --------
+    >>> predictor = Predictor.load("build/cpu/digits/axnn-0.5.npz")  # doctest: +SKIP
+    >>> predictor.predict(images)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, approximated: Approximated, *, threads: int = 1, compiled: bool = True
+    ) -> None:
+        if threads < 1:
+            raise ConfigError(f"threads must be at least 1, not {threads}")
+        network = approximated.network
+        self.input_shape = network.spec.input_shape
+        self._approximated = approximated
+        program = lower(network, approximated.assignment, approximated.scales)
+        self.classes = len(program.logit_rows)
+        self._engine = _engine(program, threads, compiled=compiled)
+
+    @classmethod
+    def exact(cls, network: Network, *, threads: int = 1, compiled: bool = True) -> "Predictor":
+        """The predictor of a trained network as it is."""
+        scales = (1.0,) * len(network.neuron_layers)
+        approximated = Approximated(network, exact_assignment(network), scales)
+        return cls(approximated, threads=threads, compiled=compiled)
+
+    @classmethod
+    def load(cls, path: Path | str, *, threads: int = 1, compiled: bool = True) -> "Predictor":
+        """The predictor in a file: of `save`, or a network that `axnn train` trained, exact.
+
+        Raises
+        ------
+        FormatError
+            If the file is missing, damaged or of another kind.
+        """
+        try:
+            header, arrays = read_archive(Path(path), _KIND)
+        except FormatError as error:
+            try:
+                network, _ = Network.load(Path(path))
+            except FormatError:
+                raise error from None
+            return cls.exact(network, threads=threads, compiled=compiled)
+        return cls(_from_file(Path(path), header, arrays), threads=threads, compiled=compiled)
+
+    def save(self, path: Path | str) -> None:
+        """Write all that the predictor needs to one file; nothing in it is ever unpickled."""
+        found = self._approximated
+        arrays: dict[str, NDArray[Any]] = {
+            f"value.{name}": value for name, value in found.network.state().items()
+        }
+        arrays |= {f"kinds.{index}": steps for index, steps in enumerate(found.assignment)}
+        header = {"spec": asdict(found.network.spec), "scales": list(found.scales)}
+        write_archive(Path(path), _KIND, header, arrays)
+
+    def decision_function(self, inputs: ArrayLike) -> Float32:
+        """Logits (samples, classes).
+
+        Parameters
+        ----------
+        inputs : floating-point (samples, channels, height, width) or (samples, features)
+
+        Raises
+        ------
+        InputError
+            If shape or type are others, or a value is not finite.
+        """
+        return self._engine(self._checked(inputs))
+
+    def predict(self, inputs: ArrayLike) -> NDArray[np.int64]:
+        """(samples,) most probable class of each sample; inputs as in `decision_function`."""
+        return self.decision_function(inputs).argmax(axis=1)
+
+    def predict_proba(self, inputs: ArrayLike) -> Float32:
+        """(samples, classes) probabilities; inputs as in `decision_function`."""
+        logits = self.decision_function(inputs)
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    def _checked(self, inputs: ArrayLike) -> Float32:
+        """The inputs as float32 (samples, features), side by side in memory."""
+        values = np.asarray(inputs)
+        if not np.issubdtype(values.dtype, np.floating):
+            raise InputError(
+                f"inputs must be floating-point numbers, scaled as for the training, "
+                f"not {values.dtype}"
+            )
+        features = int(np.prod(self.input_shape))
+        if values.shape[1:] not in (self.input_shape, (features,)):
+            shape = ", ".join(str(size) for size in self.input_shape)
+            raise InputError(
+                f"inputs must be (samples, {shape}) or (samples, {features}), not {values.shape}"
+            )
+        flat = np.ascontiguousarray(values.reshape(len(values), features), np.float32)
+        # One pass without a copy; a sum of squares is finite unless a value is not, or is huge.
+        if not np.isfinite(np.vdot(flat, flat)):
+            bad = np.flatnonzero(~np.isfinite(flat).all(axis=1))
+            if len(bad):
+                raise InputError(f"inputs must be finite: sample {bad[0]} holds NaN or infinity")
+        return flat
+
+
+def _from_file(path: Path, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Approximated:
+    prefix = "value."
+    values = {name: value for name, value in arrays.items() if name.startswith(prefix)}
+    try:
+        network = Network(NetworkSpec.from_document(header["spec"]), seed=0)
+        network.set_state({name[len(prefix) :]: value for name, value in values.items()})
+        kinds = tuple(arrays[f"kinds.{i}"] for i in range(len(network.neuron_layers)))
+        return Approximated(network, kinds, tuple(float(scale) for scale in header["scales"]))
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
+        raise FormatError(f"{path}: damaged predictor ({error}); make it again") from error
+
+
+def _engine(program: Program, threads: int, *, compiled: bool) -> Callable[[Float32], Float32]:
+    if compiled:
+        try:
+            from axnn.cpu import kernels
+        except ImportError:  # no numba
+            pass
+        else:
+            return _CompiledEngine(kernels.pack(program), threads)
+    return lambda inputs: plain.run(program, inputs)
+
+
+class _CompiledEngine:
+    """Runs a packed program; every thread has scratch of its own."""
+
+    def __init__(self, packed: "kernels.Packed", threads: int) -> None:
+        from axnn.cpu import kernels
+        from axnn.cpu.vectors import BATCH
+
+        self._run, self._batch = kernels.run, BATCH
+        self._packed = packed
+        self._threads = threads
+        self._local = threading.local()
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+
+    def __call__(self, inputs: Float32) -> Float32:
+        logits = np.empty((len(inputs), len(self._packed.out_places)), np.float32)
+        if not len(inputs):
+            return logits
+        blocks = -(-len(inputs) // self._batch)
+        share = -(-blocks // self._threads) * self._batch
+        flat = inputs.reshape(-1)
+        if self._pool is None or blocks == 1:
+            self._part(flat, 0, len(inputs), logits)
+            return logits
+        starts = range(share, len(inputs), share)
+        others = [
+            self._pool.submit(self._part, flat, start, min(share, len(inputs) - start), logits)
+            for start in starts
+        ]
+        self._part(flat, 0, min(share, len(inputs)), logits)
+        for other in others:
+            other.result()
+        return logits
+
+    def _part(self, flat: Float32, first: int, count: int, logits: Float32) -> None:
+        packed = self._packed
+        self._run(flat, first, count, logits, packed.stages, packed.operands, packed.in_places,
+                  packed.out_places, *self._scratch())  # fmt: skip
+
+    def _scratch(self) -> tuple[Float32, NDArray[np.int32]]:
+        if not hasattr(self._local, "arrays"):
+            # Zeros: what no stage writes is padding.
+            self._local.arrays = (
+                np.zeros(self._packed.cell_count, np.float32),
+                np.zeros(self._packed.word_count, np.int32),
+            )
+        return self._local.arrays

@@ -1,0 +1,107 @@
+"""The race and its report, on made-up contestants and on a small network."""
+
+import time
+
+import numpy as np
+import pytest
+
+from axnn.cpu import peers
+from axnn.cpu.bench import choice_figures, figures_of, means
+from axnn.cpu.kinds import exact_assignment
+from axnn.cpu.plain import run
+from axnn.cpu.speed import take_turns
+from axnn.cpu.speed_report import draw_speed, speed_table
+from axnn.cpu.stages import lower
+from axnn.cpu.subjects import SUBJECTS, find_subject
+from axnn.errors import RunError
+from qcnpe.spec.errors import ConfigError
+from tests.axnn.cpu.tiny_nets import make_network, pooled, random_inputs, summed
+
+
+def test_slower_contestant_takes_longer():
+    def sleeper(seconds):
+        return lambda inputs: time.sleep(seconds)
+
+    inputs = np.zeros((1, 1), np.float32)
+    found = take_turns({"slow": sleeper(0.02), "fast": sleeper(0.005)}, inputs, turns=3)
+    assert {label: len(values) for label, values in found.items()} == {"slow": 3, "fast": 3}
+    assert min(found["slow"]) >= 0.02
+    assert min(found["fast"]) >= 0.005
+    assert min(found["fast"]) < min(found["slow"])
+
+
+LABELS = ("exact", "uniform", "AxNN 0.5 %", "AxNN 2.5 %", "AxNN 7.5 %", "PyTorch")
+OTHERS = ("ONNX Runtime", "ONNX Runtime int8")
+
+
+def made_up_result(name, gain=2.0):
+    timings = [
+        {
+            "label": label, "threads": 1, "batch": batch, "median_us": 10.0, "low_us": 9.0,
+            "high_us": 12.0, "speedup": gain, "over_onnxruntime": 3 * gain,
+        }
+        for label in LABELS + OTHERS
+        for batch in (64, 256)
+    ]  # fmt: skip
+    accuracy = dict.fromkeys(LABELS + OTHERS, 0.95) | {"AxNN 0.5 %": 0.9475}
+    cost = dict.fromkeys(LABELS[:5], 1.0)
+    return {"app": name, "timings": timings, "accuracy": accuracy, "cost": cost,
+            "first_call_seconds": 5.0, "cached_call_seconds": 0.5}  # fmt: skip
+
+
+def test_figures_are_points_and_ratios():
+    figures = figures_of(made_up_result("digits"))
+    assert figures["digits.speedup_vs_exact"] == 2.0
+    assert figures["digits.speedup_vs_onnxruntime"] == 6.0
+    assert figures["digits.loss"] == pytest.approx(0.25)
+    assert figures["digits.batch"] == 64
+    assert figures_of(made_up_result("mlp"))["mlp.batch"] == 256
+
+
+def test_mean_is_over_the_six_applications():
+    figures = {}
+    for index, name in enumerate(SUBJECTS):
+        figures |= figures_of(made_up_result(name, gain=index + 1.0))
+    assert len(SUBJECTS) == 7  # the six and the MLP, which comes last and does not count
+    assert means(figures)["mean.speedup_vs_exact"] == 3.5
+
+
+def test_choices_become_percent():
+    choice = {"way": "random", "share": 0.5, "before_retraining": 0.5, "validation": 0.75,
+              "test": 0.7}  # fmt: skip
+    figures = choice_figures("letters", [choice])
+    assert figures["choice.letters.0.5.random.test"] == 70.0
+
+
+def test_table_and_figure_name_every_contestant(tmp_path):
+    result = made_up_result("digits")
+    table = speed_table(result)
+    assert table.row_count == len(LABELS + OTHERS)
+    draw_speed(result, tmp_path / "speed.png", batch=64)
+    assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_unknown_subject():
+    with pytest.raises(ConfigError, match=r"application must be one of digits, .*, not 'nothing'"):
+        find_subject("nothing")
+
+
+def test_every_subject_squashes():
+    for subject in SUBJECTS.values():
+        functions = {layer.function for layer in subject.network.layers}
+        assert functions == {"tanh", "identity"}
+
+
+def test_missing_peers_are_named(monkeypatch):
+    monkeypatch.setattr(peers, "missing_peers", lambda: ["onnxruntime"])
+    with pytest.raises(RunError, match=r"needs onnxruntime: pip install 'axnn\[cpu,speed\]'"):
+        peers.check_peers()
+
+
+@pytest.mark.parametrize("spec", [summed(), pooled("sigmoid")])
+def test_plain_numpy_needs_no_numba(spec):
+    network = make_network(spec)
+    program = lower(network, exact_assignment(network), (1.0,) * 9)
+    inputs = random_inputs(network, 40)
+    found = run(program, inputs.reshape(40, -1))
+    np.testing.assert_allclose(found, network.predict(inputs), atol=5e-6)
