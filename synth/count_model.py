@@ -26,6 +26,7 @@ from rich.table import Table
 from qcnpe.spec.archive import read_archive, replace_text, write_archive
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import FormatError
+from synth.breakdown import draw
 from synth.energy_table import RESULTS, TABLE
 from synth.flow import WORKERS, own_cells
 from synth.ladder import FUSED, PLAIN
@@ -38,6 +39,9 @@ from synth.traces import ArrayTile, Tile
 
 TILES = Path(__file__).parent / "traces" / "digits_tiles.npz"
 """The committed tiles."""
+
+FIGURE = RESULTS.with_name("array_energy.png")
+"""The array's energy by part."""
 
 COMMAND = "python -m synth.count_model"
 
@@ -339,7 +343,7 @@ def render_arrays(arrays: Mapping[int, Mapping[str, float]]) -> Table:
 
 
 def main() -> None:
-    """Check all tiles; put the errors into the results."""
+    """Check all tiles; put the errors and the array's parts into the results, and draw these."""
     console = Console()
     prices = json.loads(TABLE.read_text())["pj"]
     layers = load()
@@ -349,6 +353,7 @@ def main() -> None:
     arrays = arrays_fj(layers, checks, prices)
     results["figures"] |= figures(checks) | array_figures(arrays)
     replace_text(RESULTS, json.dumps(results, indent=1) + "\n")
+    draw(arrays, FIGURE)
     console.print(render(checks), render_arrays(arrays))
 
 

@@ -6,8 +6,7 @@ Every unit is mapped to the library's cells and simulated at gate level with the
 placed cell. NCUs work on operands cut out of a trained network's programs; each sum is compared
 with the exact one. Zero lanes are part of the operands, as they are in a network.
 
-The results lose their check of the count model, which was one of the table before:
-`python -m synth.count_model` puts it in again.
+What other commands put into the results stays there; `make synth` runs them after this one.
 """
 
 import hashlib
@@ -15,6 +14,7 @@ import json
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def prices_pj(
     Idle clocks and leakage of all units but the NCUs are in the NCU's cycles, busy or not.
     """
     placed = elaborate_units(units.config)
-    around = units.idle_fj(placed)
+    around = units.idle_fj(placed) + units.complement_fj() / units.config.cols
     progress("units around the NCUs, idle")
     fused, plain, gated = ncus["fused"], ncus["plain16"], ncus["gated"]
     reverse = units.reverse_fj() / units.config.rows  # one serves all NCUs of a column
@@ -127,7 +127,8 @@ def provenance(cells: LibertyCells) -> dict[str, Any]:
             "gated_*, plain16_*": "the same of the other NCUs",
             "ncu_zero_beat": "a cycle of an NCU whose activations are zero",
             "ncu_idle_cycle": "a cycle in which an NCU has nothing to do",
-            "units_idle_ncu_cycle": "clock and leakage of all else, for each NCU; is in the above",
+            "units_idle_ncu_cycle": "clock and leakage of all else, complements of activations, for"
+            " each NCU; is in the above",
             "afu_*": "an accumulator brought to its place and to 16 bits, above idle",
             "resolve_row": "stored carries added, narrow sums shifted; is in afu_*",
             "reverse_ncu_cycle": "weights' fields reversed, for each NCU; is in ncu_mac_*",
@@ -258,13 +259,26 @@ def make(progress: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Any
     return table, results
 
 
+def keep_others(results: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Results with the figures that other commands have put into those before."""
+    sources = {**before.get("sources", {}), **results["sources"]}
+    stays = [pattern for pattern in sources if pattern not in results["sources"]]
+    others = {
+        name: value
+        for name, value in before.get("figures", {}).items()
+        if any(fnmatchcase(name, pattern) for pattern in stays)
+    }
+    return {**results, "sources": sources, "figures": {**results["figures"], **others}}
+
+
 def main() -> None:
     """Write the table and the results."""
     console = Console()
     with console.status("mapping NCUs") as status:
         table, results = make(lambda done: status.update(f"measured: {done}"))
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     replace_text(TABLE, json.dumps(table, indent=1) + "\n")
-    replace_text(RESULTS, json.dumps(results, indent=1) + "\n")
+    replace_text(RESULTS, json.dumps(keep_others(results, before), indent=1) + "\n")
     console.print(render(results["ladder"]))
 
 

@@ -15,9 +15,9 @@ from qcnpe.spec.config import EngineConfig
 from qcnpe.yosys import YosysError, run_yosys
 from synth.clock_gates import size_clock_gates
 from synth.errors import LibertyError, SynthesisError
-from synth.liberty import read_liberty
+from synth.liberty import Library, read_liberty
 from synth.mapping import GenericGates, LibertyCells, quoted
-from synth.row import ResolveRow, ReverseFields
+from synth.row import ComplementLane, ResolveRow, ReverseFields
 from synth.structural import STRUCTURAL_CELLS, StructuralNcu
 from synth.units import elaborate_units, leaf_rtlil, short_name
 
@@ -119,7 +119,13 @@ def choose_cells(liberty: Path | None = None, *, quick: bool = False) -> Cells:
     """
     if liberty is None and not DEFAULT_LIBERTY.is_file():
         return GenericGates()
-    return LibertyCells(read_liberty((liberty or DEFAULT_LIBERTY).resolve()), quick)
+    library = read_liberty((liberty or DEFAULT_LIBERTY).resolve())
+    return LibertyCells(library, quick, places_adders=not has_tree_cells(library))
+
+
+def has_tree_cells(library: Library) -> bool:
+    """Whether a library has the cells that our adder tree is made of."""
+    return library.cells.keys() >= STRUCTURAL_CELLS
 
 
 def synthesize(
@@ -180,12 +186,15 @@ def _jobs(config: EngineConfig, cells: Cells) -> tuple[list[_Job], tuple[str, ..
         name: _Job(name, places, units.rtlil, units.keep_apart(name))
         for name, places in units.places.items()
     }
-    if not isinstance(cells, LibertyCells) or not cells.library.cells.keys() >= STRUCTURAL_CELLS:
+    if not isinstance(cells, LibertyCells) or not has_tree_cells(cells.library):
         lacking = "NCUs are mapped from their behaviour: the library lacks cells of the adder tree"
         return list(jobs.values()), (lacking,)
     ncu = StructuralNcu(config)
     places = jobs.pop(ncu.replaced_module).places
-    parts: list[tuple[Leaf, int]] = [(ResolveRow(config, ncu.tree.breaks), config.rows)]
+    parts: list[tuple[Leaf, int]] = [
+        (ResolveRow(config, ncu.tree.breaks), config.rows),
+        (ComplementLane(), config.rows),
+    ]
     if mode_bits(config):
         parts.append((ReverseFields(config), config.cols))
     jobs[ncu.module_name] = _Job(ncu.module_name, places, ncu.rtlil())

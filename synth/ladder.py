@@ -35,8 +35,12 @@ class Rung:
     make: Callable[[], Ncu]
 
 
-def _tree(config: EngineConfig, drives: Drives, breaks: tuple[int, ...]) -> Callable[[], Ncu]:
-    return lambda: StructuralNcu(config, MacTree(ProductPlan.of(config), drives, breaks))
+def _tree(
+    config: EngineConfig, drives: Drives, breaks: tuple[int, ...] = MacTree.breaks
+) -> Callable[[], Ncu]:
+    """A tree before its activations were stored inverted."""
+    tree = MacTree(ProductPlan.of(config), drives, breaks, inverted_activations=False)
+    return lambda: StructuralNcu(config, tree)
 
 
 _STRONG = Drives(tree="XL", carry="X1")
@@ -49,14 +53,10 @@ RUNGS = (
     Rung("fused_xl", "fused, one adder tree of drive XL", _tree(FUSED, _STRONG, ())),
     Rung("plain16_xs", "plain16, tree XS, carry chain XL", _tree(PLAIN, _MIXED, ())),
     Rung("fused_xs", "fused, tree XS, carry chain XL", _tree(FUSED, _MIXED, ())),
-    Rung(
-        "plain16",
-        "plain16, tree and chain XS, chain stored in 7 parts",
-        lambda: StructuralNcu(PLAIN),
-    ),
-    Rung(
-        "fused", "fused, tree and chain XS, chain stored in 7 parts", lambda: StructuralNcu(FUSED)
-    ),
+    Rung("plain16_parts", "plain16, all XS, chain stored in 7 parts", _tree(PLAIN, Drives())),
+    Rung("fused_parts", "fused, all XS, chain stored in 7 parts", _tree(FUSED, Drives())),
+    Rung("plain16", "plain16, activations stored inverted", lambda: StructuralNcu(PLAIN)),
+    Rung("fused", "fused, stored inverted and masked by NORs", lambda: StructuralNcu(FUSED)),
     Rung("gated", "gated, as plain16", lambda: StructuralNcu(GATED)),
 )
 """From the default mapping to what the energy table prices."""

@@ -91,7 +91,7 @@ class Library:
     @cached_property
     def full_adders(self) -> tuple[str, ...]:
         """Cells with the two functions of a full adder, the smallest first."""
-        found = [name for name, cell in self.cells.items() if _adder_outputs(cell) is not None]
+        found = [name for name, cell in self.cells.items() if full_adder_pins(cell)]
         return tuple(sorted(found, key=self.area_um2))
 
 
@@ -167,20 +167,16 @@ def _body(group: Group, tokens: list[str], at: int) -> tuple[Group, int]:
     return group, at + 1
 
 
-def _adder_outputs(cell: Group) -> tuple[str, str] | None:
-    """(carry, sum) pins of a full adder, else None; decided by the functions' truth tables."""
+def full_adder_pins(cell: Group) -> tuple[str, ...]:
+    """Three inputs, carry and sum of a full adder, by their truth tables; else nothing."""
     pins = {pin.name: pin.attributes for pin in cell.of_kind("pin")}
     inputs = [name for name, pin in pins.items() if pin.get("direction") == "input"]
     functions = {name: pin["function"] for name, pin in pins.items() if "function" in pin}
     if len(inputs) != 3 or len(functions) != 2:
-        return None
-    tables = {name: truth_table(text, inputs) for name, text in functions.items()}
-    wanted: dict[tuple[int, ...], str] = {
-        (0, 0, 0, 1, 0, 1, 1, 1): "carry",
-        (0, 1, 1, 0, 1, 0, 0, 1): "sum",
-    }
-    roles = {wanted.get(table): name for name, table in tables.items()}
-    return (roles["carry"], roles["sum"]) if {"carry", "sum"} <= set(roles) else None
+        return ()
+    names = {truth_table(text, inputs): name for name, text in functions.items()}
+    carry, total = (0, 0, 0, 1, 0, 1, 1, 1), (0, 1, 1, 0, 1, 0, 0, 1)
+    return (*inputs, names[carry], names[total]) if {carry, total} == set(names) else ()
 
 
 def truth_table(function: str, inputs: list[str]) -> tuple[int, ...]:

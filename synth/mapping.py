@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from synth.liberty import Library
+from synth.liberty import Library, full_adder_pins
 
 GATE_EQUIVALENT_UM2 = 0.798
 """Area of a two-input NAND: NAND2_X1 of the Nangate 45 nm Open Cell Library."""
@@ -47,6 +47,9 @@ _TO_GATES = (
     "opt -full",
     f"techmap -map {quoted(Path(__file__).parent / 'cells' / 'reset.v')}",
     "opt -full -nodffe -nosdff",  # or it would find the resets again
+)
+
+_TO_FINE_GATES = (
     "techmap",
     "opt -fast -nodffe -nosdff",
     "dfflegalize -cell $_DFFE_PP_ x t:$_DFFE_*",
@@ -62,6 +65,26 @@ _ABC = (
 _QUICK_ABC = "strash;dch,-f;map,-a,-B,0.9,-D,{delay}"
 
 
+_ADDERS = "library_full_adders"
+"""Name of the design that maps full adders."""
+
+_TO_FULL_ADDERS = ("maccmap", f"techmap -map %{_ADDERS}", "opt_clean")
+"""Sums of products as rows of full adders, each of them a cell."""
+
+_FULL_ADDER_MAP = """read_verilog <<END_OF_MAP
+(* techmap_celltype = "$fa" *)
+module full_adder_row (A, B, C, X, Y);
+  parameter WIDTH = 1;
+  input [WIDTH-1:0] A, B, C;
+  output [WIDTH-1:0] X, Y;
+  genvar bit;
+  generate for (bit = 0; bit < WIDTH; bit = bit + 1) begin : row
+    {cell} adder ({pins});
+  end endgenerate
+endmodule
+END_OF_MAP"""
+
+
 @dataclass(frozen=True)
 class GenericGates:
     """Yosys' own gates, for machines and first looks without a cell library."""
@@ -73,7 +96,7 @@ class GenericGates:
         f" (transistors / {_NAND2_TRANSISTORS}) of {GATE_EQUIVALENT_UM2} um2",
     )
     read = ()
-    passes = (*_TO_GATES, "abc -g cmos", "opt_clean -purge")
+    passes = (*_TO_GATES, *_TO_FINE_GATES, "abc -g cmos", "opt_clean -purge")
 
     def area_um2(self, cell: str) -> float:
         """Area of a gate."""
@@ -92,10 +115,13 @@ class LibertyCells:
     ----------
     library : the parsed file
     quick : map once, without sizing and without a search for better structures
+    places_adders : multipliers are made of the library's full adders, if it has any; our own are
+        placed by hand, and what is left there is smaller as gates
     """
 
     library: Library
     quick: bool = False
+    places_adders: bool = False
 
     @property
     def name(self) -> str:
@@ -113,6 +139,8 @@ class LibertyCells:
         missing = ["quick: gates are not sized"] if self.quick else []
         if not self.library.full_adders:
             missing.append("no full adder in the library: adders are made of gates")
+        if self.full_adder:
+            missing.append(f"multipliers are made of full adders {self.full_adder}")
         if not self.library.clock_gates:
             missing.append("no clock gate in the library: enables are multiplexers")
         return tuple(missing)
@@ -120,7 +148,10 @@ class LibertyCells:
     @property
     def read(self) -> tuple[str, ...]:
         """Commands that make the cells known."""
-        return (f"read_liberty -lib -ignore_miss_func {quoted(self.library.path)}",)
+        return (
+            *self._adder_map(),
+            f"read_liberty -lib -ignore_miss_func {quoted(self.library.path)}",
+        )
 
     @property
     def passes(self) -> tuple[str, ...]:
@@ -128,6 +159,8 @@ class LibertyCells:
         path, script = quoted(self.library.path), _QUICK_ABC if self.quick else _ABC
         return (
             *_TO_GATES,
+            *(_TO_FULL_ADDERS if self.full_adder else ()),
+            *_TO_FINE_GATES,
             *self._clock_gating(),
             f"dfflibmap -liberty {path}",
             "opt_clean",
@@ -142,6 +175,22 @@ class LibertyCells:
     def is_flipflop(self, cell: str) -> bool:
         """Whether a cell stores a bit on an edge."""
         return cell in self.library.flipflops
+
+    @property
+    def full_adder(self) -> str | None:
+        """The full adder that multipliers are made of, if they are."""
+        return (
+            self.library.full_adders[0] if self.places_adders and self.library.full_adders else None
+        )
+
+    def _adder_map(self) -> tuple[str, ...]:
+        if not self.full_adder:
+            return ()
+        cell = self.library.cells[self.full_adder]
+        pins = dict(zip(full_adder_pins(cell), "ABCXY", strict=True))
+        connected = ", ".join(f".{pin}({port}[bit])" for pin, port in pins.items())
+        text = _FULL_ADDER_MAP.format(cell=self.full_adder, pins=connected)
+        return (text, f"design -stash {_ADDERS}")
 
     def _clock_gating(self) -> tuple[str, ...]:
         if not self.library.clock_gates:

@@ -98,8 +98,8 @@ def _circuit(rtlil: str, module: str, cells: LibertyCells, before: tuple[str, ..
 
 def make_bench(leaf: Ncu, cells: LibertyCells) -> NcuBench:
     """Map an NCU, ready to be driven."""
-    breaks = leaf.tree.breaks if isinstance(leaf, StructuralNcu) else None
-    return NcuBench(map_leaf(leaf, cells), leaf.config, breaks)
+    tree = leaf.tree if isinstance(leaf, StructuralNcu) else None
+    return NcuBench(map_leaf(leaf, cells), leaf.config, tree)
 
 
 def measure_ncu(

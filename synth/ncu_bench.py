@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.rtl.layouts import WEIGHT_LANE, mode_bits, west_layout
+from qcnpe.rtl.layouts import WEIGHT_LANE, low_segments, mode_bits, west_layout
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.fixed import unpack
 from synth.errors import SynthesisError
 from synth.gatesim import Activity, Circuit
 from synth.partial_products import reverse_fields
 from synth.stimulus import PERIOD_PS, RESET_CYCLES, packed, stimulus
+from synth.structural import MacTree
 from synth.traces import Tile
 
 LATENCY = 2
@@ -33,14 +34,11 @@ class NcuBench:
     ----------
     circuit : the NCU
     config : its engine
-    breaks : of the carry chain, if it is a `StructuralNcu`
+    tree : its adder tree, if it is a `StructuralNcu`
     """
 
-    def __init__(
-        self, circuit: Circuit, config: EngineConfig, breaks: Sequence[int] | None = None
-    ) -> None:
-        self.circuit, self.config = circuit, config
-        self.breaks = breaks
+    def __init__(self, circuit: Circuit, config: EngineConfig, tree: MacTree | None = None) -> None:
+        self.circuit, self.config, self.tree = circuit, config, tree
 
     def run(self, tiles: Sequence[Tile]) -> Activity:
         """Let tiles follow one another back to back; check every sum.
@@ -73,6 +71,7 @@ class NcuBench:
     def _beats(self, tiles: Sequence[Tile]) -> list[Mapping[str, int]]:
         """Values of the ports in every cycle."""
         west = west_layout(self.config)
+        stored = 0xFFFF if self.tree and self.tree.inverted_activations else 0
         beats: list[Mapping[str, int]] = []
         for tile in tiles:
             weights = tile.weights.tolist()
@@ -81,10 +80,13 @@ class NcuBench:
             fixed = {"is_unsigned": int(tile.unsigned)}
             if mode_bits(self.config):
                 fixed["mode"] = self.config.precisions.index(tile.precision)
+            if low_segments(self.config):
+                narrow = enumerate(self.config.narrow_precisions)
+                fixed["used"] = sum((tile.precision > width) << n for n, width in narrow)
             last = len(weights) - 1
             lanes = zip(tile.activations.tolist(), weights, strict=True)
             for beat, (activation, weight) in enumerate(lanes):
-                lane = {"valid": 1, "zero": int(activation == 0), "operands": activation}
+                lane = {"valid": 1, "zero": int(activation == 0), "operands": activation ^ stored}
                 control = {"first": int(beat == 0), "last": int(beat == last), **fixed}
                 beats.append(
                     {
@@ -96,11 +98,11 @@ class NcuBench:
 
     @property
     def _is_split(self) -> bool:
-        return self.breaks is not None and self.config.ncu == "fused"
+        return self.tree is not None and self.config.ncu == "fused"
 
     def _check(self, tiles: Sequence[Tile], samples: NDArray[np.uint8]) -> None:
         bits = self.config.accumulator_bits
-        columns = [*range(bits), *(self.breaks or ())]
+        columns = [*range(bits), *(self.tree.breaks if self.tree else ())]
         for index, (tile, sample) in enumerate(zip(tiles, samples, strict=True)):
             found = sum(int(bit) << column for bit, column in zip(sample, columns, strict=False))
             places = OPERAND_BITS - tile.precision if self._is_split else 0

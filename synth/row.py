@@ -100,3 +100,24 @@ class ReverseFields(Leaf):
             with m.If(self.mode == mode):
                 m.d.comb += self.reversed_lane.eq(Cat(*fields[::-1]))
         return m
+
+
+class ComplementLane(Leaf):
+    """Complements an activation lane, where it enters a row. Combinational.
+
+    Ports
+    -----
+    lane, complement : the activations
+    """
+
+    clocked = False
+    module_name = "axnn_complement_lane"
+
+    def __init__(self) -> None:
+        super().__init__({"lane": In(OPERAND_BITS), "complement": Out(OPERAND_BITS)})
+
+    def build(self) -> Module:
+        """An inverter a bit."""
+        m = Module()
+        m.d.comb += self.complement.eq(~self.lane)
+        return m

@@ -4,6 +4,7 @@
 would cost twice the energy, so that synthesis puts this in its place.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,7 @@ from typing import Any
 from amaranth.hdl import Array, Cat, Const, Instance, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from qcnpe.rtl.layouts import WEIGHT_LANE, mode_bits, west_layout
+from qcnpe.rtl.layouts import WEIGHT_LANE, low_segments, mode_bits, west_layout
 from qcnpe.rtl.leaf import Leaf
 from qcnpe.rtl.ncu import Ncu
 from qcnpe.spec.config import EngineConfig
@@ -29,6 +30,10 @@ STRUCTURAL_CELLS = frozenset(
 """Cells that a tree is made of."""
 
 
+LINE_DRIVES = {4: "XS", 8: "XL", 16: "X1"}
+"""Drive of the gate of an activation's line, by the most products that it feeds."""
+
+
 @dataclass(frozen=True)
 class MacTree:
     """Sum of products and accumulator as one tree of placed cells.
@@ -38,11 +43,14 @@ class MacTree:
     plan : its bit products
     drives : sizes of its cells
     breaks : columns at which the carry chain ends: that carry is stored and added a cycle later
+    inverted_activations : activations come as their complements, so that one gate masks a line and
+        drives its products with steep edges, instead of a mask and the flip-flop that stores it
     """
 
     plan: ProductPlan
     drives: Drives = field(default_factory=Drives)
     breaks: tuple[int, ...] = (9, 14, 19, 24, 29, 34)
+    inverted_activations: bool = True
 
     @cached_property
     def controls(self) -> tuple[tuple[bool, ...], ...]:
@@ -94,7 +102,8 @@ class MacTree:
     def rtlil(self) -> str:
         """The module, in Yosys' own language.
 
-        `total` is what was last taken from `sum`, complements included; `first` forgets it.
+        `total` is what was last taken from `sum`, complements included; `first` forgets it. With
+        inverted activations a mask is high where products are not wanted.
         """
         tree, sums = self.built
         width = self.stored_bits
@@ -121,7 +130,7 @@ class MacTree:
         return "\n".join([*lines, "end", ""])
 
     def _place_products(self, tree: AdderTree, columns: list[list[Bit]]) -> None:
-        lines = self._mask_activations(tree)
+        lines = self._drive_lines(tree)
         drives = self.drives
         for product in self.plan.products:
             net = f"p{product.activation}_{product.weight}"
@@ -137,19 +146,38 @@ class MacTree:
                 bit = Bit(arrival + 2 * drives.gate_ps, chosen, True)
             columns[product.column].append(bit)
 
-    def _mask_activations(self, tree: AdderTree) -> dict[tuple[tuple[bool, ...], int], Bit]:
+    def _drive_lines(self, tree: AdderTree) -> dict[tuple[tuple[bool, ...], int], Bit]:
         """Every activation bit under every mask; they toggle less than weights do."""
-        lines = {}
-        for wanted, index in sorted({(p.wanted, p.activation) for p in self.plan.products}):
-            line = Bit(0.0, f"activations [{index}]")
-            if not all(wanted):
-                number = self.masks.index(wanted)
-                masked = f"a{index}_{number}"
-                pins = {"A1": f"masks [{number}]", "A2": line.net, "Z": masked}
-                tree.place("mask", f"AND2_{self.drives.mask}", **pins)
-                line = Bit(self.drives.mask_ps, masked)
-            lines[wanted, index] = line
-        return lines
+        loads = Counter((p.wanted, p.activation) for p in self.plan.products)
+        return {
+            (wanted, index): (
+                self._drive_line(tree, wanted, index, loads[wanted, index])
+                if self.inverted_activations
+                else self._mask_line(tree, wanted, index)
+            )
+            for wanted, index in sorted(loads)
+        }
+
+    def _drive_line(self, tree: AdderTree, wanted: tuple[bool, ...], index: int, load: int) -> Bit:
+        drive = next(drive for most, drive in LINE_DRIVES.items() if load <= most)
+        stored = f"activations [{index}]"
+        if all(wanted):
+            tree.place("mask", f"INV_{drive}", A=stored, ZN=f"a{index}")
+            return Bit(self.drives.gate_ps, f"a{index}")
+        number = self.masks.index(wanted)
+        net = f"a{index}_{number}"
+        tree.place("mask", f"NOR2_{drive}", A1=f"masks [{number}]", A2=stored, ZN=net)
+        return Bit(self.drives.gate_ps, net)
+
+    def _mask_line(self, tree: AdderTree, wanted: tuple[bool, ...], index: int) -> Bit:
+        stored = f"activations [{index}]"
+        if all(wanted):
+            return Bit(0.0, stored)
+        number = self.masks.index(wanted)
+        net = f"a{index}_{number}"
+        pins = {"A1": f"masks [{number}]", "A2": stored, "Z": net}
+        tree.place("mask", f"AND2_{self.drives.mask}", **pins)
+        return Bit(self.drives.mask_ps, net)
 
     def _place_feedback(self, tree: AdderTree, index: int, inverted: bool) -> None:
         """The accumulator's bit, or zero in a tile's first beat; complemented."""
@@ -163,9 +191,10 @@ class MacTree:
 class StructuralNcu(Ncu):
     """An NCU whose multiplier and accumulator are a `MacTree`.
 
-    It differs from `Ncu` in ways that its row of NCUs hides, once for all columns: weights come
-    with their fields in reverse order, `result` stands 16 - p places left, and above it come the
-    carries that are still to be added. Registers that the valid flags cover have no reset.
+    It differs from `Ncu` in ways that its row and column of NCUs hide, once for all: activations
+    come as complements, weights with their fields in reverse order, `result` stands 16 - p places
+    left, and above it come the carries that are still to be added. Registers that the valid flags
+    cover have no reset.
 
     Parameters
     ----------
@@ -204,7 +233,11 @@ class StructuralNcu(Ncu):
         return self.tree.rtlil() + leaf_rtlil(self)
 
     def _build_operands(self, m: Module) -> tuple[Any, Any]:
-        """As in `Ncu`, but for lanes of zeros."""
+        """As in `Ncu`, but for lanes of zeros.
+
+        A zero is taken, too, and stills the tree; while zeros follow it nothing is clocked.
+        """
+        upper = self._upper
         lane: Any = Signal(self.west.shape(), name="lane", reset_less=True)
         weight: Any = Signal(self.north.shape(), name="weight", reset_less=True)
         valid, weight_valid = Signal(), Signal()
@@ -216,18 +249,32 @@ class StructuralNcu(Ncu):
                 lane.control.first.eq(control.first),
                 lane.control.last.eq(control.last),
             ]
-            # A zero is taken, too, and stills the tree; while zeros follow it nothing is clocked.
             with m.If(~(self.west.lane.zero & lane.lane.zero) | control.first):
-                m.d.sync += lane.lane.operands.eq(self.west.lane.operands)
+                m.d.sync += upper(lane.lane.operands).eq(upper(self.west.lane.operands))
             with m.If(control.first):
                 m.d.sync += lane.control.is_unsigned.eq(control.is_unsigned)
+                if low_segments(self.config):
+                    m.d.sync += lane.control.used.eq(control.used)
                 if mode_bits(self.config):
                     m.d.sync += lane.control.mode.eq(control.mode)
                 if self.tree.masks:
-                    m.d.sync += self._masks.eq(_functions(self.tree.masks, self._modes(control)))
+                    masks = _functions(self.tree.masks, self._modes(control))
+                    inverted = self.tree.inverted_activations
+                    m.d.sync += self._masks.eq(~masks if inverted else masks)
         with m.If(self.north.valid):
-            m.d.sync += weight.operands.eq(self.north.operands)
+            m.d.sync += upper(weight.operands).eq(upper(self.north.operands))
+        self._build_low_segments(m, lane, weight)
         return _with_valid(m, lane, valid, "lane"), _with_valid(m, weight, weight_valid, "weight")
+
+    def _build_low_segments(self, m: Module, lane: Any, weight: Any) -> None:
+        west, first = self.west.lane, self.west.control.first
+        still = west.zero & lane.lane.zero
+        for index, segment in enumerate(low_segments(self.config)):
+            used = lane.control.used[index]
+            with m.If(west.valid & (first | used & ~still)):
+                m.d.sync += lane.lane.operands[segment].eq(west.operands[segment])
+            with m.If(west.valid & self.north.valid & (first | used)):
+                m.d.sync += weight.operands[segment].eq(self.north.operands[segment])
 
     def _build_accumulator(self, m: Module, lane: Any, weight: Any, working: Signal) -> None:
         tree, bits = self.tree, self.tree.stored_bits

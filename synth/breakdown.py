@@ -1,0 +1,84 @@
+"""Draws where an array's energy goes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qcnpe.spec.archive import replace_file
+from synth.errors import ToolError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PARTS = {
+    "adder tree": ("tree", "products", "masks"),
+    "accumulator": ("accumulator",),
+    "operand registers": ("registers", "reverse"),
+    "control": ("other",),
+    "clock": ("clock",),
+    "leakage": ("leakage",),
+    "clock and leakage of other units": ("other_units_clock_and_leakage",),
+    "queues": ("fifo",),
+    "AFU with requantisation": ("afu_with_requantize",),
+}
+"""What the figure shows, and the parts of the results that it adds."""
+
+_COLOURS = (
+    "#4477aa",
+    "#66ccee",
+    "#228833",
+    "#999933",
+    "#ccbb44",
+    "#bbbbbb",
+    "#888888",
+    "#ee6677",
+    "#aa3377",
+)
+_DPI = 150
+
+Arrays = Mapping[int, Mapping[str, float]]
+"""Energy by part in fJ for a cycle of a working NCU, by operand width."""
+
+
+def grouped(parts: Mapping[str, float]) -> dict[str, float]:
+    """The parts that the figure shows; every part of the results is in one of them."""
+    return {name: sum(parts.get(part, 0.0) for part in of) for name, of in PARTS.items()}
+
+
+def draw(arrays: Arrays, path: Path) -> None:
+    """Write a PNG: a bar for each operand width, with its parts one on the other.
+
+    Raises
+    ------
+    ToolError
+        If matplotlib is missing.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ToolError("figures need matplotlib: pip install 'axnn[plots]'") from None
+    figure = Figure(figsize=(7.5, 4.5), layout="constrained")
+    _fill(figure, arrays)
+
+    def save(temporary: Path) -> None:
+        # Without the software's name the file depends on the figure alone.
+        figure.savefig(temporary, dpi=_DPI, format="png", metadata={"Software": None})
+
+    replace_file(path, save)
+
+
+def _fill(figure: "Figure", arrays: Arrays) -> None:
+    axis = figure.subplots()
+    names = [f"{width} bit" for width in arrays]
+    bottom = [0.0] * len(names)
+    for (part, _), colour in zip(PARTS.items(), _COLOURS, strict=True):
+        heights = [grouped(parts)[part] for parts in arrays.values()]
+        axis.bar(names, heights, bottom=bottom, label=part, color=colour, width=0.6)
+        bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
+    for place, total in enumerate(bottom):
+        axis.annotate(f"{total:,.0f}", (place, total), ha="center", va="bottom")
+    axis.set_ylabel("fJ for a cycle of a working NCU")
+    axis.set_title("Energy of a 16 x 16 array, LeNet's operands, 500 MHz")
+    axis.spines[["top", "right"]].set_visible(False)
+    handles, labels = axis.get_legend_handles_labels()
+    figure.legend(handles[::-1], labels[::-1], loc="outside right center", frameon=False)
