@@ -279,6 +279,12 @@ def _report_apps(
     _show(report.book_table(book), document, quiet=quiet, as_json=as_json)
 
 
+AppsArgument = Annotated[
+    list[str], typer.Argument(help=f"Applications, or all: {', '.join(PAPER_APPS)}.")
+]
+FolderOption = Annotated[Path, typer.Option(help="Folder of all applications.")]
+
+
 @cli.command(epilog="Example: axnn experiments letters census --folder build/apps")
 def experiments(
     apps: AppsArgument,
