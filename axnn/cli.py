@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
@@ -13,10 +13,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from axnn import data, report
 from axnn.approximate import Step
 from axnn.apps import APPS, find_app
+from axnn.board import PointResult, run_points
 from axnn.cpu.speed_report import speed_table
 from axnn.cpu.speed_step import speed_step
 from axnn.cpu.subjects import SUBJECTS
@@ -37,7 +39,10 @@ from axnn.steps import (
     write_json,
 )
 from axnn.train import Epoch
+from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.spec.qnet import QuantNet
+from qcnpe.spec.samples import Samples
 
 cli = typer.Typer(
     name="axnn",
@@ -342,6 +347,69 @@ def speed(
     with show_progress("speed", quiet=quiet or as_json) as update:
         document = speed_step(app, run, seed=seed, notify=partial(update, 0))
     _show(speed_table(document), document, quiet=quiet, as_json=as_json)
+
+
+@cli.command(
+    name="run", epilog="Example: axnn run --run build/demo --port /dev/ttyUSB0 --point axnn"
+)
+def run_command(
+    run: RunOption,
+    port: Annotated[str, typer.Option(help="Serial port of the board.")],
+    point: Annotated[
+        list[str] | None,
+        typer.Option(help="Operating point: a network of the run, as exact16 or axnn; repeat it."),
+    ] = None,
+    baud: Annotated[
+        int, typer.Option(min=1, help="Rate of the port in bits a second.")
+    ] = 3_000_000,
+    limit: Annotated[int | None, typer.Option(min=1, help="Run only the first samples.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Samples sent to the board at once.")] = 64,
+    table: TableOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Classify the test samples on an FPGA board, at one operating point after another."""
+    from qcnpe.boards.serial_transport import SerialTransport  # needs pyserial
+
+    folder = RunFolder(run)
+    names = point or [folder.exact16.stem, folder.axnn.stem]
+    points = {name: QuantNet.load(folder.path / f"{name}.npz") for name in names}
+    loaded = Samples.load(folder.test_inputs)
+    samples = Samples(loaded.inputs[:limit], loaded.labels[:limit])
+    total = len(points) * len(samples.inputs)
+    with (
+        SerialTransport(port, baud=baud) as engine,
+        show_progress("running", total, quiet=quiet or as_json) as update,
+    ):
+        prices = EnergyTable.load(table)
+        results = run_points(engine, points, samples, prices, batch=batch, progress=update)
+        document = {
+            "engine": asdict(engine.config),
+            "points": [asdict(result) for result in results],
+            "restarts": engine.restarts,
+            "counters": engine.counters(),
+        }
+    _show(points_table(engine.config, results), document, quiet=quiet, as_json=as_json)
+    if any(result.mismatches for result in results):
+        raise QcnpeError("outputs of the board differ from the model; build its bitstream again")
+
+
+def points_table(engine: EngineConfig, results: Sequence[PointResult]) -> Table:
+    """Operating points as a table."""
+    table = Table(title=f"One engine of {engine.rows} x {engine.cols} NCUs ({engine.ncu})")
+    for heading in ("point", "samples", "accuracy", "differ", "cycles", "pJ", "samples/s"):
+        table.add_column(heading, justify="left" if heading == "point" else "right")
+    for result in results:
+        table.add_row(
+            result.point,
+            f"{result.samples:,}",
+            f"{result.accuracy:.2%}",
+            str(result.mismatches),
+            f"{result.cycles:,.1f}",
+            f"{result.energy_pj:,.0f}",
+            f"{1 / result.seconds:,.0f}",
+        )
+    return table
 
 
 def main() -> None:
