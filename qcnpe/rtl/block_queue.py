@@ -67,7 +67,8 @@ class FpgaLibrary(ModuleLibrary):
     def place(self, leaf: Leaf) -> Instance:
         """Place a leaf, or a `BlockQueue` for a `Fifo`."""
         if type(leaf) is Fifo:
-            queue = BlockQueue(width=leaf.width, depth=leaf.depth)
-            super().place(queue)
-            return self.instance(queue.module_name, leaf)
+            name = f"qcnpe_block_queue_{leaf.width}x{leaf.depth}"
+            if name not in self.modules:
+                super().place(BlockQueue(width=leaf.width, depth=leaf.depth))
+            return self.instance(name, leaf)
         return super().place(leaf)

@@ -57,8 +57,11 @@ class Receiver(Component):
                         m.d.sync += self.octet.eq(Cat(self.octet[1:], line))
                     with m.Else():
                         m.d.sync += self.valid.eq(line)
-                        m.next = "STOP"
-            with m.State("STOP"):
+                        m.next = "BREAK"
+                        # The next start bit may come early: the sender's clock is another one.
+                        with m.If(line):
+                            m.next = "IDLE"
+            with m.State("BREAK"):
                 # A line that is held low is no start bit.
                 with m.If(line):
                     m.next = "IDLE"

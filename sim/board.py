@@ -1,0 +1,142 @@
+"""A board's top in Verilator, with the pins of its UART on a pseudo-terminal."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from types import TracebackType
+
+from qcnpe.boards.design import BRIDGE, bridge_verilog
+from qcnpe.spec.errors import TransportError
+from qcnpe.spec.link import LinkConfig
+from sim.runner import DEFAULT_FOLDER
+from sim.verilator import FastVerilator, SimulatorError, tool_environment
+
+LINE_VARIABLE = "QCNPE_BOARD_LINE"
+"""Environment variable with the clock, the rate and the faults, as JSON."""
+
+PATH_FILE, STOP_FILE, COUNT_FILE = "line", "stop", "counts.json"
+"""What bench and host tell each other in the working folder: the line's path, the end, counts."""
+
+
+class SimulatedBoard:
+    """A running simulation of a board's top, used as a context manager.
+
+    cocotb drives the pins bit by bit; what comes and goes is on the pseudo-terminal `path`, which
+    a host opens like any serial port.
+
+    Parameters
+    ----------
+    link : engine, clock, rate and memories
+    folder : where simulations are kept
+    drop, flip : every how many octets one is lost or changed on the way to the board; 0 is never
+
+    Attributes
+    ----------
+    path : of the pseudo-terminal
+
+    Raises
+    ------
+    SimulatorError
+        If the simulation cannot be built.
+    TransportError
+        If it does not start.
+    """
+
+    def __init__(
+        self, link: LinkConfig, *, folder: Path = DEFAULT_FOLDER, drop: int = 0, flip: int = 0
+    ) -> None:
+        self._line = {"clock_hz": link.clock_hz, "baud": link.baud, "drop": drop, "flip": flip}
+        self._build = _build(link, folder)
+
+    def __enter__(self) -> "SimulatedBoard":
+        self._scratch = TemporaryDirectory(prefix="qcnpe-board-")
+        self._folder = Path(self._scratch.name)
+        self._thread = threading.Thread(target=self._simulate, daemon=True)
+        self._thread.start()
+        told = self._folder / PATH_FILE
+        while not told.is_file():
+            if not self._thread.is_alive():
+                raise TransportError(f"the simulation did not start: see {self._folder}")
+            time.sleep(0.05)
+        self.path = told.read_text()
+        return self
+
+    def _simulate(self) -> None:
+        # Within pytest, and only there, the runner ends the process if a test failed.
+        with suppress(SystemExit):
+            FastVerilator().test(
+                test_module="sim.board_bench",
+                hdl_toplevel=BRIDGE,
+                hdl_toplevel_lang="verilog",
+                build_dir=self._build,
+                test_dir=self._folder,
+                results_xml=str(self._folder / "results.xml"),
+                extra_env={LINE_VARIABLE: json.dumps(self._line)},
+                log_file=self._folder / "simulation.log",
+            )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.unplug()
+        self._scratch.cleanup()
+
+    def unplug(self) -> dict[str, float]:
+        """End the simulation, and with it the line.
+
+        Returns
+        -------
+        `octets_in`, `octets_out` and `seconds` of simulated time while the line was in use.
+        """
+        (self._folder / STOP_FILE).touch()
+        self._thread.join()
+        counts = self._folder / COUNT_FILE
+        found: dict[str, float] = json.loads(counts.read_text()) if counts.is_file() else {}
+        return found
+
+
+def _build(link: LinkConfig, folder: Path) -> Path:
+    """Folder of the Verilated bridge; builds it if it is not there."""
+    verilog = bridge_verilog(link)
+    parts = (verilog, version("verilator"), version("cocotb"))
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    target = folder / f"board-{link.engine.rows}x{link.engine.cols}-{link.engine.ncu}-{key}"
+    if not target.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = Path(mkdtemp(prefix="building-", dir=folder)).absolute()
+        try:
+            (scratch / f"{BRIDGE}.v").write_text(verilog)
+            _verilate(scratch)
+            # Another process may have been first; its build serves as well.
+            with suppress(OSError):
+                scratch.rename(target)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return target.absolute()
+
+
+def _verilate(folder: Path) -> None:
+    log = folder / "build.log"
+    try:
+        with tool_environment():
+            FastVerilator().build(
+                sources=[folder / f"{BRIDGE}.v"],
+                hdl_toplevel=BRIDGE,
+                build_dir=folder,
+                build_args=["-O3", "--x-assign", "fast", "-Wno-fatal"],
+                log_file=log,
+            )
+    except (subprocess.CalledProcessError, RuntimeError) as error:
+        lines = log.read_text().splitlines() if log.is_file() else []
+        found = [line for line in lines if "rror" in line] or lines or [str(error)]
+        raise SimulatorError(f"Verilator could not build the board: {found[0]}") from error
