@@ -39,6 +39,17 @@ def test_buses(config, tmp_path):
     assert count > 40
 
 
+def test_buses_of_a_large_engine(tmp_path):
+    """Words of 256 bits, all streams resting or none; `plain16`, whose NCUs are built quickest."""
+    config = EngineConfig(rows=16, cols=16, ncu="plain16", precisions=(16,))
+    resting = "run_idle_and_backpressure/idle=[05]/"  # the first and the last: none, all
+    environment = environment_of(config) | {"COCOTB_TEST_FILTER": resting}
+    results = run_cocotb("sim.axi_cases", build(config, bare=True), tmp_path, environment)
+    failed, count = failed_tests(results)
+    assert not failed
+    assert count == 8
+
+
 def test_a_failure_in_cocotb_is_seen(tmp_path):
     simulation = build(CONFIGS[0], bare=True)
     other = environment_of(replace(CONFIGS[0], accumulator_bits=39))
