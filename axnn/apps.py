@@ -217,9 +217,9 @@ _OBJECTS = App(
         bound_percent=0.5,
         share=1.0,
         smallest_share=0.25,
-        samples=15_000,
+        samples=25_000,
         retraining=TrainingPlan(
-            epochs=2, batch=64, learning_rate=0.01, weight_decay=5e-4, shift_pixels=3, flip=True
+            epochs=2, batch=64, learning_rate=0.002, weight_decay=5e-4, shift_pixels=3, flip=True
         ),
     ),
     engine=EngineConfig(),
