@@ -84,11 +84,12 @@ def prices_pj(
         "units_idle_ncu_cycle": around,
     }
     resolve = units.resolve_fj(MacTree(ProductPlan.of(units.config)).breaks)
+    queue = units.result_queue_fj()
     afu = units.afu_fj()
-    prices |= {f"afu_{f.name.lower()}": energy + resolve for f, energy in afu.items()}
+    prices |= {f"afu_{f.name.lower()}": energy + resolve + queue for f, energy in afu.items()}
     prices |= event_prices("ncu", fused, around + reverse)
     prices |= event_prices("plain16", plain, around) | event_prices("gated", gated, around)
-    prices |= {"resolve_row": resolve, "reverse_ncu_cycle": reverse}
+    prices |= {"resolve_row": resolve, "reverse_ncu_cycle": reverse, "result_queue": queue}
     progress("activation function unit")
     prices["requantize"] = units.requantize_fj()
     skew = units.skew_word_fj(placed, f"{TOP}.array.row_skew")
@@ -129,7 +130,9 @@ def provenance(cells: LibertyCells) -> dict[str, Any]:
             "ncu_idle_cycle": "a cycle in which an NCU has nothing to do",
             "units_idle_ncu_cycle": "clock and leakage of all else, complements of activations, for"
             " each NCU; is in the above",
-            "afu_*": "an accumulator brought to its place and to 16 bits, above idle",
+            "afu_*": "an accumulator brought to its place, to 16 bits and through its row's queue,"
+            " above idle",
+            "result_queue": "a result through its row's queue; is in afu_*",
             "resolve_row": "stored carries added, narrow sums shifted; is in afu_*",
             "reverse_ncu_cycle": "weights' fields reversed, for each NCU; is in ncu_mac_*",
             "requantize": "a narrow copy",

@@ -103,14 +103,20 @@ class UnitEnergies:
     def queue_word_fj(self) -> float:
         """Energy of a 16-bit word that goes into and comes out of the operand queue."""
         lanes = self.config.rows
-        queue = Fifo(width=lanes * OPERAND_BITS, depth=self.config.fifo_depth)
+        words = [self._lanes(lanes, seed) for seed in range(CYCLES)]
+        return self._queue_fj(lanes, self.config.fifo_depth, words) / lanes
+
+    def result_queue_fj(self) -> float:
+        """Energy of a result that goes into and comes out of its row's queue."""
+        words = [_word(value) for value in self._results()]
+        return self._queue_fj(1, self.config.result_depth, words)
+
+    def _queue_fj(self, lanes: int, depth: int, words: Sequence[int]) -> float:
+        queue = Fifo(width=lanes * OPERAND_BITS, depth=depth)
         circuit = map_leaf(queue, self.cells)
-        busy = [
-            {"i__payload": self._lanes(lanes, seed), "i__valid": 1, "o__ready": 1}
-            for seed in range(CYCLES)
-        ]
+        busy = [{"i__payload": word, "i__valid": 1, "o__ready": 1} for word in words]
         idle = [{"i__valid": 0, "o__ready": 1}] * CYCLES
-        return (_busy_fj(circuit, [], busy) - _busy_fj(circuit, [], idle)) / lanes
+        return _busy_fj(circuit, [], busy) - _busy_fj(circuit, [], idle)
 
     def skew_word_fj(self, units: Units, skew: str) -> float:
         """Energy of a 16-bit activation on its way through the skew, over all rows."""
