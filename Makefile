@@ -6,6 +6,7 @@ ROWS = 16
 COLS = 16
 PRECISIONS = 16,8,4,2
 NCU = fused
+BOARD = ulx3s_85f
 APPS = all
 APPS_OUT = results/apps.json
 
@@ -21,7 +22,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine bench-cpu apps apps-smoke bench-training synth library library-test lint format clean system-tools ngspice opensta
+.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine bench-cpu apps apps-smoke bench-training synth library library-test lint format clean system-tools ngspice opensta bitstream bitstreams program board-report sim-board
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +83,23 @@ library: $(READY) ngspice ## characterise the 45 nm cell library anew: about ten
 library-test: $(READY) ngspice ## check the cell library against SPICE
 	@$(PYTHON_VENV) -m synth.library.verify
 	@$(PYTHON_VENV) -m synth.library.spice_check
+
+bitstream: $(VENV)/ready-fpga ## build a board's bitstream [BOARD= ROWS= COLS=]
+	@$(VENV)/bin/qcnpe bitstream $(BOARD) $(if $(filter command,$(origin ROWS)),--rows $(ROWS)) \
+		$(if $(filter command,$(origin COLS)),--cols $(COLS))
+
+bitstreams: $(VENV)/ready-fpga ## build the bitstreams of all boards: about an hour
+	@for board in ulx3s_85f ecpix5_45f icebreaker; do \
+		$(VENV)/bin/qcnpe bitstream $$board || exit 1; done
+
+program: $(READY) ## load the bitstream into a board [BOARD=]
+	@$(VENV)/bin/qcnpe program $(BOARD)
+
+board-report: $(VENV)/ready-fpga ## measure the boards' bitstreams into results/fpga.json
+	@$(PYTHON_VENV) -m qcnpe.boards.report --out results/fpga.json
+
+sim-board: $(READY) ## simulate a board's top to the pins of its UART, faults included
+	@$(PYTHON_VENV) -m pytest tests/sim/board -o python_files='long_*.py'
 
 lint: $(READY) ## check rules, format and types
 	@$(PYTHON_VENV) -m ruff check $(CODE)

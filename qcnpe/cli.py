@@ -231,6 +231,54 @@ def synth(
     _show(report.render(found), report.as_json(found), quiet=quiet, as_json=as_json)
 
 
+BoardArgument = Annotated[str, typer.Argument(help="ulx3s_85f, ecpix5_45f or icebreaker.")]
+BoardsOption = Annotated[Path, typer.Option(help="Folder of the builds.")]
+
+
+@cli.command(epilog="Example: qcnpe bitstream icebreaker")
+def bitstream(
+    board: BoardArgument,
+    rows: Annotated[int | None, typer.Option(help="Rows; default: the board's.")] = None,
+    cols: Annotated[int | None, typer.Option(help="Columns; default: the board's.")] = None,
+    ncu: Annotated[str | None, typer.Option(help="Kind of NCU; default: the board's.")] = None,
+    out: BoardsOption = Path("build/boards"),
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Build the bitstream of a board, with open tools."""
+    from qcnpe.boards.build import build
+    from qcnpe.boards.catalog import find_board
+
+    chosen = find_board(board).with_engine(rows=rows, cols=cols, ncu=ncu)
+    console = Console(stderr=True, quiet=quiet or as_json)
+    made = build(chosen, out / board, on_step=lambda step: console.print(f"{board}: {step}"))
+    engine = chosen.link.engine
+    table = _table(
+        f"{chosen.title}: {engine.rows} x {engine.cols} NCUs ({engine.ncu})",
+        ("bitstream", str(made.bitstream)),
+        ("clock", f"{made.clock_mhz:.1f} MHz; up to {made.fmax_mhz:.1f} MHz would do"),
+        ("LUTs", f"{made.luts:,}"),
+        ("multipliers", f"{made.multipliers:,}"),
+        ("block RAMs", f"{made.block_rams:,}"),
+    )
+    document = {**asdict(made), "bitstream": str(made.bitstream)}
+    _show(table, document, quiet=quiet, as_json=as_json)
+
+
+@cli.command(epilog="Example: qcnpe program icebreaker")
+def program(board: BoardArgument, out: BoardsOption = Path("build/boards")) -> None:
+    """Load a board's bitstream into the board."""
+    from qcnpe.boards.build import read_report
+    from qcnpe.boards.catalog import find_board
+    from qcnpe.boards.program import program as load
+
+    chosen = find_board(board)
+    if not (out / board / "finished").is_file():
+        raise QcnpeError(f"{out / board}: no bitstream; run `make bitstream BOARD={board}` first")
+    load(chosen, read_report(out / board).bitstream)
+    print(f"{chosen.title}: loaded")
+
+
 @contextmanager
 def _progress(title: str, total: int | None, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     """A progress bar on stderr; what it gives takes the number of finished items."""

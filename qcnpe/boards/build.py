@@ -14,6 +14,7 @@ from typing import Any
 
 from qcnpe.boards.catalog import Board
 from qcnpe.boards.design import BoardDesign
+from qcnpe.spec.archive import replace_text
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.yosys import run_yosys
 
@@ -87,7 +88,7 @@ def build(
     on_step: Callable[[str], None] | None = None,
     check_timing: bool = True,
 ) -> Built:
-    """Build a board's bitstream in a folder.
+    """Build a board's bitstream in a folder, unless the same design was built there before.
 
     Parameters
     ----------
@@ -111,12 +112,16 @@ def build(
         **board.options,
     }
     plan = board.platform().prepare(BoardDesign(board), NAME, **options)
-    plan.extract(folder)
-    tell("synthesising")
-    synthesize(folder)
-    for words in _commands(folder):
-        tell({"nextpnr": "placing and routing"}.get(words[0].split("-")[0], "packing"))
-        _run(words, folder)
+    stamp, digest = folder / "finished", plan.digest().hex()
+    if not stamp.is_file() or stamp.read_text() != digest:
+        stamp.unlink(missing_ok=True)
+        plan.extract(folder)
+        tell("synthesising")
+        synthesize(folder)
+        for words in _commands(folder):
+            tell({"nextpnr": "placing and routing"}.get(words[0].split("-")[0], "packing"))
+            _run(words, folder)
+        replace_text(stamp, digest)
     built = read_report(folder)
     if check_timing and built.fmax_mhz < built.clock_mhz:
         path = " > ".join(built.critical_path)

@@ -93,17 +93,19 @@ class Gate(Component):
         for code, bad in reversed(checks):
             with m.If(bad):
                 m.d.comb += cause.eq(code)
-        accepted = Signal()
+        accepted, greeted = Signal(), Signal()
         m.d.comb += [
             accepted.eq(ends & (cause == 0)),
-            self.restart.eq(accepted & (kind == Kind.HELLO)),
+            greeted.eq(accepted & (kind == Kind.HELLO)),
             self.poll.eq(accepted & (kind == Kind.POLL)),
             self.commit.eq(accepted & (kind == Kind.WORK)),
             self.rewind.eq(ends & ~self.commit),
             self.refused.eq(ends & (cause != 0)),
             self.reason.eq(cause),
         ]
-        with m.If(self.restart):
+        # A cycle later: it resets everything, which is far away.
+        m.d.sync += self.restart.eq(greeted)
+        with m.If(greeted):
             m.d.sync += [self.session.eq(session), self.expected.eq(0)]
         with m.If(self.commit):
             m.d.sync += self.expected.eq(self.expected + 1)

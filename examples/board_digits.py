@@ -1,0 +1,99 @@
+"""The running quality knob: one loaded bitstream, several operating points of the 8x8 digits.
+
+The points are the network trained once and quantised at each width that the engine has. The host
+turns from one to the next between batches; nothing is loaded anew. On a board (`--port`), on its
+top simulated to the pins of the UART (`--simulate`), or, with neither, on the integer model.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from axnn import data
+from axnn.apps import find_app
+from axnn.board import run_points
+from axnn.cli import points_table, show_progress
+from axnn.energy import EnergyTable
+from axnn.evaluate import integer_samples
+from axnn.quantize import calibrate, to_integers, uniform_precision
+from axnn.steps import RunFolder, Trained, train_step
+from qcnpe.boards.catalog import BOARDS
+from qcnpe.boards.serial_transport import SerialTransport
+from qcnpe.driver import ModelTransport, Transport
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.spec.qnet import QuantNet
+from qcnpe.spec.samples import Samples
+from sim.board import SimulatedBoard
+
+APP = find_app("digits8x8")
+SIMULATED = BOARDS["ecpix5_45f"].link
+
+
+def operating_points(trained: Trained, engine: EngineConfig) -> dict[str, QuantNet]:
+    """The network at each width that the engine has."""
+    inputs = data.load(APP.data, seed=trained.seed).train.inputs
+    points = {}
+    for width in engine.precisions:
+        precision = uniform_precision(trained.network, width)
+        scales = calibrate(trained.network, inputs, precision, engine)
+        points[f"{width} bit"] = to_integers(trained.network, scales, precision, engine)
+    return points
+
+
+@contextmanager
+def open_engine(port: str | None, *, simulate: bool) -> Iterator[Transport]:
+    """A board, its simulation, or the model of the simulated one."""
+    if port is not None:
+        with SerialTransport(port) as board:
+            yield board
+    elif simulate:
+        # Simulated time is slow; a line that loses nothing may take as long as it likes.
+        with SimulatedBoard(SIMULATED) as top, SerialTransport(top.path, timeout=60) as board:
+            yield board
+    else:
+        yield ModelTransport(SIMULATED.engine)
+
+
+def demonstrate(arguments: argparse.Namespace) -> None:
+    """Train once, then turn the knob."""
+    with show_progress("training", APP.training.epochs) as update:
+        trained = train_step(
+            RunFolder(arguments.run), APP, seed=1, on_epoch=lambda epoch: update(epoch.number + 1)
+        )
+    test = data.load(APP.data, seed=trained.seed).test
+    with open_engine(arguments.port, simulate=arguments.simulate) as engine:
+        points = operating_points(trained, engine.config)
+        samples = integer_samples(next(iter(points.values())), test)
+        chosen = Samples(samples.inputs[: arguments.limit], samples.labels[: arguments.limit])
+        with show_progress("running", len(points) * len(chosen.inputs)) as update:
+            results = run_points(
+                engine, points, chosen, EnergyTable.load(), batch=arguments.batch, progress=update
+            )
+    Console().print(points_table(engine.config, results))
+    if any(result.mismatches for result in results):
+        raise QcnpeError("outputs of the engine differ from the model")
+
+
+def main() -> None:
+    """Read the arguments; errors that a user can mend are one line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--port", help="serial port of a board, such as /dev/ttyUSB0")
+    where.add_argument("--simulate", action="store_true", help="simulate a board's top")
+    parser.add_argument("--run", type=Path, default=Path("build/board"), help="folder of the files")
+    parser.add_argument("--limit", type=int, help="samples at each point; default: all")
+    parser.add_argument("--batch", type=int, default=64, help="samples sent at once")
+    arguments = parser.parse_args()
+    try:
+        demonstrate(arguments)
+    except (QcnpeError, OSError) as error:
+        sys.exit(f"board_digits: {one_line(error)}")
+
+
+if __name__ == "__main__":
+    main()

