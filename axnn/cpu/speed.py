@@ -1,7 +1,8 @@
 """How fast networks are on this machine, beside the tools that people use instead.
 
 All contestants take turns, so that they see the same load of the machine; a ratio is the median of
-the ratios within each turn.
+the ratios within each turn. With one thread the time is that of the processor, which other programs
+on the machine hardly change; with two it is that of the clock.
 """
 
 import os
@@ -9,12 +10,12 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,13 @@ EXACT, UNIFORM = "exact", "uniform"
 NUMPY, TORCH, ORT, ORT_INT8 = "numpy", "PyTorch", "ONNX Runtime", "ONNX Runtime int8"
 
 _CALIBRATION_SAMPLES = 512
-_TURNS = 15
+_TURNS = 11
 _TURN_SECONDS = 0.004
 """A contestant computes for at least so long in each turn."""
+
+_FEWEST_TURNS = 5
+_RACE_SECONDS = 5.0
+"""Slow contestants have fewer turns, so that all together take about so long."""
 
 _PACKAGES = ("llvmlite", "numba", "numpy", "onnx", "onnxruntime", "torch")
 
@@ -135,32 +140,40 @@ def race(field: Field, samples: NDArray[np.float32]) -> list[Timing]:
         others = {label: make(threads) for label, make in field.classifiers.items()}
         made |= {label: classify for label, classify in others.items() if classify is not None}
         for batch in BATCHES:
-            seconds = take_turns(made, np.ascontiguousarray(samples[:batch]))
+            clock = process_time if threads == 1 else perf_counter
+            seconds = take_turns(made, np.ascontiguousarray(samples[:batch]), clock=clock)
             timings += _timings(seconds, threads, batch)
     return timings
 
 
 def take_turns(
-    contestants: dict[str, Classify], inputs: NDArray[np.float32], *, turns: int = _TURNS
+    contestants: dict[str, Classify],
+    inputs: NDArray[np.float32],
+    *,
+    clock: Callable[[], float] = perf_counter,
+    turns: int = _TURNS,
 ) -> dict[str, list[float]]:
     """Seconds for a call, of each contestant in each turn."""
-    calls = {label: _calls(classify, inputs) for label, classify in contestants.items()}
+    once = {label: _once(classify, inputs, clock) for label, classify in contestants.items()}
+    calls = {label: max(1, int(np.ceil(_TURN_SECONDS / took))) for label, took in once.items()}
+    turn = sum(once[label] * calls[label] for label in contestants)
+    turns = min(turns, max(_FEWEST_TURNS, int(_RACE_SECONDS / turn)))
     found: dict[str, list[float]] = {label: [] for label in contestants}
     for _ in range(turns):
         for label, classify in contestants.items():
-            begin = perf_counter()
+            begin = clock()
             for _ in range(calls[label]):
                 classify(inputs)
-            found[label].append((perf_counter() - begin) / calls[label])
+            found[label].append((clock() - begin) / calls[label])
     return found
 
 
-def _calls(classify: Classify, inputs: NDArray[np.float32]) -> int:
-    """Calls that fill a turn; the first ones, which may still set something up, do not count."""
+def _once(classify: Classify, inputs: NDArray[np.float32], clock: Callable[[], float]) -> float:
+    """Seconds of a call; the first one, which may still set something up, does not count."""
     classify(inputs)
-    begin = perf_counter()
+    begin = clock()
     classify(inputs)
-    return max(1, int(np.ceil(_TURN_SECONDS / (perf_counter() - begin))))
+    return clock() - begin
 
 
 def _timings(seconds: dict[str, list[float]], threads: int, batch: int) -> Iterable[Timing]:
@@ -184,33 +197,40 @@ def _ratio(first: list[float], second: list[float]) -> float:
 
 _FIRST_CALL = """
 import sys
-from time import perf_counter
+from time import perf_counter, process_time
 import numpy as np
 from axnn.cpu import Predictor
-begin = perf_counter()
+begin = perf_counter(), process_time()
 predictor = Predictor.load(sys.argv[1])
 predictor.predict(np.zeros((1, *predictor.input_shape), np.float32))
-print(perf_counter() - begin)
+print(perf_counter() - begin[0], process_time() - begin[1])
 """
 
 
-def first_calls(predictor: Path) -> tuple[float, float]:
-    """Seconds from loading to the first result: in a new environment, and when it is cached."""
+@dataclass(frozen=True)
+class FirstCall:
+    """From loading a predictor to its first result, on the clock and on the processor."""
+
+    seconds: float
+    processor_seconds: float
+
+
+def first_calls(predictor: Path) -> tuple[FirstCall, FirstCall]:
+    """A first call in a new environment, and one that finds the kernels compiled."""
     with TemporaryDirectory() as folder:
-        environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
-        found = [
-            float(
-                subprocess.run(
-                    [sys.executable, "-c", _FIRST_CALL, str(predictor)],
-                    env=environment,
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                ).stdout
-            )
-            for _ in range(2)
-        ]
-    return found[0], found[1]
+        first, cached = (_first_call(predictor, folder) for _ in range(2))
+    return first, cached
+
+
+def _first_call(predictor: Path, cache: str) -> FirstCall:
+    output = subprocess.run(
+        [sys.executable, "-c", _FIRST_CALL, str(predictor)],
+        env={**os.environ, "NUMBA_CACHE_DIR": cache},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return FirstCall(*(round(float(word), 2) for word in output.split()))
 
 
 def summary(run: Run, field: Field, timings: list[Timing]) -> dict[str, Any]:
@@ -225,9 +245,9 @@ def summary(run: Run, field: Field, timings: list[Timing]) -> dict[str, Any]:
         "accuracy": field.accuracies,
         "cost": {label: found.cost for label, found in field.predictors.items()},
         "channels": {label: _channels(found) for label, found in field.predictors.items()},
-        "first_call_seconds": round(first, 2),
-        "cached_call_seconds": round(cached, 2),
-        "timings": [vars(timing) for timing in timings],
+        "first_call": asdict(first),
+        "cached_call": asdict(cached),
+        "timings": [asdict(timing) for timing in timings],
     }
 
 

@@ -45,8 +45,9 @@ def made_up_result(name, gain=2.0):
     ]  # fmt: skip
     accuracy = dict.fromkeys(LABELS + OTHERS, 0.95) | {"AxNN 0.5 %": 0.9475}
     cost = dict.fromkeys(LABELS[:5], 1.0)
+    call = {"seconds": 5.0, "processor_seconds": 4.0}
     return {"app": name, "timings": timings, "accuracy": accuracy, "cost": cost,
-            "first_call_seconds": 5.0, "cached_call_seconds": 0.5}  # fmt: skip
+            "first_call": call, "cached_call": call}  # fmt: skip
 
 
 def test_figures_are_points_and_ratios():
