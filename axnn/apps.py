@@ -104,7 +104,7 @@ _DIGITS = App(
         smallest_share=0.0625,
         samples=20_000,
         retraining=TrainingPlan(
-            epochs=2, batch=64, learning_rate=0.02, weight_decay=1e-4, shift_pixels=1
+            epochs=2, batch=64, learning_rate=0.005, weight_decay=1e-4, shift_pixels=1
         ),
     ),
     engine=EngineConfig(),
@@ -123,7 +123,7 @@ _GARMENTS = App(
         smallest_share=0.0625,
         samples=20_000,
         retraining=TrainingPlan(
-            epochs=2, batch=64, learning_rate=0.02, weight_decay=1e-4, flip=True
+            epochs=2, batch=64, learning_rate=0.005, weight_decay=1e-4, flip=True
         ),
     ),
     engine=EngineConfig(),
