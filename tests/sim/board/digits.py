@@ -1,0 +1,33 @@
+"""Operating points of the 8x8 digits, trained for a moment only."""
+
+from dataclasses import replace
+from functools import cache
+
+from axnn import data
+from axnn.apps import find_app
+from axnn.evaluate import integer_samples
+from axnn.network import Network
+from axnn.quantize import calibrate, to_integers, uniform_precision
+from axnn.train import train
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.qnet import QuantNet
+from qcnpe.spec.samples import Samples
+
+APP = find_app("digits8x8")
+
+
+@cache
+def digits(
+    engine: EngineConfig, count: int, epochs: int = 4
+) -> tuple[dict[str, QuantNet], Samples]:
+    """Networks by the name of their width, and the first test samples."""
+    samples = data.load(APP.data, seed=1)
+    network = Network(APP.network, seed=1)
+    train(network, samples, replace(APP.training, epochs=epochs), seed=1)
+    points = {}
+    for width in engine.precisions:
+        precision = uniform_precision(network, width)
+        scales = calibrate(network, samples.train.inputs, precision, engine)
+        points[f"{width} bit"] = to_integers(network, scales, precision, engine)
+    chosen = integer_samples(points["16 bit"], samples.test)
+    return points, Samples(chosen.inputs[:count], chosen.labels[:count])
