@@ -222,8 +222,8 @@ def evaluate(
 
 @cli.command(
     name="report",
-    epilog="Examples: axnn report --run build/digits  |  "
-    "axnn report --folder build/apps --out build/report --engine results/energy.json",
+    epilog="Example: axnn report --folder build/apps --out build/report "
+    "--engine results/energy.json (one run: axnn report --run build/digits)",
 )
 def report_command(
     run: Annotated[Path | None, typer.Option(help="Folder of one run's files.")] = None,

@@ -1,28 +1,18 @@
-"""Reports of a run: tables on the terminal, `summary.json` and figures."""
+"""Reports of a run: tables on the terminal and `summary.json`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from axnn.approximate import Approximation, Step, histogram
+from axnn.approximate import Approximation
 from axnn.energy import EnergyModel
-from axnn.errors import RunError
 from axnn.evaluate import Evaluation
+from axnn.report.book import Book
 from axnn.resilience import Scores
 from axnn.steps import RunFolder, Trained, write_json
-from qcnpe.spec.archive import replace_file
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-_WIDTH_COLOURS = {16: "#1b3a5c", 8: "#3f7cac", 4: "#e0a030", 2: "#c8553d"}
-_OTHER_COLOUR = "#777777"
-_DPI = 150
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,79 +111,6 @@ def steps_table(found: Approximation, energy: EnergyModel) -> Table:
     return table
 
 
-def draw_figures(
-    run: RunFolder, scores: Mapping[str, Scores], found: Approximation, energy: EnergyModel
-) -> list[Path]:
-    """Draw the resilience of the neurons and quality against energy; returns the files."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise RunError("figures need matplotlib; install it: pip install 'axnn[plots]'") from None
-    paths = [run.path / "resilience.png", run.path / "quality_energy.png"]
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    _draw_resilience(figure, scores["gradient"], found)
-    _save(figure, paths[0])
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    _draw_quality(figure.subplots(), found, energy)
-    _save(figure, paths[1])
-    return paths
-
-
-def _save(figure: "Figure", path: Path) -> None:
-    # Without the software's name the file depends on the figure alone.
-    def fill(temporary: Path) -> None:
-        figure.savefig(temporary, dpi=_DPI, format="png", metadata={"Software": None})
-
-    replace_file(path, fill)
-
-
-def _draw_resilience(figure: "Figure", scores: Scores, found: Approximation) -> None:
-    """A bar for each neuron, sorted, in the colour of the width that it got."""
-    axes = figure.subplots(1, len(scores), width_ratios=[entry.size for entry in scores])
-    for axis, layer, entry in zip([*_flat(axes)], found.axnn.layers, scores, strict=True):
-        order = entry.reshape(-1).argsort()
-        widths = layer.precision.reshape(-1)[order]
-        colours = [_WIDTH_COLOURS.get(int(width), _OTHER_COLOUR) for width in widths]
-        axis.bar(range(len(order)), entry.reshape(-1)[order], color=colours, width=0.9)
-        axis.set_title(f"{layer.name}: {len(order)} neurons")
-        axis.set_xlabel("neuron, most resilient first")
-        axis.set_xticks([])
-        axis.spines[["top", "right"]].set_visible(False)
-    _flat(axes)[0].set_ylabel("mean |dE/dy| over the training set")
-    for width in histogram(tuple(layer.precision for layer in found.axnn.layers)):
-        colour = _WIDTH_COLOURS.get(int(width), _OTHER_COLOUR)
-        _flat(axes)[0].bar([0], [0], color=colour, label=f"{width} bit in the AxNN")
-    _flat(axes)[0].legend(frameon=False)
-    figure.suptitle("Resilience of the neurons")
-
-
-def _flat(axes: Any) -> list["Axes"]:
-    return list(axes.reshape(-1)) if hasattr(axes, "reshape") else [axes]
-
-
-def _draw_quality(axis: "Axes", found: Approximation, energy: EnergyModel) -> None:
-    """Every trial: validation accuracy against energy, before and after retraining."""
-
-    def draw(steps: Iterable[Step], quality: str, style: str, colour: str, label: str) -> None:
-        saving = [energy.saving(found.exact, step.events) for step in steps]
-        percent = [100 * getattr(step, quality) for step in steps]
-        axis.plot(saving, percent, style, color=colour, label=label)
-
-    steps = found.steps
-    kept = [step for step in steps if step.kept]
-    failed = [step for step in steps if not step.kept]
-    draw(steps[1:], "before_retraining", ".", "#999999", "before retraining")
-    draw(kept, "accuracy", "o-", "#3f7cac", "retrained, kept")
-    draw(failed, "accuracy", "x", "#c8553d", "retrained, taken back")
-    floor = 100 * steps[0].accuracy - found.plan.bound_percent
-    axis.axhline(floor, color="#333333", linestyle=":", label="bound")
-    axis.set_xlabel("energy of the exact 16-bit engine over energy of this network")
-    axis.set_ylabel("validation accuracy, %")
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, loc="lower left")
-    axis.set_title("Quality against energy")
-
-
 def fetch_table(fetched: Mapping[str, Any]) -> Table:
     """What was fetched, as a table for the terminal."""
     table = Table(title=f"Data in {fetched['folder']}", box=SIMPLE_HEAD)
@@ -224,4 +141,13 @@ def resilience_table(scores: Mapping[str, Scores], names: list[str]) -> Table:
     for name, layer in zip(names, scores["gradient"], strict=True):
         shown = [f"{value:.3g}" for value in (layer.min(), layer.mean(), layer.max())]
         table.add_row(name, str(layer.size), *shown)
+    return table
+
+
+def book_table(book: Book) -> Table:
+    """What has been written, as a table for the terminal."""
+    table = Table(title="Report", show_header=False)
+    table.add_row("page", str(book.page))
+    table.add_row("applications", ", ".join(book.apps))
+    table.add_row("figures beside it", str(len(book.pictures)))
     return table

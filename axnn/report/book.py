@@ -1,0 +1,162 @@
+"""One page on all applications, and its figures beside it, from the experiments' folder."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from axnn.apps import APPS
+from axnn.energy import EnergyTable
+from axnn.errors import RunError
+from axnn.experiments.bounds import BOUNDS
+from axnn.experiments.collect import PAPER_APPS, collect
+from axnn.experiments.folder import AppFolder
+from axnn.experiments.stages import SEEDS
+from axnn.report.content import Chapter, Section
+from axnn.report.drawing import write_bytes
+from axnn.report.findings import Findings, read_findings
+from axnn.report.numbers import TIMES, percent, times
+from axnn.report.overview import overview
+from axnn.report.page import render
+from axnn.report.sections import app_sections
+from qcnpe.spec.archive import replace_text
+from qcnpe.spec.errors import FormatError
+
+TITLE = "AxNN: approximate networks on a quality-configurable engine"
+
+Notify = Callable[[int, str], None]
+"""Called with the number of applications that are finished and what is being done."""
+
+
+@dataclass(frozen=True)
+class Book:
+    """What has been written.
+
+    Attributes
+    ----------
+    page : the HTML file
+    pictures : the PNG files
+    apps : names of the applications on the page
+    """
+
+    page: Path
+    pictures: tuple[Path, ...]
+    apps: tuple[str, ...]
+
+
+def make_book(
+    folder: Path,
+    out: Path,
+    table: EnergyTable,
+    *,
+    engine: Path | None = None,
+    notify: Notify = lambda done, doing: None,
+) -> Book:
+    """Write `index.html`, which holds all figures itself, and each figure as a PNG.
+
+    Judgements that were made with other prices are made anew in `folder`; nothing else is.
+
+    Parameters
+    ----------
+    folder : that `axnn experiments` fills
+    out : folder of the page
+    table : prices
+    engine : `results/energy.json`, which says what configurability costs
+    notify : called as the work goes on
+
+    Raises
+    ------
+    RunError
+        If the folder holds no application.
+    FormatError
+        If a file in it, or `engine`, is damaged.
+    """
+    costs = None if engine is None else _read_figures(engine)
+    names = app_names(folder)
+    notify(0, "figures of all applications")
+    figures = collect(folder, names, table)["figures"]
+    chapters = []
+    for done, name in enumerate(names):
+
+        def tell(doing: str, done: int = done, name: str = name) -> None:
+            notify(done, f"{name}: {doing}")
+
+        found = read_findings(AppFolder(folder, name, SEEDS[0]), table, figures, tell)
+        chapters.append(_unfinished(folder, name) if found is None else _chapter(found, tell))
+    notify(len(names), "page")
+    first = overview(figures, names, str(folder), costs)
+    return _write(out, [first, *chapters], names)
+
+
+def app_names(folder: Path) -> list[str]:
+    """Applications that have a folder, those of the paper first."""
+    if not folder.is_dir():
+        raise RunError(f"{folder}: no such folder; fill it: axnn experiments all --folder {folder}")
+    known = [*PAPER_APPS, *(name for name in APPS if name not in PAPER_APPS)]
+    names = [name for name in known if AppFolder(folder, name, SEEDS[0]).path.is_dir()]
+    if not names:
+        raise RunError(
+            f"{folder}: holds no application; fill it: axnn experiments all --folder {folder}"
+        )
+    return names
+
+
+def _read_figures(path: Path) -> Mapping[str, float]:
+    try:
+        document = json.loads(path.read_text())
+        return {str(key): float(value) for key, value in document["figures"].items()}
+    except FileNotFoundError:
+        raise FormatError(f"{path}: no such file; make it with `make synth`") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FormatError(f"{path}: not a file of figures ({error!r})") from error
+
+
+def _unfinished(folder: Path, name: str) -> Chapter:
+    command = f"axnn experiments {name} --folder {folder}"
+    section = Section(title="Not finished yet", missing=(("Training", command),))
+    return Chapter(name=name, title=APPS[name].title, sections=(section,))
+
+
+def _chapter(found: Findings, tell: Callable[[str], None]) -> Chapter:
+    return Chapter(
+        name=found.name,
+        title=found.trained.app.title,
+        facts=_facts(found),
+        sections=app_sections(found, tell),
+    )
+
+
+def _facts(found: Findings) -> tuple[tuple[str, str], ...]:
+    network = found.trained.network
+    neurons = sum(each.geometry.channels * each.geometry.outputs for each in network.neuron_layers)
+    config = found.place.app.engine
+    facts = [
+        ("data", found.trained.app.data),
+        ("neurons", f"{neurons:,}"),
+        ("engine", f"{config.rows}{TIMES}{config.cols}"),
+    ]
+    if found.judged:
+        facts.append(("floating point", percent(found.exact.float_accuracy)))
+        facts.append(("exact 16 bit", percent(found.exact.exact16_accuracy)))
+    facts += [
+        (f"energy at {bound:g} %", times(found.figures[key]))
+        for bound in BOUNDS
+        if (key := f"{bound:g}.energy_ratio") in found.figures
+    ]
+    return tuple(facts)
+
+
+def _write(out: Path, chapters: Sequence[Chapter], names: Sequence[str]) -> Book:
+    pictures = [
+        picture
+        for chapter in chapters
+        for section in chapter.sections
+        for picture in section.pictures
+    ]
+    paths = []
+    for picture in pictures:
+        paths.append(out / f"{picture.name}.png")
+        write_bytes(paths[-1], picture.png)
+    page = out / "index.html"
+    replace_text(page, render(TITLE, chapters))
+    return Book(page, tuple(paths), tuple(names))

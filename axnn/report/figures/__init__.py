@@ -1,0 +1,1 @@
+"""The page's figures, one question a module; each function returns a `Picture`."""

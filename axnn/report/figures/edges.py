@@ -1,0 +1,76 @@
+"""Whether the edges of maps are the resilient part: ring means, and edges lowered first."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from axnn.report.content import Picture
+from axnn.report.drawing import AMBER, BLUE, DARK, GREEN, GREY, RED, draw, legend_above
+from axnn.report.findings import Findings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_COLOURS = (BLUE, AMBER, GREEN, RED, DARK, GREY)
+_ORDER_STYLES = {"edges": (BLUE, "o-"), "centre": (RED, "s-"), "random": (GREY, "^--")}
+
+
+def rings(found: Findings) -> Picture:
+    """Mean score of each ring over the layer's mean, for each criterion."""
+    document = found.documents["edges"]["rings"]
+
+    def fill(figure: "Figure") -> None:
+        axes = figure.subplots(len(document), sharex=True, squeeze=False).reshape(-1)
+        for axis, (criterion, layers) in zip(axes, document.items(), strict=True):
+            for colour, (layer, means) in zip(_COLOURS, layers.items(), strict=False):
+                relative = np.divide(means, np.mean(means) or 1.0)
+                axis.plot(range(len(means)), relative, "o-", color=colour, label=layer)
+            axis.axhline(1, color=GREY, linewidth=0.8, linestyle=":")
+            axis.set_ylim(bottom=0)
+            axis.set_ylabel(f"{criterion} /\nmean of rings")
+        legend_above(axes[0], columns=3)
+        axes[-1].xaxis.get_major_locator().set_params(integer=True)
+        axes[-1].set_xlabel("ring, 0 at the edge of the map")
+
+    said = [
+        f"{layer} {means[0] / (np.mean(means) or 1.0):.2f} at the edge"
+        for layer, means in document["gradient"].items()
+    ]
+    return Picture(
+        name=f"{found.name}-rings",
+        caption="Mean score of the neurons in each ring. Below 1: more resilient than the others.",
+        alt=f"Ring means over their mean, criterion gradient: {', '.join(said)}.",
+        png=draw(fill, height=0.9 + 1.45 * len(document)),
+    )
+
+
+def lowered(found: Findings) -> Picture:
+    """Validation accuracy when a share of the positions of every map is lowered, by order."""
+    document = found.documents["edges"]
+    shares = [100 * share for share in document["shares"]]
+
+    def fill(figure: "Figure") -> None:
+        curves = document["accuracy"]
+        axes = figure.subplots(len(curves), sharex=True, squeeze=False).reshape(-1)
+        for axis, (width, orders) in zip(axes, curves.items(), strict=True):
+            for order, values in orders.items():
+                colour, style = _ORDER_STYLES[order]
+                label = f"{order} first" if order != "random" else order
+                axis.plot(shares, [100 * v for v in values], style, color=colour, label=label)
+            axis.set_title(f"to {width} bit", loc="right", pad=3)
+            axis.set_ylabel("validation, %")
+        legend_above(axes[0], columns=3)
+        axes[-1].set_xlabel("share of every map's positions that is lowered, %")
+
+    said = [
+        f"to {width} bit at {shares[index]:g} %: "
+        + ", ".join(f"{order} {100 * values[index]:.1f} %" for order, values in orders.items())
+        for width, orders in document["accuracy"].items()
+        for index in [len(shares) // 2]
+    ]
+    return Picture(
+        name=f"{found.name}-edges",
+        caption="Accuracy without retraining when positions of every map are lowered.",
+        alt=f"Accuracy by order: {'; '.join(said)}.",
+        png=draw(fill, height=0.9 + 1.45 * len(document["accuracy"])),
+    )

@@ -1,0 +1,51 @@
+"""Which criterion orders the neurons best, before any retraining."""
+
+from typing import TYPE_CHECKING
+
+from axnn.report.content import Picture
+from axnn.report.drawing import AMBER, BLUE, DARK, GREEN, GREY, RED, draw, legend_above
+from axnn.report.findings import Findings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_COLOURS = {
+    "gradient": RED,
+    "quantisation": BLUE,
+    "fisher": GREEN,
+    "weight": AMBER,
+    "random": GREY,
+}
+
+
+def curves(found: Findings) -> Picture:
+    """Validation accuracy against relative energy, a line for each criterion and draw."""
+    document = found.documents["ordering"]
+
+    def fill(figure: "Figure") -> None:
+        axis = figure.subplots()
+        for criterion, entry in document["curves"].items():
+            colour = _COLOURS.get(criterion, DARK)
+            for index, curve in enumerate(entry):
+                x, y = zip(*sorted(curve), strict=True)
+                label = criterion if index == 0 else None
+                style = "--" if criterion == "random" else ".-"
+                axis.plot(x, [100 * value for value in y], style, color=colour, label=label)
+        axis.set_xlabel("energy over that of 16 bits on the same engine")
+        axis.set_ylabel("validation accuracy, %")
+        legend_above(axis, columns=3)
+
+    means = [
+        f"{key.split('.')[1]} {value:.1f} %"
+        for key, value in found.figures.items()
+        if key.startswith("ordering.")
+    ]
+    return Picture(
+        name=f"{found.name}-ordering",
+        caption=(
+            f"Accuracy without retraining when neurons go straight to {document['width']} bit, "
+            "the least significant first."
+        ),
+        alt=f"Mean accuracy at equal energy: {', '.join(means)}.",
+        png=draw(fill, height=3.2),
+    )

@@ -1,0 +1,136 @@
+"""What an application's folder holds so far, read for the report."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from axnn import data
+from axnn.approximate import Approximation, Step
+from axnn.energy import EnergyModel, EnergyTable
+from axnn.errors import DataError
+from axnn.evaluate import Evaluation
+from axnn.experiments.bounds import BOUNDS, bound_name
+from axnn.experiments.collect import HARDWARE, judge_variants
+from axnn.experiments.folder import AppFolder
+from axnn.experiments.stages import stages
+from axnn.resilience import Scores
+from axnn.steps import Trained, characterize_step, energy_model, read_json
+from qcnpe.spec.qnet import QuantNet
+
+DOCUMENTS = ("ordering", "edges", "overfitting", "dropout", HARDWARE)
+"""Stages whose figures are in a document."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Findings:
+    """All that is known of an application.
+
+    Attributes
+    ----------
+    place : its folder
+    table : prices
+    trained : the trained network
+    judged : judgement of each variant that is there, by name
+    found : how each of these came about
+    scores : of the neurons by criterion; None if they have not been measured
+    exact_layers_pj : of the exact network, by layer; None without the data, which it needs
+    documents : figures of the stages that are there, by name
+    figures : the collected ones, by name without the application's
+    """
+
+    place: AppFolder
+    table: EnergyTable
+    trained: Trained
+    judged: Mapping[str, Evaluation]
+    found: Mapping[str, Approximation]
+    scores: Mapping[str, Scores] | None
+    exact_layers_pj: Mapping[str, float] | None
+    documents: Mapping[str, dict[str, Any]]
+    figures: Mapping[str, float]
+
+    @property
+    def name(self) -> str:
+        """The application's name."""
+        return self.place.name
+
+    @property
+    def bounds(self) -> list[float]:
+        """The bounds that are there, the tightest first."""
+        return [bound for bound in BOUNDS if bound_name(bound) in self.judged]
+
+    @property
+    def exact(self) -> Evaluation:
+        """A judgement that has the exact network's figures: they are the same in each."""
+        return next(iter(self.judged.values()))
+
+    def plans(self, stage: str) -> bool:
+        """Whether the stage is one of this application's."""
+        return stage in {each.name for each in stages(self.name, self.place.seed)}
+
+    def command(self, stage: str) -> str:
+        """What runs a stage."""
+        return f"axnn experiments {self.name} --folder {self.place.root} --stage {stage}"
+
+    def saving(self, step: Step) -> float:
+        """How many times less energy the network of a step takes than the exact one."""
+        return self.exact.exact16_pj / self._prices.price(step.events)
+
+    @cached_property
+    def _prices(self) -> EnergyModel:
+        return EnergyModel(self.table, self.place.app.engine)
+
+
+def read_findings(
+    place: AppFolder,
+    table: EnergyTable,
+    figures: Mapping[str, float],
+    notify: Callable[[str], None],
+) -> Findings | None:
+    """Read what is there; None if not even the network is trained.
+
+    Parameters
+    ----------
+    place : the application's folder
+    table : prices
+    figures : collected of all applications
+    notify : called with what is about to be read
+    """
+    if not place.trained.network.exists():
+        return None
+    notify("judgements")
+    judged = judge_variants(place, table)
+    found = {name: place.variant(name).approximated() for name in judged}
+    notify("energy by layer")
+    exact = next(iter(found.values())).exact if found else None
+    prefix = f"{place.name}."
+    return Findings(
+        place=place,
+        table=table,
+        trained=place.trained.trained(),
+        judged=judged,
+        found=found,
+        scores=characterize_step(place.trained) if place.trained.resilience.exists() else None,
+        exact_layers_pj=_exact_layers(place, table, exact) if exact is not None else None,
+        documents=_read_documents(place, DOCUMENTS),
+        figures={
+            key.removeprefix(prefix): value
+            for key, value in figures.items()
+            if key.startswith(prefix)
+        },
+    )
+
+
+def _read_documents(place: AppFolder, names: Collection[str]) -> dict[str, dict[str, Any]]:
+    paths = {name: place.document(name) for name in names}
+    return {name: read_json(path) for name, path in paths.items() if path.exists()}
+
+
+def _exact_layers(place: AppFolder, table: EnergyTable, exact: QuantNet) -> dict[str, float] | None:
+    app = place.app
+    try:
+        samples = data.load(app.data, seed=place.seed)
+    except DataError:
+        return None
+    cost = energy_model(table, app, samples).exact_cost(exact)
+    return dict(zip((layer.name for layer in exact.layers), cost.layers_pj, strict=True))

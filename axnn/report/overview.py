@@ -1,0 +1,142 @@
+"""The first chapter: all applications, the paper beside ours, and what configurability costs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import mean
+
+from axnn.experiments.bounds import BOUNDS
+from axnn.experiments.collect import PAPER_APPS
+from axnn.report.content import Chapter, Section, Table
+from axnn.report.figures.overview import savings
+from axnn.report.numbers import NONE, points, times
+
+PAPER_SAVINGS = {0.5: 1.43, 2.5: 1.58, 7.5: 1.75}
+"""Mean energy saving over six applications, by bound (S. Venkataramani et al., ISLPED 2014)."""
+
+_RATIOS = ("energy_ratio", "energy_ratio_with_memory", "over_best_uniform")
+
+Figures = Mapping[str, float]
+"""As `axnn.experiments.collect.collect` gives them."""
+
+
+def overview(
+    figures: Figures, names: Sequence[str], folder: str, engine: Figures | None
+) -> Chapter:
+    """The chapter on all applications.
+
+    Parameters
+    ----------
+    figures : of the experiments
+    names : of the applications on the page
+    folder : where the experiments' files are
+    engine : figures of the hardware, which say what configurability costs; None if not given
+    """
+    done = [name for name in names if f"{name}.{BOUNDS[0]:g}.energy_ratio" in figures]
+    sections = [_cost(engine)]
+    if done:
+        sections.insert(0, _results(figures, done))
+    missing = [name for name in PAPER_APPS if not _complete(figures, name)]
+    if missing:
+        command = f"axnn experiments {' '.join(missing)} --folder {folder}"
+        entry = (", ".join(missing), command)
+        sections.append(Section(title="Not run yet, or not to the end", missing=(entry,)))
+    return Chapter(name="overview", title="All applications", sections=tuple(sections))
+
+
+def _complete(figures: Figures, name: str) -> bool:
+    return all(f"{name}.{bound:g}.over_best_uniform" in figures for bound in BOUNDS)
+
+
+def _results(figures: Figures, done: Sequence[str]) -> Section:
+    text = (
+        "Every energy ratio is that of the exact 16-bit network on an engine of 16-bit NCUs that "
+        "are not configurable (plain16) over that of the AxNN on the configurable engine: what "
+        "configurability costs is in every ratio. Bounds are held on validation; accuracies here "
+        "are those of the test part."
+    )
+    groups = {name: _savings(figures, name) for name in done}
+    counted = [name for name in done if name in PAPER_APPS]
+    means = {key: _means(figures, counted, key) for key in _RATIOS}
+    if means[_RATIOS[0]]:
+        groups[f"mean of {len(counted)}"] = means[_RATIOS[0]]
+    groups["paper"] = PAPER_SAVINGS
+    table = Table(
+        caption="Test accuracy and energy under each bound",
+        head=(
+            "application",
+            "bound",
+            "accuracy",
+            "points",
+            "energy",
+            "with memory",
+            "best uniform",
+        ),
+        rows=(
+            *(row for name in done for row in _app_rows(figures, name)),
+            *_mean_rows(f"mean of {len(counted)}", means),
+            *_mean_rows("paper", {_RATIOS[0]: PAPER_SAVINGS}),
+        ),
+    )
+    note = (
+        "Best uniform: the energy of the cheapest network of one width that holds the bound, over "
+        "that of the AxNN. The paper's figures are means over its own six networks, on its own "
+        "engine, against another baseline: they tell the trend, not a race."
+    )
+    return Section(
+        title="Energy saved", text=(text, note), pictures=(savings(groups),), tables=(table,)
+    )
+
+
+def _savings(figures: Figures, name: str) -> dict[float, float]:
+    keys = {bound: f"{name}.{bound:g}.energy_ratio" for bound in BOUNDS}
+    return {bound: figures[key] for bound, key in keys.items() if key in figures}
+
+
+def _app_rows(figures: Figures, name: str) -> list[tuple[str, ...]]:
+    rows = []
+    for bound in BOUNDS:
+        start = f"{name}.{bound:g}."
+        if f"{start}accuracy" in figures:
+            accuracy = figures[f"{start}accuracy"]
+            rows.append(
+                (
+                    name,
+                    f"{bound:g} %",
+                    f"{accuracy:.2f} %",
+                    points(accuracy - figures[f"{name}.exact16_accuracy"]),
+                    *(times(figures.get(f"{start}{key}")) for key in _RATIOS),
+                )
+            )
+    return rows
+
+
+def _means(figures: Figures, names: Sequence[str], key: str) -> dict[float, float]:
+    """Mean by bound, of what every one of the applications has."""
+    means = {}
+    for bound in BOUNDS:
+        wanted = [f"{name}.{bound:g}.{key}" for name in names]
+        if wanted and all(each in figures for each in wanted):
+            means[bound] = mean(figures[each] for each in wanted)
+    return means
+
+
+def _mean_rows(label: str, means: Mapping[str, Mapping[float, float]]) -> Iterator[tuple[str, ...]]:
+    for bound in BOUNDS:
+        cells = [times(means.get(key, {}).get(bound)) for key in _RATIOS]
+        if any(cell != NONE for cell in cells):
+            yield (label, f"{bound:g} %", NONE, NONE, *cells)
+
+
+def _cost(engine: Figures | None) -> Section:
+    """What a configurable NCU costs at 16 bits, which every claim of a saving has to show."""
+    title = "What configurability costs"
+    keys = {part: f"fused_over_plain16_{part}_percent" for part in ("energy", "area", "path")}
+    if engine is None or not all(key in engine for key in keys.values()):
+        command = "axnn report --folder ... --out ... --engine results/energy.json"
+        return Section(title=title, missing=(("Not given", command),))
+    shown = {part: f"{points(engine[key], 1)} %" for part, key in keys.items()}
+    text = (
+        f"Over a 16-bit NCU that is not configurable, the configurable one at 16 bits: energy "
+        f"{shown['energy']}, area {shown['area']}, longest path {shown['path']}. The savings above "
+        "are against the former, and the areas are not in them."
+    )
+    return Section(title=title, text=(text,))

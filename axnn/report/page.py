@@ -1,0 +1,35 @@
+"""HTML from chapters: one file that needs nothing else."""
+
+from collections.abc import Sequence
+from importlib.resources import files
+
+from axnn.errors import RunError
+from axnn.report.content import Chapter
+
+TEMPLATE = "page.html"
+"""In this package."""
+
+
+def render(title: str, chapters: Sequence[Chapter]) -> str:
+    """The page as HTML; all text is escaped.
+
+    Parameters
+    ----------
+    title : of the page
+    chapters : in order, the overview first
+    """
+    try:
+        from jinja2 import Environment, StrictUndefined
+    except ImportError:
+        raise RunError("the page needs jinja2; install it: pip install 'axnn[plots]'") from None
+    source = files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["tied"] = _tied
+    return environment.from_string(source).render(title=title, chapters=chapters) + "\n"
+
+
+def _tied(text: str) -> str:
+    """The text with percent signs that do not leave their number at the end of a line."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")

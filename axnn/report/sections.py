@@ -1,0 +1,315 @@
+"""The sections of an application's chapter: each reads its findings, or says what is missing."""
+
+from collections.abc import Callable, Iterator
+
+from axnn.experiments.bounds import (
+    BOUNDS,
+    CHOICES,
+    UNIFORM_WIDTHS,
+    bound_name,
+    choice_name,
+    uniform_name,
+)
+from axnn.report.content import Section, Table
+from axnn.report.figures import edges, energy, ordering, resilience, trade, training, widths
+from axnn.report.findings import Findings
+from axnn.report.numbers import NONE, TIMES, percent, points, times
+
+
+def app_sections(found: Findings, notify: Callable[[str], None]) -> tuple[Section, ...]:
+    """All sections of an application, in order.
+
+    Parameters
+    ----------
+    found : what is known of it
+    notify : called with the title of each finished section
+    """
+    built = [section for build in _BUILDERS if (section := _tell(build(found), notify))]
+    shown = tuple(
+        section for section in built if section.pictures or section.tables or section.text
+    )
+    missing = tuple(entry for section in built for entry in section.missing)
+    if missing:
+        shown += (Section(title="Not run yet", missing=missing),)
+    return shown
+
+
+def _tell(section: Section | None, notify: Callable[[str], None]) -> Section | None:
+    if section is not None:
+        notify(section.title)
+    return section
+
+
+def _not_run(title: str, found: Findings, stage: str) -> Section | None:
+    """Nothing but how to run it, unless the stage is not one of this application's."""
+    if not found.plans(stage):
+        return None
+    return Section(title=title, missing=((title, found.command(stage)),))
+
+
+def _bounds(found: Findings) -> Section | None:
+    title = "Energy under each bound"
+    if not found.bounds:
+        return _not_run(title, found, "bounds")
+    text = (
+        "A bound is the accuracy that may be lost on the validation part, in percentage points. "
+        "The test part was read once, at the end: what is lost there can be more or less."
+    )
+    return Section(title=title, text=(text,), pictures=(energy.by_bound(found),))
+
+
+def _variants(found: Findings) -> Table:
+    """Every judged network, with the exact one first."""
+    exact = found.exact
+    titles = {bound_name(bound): f"AxNN, {bound:g} % bound" for bound in BOUNDS}
+    titles |= {uniform_name(width): f"uniform, {width} bit" for width in UNIFORM_WIDTHS}
+    titles |= {choice_name(c): f"0.5 %, {trade.choice_title(c)}" for c in CHOICES}
+    rows = [("exact, plain16", percent(exact.exact16_accuracy), NONE, times(1), times(1))]
+    for name, title in titles.items():
+        if name in found.judged:
+            judged = found.judged[name]
+            lost = 100 * (judged.axnn_accuracy - judged.exact16_accuracy)
+            rows.append(
+                (
+                    title,
+                    percent(judged.axnn_accuracy),
+                    points(lost),
+                    times(judged.energy_ratio),
+                    times(judged.energy_ratio_with_memory),
+                )
+            )
+    return Table(
+        caption=f"Judged on {exact.samples:,} test samples",
+        head=("network", "accuracy", "points", "energy", "with memory"),
+        rows=tuple(rows),
+    )
+
+
+def _controls(found: Findings) -> Section | None:
+    title = "Against uniform widths and other choices"
+    if not found.bounds:
+        return _not_run(title, found, "uniform")
+    controls = {
+        "uniform": list(map(uniform_name, UNIFORM_WIDTHS)),
+        "choices": list(map(choice_name, CHOICES)),
+    }
+    return Section(
+        title=title,
+        text=tuple(_on_controls(found)),
+        pictures=(trade.against_controls(found),),
+        tables=(_variants(found),),
+        missing=tuple(
+            (f"Controls, {stage}", found.command(stage))
+            for stage, names in controls.items()
+            if any(name not in found.judged for name in names)
+        ),
+    )
+
+
+def _on_controls(found: Findings) -> Iterator[str]:
+    if uniform_name(UNIFORM_WIDTHS[0]) in found.judged:
+        yield (
+            "Each uniform network had as many retraining samples as the AxNN of the loosest "
+            "bound. At 16 bit it is the exact network with more training on the configurable "
+            "engine: its energy shows what configurability costs, its accuracy what training "
+            "alone gives."
+        )
+    best = [
+        f"{times(found.figures[key])} at {bound:g} %"
+        for bound in BOUNDS
+        if (key := f"{bound:g}.over_best_uniform") in found.figures
+    ]
+    if best:
+        yield (
+            "Energy of the cheapest uniform network that holds the bound on validation, too, "
+            f"over that of the AxNN: {', '.join(best)}."
+        )
+
+
+def _steps(found: Findings) -> Section | None:
+    if not found.bounds:
+        return None
+    text = (
+        "What retraining brings back at each energy, and, as a line, what the exact network "
+        "reaches with as much training."
+    )
+    pictures = (trade.along_the_way(found),)
+    return Section(title="With and without retraining", text=(text,), pictures=pictures)
+
+
+def _layers(found: Findings) -> Section | None:
+    if not found.bounds:
+        return None
+    pictures = [widths.by_layer(found)]
+    missing = []
+    if found.exact_layers_pj is not None:
+        pictures.insert(0, energy.by_layer(found))
+    else:
+        missing.append(("Energy by layer, which needs the data", f"axnn fetch {found.name}"))
+    title = "Energy and width by layer"
+    return Section(title=title, pictures=tuple(pictures), missing=tuple(missing))
+
+
+def _resilience(found: Findings) -> Section | None:
+    title = "Resilience of the neurons"
+    if found.scores is None:
+        return _not_run(title, found, "train")
+    if not found.bounds:
+        return None
+    scores = found.scores["gradient"]
+    layers = found.found[bound_name(found.bounds[0])].exact.layers
+    pictures = tuple(
+        resilience.maps(found, layer, entry)
+        for layer, entry in zip(layers, scores, strict=True)
+        if layer.geometry.outputs > 1
+    )
+    text = (
+        "The mean of |dE/dy| over the training part, from one backward pass (the paper's measure)."
+    )
+    return Section(
+        title=title, text=(text,), pictures=pictures or (resilience.ranked(found, scores),)
+    )
+
+
+def _edges(found: Findings) -> Section | None:
+    title = "Edges of the maps"
+    if "edges" not in found.documents:
+        has_maps = any(each.geometry.outputs > 1 for each in found.trained.network.neuron_layers)
+        return _not_run(title, found, "edges") if has_maps else None
+    if not found.documents["edges"]["rings"]:
+        return None
+    text = "The paper finds neurons toward the edges of images more resilient."
+    return Section(title=title, text=(text,), pictures=(edges.rings(found), edges.lowered(found)))
+
+
+def _ordering(found: Findings) -> Section | None:
+    title = "Which criterion orders best"
+    if "ordering" not in found.documents:
+        return _not_run(title, found, "ordering")
+    rows = tuple(
+        (key.split(".")[1], f"{value:.2f} %")
+        for key, value in found.figures.items()
+        if key.startswith("ordering.")
+    )
+    table = Table(
+        caption="Mean accuracy at equal energy, over the range that all reach",
+        head=("criterion", "validation accuracy"),
+        rows=rows,
+    )
+    return Section(title=title, pictures=(ordering.curves(found),), tables=(table,))
+
+
+def _training(found: Findings) -> Section | None:
+    title = "Training and overfitting"
+    if "overfitting" in found.documents:
+        ways = found.documents["overfitting"]
+        picture = training.losses(found, {way: entry["epochs"] for way, entry in ways.items()})
+        return Section(title=title, pictures=(picture,), tables=(_ways(found),))
+    epochs = [vars(epoch) for epoch in found.trained.epochs]
+    picture = training.losses(found, {"as trained": epochs})
+    other = _not_run("Training without its methods", found, "overfitting")
+    return Section(title=title, pictures=(picture,), missing=other.missing if other else ())
+
+
+def _ways(found: Findings) -> Table:
+    rows = []
+    for way, entry in found.documents["overfitting"].items():
+        last = entry["epochs"][-1]
+        rows.append(
+            (
+                way,
+                str(len(entry["epochs"])),
+                f"{last['validation_loss'] - last['train_loss']:.3f}",
+                percent(entry["float_accuracy"]),
+                percent(entry["axnn_accuracy"]),
+                times(entry["energy_ratio"]),
+            )
+        )
+    return Table(
+        caption="The same network trained without each method; AxNN under the 0.5 % bound",
+        head=("training", "epochs", "gap, nats", "float", "AxNN", "energy"),
+        rows=tuple(rows),
+    )
+
+
+def _dropout(found: Findings) -> Section | None:
+    title = "Not the same as dropout"
+    if "dropout" not in found.documents:
+        return _not_run(title, found, "dropout")
+    rows = tuple(
+        (
+            rate,
+            percent(entry["float_accuracy"]),
+            percent(entry["axnn_accuracy"]),
+            times(entry["energy_ratio"]),
+            f"{entry['same_ranking']:.2f}",
+            f"{entry['removal_ranking']:.2f}",
+        )
+        for rate, entry in found.documents["dropout"].items()
+    )
+    table = Table(
+        caption="Training with dropout, then AxNN under the 0.5 % bound",
+        head=("rate", "float", "AxNN", "energy", "as without", "remove, lower"),
+        rows=rows,
+    )
+    text = (
+        "Dropout removes random neurons during training; AxNN lowers chosen ones for good. The "
+        "last columns are rank correlations of the neurons' resilience: with the network that was "
+        "trained without dropout, and between removing and lowering within the network."
+    )
+    return Section(title=title, text=(text,), tables=(table,))
+
+
+def _seeds(found: Findings) -> Section | None:
+    figures = found.figures
+    rows = []
+    for bound in BOUNDS:
+        start = f"{bound:g}.seeds."
+        if f"{start}energy_ratio_mean" in figures:
+            rows.append(
+                (
+                    f"{bound:g} %",
+                    *(
+                        f"{figures[f'{start}{key}_mean']:.2f}{unit} "
+                        f"± {figures[f'{start}{key}_deviation']:.2f}"
+                        for key, unit in (("accuracy", " %"), ("energy_ratio", TIMES))
+                    ),
+                )
+            )
+    if not rows:
+        return None
+    table = Table(
+        caption="Mean and sample deviation over the seeds",
+        head=("bound", "test accuracy", "energy"),
+        rows=tuple(rows),
+    )
+    text = "Each seed has a split, weights and an order of samples of its own."
+    return Section(title="Spread over seeds", text=(text,), tables=(table,))
+
+
+def _engine(found: Findings) -> Section | None:
+    title = "On the simulated engine"
+    document = found.documents.get("hardware")
+    if document is None:
+        command = f"python -m sim.check_apps --folder {found.place.root} {found.name}"
+        return Section(title=title, missing=((title, command),))
+    text = (
+        f"{document['images_checked']:,} test samples ran through the Verilated engine with the "
+        f"network of each bound: {document['mismatches']:,} results differ from the integer model."
+    )
+    return Section(title=title, text=(text,))
+
+
+_BUILDERS = (
+    _bounds,
+    _steps,
+    _controls,
+    _layers,
+    _resilience,
+    _edges,
+    _ordering,
+    _training,
+    _dropout,
+    _seeds,
+    _engine,
+)
