@@ -6,6 +6,7 @@ interrupted: what was trained and approximated is taken up again, only the timin
 
 import argparse
 import json
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -85,10 +86,13 @@ def choice_figures(name: str, choices: list[dict[str, Any]]) -> Figures:
     }
 
 
-def measure(folder: Path, seed: int, console: Console, *, timed: bool) -> Figures:
-    """All figures; with `timed`, timings that are in the folder already are not repeated."""
+def measure(names: list[str], folder: Path, seed: int, console: Console, *, timed: bool) -> Figures:
+    """The figures of these subjects, and the means if all applications are among them.
+
+    With `timed`, timings that are in the folder already are not repeated.
+    """
     figures: Figures = {}
-    for name in SUBJECTS:
+    for name in names:
         place = folder / name / f"seed-{seed}"
 
         def notify(message: str, name: str = name) -> None:
@@ -104,9 +108,10 @@ def measure(folder: Path, seed: int, console: Console, *, timed: bool) -> Figure
         if name in _COMPARED:
             run = open_run(find_subject(name), place, seed=seed, notify=notify)
             figures |= choice_figures(name, choices_step(run, notify=notify))
-    for key in ("speedup_vs_exact", "speedup_vs_onnxruntime", "loss"):
-        figures[f"lenet.{key}"] = figures[f"{_LENET}.{key}"]
-    return figures | means(figures)
+    if _LENET in names:
+        for key in ("speedup_vs_exact", "speedup_vs_onnxruntime", "loss"):
+            figures[f"lenet.{key}"] = figures[f"{_LENET}.{key}"]
+    return figures | (means(figures) if set(_APPS) <= set(names) else {})
 
 
 def main() -> None:
@@ -118,17 +123,21 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="file to write (JSON)")
     parser.add_argument("--folder", type=Path, default=Path("build/cpu"), help="of the runs")
     parser.add_argument("--seed", type=int, default=1, help="of splits, weights and order")
+    parser.add_argument("--app", action="append", help="only this one; may be repeated")
     parser.add_argument(
         "--timed", action="store_true", help="do not repeat timings that are in the folder"
     )
     options = parser.parse_args()
-    figures = measure(options.folder, options.seed, Console(stderr=True), timed=options.timed)
+    names = [find_subject(name).name for name in options.app or SUBJECTS]
+    console = Console(stderr=True)
+    figures = measure(names, options.folder, options.seed, console, timed=options.timed)
     packages = ("llvmlite", "numba", "numpy", "onnx", "onnxruntime", "torch")
     document = {
-        "command": f"python -m axnn.cpu.bench --seed {options.seed}",
+        "command": " ".join(["python -m axnn.cpu.bench", *sys.argv[1:]]),
         "seed": options.seed,
         "versions": {name: version(name) for name in packages},
         "machine": machine(),
+        "load_average": round(os.getloadavg()[1], 1),
         "figures": figures,
     }
     write_json(options.out, document)
