@@ -97,6 +97,7 @@ program: $(READY) ## load the bitstream into a board [BOARD=]
 
 board-report: $(VENV)/ready-fpga ## measure the boards' bitstreams into results/fpga.json
 	@$(PYTHON_VENV) -m qcnpe.boards.report --out results/fpga.json
+	@$(PYTHON_VENV) -m sim.bench_board --out results/fpga.json
 
 sim-board: $(READY) ## simulate a board's top to the pins of its UART, faults included
 	@$(PYTHON_VENV) -m pytest tests/sim/board -o python_files='long_*.py'

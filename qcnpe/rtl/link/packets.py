@@ -58,7 +58,7 @@ class Packets(Component):
         )
         full, lost = Signal(), Signal()
         m.d.comb += [
-            full.eq(written - taken == self.depth),
+            full.eq((written - taken)[:bits] == self.depth),
             self.overflow.eq(lost | self.write & full),
             write.addr.eq(written[:-1]),
             write.data.octet.eq(self.octet),

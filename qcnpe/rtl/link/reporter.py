@@ -74,10 +74,11 @@ class Reporter(Component):
         beat_left, beats = Signal(range(beat_bytes + 1)), Signal(range(RESULT_BEATS + 1))
         with_results, octet = Signal(), self.frames.payload
         moved = self.frames.valid & self.frames.ready
+        events = self._build_events(m)
         with m.FSM(name="state"):
             with m.State("IDLE"):
                 m.d.sync += beats.eq(0)
-                self._build_choice(m, text, left, with_results)
+                self._build_choice(m, events, text, left, with_results)
             with m.State("TEXT"):
                 last = left == 1
                 m.d.comb += [
@@ -114,14 +115,27 @@ class Reporter(Component):
                             m.next = "TAKE"
         return m
 
-    def _build_choice(self, m: Module, text: Signal, left: Signal, with_results: Signal) -> None:
-        """One frame out of what waits; flags remember what came for a single cycle."""
+    def _build_events(self, m: Module) -> tuple[Signal, ...]:
+        """Flags that remember what came for a single cycle, whatever is said meanwhile."""
         welcomes = Signal(init=1)
         refuses, finishes = Signal(), Signal()
-        reason, expected, count = Signal(Refusal), Signal(8), Signal(8, name="results_frames")
+        reason, expected = Signal(Refusal), Signal(8)
         m.d.sync += [refuses.eq(refuses | self.refused), finishes.eq(finishes | self.done)]
         with m.If(self.refused):
             m.d.sync += [reason.eq(self.reason), expected.eq(self.expected)]
+        return welcomes, refuses, finishes, reason, expected
+
+    def _build_choice(
+        self,
+        m: Module,
+        events: tuple[Signal, ...],
+        text: Signal,
+        left: Signal,
+        with_results: Signal,
+    ) -> None:
+        """One frame out of what waits."""
+        welcomes, refuses, finishes, reason, expected = events
+        count = Signal(8, name="results_frames")
 
         def say(kind: Kind, sequence: Value, *body: tuple[Value, int]) -> Sequence[object]:
             parts = [value | Const(0, 8 * octets) for value, octets in body]

@@ -18,7 +18,9 @@ def make_frames() -> list[Frame]:
 
 
 def plain(frame: Frame) -> bytes:
-    return bytes([frame.kind, frame.session & 0xFF, frame.session >> 8, frame.sequence]) + frame.body
+    return (
+        bytes([frame.kind, frame.session & 0xFF, frame.session >> 8, frame.sequence]) + frame.body
+    )
 
 
 def deframe(wire: bytes) -> list[tuple[bytes, int]]:

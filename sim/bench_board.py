@@ -1,0 +1,91 @@
+"""Throughput through a simulated board's UART, and where the time goes."""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from axnn import data
+from axnn.apps import find_app
+from axnn.board import run_point
+from axnn.energy import EnergyTable
+from axnn.evaluate import integer_samples
+from axnn.quantize import calibrate, to_integers, uniform_precision
+from axnn.steps import RunFolder, train_step
+from qcnpe.boards.catalog import BOARDS
+from qcnpe.boards.report import write_figures
+from qcnpe.boards.serial_transport import SerialTransport
+from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.spec.samples import Samples
+from sim.board import SimulatedBoard
+
+APP = find_app("digits8x8")
+BOARD = BOARDS["ecpix5_45f"]
+
+CLOCK_HZ = 12e6
+"""Of the simulation: as few clocks a bit as the receiver takes; the line is a board's."""
+
+_BITS_AN_OCTET = 10
+
+
+def measure(run: RunFolder, *, count: int, width: int, batch: int) -> dict[str, float]:
+    """Classify digits at one width; weights are sent once, before what is measured.
+
+    Parameters
+    ----------
+    run : folder of the trained network
+    count : samples
+    width : operand width of all neurons
+    batch : samples sent at once
+    """
+    trained = train_step(run, APP, seed=1)
+    split, engine = data.load(APP.data, seed=1), BOARD.link.engine
+    precision = uniform_precision(trained.network, width)
+    scales = calibrate(trained.network, split.train.inputs, precision, engine)
+    net = to_integers(trained.network, scales, precision, engine)
+    samples = integer_samples(net, split.test)
+    first, rest = (
+        Samples(samples.inputs[part], samples.labels[part])
+        for part in (slice(0, batch), slice(batch, batch + count))
+    )
+    prices = EnergyTable.load()
+    with SimulatedBoard(replace(BOARD.link, clock_hz=CLOCK_HZ)) as top:
+        with SerialTransport(top.path, timeout=120) as board:
+            run_point(board, "warm-up", net, first, prices, batch=batch)
+            before = board.sent, board.received
+            found = run_point(board, f"{width} bit", net, rest, prices, batch=batch)
+            sent, received = board.sent - before[0], board.received - before[1]
+        counts = top.unplug()
+    octets_a_second = BOARD.link.baud / _BITS_AN_OCTET
+    line_seconds = max(sent, received) / octets_a_second / count
+    prefix = f"uart.digits8x8.{width}b"
+    return {
+        f"{prefix}.samples": count,
+        f"{prefix}.mismatches": found.mismatches,
+        f"{prefix}.octets_to_board": sent / count,
+        f"{prefix}.octets_to_host": received / count,
+        f"{prefix}.simulated_octets_per_s": counts["octets_in"] / counts["seconds"],
+        f"{prefix}.samples_per_s_at_3_mbaud": 1 / line_seconds,
+        f"{prefix}.engine_share": found.cycles / BOARD.link.clock_hz / line_seconds,
+    }
+
+
+def main() -> None:
+    """Measure at 16 and at 4 bits."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("results/fpga.json"))
+    parser.add_argument("--run", type=Path, default=Path("build/board"))
+    parser.add_argument("--samples", type=int, default=64)
+    arguments = parser.parse_args()
+    try:
+        for width in (16, 4):
+            found = measure(
+                RunFolder(arguments.run), count=arguments.samples, width=width, batch=32
+            )
+            write_figures(arguments.out, found)
+    except (QcnpeError, OSError) as error:
+        sys.exit(f"bench_board: {one_line(error)}")
+
+
+if __name__ == "__main__":
+    main()
