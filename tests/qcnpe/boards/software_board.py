@@ -6,6 +6,7 @@ import threading
 import tty
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -117,7 +118,7 @@ class SoftwareBoard:
         return []
 
     def append(self, **more: np.ndarray) -> None:
-        joined = {
+        joined: dict[str, Any] = {
             name: np.concatenate([getattr(self.streams, name), part]) for name, part in more.items()
         }
         self.streams = replace(self.streams, **joined)

@@ -46,10 +46,10 @@ def test_digits_at_every_operating_point_without_reloading():
     assert counters["macs_8b"] == 0
 
 
-@pytest.mark.parametrize("fault", ["drop", "flip"])
-def test_lost_and_changed_octets_cost_a_session_and_no_result(fault):
+@pytest.mark.parametrize(("drop", "flip"), [(397, 0), (0, 397)])
+def test_lost_and_changed_octets_cost_a_session_and_no_result(drop, flip):
     with (
-        SimulatedBoard(LINK, **{fault: 397}) as board,
+        SimulatedBoard(LINK, drop=drop, flip=flip) as board,
         SerialTransport(board.path, timeout=4, attempts=8) as engine,
     ):
         for seed in range(2):

@@ -95,9 +95,9 @@ def test_block_queue_does_in_every_cycle_what_the_queue_does(depth):
     """The engine's cycles are counted with the one and run with the other."""
     rng = np.random.default_rng(3)
     moves = [(int(rng.integers(1 << 9)), *rng.integers(2, size=2).tolist()) for _ in range(600)]
-    seen = []
+    seen: list[list[tuple]] = []
     for queue in (Fifo(width=9, depth=depth), BlockQueue(width=9, depth=depth)):
-        found = []
+        found: list[tuple] = []
 
         async def drive(ctx, queue=queue, found=found):
             for word, valid, ready in moves:

@@ -1,0 +1,41 @@
+"""Longer runs on simulated boards: the 8x8 digits on 8 x 8 NCUs, and synthesised tops."""
+
+from dataclasses import replace
+
+import pytest
+
+from axnn.board import run_points
+from qcnpe.boards.catalog import BOARDS
+from qcnpe.boards.serial_transport import SerialTransport
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.link import LinkConfig
+from sim.board import SimulatedBoard
+from tests.axnn.tiny import TABLE
+from tests.sim.board.digits import digits
+
+CLOCK_HZ = 12e6
+
+
+def mismatches(link: LinkConfig, count: int, family: str | None = None) -> list[int]:
+    points, samples = digits(link.engine, count)
+    with (
+        SimulatedBoard(link, family=family) as board,
+        SerialTransport(board.path, timeout=300) as engine,
+    ):
+        results = run_points(engine, points, samples, TABLE, batch=count)
+        assert engine.restarts == 0
+    return [result.mismatches for result in results]
+
+
+def test_digits_on_the_largest_board():
+    link = replace(BOARDS["ulx3s_85f"].link, clock_hz=CLOCK_HZ)
+    assert mismatches(link, 64) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("family", "widths"), [("ice40", (16,)), ("ecp5", (16, 4))], ids=["ice40", "ecp5"]
+)
+def test_synthesised_top_classifies_a_sample(family, widths):
+    engine = EngineConfig(rows=1, cols=1, ncu="dsp", precisions=widths, counters=False)
+    link = LinkConfig(engine=engine, clock_hz=CLOCK_HZ, baud=3_000_000, buffer=512, store=512)
+    assert mismatches(link, 1, family) == [0] * len(widths)
