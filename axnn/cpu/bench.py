@@ -27,7 +27,7 @@ _BOUND = axnn_label(BOUNDS_PERCENT[0])
 _LENET, _MLP = "digits", "mlp"
 _BATCH = {_MLP: 256}
 _USUAL_BATCH = 64
-_COMPARED = ("letters", "mlp", "garments")
+_COMPARED = ("letters",)
 """Subjects on which ways of choosing are compared."""
 
 Figures = dict[str, float]

@@ -69,7 +69,7 @@ def test_many_threads_share_one_predictor(network):
     predictor = Predictor(mixed(network), threads=2)
     batches = [random_inputs(network, 70, seed=seed) for seed in range(6)]
     wanted = [predictor.decision_function(batch) for batch in batches]
-    wrong = []
+    wrong: list[int] = []
 
     def work(index):
         found = [predictor.decision_function(batches[index]) for _ in range(20)]

@@ -60,7 +60,7 @@ def test_figures_are_points_and_ratios():
 
 
 def test_mean_is_over_the_six_applications():
-    figures = {}
+    figures: dict[str, float] = {}
     for index, name in enumerate(SUBJECTS):
         figures |= figures_of(made_up_result(name, gain=index + 1.0))
     assert len(SUBJECTS) == 7  # the six and the MLP, which comes last and does not count
