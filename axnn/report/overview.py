@@ -64,9 +64,9 @@ def _results(figures: Figures, done: Sequence[str]) -> Section:
         head=(
             "application",
             "bound",
+            "energy",
             "accuracy",
             "points",
-            "energy",
             "with memory",
             "best uniform",
         ),
@@ -97,13 +97,15 @@ def _app_rows(figures: Figures, name: str) -> list[tuple[str, ...]]:
         start = f"{name}.{bound:g}."
         if f"{start}accuracy" in figures:
             accuracy = figures[f"{start}accuracy"]
+            energy, *others = [times(figures.get(f"{start}{key}")) for key in _RATIOS]
             rows.append(
                 (
                     name,
                     f"{bound:g} %",
+                    energy,
                     f"{accuracy:.2f} %",
                     points(accuracy - figures[f"{name}.exact16_accuracy"]),
-                    *(times(figures.get(f"{start}{key}")) for key in _RATIOS),
+                    *others,
                 )
             )
     return rows
@@ -123,7 +125,8 @@ def _mean_rows(label: str, means: Mapping[str, Mapping[float, float]]) -> Iterat
     for bound in BOUNDS:
         cells = [times(means.get(key, {}).get(bound)) for key in _RATIOS]
         if any(cell != NONE for cell in cells):
-            yield (label, f"{bound:g} %", NONE, NONE, *cells)
+            energy, *others = cells
+            yield (label, f"{bound:g} %", energy, NONE, NONE, *others)
 
 
 def _cost(engine: Figures | None) -> Section:

@@ -36,6 +36,7 @@ def maps(found: Findings, layer: QuantLayer, scores: NDArray[np.float64]) -> Pic
     _, height, width = layer.geometry.output_shape
     count = min(len(scores), _MOST_MAPS)
     chosen = np.linspace(0, len(scores) - 1, count).round().astype(int)
+    most = scores.max() or 1.0  # a layer of dead neurons has no scale of its own
     columns = _COLUMNS if count > _COLUMNS else -(-count // 2)
     rows = -(-count // columns)
 
@@ -45,7 +46,7 @@ def maps(found: Findings, layer: QuantLayer, scores: NDArray[np.float64]) -> Pic
             axis.set_axis_off()
         for axis, channel in zip(axes, chosen, strict=False):
             picture = axis.imshow(
-                scores[channel].reshape(height, width), cmap="viridis", vmin=0, vmax=scores.max()
+                scores[channel].reshape(height, width), cmap="viridis", vmin=0, vmax=most
             )
             axis.set_title(str(channel), fontsize=7, loc="center", pad=2)
         bar = figure.colorbar(picture, ax=list(axes), location="bottom", aspect=45, pad=0.03)
