@@ -38,7 +38,8 @@ class Subject:
     retraining : of the retraining after each step of the approximation
     border : pixels that are cut off on each side of a sample
     healing_samples : training samples of an epoch of the retraining; None for all
-    share : of the time that can be saved, how much the first step tries to save
+    share : of the time that can be saved, how much the first step tries to save: with 1 the loop
+        begins by replacing everything, which often holds the bound, and then backs off
     trials : at most so many steps of the approximation for each bound
     """
 
@@ -49,8 +50,8 @@ class Subject:
     retraining: TrainingPlan
     border: int = 0
     healing_samples: int | None = None
-    share: float = 0.5
-    trials: int = 6
+    share: float = 1.0
+    trials: int = 8
 
     @property
     def name(self) -> str:
@@ -90,8 +91,8 @@ def _of_app(
     retraining: int,
     learning_rate: float,
     healing_samples: int | None = None,
-    share: float = 0.5,
-    trials: int = 6,
+    share: float = 1.0,
+    trials: int = 8,
 ) -> Subject:
     """An application with squashing neurons; its plans, with other numbers of epochs and rate."""
     training = replace(app.training, epochs=epochs, learning_rate=learning_rate)
@@ -136,13 +137,12 @@ SUBJECTS: dict[str, Subject] = {
         retraining=1,
         learning_rate=0.01,
         healing_samples=4_000,
-        share=1.0,  # a step takes long: first bytes everywhere
-        trials=1,
+        trials=3,
     ),
     "garments": _of_app(
         APPS["garments"], epochs=12, retraining=2, learning_rate=0.02, healing_samples=8_000
     ),
-    "faces": _of_app(APPS["faces"], epochs=30, retraining=2, learning_rate=0.01, trials=4),
+    "faces": _of_app(APPS["faces"], epochs=30, retraining=2, learning_rate=0.01),
     "census": _of_app(APPS["census"], epochs=30, retraining=6, learning_rate=0.1),
     "letters": _of_app(APPS["letters"], epochs=80, retraining=15, learning_rate=0.1),
     "mlp": _MLP,
