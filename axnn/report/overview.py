@@ -112,11 +112,11 @@ def _app_rows(figures: Figures, name: str) -> list[tuple[str, ...]]:
 
 
 def _means(figures: Figures, names: Sequence[str], key: str) -> dict[float, float]:
-    """Mean by bound, of what every one of the applications has."""
+    """Mean by bound, of what every one of two or more applications has."""
     means = {}
     for bound in BOUNDS:
         wanted = [f"{name}.{bound:g}.{key}" for name in names]
-        if wanted and all(each in figures for each in wanted):
+        if len(wanted) > 1 and all(each in figures for each in wanted):
             means[bound] = mean(figures[each] for each in wanted)
     return means
 

@@ -87,6 +87,8 @@ def _draw_series(
 ) -> None:
     """A line through the members that are there; each is a point with its name beside it."""
     there = {name: judged for name, judged in members.items() if judged is not None}
+    if not there:
+        return
     label = "AxNN" if style.startswith("o") else "uniform"
     x = [judged.energy_ratio for judged in there.values()]
     y = [max(100 * judged.axnn_accuracy, floor) for judged in there.values()]
