@@ -55,7 +55,8 @@ class SerialTransport(Transport):
     ----------
     config : the engine, as the board describes it
     cycles : cycles in which it was busy, over all exchanges
-    restarts : sessions that the line cost
+    losses : why sessions were lost, one line each
+    restarts : how many were
     sent, received : octets over the line
 
     Raises
@@ -69,7 +70,8 @@ class SerialTransport(Transport):
     ) -> None:
         if attempts < 1:
             raise ConfigError(f"attempts must be at least 1, not {attempts}")
-        self.cycles = self.restarts = 0
+        self.cycles = 0
+        self.losses: list[str] = []
         self._attempts = attempts
         self._stale = True
         self._table: tuple[Step, ...] = ()
@@ -104,6 +106,11 @@ class SerialTransport(Transport):
     def close(self) -> None:
         """Give the port free."""
         self._port.close()
+
+    @property
+    def restarts(self) -> int:
+        """Sessions that the line cost."""
+        return len(self.losses)
 
     @property
     def sent(self) -> int:
@@ -151,7 +158,7 @@ class SerialTransport(Transport):
                 return work()
             except LinkLostError as error:
                 lost = error
-                self.restarts += 1
+                self.losses.append(str(error))
                 self._stale = True
             except TransportError:
                 self._stale = True

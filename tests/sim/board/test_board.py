@@ -34,11 +34,11 @@ def check(engine: SerialTransport, seed: int, commands: int = 4) -> None:
 def test_digits_at_every_operating_point_without_reloading():
     points, samples = digits(LINK.engine, 4)
     chosen = {name: points[name] for name in ("16 bit", "4 bit", "2 bit")}
-    with SimulatedBoard(LINK) as board, SerialTransport(board.path, timeout=30) as engine:
+    with SimulatedBoard(LINK) as board, SerialTransport(board.path, timeout=120) as engine:
         assert engine.config == LINK.engine
         results = run_points(engine, chosen, samples, TABLE, batch=4)
         counters = engine.counters()
-        assert engine.restarts == 0
+        assert engine.losses == []
         assert engine.read_register("ceiling") == 16
     assert [result.mismatches for result in results] == [0, 0, 0]
     assert results[0].cycles > 2 * results[1].cycles > 2 * results[2].cycles
