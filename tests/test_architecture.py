@@ -34,7 +34,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qcnpe.yosys": {"qcnpe.spec", "pyosys"},
     "qcnpe.generate": RTL | {"qcnpe.yosys", "qcnpe.testbench"},
     "qcnpe.boards": RTL
-    | {"qcnpe.boards", "qcnpe.driver", "qcnpe.generate", "qcnpe.yosys", "amaranth_boards", "serial"},
+    | {"qcnpe.boards", "qcnpe.driver", "qcnpe.generate", "qcnpe.yosys"}
+    | {"amaranth_boards", "serial"},
     "qcnpe.cli": {"qcnpe", "sim", "synth", "numpy"} | CLI,
     "axnn": AXNN,
     "axnn.cpu": AXNN | {"numba", "llvmlite", "matplotlib", "rich"},

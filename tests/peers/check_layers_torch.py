@@ -40,6 +40,8 @@ def test_lenet_is_that_of_another_implementation():
     assert found == pytest.approx(expected.detach().numpy(), abs=1e-5)
     assert losses.sum() == pytest.approx(loss.item(), rel=1e-5)
     for name, parameter in network.parameters.items():
-        reference = values[name].grad.numpy()
+        by_value = values[name].grad
+        assert by_value is not None
+        reference = by_value.numpy()
         tolerance = 1e-4 * float(np.abs(reference).max())
         assert parameter.gradient == pytest.approx(reference, abs=tolerance), name

@@ -324,7 +324,8 @@ def read_by(compiled, order):
         for number, group in enumerate(compiled.groups)
         for tile in range(len(group.commands))
     ]
-    words, kept = 0, (None, None)
+    words = 0
+    kept: tuple[object, object] = (None, None)
     for index in order:
         number, group, tile = tiles[index]
         command = decode(command_fields(CONFIGS[0]), int(group.commands[tile]))
@@ -397,7 +398,6 @@ def test_streams_follow_the_order_of_the_tiles():
         found = streams.activations[beat : beat + beats, : len(samples)]
         np.testing.assert_array_equal(found, lanes.T)
         np.testing.assert_array_equal(streams.weights[beat : beat + beats], group.weights)
-        found = streams.parameters[word : word + cols]
-        np.testing.assert_array_equal(found, group.parameters)
+        np.testing.assert_array_equal(streams.parameters[word : word + cols], group.parameters)
         beat, word = beat + beats, word + cols
     assert (beat, word) == (len(streams.activations), len(streams.parameters))

@@ -8,7 +8,7 @@ import pytest
 from axnn import data
 from axnn.apps import APPS
 from axnn.experiments import stages
-from axnn.experiments.run import plan_jobs, run_jobs
+from axnn.experiments.run import Finished, plan_jobs, run_jobs
 from sim import check_apps
 from tests.axnn.experiments.test_experiments import APP
 from tests.axnn.tiny import TABLE, make_data
@@ -22,7 +22,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setitem(data.LOADERS, "tiny", lambda seed: make_data(noise=0.4))
     monkeypatch.setattr(stages, "SMALL", ())
     jobs = plan_jobs(["tiny"], ["train", "bounds"])
-    finished = []
+    finished: list[Finished] = []
     run_jobs(
         jobs, tmp_path, TABLE, processes=1, notify=lambda *_: None, on_finished=finished.append
     )

@@ -43,7 +43,8 @@ def test_frame_on_the_wire_octet_by_octet():
 @given(st.lists(frames, max_size=4), st.data())
 def test_frames_survive_any_cutting(sent, data):
     wire = b"".join(frame.encode() for frame in sent)
-    parser, found = FrameParser(), []
+    parser = FrameParser()
+    found: list[Frame] = []
     while wire:
         size = data.draw(st.integers(1, len(wire)))
         found += parser.feed(wire[:size])
