@@ -56,5 +56,9 @@ class BoardDesign(Elaboratable):
             o_error=error,
         )
         for lamp, number in ((busy, 0), (error, 1)):
-            m.d.comb += platform.request("led", number).o.eq(lamp)
+            # A board has plain lamps or coloured ones.
+            plain = ("led", number) in platform.resources
+            pin = platform.request("led" if plain else "rgb_led", number)
+            pin = pin if plain else pin.r
+            m.d.comb += pin.o.eq(lamp)
         return m

@@ -1,0 +1,16 @@
+"""Every board's design finds its pins and becomes a build plan."""
+
+import pytest
+
+from qcnpe.boards.catalog import BOARDS
+from qcnpe.boards.design import BoardDesign
+
+pytest.importorskip("amaranth_boards", reason="the extra fpga is not installed")
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_design_fits_the_boards_pins(name):
+    board = BOARDS[name].with_engine(rows=1, cols=1)
+    plan = board.platform().prepare(BoardDesign(board), "top", **board.options)
+    pins = "".join(text for file, text in plan.files.items() if file.endswith((".lpf", ".pcf")))
+    assert pins.count("uart_0__") >= 2
