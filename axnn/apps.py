@@ -91,12 +91,14 @@ _DIGITS8X8 = App(
     engine=EngineConfig(rows=4, cols=4),
 )
 
+# The LeNets' learning rates are the largest ones at which no map of theirs dies: a map that ReLU
+# keeps at zero would bear any approximation, and flatter it.
 _DIGITS = App(
     title="Handwritten digits",
     data="mnist",
     network=lenet("digits"),
     training=TrainingPlan(
-        epochs=20, batch=64, learning_rate=0.05, weight_decay=1e-4, patience=6, shift_pixels=1
+        epochs=20, batch=64, learning_rate=0.02, weight_decay=1e-4, patience=6, shift_pixels=1
     ),
     approximation=ApproximationPlan(
         bound_percent=0.5,
@@ -115,7 +117,7 @@ _GARMENTS = App(
     data="fashion_mnist",
     network=lenet("garments"),
     training=TrainingPlan(
-        epochs=25, batch=64, learning_rate=0.05, weight_decay=1e-4, patience=6, flip=True
+        epochs=25, batch=64, learning_rate=0.02, weight_decay=1e-4, patience=6, flip=True
     ),
     approximation=ApproximationPlan(
         bound_percent=0.5,
@@ -136,7 +138,7 @@ _FACES = App(
     training=TrainingPlan(
         epochs=60,
         batch=32,
-        learning_rate=0.02,
+        learning_rate=0.01,
         weight_decay=5e-4,
         patience=12,
         shift_pixels=3,

@@ -97,7 +97,10 @@ def overflowing(folder: Path) -> Path:
     [
         (["generate", "--rows", "0"], "rows must be 1..256, not 0"),
         (["generate", "--precisions", "16,x"], "precisions must be numbers like 16,8,4,2"),
-        (["generate", "--ncu", "magic"], "ncu must be one of fused, gated, plain16, dsp, not 'magic'"),
+        (
+            ["generate", "--ncu", "magic"],
+            "ncu must be one of fused, gated, plain16, dsp, not 'magic'",
+        ),
         (["compile", "missing.npz"], "missing.npz: no such file"),
         (["compile", "foreign.npz"], "foreign.npz: not a readable"),
         (["compile", "text.npz"], "text.npz: not a readable"),

@@ -1,4 +1,4 @@
-"""The three kinds of NCU compute the same at 16 bits."""
+"""The kinds of NCU compute the same at 16 bits."""
 
 from dataclasses import replace
 
@@ -17,6 +17,7 @@ CONFIGS = [
     PLAIN,
     replace(PLAIN, ncu="gated", precisions=(16, 8, 4, 2)),
     EngineConfig(rows=4, cols=4),
+    EngineConfig(rows=4, cols=4, ncu="dsp"),
 ]
 
 
