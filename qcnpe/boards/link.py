@@ -79,6 +79,8 @@ class Link:
             for frame in self._read():
                 if frame.kind == Kind.WELCOME and frame.session == self._session:
                     self.welcome = Welcome.decode(frame.body)
+                    # What came before the welcome was of another session, or cut off by the start.
+                    self._parser.damaged = 0
                     return
         raise LinkLostError(
             "the board does not answer; is its bitstream loaded, and the rate the same?"
