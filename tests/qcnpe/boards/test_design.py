@@ -5,8 +5,6 @@ import pytest
 from qcnpe.boards.catalog import BOARDS
 from qcnpe.boards.design import BoardDesign
 
-pytest.importorskip("amaranth_boards", reason="the extra fpga is not installed")
-
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_design_fits_the_boards_pins(name):

@@ -39,7 +39,8 @@ def engine_bodies():
 
 
 def test_each_leaf_of_an_engine_is_emitted_once(engine_bodies):
-    assert sorted(name.split("_")[1] for name in engine_bodies) == [
+    queues = [name for name in engine_bodies if name.startswith("qcnpe_fifo_")]
+    assert sorted(name.split("_")[1] for name in engine_bodies if "_bank_" not in name) == [
         "afu",
         "fifo",  # commands, whose width differs from the one of activations, weights,
         "fifo",
@@ -51,6 +52,8 @@ def test_each_leaf_of_an_engine_is_emitted_once(engine_bodies):
         "ncu",  # a row of them
         "requantize",
     ]
+    # The words of queues and skews lie in banks, of few shapes.
+    assert 0 < sum("_bank_" in name for name in engine_bodies) <= len(queues)
     text = "".join(engine_bodies.values())
     for name in engine_bodies:
         assert len(re.findall(rf"^module \\{name}$", text, re.MULTILINE)) == 1, name
@@ -73,7 +76,7 @@ def test_each_body_is_converted_once():
     top.submodules.array = NcuArray(EngineConfig(rows=2, cols=3))
     rtlil.convert(top, ports=[], platform=library)
     assert sorted(library.converted) == sorted(library.modules)
-    assert len(library.converted) == 2
+    assert sum("_bank_" not in name for name in library.converted) == 2
 
 
 def test_all_placed_modules_have_a_body(engine_bodies):
@@ -85,7 +88,7 @@ def test_all_placed_modules_have_a_body(engine_bodies):
 
 def test_number_of_bodies_does_not_grow_with_the_array():
     small, large = (
-        bodies_of(NcuArray(EngineConfig(rows=rows, cols=2, precisions=(16,)))) for rows in (1, 4)
+        bodies_of(NcuArray(EngineConfig(rows=rows, cols=2, precisions=(16,)))) for rows in (2, 16)
     )
     assert small == large
 
@@ -128,7 +131,8 @@ def test_each_parameter_alone(kind, choices):
 def test_queues_of_different_shape_differ_in_name():
     shapes = [(1, 12), (11, 2), (11, 22), (112, 2), (1, 2)]
     bodies = [bodies_of(Fifo(width=width, depth=depth)) for width, depth in shapes]
-    assert len({name for modules in bodies for name in modules}) == len(shapes)
+    names = {name for modules in bodies for name in modules if "_fifo_" in name}
+    assert len(names) == len(shapes)
 
 
 def assert_no_clash(one, other):
@@ -144,7 +148,7 @@ def test_same_leaf_gives_the_same_text():
 
 def test_simulation_gets_the_body_and_generation_a_place():
     simulated = Fragment.get(Fifo(width=4, depth=2), None)
-    assert [name for _, name, _ in simulated.subfragments] == ["queue"]
+    assert [name for _, name, _ in simulated.subfragments] == ["bank_0_0"]
     assert isinstance(Fragment.get(Fifo(width=4, depth=2), ModuleLibrary()), Instance)
 
 
