@@ -201,6 +201,26 @@ def approximate(
     return loop.result()
 
 
+def retrain(
+    model: QuantisedNetwork,
+    data: DataSet,
+    plan: TrainingPlan,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> None:
+    """Retrain with the approximation in place; if that heals nothing, leave the weights.
+
+    The parameters are those of `axnn.train.train`.
+    """
+    before = model.state()
+    loss, quality = validate(model, data.validation)
+    history = train(model, data, plan, seed=seed, checkpoint=checkpoint, on_epoch=on_epoch)
+    if history.best.rank < (quality, -loss):
+        model.set_state(before)
+
+
 class _Loop:
     """All that the loop must remember from step to step."""
 
@@ -328,15 +348,8 @@ class _Loop:
         precision: Precision,
         on_epoch: Callable[[Epoch], None] | None,
     ) -> None:
-        """Retrain with the approximation in place; if that heals nothing, leave the weights."""
         model = QuantisedNetwork(self.network, scales, precision, self.config)
-        before = model.state()
-        loss, quality = validate(model, data.validation)
-        history = train(
-            model, data, self.plan.retraining, seed=self._step_seed(), on_epoch=on_epoch
-        )
-        if history.best.rank < (quality, -loss):
-            model.set_state(before)
+        retrain(model, data, self.plan.retraining, seed=self._step_seed(), on_epoch=on_epoch)
 
     def _back_off(self, tiles: list[Tile], failed: list[Tile]) -> None:
         """Try half as much next time, and at least one tile less; what cannot be divided stays."""

@@ -91,8 +91,8 @@ _DIGITS8X8 = App(
     engine=EngineConfig(rows=4, cols=4),
 )
 
-# The LeNets' learning rates are the largest ones at which no map of theirs dies: a map that ReLU
-# keeps at zero would bear any approximation, and flatter it.
+# The LeNets' learning rates are low, since higher ones let maps die: a map that ReLU keeps at zero
+# would bear any approximation, and flatter it.
 _DIGITS = App(
     title="Handwritten digits",
     data="mnist",

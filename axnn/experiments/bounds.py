@@ -76,11 +76,11 @@ def run_choices(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
 def run_uniform(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
     """Approximate all neurons alike, with the retraining that the loosest bound's AxNN had."""
     axnn = folder.variant(bound_name(BOUNDS[-1])).approximated()
+    samples = data.load(folder.app.data, seed=folder.seed)
+    retraining = same_budget(axnn, len(samples.train))
     for width in UNIFORM_WIDTHS:
         run = folder.variant(uniform_name(width))
-        trained = folder.trained.trained()
-        samples = data.load(trained.app.data, seed=trained.seed)
-        retraining = same_budget(axnn, len(samples.train))
+        trained = folder.trained.trained()  # anew: each width retrains the network
         key = make_key(network=run.network, retraining=retraining, width=width)
         if not (run.axnn.exists() and QuantNet.load(run.axnn).notes.get("key") == key):
             part = run.unfinished("uniform", key)

@@ -5,7 +5,14 @@ from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
-from axnn.approximate import Approximation, ApproximationPlan, Step, histogram, integer_accuracy
+from axnn.approximate import (
+    Approximation,
+    ApproximationPlan,
+    Step,
+    histogram,
+    integer_accuracy,
+    retrain,
+)
 from axnn.data import DataSet
 from axnn.energy import EnergyModel
 from axnn.network import Network
@@ -16,7 +23,7 @@ from axnn.quantize import (
     to_integers,
     uniform_precision,
 )
-from axnn.train import Epoch, TrainingPlan, train, validate
+from axnn.train import Epoch, TrainingPlan
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.qnet import QuantNet
 
@@ -71,11 +78,7 @@ def approximate_uniformly(
     scales = calibrate(network, data.train.inputs, precision, config)
     unhealed = to_integers(network, scales, precision, config)
     model = QuantisedNetwork(network, scales, precision, config)
-    before = model.state()
-    loss, quality = validate(model, data.validation)
-    history = train(model, data, retraining, seed=seed, checkpoint=checkpoint, on_epoch=on_epoch)
-    if history.best.rank < (quality, -loss):
-        model.set_state(before)
+    retrain(model, data, retraining, seed=seed, checkpoint=checkpoint, on_epoch=on_epoch)
     healed = to_integers(network, scales, precision, config)
     judge = data.validation
 
