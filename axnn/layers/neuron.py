@@ -16,7 +16,7 @@ FloatArray = NDArray[np.floating]
 
 SLOPES: dict[str, Callable[[FloatArray], Any]] = {
     "identity": lambda y: np.float32(1),
-    "relu": lambda y: y > 0,
+    "relu": lambda y: (y > 0).astype(y.dtype),  # a product of two types goes through a buffer
     "tanh": lambda y: 1 - y * y,
     "sigmoid": lambda y: y * (1 - y),
 }
