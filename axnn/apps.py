@@ -207,7 +207,7 @@ _OBJECTS = App(
         ),
     ),
     training=TrainingPlan(
-        epochs=30,
+        epochs=12,
         batch=64,
         learning_rate=0.03,
         weight_decay=5e-4,
@@ -219,7 +219,7 @@ _OBJECTS = App(
         bound_percent=0.5,
         share=1.0,
         smallest_share=0.25,
-        samples=25_000,
+        samples=10_000,
         retraining=TrainingPlan(
             epochs=2, batch=64, learning_rate=0.002, weight_decay=5e-4, shift_pixels=3, flip=True
         ),

@@ -26,7 +26,7 @@ from axnn.data.fetch import cache_folder, cache_path
 from axnn.data.fetch import fetch as bring
 from axnn.energy import EnergyModel, EnergyTable
 from axnn.errors import RunError
-from axnn.experiments.collect import PAPER_APPS, collect, named_apps
+from axnn.experiments.collect import PAPER_APPS, collect, named_apps, read_figures
 from axnn.experiments.run import Finished, Job, plan_jobs, run_jobs
 from axnn.experiments.stages import STAGE_NAMES, check_stages
 from axnn.steps import (
@@ -331,8 +331,9 @@ def collect_command(
     out: Annotated[Path, typer.Option(help="JSON file to write.")],
     table: TableOption = None,
 ) -> None:
-    """Write the figures of all experiments that have been run."""
-    write_json(out, collect(folder, named_apps(apps), EnergyTable.load(table)))
+    """Write the figures of all experiments that have been run; those of other applications stay."""
+    earlier = read_figures(out) if out.exists() else None
+    write_json(out, collect(folder, named_apps(apps), EnergyTable.load(table), earlier=earlier))
 
 
 @cli.command(epilog="Example: axnn speed letters --run build/cpu/letters/seed-1")

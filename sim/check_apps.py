@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from axnn.experiments.bounds import BOUNDS, bound_name
-from axnn.experiments.collect import HARDWARE, named_apps
-from axnn.experiments.folder import AppFolder
+from axnn.experiments.collect import named_apps
+from axnn.experiments.folder import HARDWARE, AppFolder
 from axnn.experiments.stages import SEEDS
 from axnn.steps import make_key, read_json, write_json
 from qcnpe.spec.errors import QcnpeError, one_line

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,7 @@ class DataSet:
         _, channels, height, width = self.train.inputs.shape
         return channels, height, width
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of what training sees: the training and the validation part."""
         total = hashlib.sha256()

@@ -1,6 +1,7 @@
 """Every data set by name: how it is loaded, and the collections that it is made from."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from axnn.data.catalog import ADULT, CIFAR10, FASHION_MNIST, LETTER, MNIST, ORL
 from axnn.data.census import load_adult
@@ -34,10 +35,15 @@ _NEEDS: dict[str, tuple[Collection, ...]] = {
 
 
 def load(name: str, *, seed: int) -> DataSet:
-    """Load a data set by name."""
+    """Load a data set by name; the latest one is kept, since one step after another reads it."""
     if name not in LOADERS:
         raise DataError(f"data set must be one of {', '.join(LOADERS)}, not {name!r}")
-    return LOADERS[name](seed)
+    return _load(LOADERS[name], seed)
+
+
+@lru_cache(maxsize=1)
+def _load(loader: Callable[[int], DataSet], seed: int) -> DataSet:
+    return loader(seed)
 
 
 def needs(name: str) -> tuple[Collection, ...]:

@@ -1,5 +1,6 @@
 """The figures of all experiments as one flat document: `results/apps.json`."""
 
+import json
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,18 +20,16 @@ from axnn.experiments.bounds import (
     choice_name,
     uniform_name,
 )
-from axnn.experiments.folder import AppFolder
+from axnn.experiments.folder import HARDWARE, AppFolder
 from axnn.experiments.ordering import accuracy_at_equal_energy, shared_grid
 from axnn.experiments.stages import SEEDS, seeds
-from axnn.steps import evaluate_step, read_json
+from axnn.steps import evaluate_step
+from qcnpe.spec.errors import FormatError
 
 PAPER_APPS = ("digits", "objects", "garments", "faces", "census", "letters")
 """Applications that count in the means."""
 
 TOOLS = ("numpy",)
-
-HARDWARE = "hardware"
-"""Name of the document of the run on the simulated engine."""
 
 
 def named_apps(names: Sequence[str]) -> list[str]:
@@ -38,16 +37,38 @@ def named_apps(names: Sequence[str]) -> list[str]:
     return list(PAPER_APPS) if list(names) == ["all"] else [find_app(name).name for name in names]
 
 
-def collect(folder: Path, names: Sequence[str], table: EnergyTable) -> dict[str, Any]:
+def read_figures(path: Path) -> dict[str, float]:
+    """The figures of a result file; `FormatError` if it is damaged."""
+    try:
+        figures = json.loads(path.read_text())["figures"]
+        return {str(key): float(value) for key, value in figures.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FormatError(f"{path}: not a file of figures ({error!r})") from error
+
+
+def collect(
+    folder: Path,
+    names: Sequence[str],
+    table: EnergyTable,
+    *,
+    earlier: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     """All figures that exist so far of these applications.
 
     Accuracies and their differences are percentages on the test part; energy ratios are over the
     exact network on the engine that is not configurable.
+
+    Parameters
+    ----------
+    folder : of the experiments
+    names : of the applications
+    table : prices
+    earlier : figures that were collected before; those of other applications stay
     """
-    figures: dict[str, float] = {}
-    for name in names:
-        figures |= _app_figures(folder, name, table)
-    figures |= dict(_means(figures, [name for name in names if name in PAPER_APPS]))
+    by_app = _by_app(earlier or {})
+    by_app |= {name: found for name in names if (found := _app_figures(folder, name, table))}
+    figures = {key: value for name in sorted(by_app, key=_place) for key, value in by_app[name]}
+    figures |= dict(_means(figures))
     return {
         "command": "make apps",
         "seed": SEEDS[0],
@@ -57,12 +78,26 @@ def collect(folder: Path, names: Sequence[str], table: EnergyTable) -> dict[str,
     }
 
 
-def _app_figures(folder: Path, name: str, table: EnergyTable) -> dict[str, float]:
+def _by_app(figures: Mapping[str, float]) -> dict[str, list[tuple[str, float]]]:
+    """Figures by application, without the means."""
+    found: dict[str, list[tuple[str, float]]] = {}
+    for key, value in figures.items():
+        found.setdefault(key.split(".")[0], []).append((key, value))
+    found.pop("mean", None)
+    return found
+
+
+def _place(name: str) -> int:
+    """Where an application's figures stand among the others'."""
+    return PAPER_APPS.index(name) if name in PAPER_APPS else len(PAPER_APPS)
+
+
+def _app_figures(folder: Path, name: str, table: EnergyTable) -> list[tuple[str, float]]:
     place = AppFolder(folder, name, SEEDS[0])
     figures: dict[str, float] = {}
     judged = judge_variants(place, table)
     if not judged:
-        return {}
+        return []
     first = next(iter(judged.values()))
     figures[f"{name}.float_accuracy"] = 100 * first.float_accuracy
     figures[f"{name}.exact16_accuracy"] = 100 * first.exact16_accuracy
@@ -77,7 +112,7 @@ def _app_figures(folder: Path, name: str, table: EnergyTable) -> dict[str, float
     figures |= {f"{name}.{key}": value for key, value in _hardware(place).items()}
     figures |= {f"{name}.{key}": value for key, value in _studies(place).items()}
     figures |= {f"{name}.{key}": value for key, value in _spread(folder, name, table).items()}
-    return figures
+    return list(figures.items())
 
 
 def judge_variants(place: AppFolder, table: EnergyTable) -> dict[str, Evaluation]:
@@ -119,10 +154,10 @@ def over_best_uniform(
 
 
 def _ordering(place: AppFolder) -> dict[str, float]:
-    path = place.document("ordering")
-    if not path.exists():
+    document = place.figures("ordering")
+    if document is None:
         return {}
-    curves = read_json(path)["curves"]
+    curves = document["curves"]
     grid = shared_grid(curves)
     return {
         f"ordering.{criterion}.accuracy": 100 * accuracy_at_equal_energy(entry, grid)
@@ -131,18 +166,20 @@ def _ordering(place: AppFolder) -> dict[str, float]:
 
 
 def _hardware(place: AppFolder) -> dict[str, float]:
-    path = place.document(HARDWARE)
-    if not path.exists():
+    found = place.figures(HARDWARE)
+    if found is None:
         return {}
-    found = read_json(path)
-    return {"rtl_images_checked": found["images_checked"], "rtl_mismatches": found["mismatches"]}
+    return {
+        "rtl_images_checked": found["images_checked"],
+        "rtl_mismatches": found["mismatches"],
+        "rtl_miscounts": found["miscounts"],
+    }
 
 
 def _studies(place: AppFolder) -> dict[str, float]:
     figures = {}
     for study in ("overfitting", "dropout"):
-        path = place.document(study)
-        for name, entry in (read_json(path) if path.exists() else {}).items():
+        for name, entry in (place.figures(study) or {}).items():
             for key, value in entry.items():
                 if isinstance(value, float):
                     percent = 100 if key.endswith("accuracy") else 1
@@ -165,11 +202,10 @@ def _spread(folder: Path, name: str, table: EnergyTable) -> dict[str, float]:
     return figures
 
 
-def _means(figures: Mapping[str, float], names: Sequence[str]) -> Iterator[tuple[str, float]]:
-    """Means over the applications, of what every one of them has."""
+def _means(figures: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    """Means over the paper's applications, of what every one of them has."""
     for bound in BOUNDS:
         for key in ("energy_ratio", "energy_ratio_with_memory", "over_best_uniform"):
-            values = [figures.get(f"{name}.{bound:g}.{key}") for name in names]
-            known = [value for value in values if value is not None]
-            if names and len(known) == len(names):
-                yield f"mean.{bound:g}.{key}", mean(known)
+            wanted = [f"{name}.{bound:g}.{key}" for name in PAPER_APPS]
+            if all(each in figures for each in wanted):
+                yield f"mean.{bound:g}.{key}", mean(figures[each] for each in wanted)

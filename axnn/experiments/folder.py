@@ -2,9 +2,28 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from axnn.apps import App, find_app
-from axnn.steps import RunFolder
+from axnn.steps import RunFolder, read_json
+from qcnpe.spec.errors import FormatError
+
+HARDWARE = "hardware"
+"""Name of the document of the run on the simulated engine."""
+
+_JUDGED = ("float_accuracy", "axnn_accuracy", "energy_ratio")
+_DOCUMENT_KEYS = {
+    "ordering": ("curves",),
+    "edges": ("rings", "shares", "accuracy"),
+    HARDWARE: ("images_checked", "mismatches", "miscounts"),
+}
+"""What the document of a stage must hold."""
+
+_ENTRY_KEYS = {
+    "overfitting": (*_JUDGED, "epochs"),
+    "dropout": (*_JUDGED, "same_ranking", "removal_ranking"),
+}
+"""What each entry must hold in the document of a stage that compares trainings."""
 
 
 @dataclass(frozen=True)
@@ -48,3 +67,21 @@ class AppFolder:
     def document(self, stage: str) -> Path:
         """The figures of a stage."""
         return self.path / f"{stage}.json"
+
+    def figures(self, stage: str) -> dict[str, Any] | None:
+        """What the document of a stage holds; None if it is not there.
+
+        Raises
+        ------
+        FormatError
+            If it is damaged, or not the document of that stage.
+        """
+        path = self.document(stage)
+        if not path.exists():
+            return None
+        found = read_json(path)
+        entries = found.values() if stage in _ENTRY_KEYS else [found]
+        for key in (*_DOCUMENT_KEYS.get(stage, ()), *_ENTRY_KEYS.get(stage, ())):
+            if any(not isinstance(entry, dict) or key not in entry for entry in entries):
+                raise FormatError(f"{path}: no {key} in it; delete it")
+        return found

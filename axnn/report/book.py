@@ -1,7 +1,6 @@
 """One page on all applications, and its figures beside it, from the experiments' folder."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from axnn.apps import APPS
 from axnn.energy import EnergyTable
 from axnn.errors import RunError
 from axnn.experiments.bounds import BOUNDS
-from axnn.experiments.collect import PAPER_APPS, collect
+from axnn.experiments.collect import PAPER_APPS, collect, read_figures
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import SEEDS
 from axnn.report.content import Chapter, Section
@@ -71,7 +70,7 @@ def make_book(
     FormatError
         If a file in it, or `engine`, is damaged.
     """
-    costs = None if engine is None else _read_figures(engine)
+    costs = None if engine is None else _engine_figures(engine)
     names = app_names(folder)
     notify(0, "figures of all applications")
     figures = collect(folder, names, table)["figures"]
@@ -101,14 +100,10 @@ def app_names(folder: Path) -> list[str]:
     return names
 
 
-def _read_figures(path: Path) -> Mapping[str, float]:
-    try:
-        document = json.loads(path.read_text())
-        return {str(key): float(value) for key, value in document["figures"].items()}
-    except FileNotFoundError:
-        raise FormatError(f"{path}: no such file; make it with `make synth`") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"{path}: not a file of figures ({error!r})") from error
+def _engine_figures(path: Path) -> dict[str, float]:
+    if not path.is_file():
+        raise FormatError(f"{path}: no such file; make it with `make synth`")
+    return read_figures(path)
 
 
 def _unfinished(folder: Path, name: str) -> Chapter:

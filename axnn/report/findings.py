@@ -11,11 +11,11 @@ from axnn.energy import EnergyModel, EnergyTable
 from axnn.errors import DataError
 from axnn.evaluate import Evaluation
 from axnn.experiments.bounds import BOUNDS, bound_name
-from axnn.experiments.collect import HARDWARE, judge_variants
-from axnn.experiments.folder import AppFolder
+from axnn.experiments.collect import judge_variants
+from axnn.experiments.folder import HARDWARE, AppFolder
 from axnn.experiments.stages import stages
 from axnn.resilience import Scores
-from axnn.steps import Trained, characterize_step, energy_model, read_json
+from axnn.steps import Trained, characterize_step, energy_model
 from qcnpe.spec.qnet import QuantNet
 
 DOCUMENTS = ("ordering", "edges", "overfitting", "dropout", HARDWARE)
@@ -122,8 +122,8 @@ def read_findings(
 
 
 def _read_documents(place: AppFolder, names: Collection[str]) -> dict[str, dict[str, Any]]:
-    paths = {name: place.document(name) for name in names}
-    return {name: read_json(path) for name, path in paths.items() if path.exists()}
+    read = {name: place.figures(name) for name in names}
+    return {name: document for name, document in read.items() if document is not None}
 
 
 def _exact_layers(place: AppFolder, table: EnergyTable, exact: QuantNet) -> dict[str, float] | None:

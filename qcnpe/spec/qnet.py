@@ -18,6 +18,9 @@ from qcnpe.spec.fixed import limits, quantize
 
 _KIND = "qcnpe-network-1"
 
+_QUANTISED_SAMPLES = 64
+"""Samples quantised at once: few, so that what the steps of it leave stays in the cache."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Geometry:
@@ -276,7 +279,11 @@ class QuantNet:
     def quantize_inputs(self, inputs: NDArray[np.floating]) -> NDArray[np.int16]:
         """Real inputs (batch, ...) to what the engine reads: (batch, features) int16."""
         flat = inputs.reshape(len(inputs), -1)
-        return quantize(flat, self.input_fraction_bits, OPERAND_BITS).astype(np.int16)
+        codes = np.empty(flat.shape, np.int16)
+        for start in range(0, len(flat), _QUANTISED_SAMPLES):
+            part = slice(start, start + _QUANTISED_SAMPLES)
+            codes[part] = quantize(flat[part], self.input_fraction_bits, OPERAND_BITS)
+        return codes
 
     def save(self, path: Path) -> None:
         """Write the network to an .npz file."""

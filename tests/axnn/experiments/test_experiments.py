@@ -13,10 +13,17 @@ from axnn.energy import EnergyTable
 from axnn.errors import DataError
 from axnn.experiments import stages
 from axnn.experiments.bounds import BOUNDS, CHOICES, UNIFORM_WIDTHS
-from axnn.experiments.collect import collect, judge_variants, over_best_uniform
+from axnn.experiments.collect import (
+    PAPER_APPS,
+    collect,
+    judge_variants,
+    over_best_uniform,
+    read_figures,
+)
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.run import Finished, plan_jobs, run_jobs
 from axnn.netspec import LayerSpec, NetworkSpec
+from qcnpe.spec.errors import FormatError
 from tests.axnn.test_approximate import PLAN as APPROXIMATION
 from tests.axnn.tiny import ENGINE, PLAN, PRICES, TABLE, make_data
 
@@ -154,6 +161,51 @@ def test_collected_figures_are_those_of_the_runs(folder, place):
 def test_an_application_without_runs_has_no_figures_and_no_means(tmp_path):
     figures = collect(tmp_path, ["digits", "letters"], TABLE)["figures"]
     assert figures == {}
+
+
+def test_figures_of_other_applications_stay_and_means_need_all_six(folder):
+    before = {"tiny.float_accuracy": 1.0, "tiny.gone": 2.0, "mean.0.5.energy_ratio": 9.0}
+    for number, name in enumerate(PAPER_APPS):
+        before[f"{name}.0.5.energy_ratio"] = float(number)
+    figures = collect(folder, ["tiny"], TABLE, earlier=before)["figures"]
+    assert figures["letters.0.5.energy_ratio"] == before["letters.0.5.energy_ratio"]
+    assert figures["mean.0.5.energy_ratio"] == 2.5
+    assert figures["tiny.float_accuracy"] > 1
+    assert "tiny.gone" not in figures
+    del before["census.0.5.energy_ratio"]
+    figures = collect(folder, ["tiny"], TABLE, earlier=before)["figures"]
+    assert "mean.0.5.energy_ratio" not in figures
+
+
+def test_what_is_collected_anew_stands_where_it_stood(folder):
+    once = collect(folder, ["tiny"], TABLE, earlier={"digits.0.5.accuracy": 99.0})
+    again = collect(folder, ["tiny"], TABLE, earlier=once["figures"])
+    assert list(again["figures"]) == list(once["figures"])
+    assert next(iter(once["figures"])) == "digits.0.5.accuracy"
+
+
+@pytest.mark.parametrize(
+    ("stage", "content", "missing"),
+    [
+        ("ordering", {"width": 2}, "curves"),
+        ("hardware", {"images_checked": 1, "mismatches": 0}, "miscounts"),
+        ("dropout", {"0": {"float_accuracy": 1.0}}, "axnn_accuracy"),
+        ("dropout", {"0": 3}, "float_accuracy"),
+    ],
+)
+def test_a_document_of_something_else_is_refused(tmp_path, stage, content, missing):
+    place = AppFolder(tmp_path, "tiny", 1)
+    place.path.mkdir(parents=True)
+    place.document(stage).write_text(json.dumps(content))
+    with pytest.raises(FormatError, match=rf"{stage}\.json: no {missing} in it; delete it"):
+        place.figures(stage)
+
+
+def test_a_result_file_that_holds_no_figures_is_refused(tmp_path):
+    path = tmp_path / "apps.json"
+    path.write_text('{"figures": [1]}')
+    with pytest.raises(FormatError, match=r"apps\.json: not a file of figures"):
+        read_figures(path)
 
 
 def test_edges_have_rings_of_every_map(place):
