@@ -122,7 +122,7 @@ _GARMENTS = App(
     approximation=ApproximationPlan(
         bound_percent=0.5,
         share=1.0,
-        smallest_share=0.0625,
+        smallest_share=0.125,
         samples=20_000,
         retraining=TrainingPlan(
             epochs=2, batch=64, learning_rate=0.005, weight_decay=1e-4, flip=True
@@ -219,7 +219,7 @@ _OBJECTS = App(
         bound_percent=0.5,
         share=1.0,
         smallest_share=0.25,
-        samples=10_000,
+        samples=6_000,
         retraining=TrainingPlan(
             epochs=2, batch=64, learning_rate=0.002, weight_decay=5e-4, shift_pixels=3, flip=True
         ),

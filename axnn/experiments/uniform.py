@@ -25,7 +25,6 @@ from axnn.quantize import (
 )
 from axnn.train import Epoch, TrainingPlan
 from qcnpe.spec.config import OPERAND_BITS
-from qcnpe.spec.qnet import QuantNet
 
 
 def same_budget(axnn: Approximation, training_samples: int) -> TrainingPlan:
@@ -70,36 +69,39 @@ def approximate_uniformly(
     checkpoint : file that is written after each epoch and, if it exists, taken up from
     on_epoch : called after each epoch
     """
-    config = energy.config
-    precision = uniform_precision(network, OPERAND_BITS)
-    scales = calibrate(network, data.train.inputs, precision, config)
-    exact = to_integers(network, scales, precision, config)
-    precision = uniform_precision(network, width)
-    scales = calibrate(network, data.train.inputs, precision, config)
-    unhealed = to_integers(network, scales, precision, config)
-    model = QuantisedNetwork(network, scales, precision, config)
+    config, judge = energy.config, data.validation
+    exact_widths, widths = (uniform_precision(network, each) for each in (OPERAND_BITS, width))
+    scales = calibrate(network, data.train.inputs, exact_widths, config)
+    exact = to_integers(network, scales, exact_widths, config)
+    scales = calibrate(network, data.train.inputs, widths, config)
+    unhealed = to_integers(network, scales, widths, config)
+    model = QuantisedNetwork(network, scales, widths, config)
     retrain(model, data, retraining, seed=seed, checkpoint=checkpoint, on_epoch=on_epoch)
-    healed = to_integers(network, scales, precision, config)
-    judge = data.validation
-
-    def step(number: int, before: QuantNet, after: QuantNet, widths: Precision) -> Step:
-        return Step(
-            number=number,
-            share=float(number),
-            lowered=sum(entry.size for entry in widths) if number else 0,
-            before_retraining=integer_accuracy(before, judge),
-            accuracy=integer_accuracy(after, judge),
-            events=energy.events(after),
-            histogram=histogram(widths),
-            kept=True,
-        )
-
+    healed = to_integers(network, scales, widths, config)
+    quality = integer_accuracy(exact, judge)
+    before, after = integer_accuracy(unhealed, judge), integer_accuracy(healed, judge)
     return Approximation(
         plan=ApproximationPlan(bound_percent=99.0, retraining=retraining),
         exact=exact,
         axnn=healed,
         steps=(
-            step(0, exact, exact, uniform_precision(network, OPERAND_BITS)),
-            step(1, unhealed, healed, precision),
+            _step(0, exact_widths, quality, quality, energy.events(exact)),
+            _step(1, widths, before, after, energy.events(healed)),
         ),
+    )
+
+
+def _step(
+    number: int, widths: Precision, before: float, after: float, events: dict[str, int]
+) -> Step:
+    """The exact network as step 0, or the lowering of all neurons as step 1."""
+    return Step(
+        number=number,
+        share=float(number),
+        lowered=number * sum(entry.size for entry in widths),
+        before_retraining=before,
+        accuracy=after,
+        events=events,
+        histogram=histogram(widths),
+        kept=True,
     )
