@@ -172,7 +172,7 @@ class _FloatLayer:
 
     def _finish(self, sums: _Floats, product: _Product) -> _Floats:
         """(channels, outputs, batch) results: shift, bias, saturation, activation, pooling."""
-        if self._pools_sums:
+        if self._pools_sums and sums.shape[2] > 1:
             sums = sums.max(axis=2, keepdims=True)
         low, high = limits(OPERAND_BITS)
         _round_shifted(sums, product.factor)
@@ -183,7 +183,7 @@ class _FloatLayer:
         if self._table is not None:
             sums -= low
             sums = self._table[sums.astype(np.int32)]
-        return sums.max(axis=2)
+        return sums[:, :, 0] if sums.shape[2] == 1 else sums.max(axis=2)
 
 
 def _round_shifted(values: _Floats, factor: _Floats) -> None:
