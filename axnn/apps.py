@@ -178,7 +178,7 @@ _LETTERS = App(
         bound_percent=0.5,
         share=1.0,
         smallest_share=0.0625,
-        retraining=TrainingPlan(epochs=40, batch=32, learning_rate=0.1, patience=20),
+        retraining=TrainingPlan(epochs=20, batch=32, learning_rate=0.1),
     ),
     engine=EngineConfig(),
 )

@@ -28,7 +28,7 @@ from axnn.energy import EnergyModel, EnergyTable
 from axnn.errors import RunError
 from axnn.experiments.collect import PAPER_APPS, collect, named_apps, read_figures
 from axnn.experiments.run import Finished, Job, plan_jobs, run_jobs
-from axnn.experiments.stages import STAGE_NAMES, check_stages
+from axnn.experiments.stages import SEEDS, STAGE_NAMES, check_seeds, check_stages
 from axnn.steps import (
     RunFolder,
     approximate_step,
@@ -298,14 +298,19 @@ def experiments(
         list[str] | None,
         typer.Option(help=f"Only this stage; may be repeated: {', '.join(STAGE_NAMES)}."),
     ] = None,
+    seed: Annotated[
+        list[int] | None,
+        typer.Option(help=f"Only this seed; may be repeated: {', '.join(map(str, SEEDS))}."),
+    ] = None,
     processes: Annotated[int, typer.Option(min=1, help="Applications at once.")] = 1,
     table: TableOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Run the paper's experiments and their controls; what is finished is not done again."""
     check_stages(stage or [])
+    check_seeds(seed or [])
     prices = EnergyTable.load(table)
-    jobs = plan_jobs(named_apps(apps), stage or [])
+    jobs = plan_jobs(named_apps(apps), stage or [], seed or [])
     failed: list[Finished] = []
     with show_progress("experiments", len(jobs), quiet=quiet) as update:
         done: list[Finished] = []

@@ -54,14 +54,22 @@ class Finished:
     error: str | None
 
 
-def plan_jobs(names: Sequence[str], only: Collection[str]) -> list[Job]:
-    """Jobs of these applications: every seed, with all stages or those named in `only`."""
+def plan_jobs(
+    names: Sequence[str], only: Collection[str], only_seeds: Collection[int] = ()
+) -> list[Job]:
+    """Jobs of these applications: every seed, with all stages.
+
+    Parameters
+    ----------
+    names : of the applications
+    only, only_seeds : names of stages, and seeds, beside which none is run; empty for all
+    """
     jobs = []
     for name in names:
         for seed in seeds(name):
             wanted = [stage.name for stage in stages(name, seed)]
             chosen = tuple(stage for stage in wanted if not only or stage in only)
-            if chosen:
+            if chosen and (not only_seeds or seed in only_seeds):
                 jobs.append(Job(name, seed, chosen))
     return jobs
 

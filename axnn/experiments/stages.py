@@ -62,6 +62,13 @@ def check_stages(names: Collection[str]) -> None:
             raise ConfigError(f"stage must be one of {', '.join(STAGE_NAMES)}, not {name!r}")
 
 
+def check_seeds(numbers: Collection[int]) -> None:
+    """Raise `ConfigError` if a seed is none of those that any application is run with."""
+    for number in numbers:
+        if number not in SEEDS:
+            raise ConfigError(f"seed must be one of {', '.join(map(str, SEEDS))}, not {number}")
+
+
 def seeds(name: str) -> tuple[int, ...]:
     """Seeds of an application."""
     return SEEDS if name in SMALL else SEEDS[:1]

@@ -244,10 +244,22 @@ def test_the_command_writes_all_figures(folder, tmp_path, monkeypatch, capsys):
     assert written == json.loads(json.dumps(collect(folder, ["tiny"], EnergyTable.load(prices))))
 
 
-def test_an_unknown_stage_is_one_clear_line(tmp_path, monkeypatch, capsys):
-    arguments = ["experiments", "tiny", "--folder", str(tmp_path), "--stage", "magic"]
+def test_jobs_are_of_the_seeds_and_stages_that_are_asked_for():
+    jobs = plan_jobs(["tiny", "digits8x8"], ["uniform", "choices"], [2])
+    assert [(job.name, job.seed, job.stages) for job in jobs] == [("tiny", 2, ("uniform",))]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (("--stage", "magic"), "stage must be one of train, bounds"),
+        (("--seed", "7"), "seed must be one of 1, 2"),
+    ],
+)
+def test_an_unknown_stage_or_seed_is_one_clear_line(tmp_path, monkeypatch, capsys, option, message):
+    arguments = ["experiments", "tiny", "--folder", str(tmp_path), *option]
     monkeypatch.setattr("sys.argv", ["axnn", *arguments])
     with pytest.raises(SystemExit) as status:
         cli.main()
     assert status.value.code == 1
-    assert "stage must be one of train, bounds" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
