@@ -125,7 +125,7 @@ _GARMENTS = App(
         smallest_share=0.125,
         samples=20_000,
         retraining=TrainingPlan(
-            epochs=2, batch=64, learning_rate=0.005, weight_decay=1e-4, flip=True
+            epochs=2, batch=64, learning_rate=0.001, weight_decay=1e-4, flip=True
         ),
     ),
     engine=EngineConfig(),
