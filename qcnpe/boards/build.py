@@ -118,7 +118,7 @@ def build(
     """
     tell = on_step or (lambda step: None)
     tell("generating")
-    plan = board.platform().prepare(BoardDesign(board), NAME, **_overrides(board))
+    plan = _platform(board).prepare(BoardDesign(board), NAME, **overrides(board))
     stamp, digest = folder / "finished", plan.digest().hex()
     if not _is(stamp, digest):
         stamp.unlink(missing_ok=True)
@@ -139,14 +139,23 @@ def build(
     return built
 
 
-def _overrides(board: Board) -> dict[str, str]:
+def _platform(board: Board) -> Any:
+    try:
+        return board.platform()
+    except ImportError as error:
+        raise BuildError("amaranth-boards is not installed: pip install 'axnn[boards]'") from error
+
+
+def overrides(board: Board) -> dict[str, Any]:
     """What the platform's build is told beside the design, by the platform's names."""
+    place_options = board.family.place_options
     return {
+        "emit_src": False,  # paths of this machine
         "script_after_read": "\n".join(APART),
         "synth_opts": board.family.mapping,
         "script_after_synth": "\n".join(TOGETHER),
         # Too slow a clock is told by `build`, with the path, when all else is known, too.
-        "nextpnr_opts": f"--report {NAME}.report.json --timing-allow-fail {board.place_options}",
+        "nextpnr_opts": f"--report {NAME}.report.json --timing-allow-fail {place_options}",
     }
 
 

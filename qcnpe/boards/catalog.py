@@ -24,7 +24,6 @@ class Board:
     platform : makes the platform of amaranth-boards, which knows the pins
     family : of its FPGA
     link : engine, clock, rate and memories
-    place_options : for nextpnr
     loader : the board's name for openFPGALoader
     """
 
@@ -33,7 +32,6 @@ class Board:
     platform: Callable[[], Any]
     family: Family
     link: LinkConfig
-    place_options: str = ""
     loader: str
 
     def with_engine(self, **changes: Any) -> "Board":

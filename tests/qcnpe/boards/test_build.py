@@ -1,6 +1,7 @@
 """What is made of the tools' reports, and how failures are told."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from qcnpe.boards import build as building
 from qcnpe.boards import program as programming
 from qcnpe.boards.build import BuildError, find_tool, read_report
 from qcnpe.boards.catalog import BOARDS, find_board
+from qcnpe.boards.design import BoardDesign
 from qcnpe.boards.report import figures_of, kinds, write_figures
 from qcnpe.spec.errors import ConfigError
 
@@ -118,6 +120,16 @@ def test_finished_synthesis_is_not_repeated(tmp_path, tools):
     assert steps == ["generating", "placing and routing"]
 
 
+@pytest.mark.parametrize("name", BOARDS)
+def test_plan_names_nothing_of_the_machine(name):
+    board = BOARDS[name].with_engine(rows=1, cols=1)
+    plan = board.platform().prepare(BoardDesign(board), building.NAME, **building.overrides(board))
+    texts = [text if isinstance(text, str) else text.decode() for text in plan.files.values()]
+    assert not any(str(Path.cwd()) in text or sys.prefix in text for text in texts)
+    assert any("keep_hierarchy" in text for text in texts)
+    assert any("--report" in text for text in texts)
+
+
 def test_unknown_board_is_named():
     with pytest.raises(ConfigError, match=r"BOARD must be one of ulx3s_85f, .*, not 'spam'"):
         find_board("spam")
@@ -127,6 +139,12 @@ def test_missing_tool_is_named(monkeypatch):
     monkeypatch.setenv("NEXTPNR_ECP5", "no-such-program")
     with pytest.raises(BuildError, match="nextpnr-ecp5 is not installed: pip install"):
         find_tool("nextpnr-ecp5")
+
+
+def test_missing_pin_tables_are_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "amaranth_boards.ulx3s", None)
+    with pytest.raises(BuildError, match=r"amaranth-boards is not installed: pip install 'axnn"):
+        building.build(find_board("ulx3s_85f"), tmp_path)
 
 
 def test_program_without_permission_says_the_udev_rule(tmp_path, monkeypatch):
