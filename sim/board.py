@@ -141,6 +141,7 @@ def _verilate(folder: Path, models: list[Path]) -> None:
         with tool_environment():
             FastVerilator().build(
                 sources=[*models, folder / f"{BRIDGE}.v"],
+                includes=[model.parent for model in models],
                 hdl_toplevel=BRIDGE,
                 build_dir=folder,
                 build_args=["-O3", "--x-assign", "fast", "-Wno-fatal"],
