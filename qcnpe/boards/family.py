@@ -1,5 +1,6 @@
 """The families of FPGAs, and how Yosys is asked to synthesise for them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 APART = (
@@ -39,6 +40,8 @@ class Family:
     options_in_luts : the same, if none are
     place_options : of nextpnr
     multiplier_bits : operand bits of its multipliers, both signed
+    luts : lookup tables in each of Yosys' cells
+    multiplier : Yosys' cell of a multiplier
     """
 
     name: str
@@ -46,6 +49,8 @@ class Family:
     options_in_luts: str
     place_options: str
     multiplier_bits: int
+    luts: Mapping[str, int]
+    multiplier: str
 
     @property
     def in_luts(self) -> "Family":
@@ -71,6 +76,8 @@ ECP5 = Family(
     # Of 8 x 8 NCUs it leaves three quarters of the wire that the default placer leaves.
     place_options="--placer static",
     multiplier_bits=18,
+    luts={"LUT4": 1, "CCU2C": 2},
+    multiplier="MULT18X18D",
 )
 ICE40 = Family(
     name="ice40",
@@ -78,4 +85,6 @@ ICE40 = Family(
     options_in_luts="-spram",
     place_options="",
     multiplier_bits=16,
+    luts={"SB_LUT4": 1},
+    multiplier="SB_MAC16",
 )

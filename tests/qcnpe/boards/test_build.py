@@ -15,7 +15,7 @@ from qcnpe.boards import program as programming
 from qcnpe.boards.build import BuildError, find_tool, read_report
 from qcnpe.boards.catalog import BOARDS, find_board
 from qcnpe.boards.design import BoardDesign
-from qcnpe.boards.report import figures_of, kinds, write_figures
+from qcnpe.boards.report import figures_of, kinds, ncu_figures, write_figures
 from qcnpe.spec.errors import ConfigError
 
 
@@ -185,3 +185,16 @@ def test_both_kinds_are_compared_in_the_same_size():
     }
     assert "-nodsp" in compared["fused"].family.options
     assert "-dsp" not in dict(kinds(BOARDS["icebreaker"]))["fused"].family.options.split()
+
+
+@pytest.mark.parametrize("name", ["ecpix5_45f", "icebreaker"])
+def test_multipliers_of_the_chip_spare_an_ncu_most_of_its_tables(name):
+    alone = {
+        kind: ncu_figures(board.with_engine(precisions=(16,)), "ncu")
+        for kind, board in kinds(BOARDS[name])
+    }
+    assert {kind: found["ncu.multipliers"] for kind, found in alone.items()} == {
+        "fused": 0,
+        "dsp": 1,
+    }
+    assert alone["fused"]["ncu.luts"] > 2 * alone["dsp"]["ncu.luts"] > 0
