@@ -20,7 +20,10 @@ _ADDER_BITS = 4
 
 
 class Mac(Component):
-    """Sum of the products of two lanes. Combinational.
+    """Sum of the products of two lanes.
+
+    Combinational, but on a staged engine, where a register follows each multiplier: an FPGA's
+    multipliers lie apart from its other cells.
 
     On `fused` a lane holds 16/p operands of p bits, p being the precision that `mode` numbers;
     product i multiplies field i of both lanes. `gated` and `plain16` multiply one pair. `dsp` gives
@@ -104,6 +107,8 @@ class Mac(Component):
                 product = _product_of_multiplier(activation, weight, multiplier_bits)
             products.setdefault(width, []).append(product)
         sums = [self._sum_if_used(m, width, _tree(terms)) for width, terms in products.items()]
+        if self.config.is_staged:
+            sums = [_late(m, f"late_{number}", value) for number, value in enumerate(sums)]
         # The wide products come late.
         m.d.comb += self.product.eq(_tree(sorted(sums, key=len)))
 
@@ -133,6 +138,13 @@ class Mac(Component):
             if precision <= width:
                 m.d.comb += used.eq(value)
         return used
+
+
+def _late(m: Module, name: str, value: Value) -> Value:
+    """A value of the cycle before."""
+    late = Signal.like(value, name=name, reset_less=True)
+    m.d.sync += late.eq(value)
+    return late
 
 
 def _product_of_multiplier(activation: Value, weight: Value, multiplier_bits: int) -> Value:

@@ -125,13 +125,11 @@ class Ncu(Leaf):
             m.d.comb += mac.mode.eq(lane.control.mode)
         total = Signal(signed(self.config.accumulator_bits))
         first, zero, last = lane.control.first, lane.lane.zero, lane.control.last
-        product = mac.product
         if self.config.is_staged:
             early = {"working": working, "first": first, "zero": zero, "last": last}
             working, first, zero, last = (_late(m, name, value) for name, value in early.items())
-            product = _late(m, "product", product)
         with m.If(working & (first | ~zero)):
-            m.d.sync += total.eq(Mux(first, 0, total) + Mux(zero, 0, product))
+            m.d.sync += total.eq(Mux(first, 0, total) + Mux(zero, 0, mac.product))
         m.d.sync += self.done.eq(working & last)
         m.d.comb += self.result.eq(Mux(self.done, total, 0))
 

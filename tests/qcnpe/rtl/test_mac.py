@@ -9,7 +9,7 @@ from qcnpe.rtl.layouts import mode_bits
 from qcnpe.rtl.mac import Mac
 from qcnpe.spec.config import EngineConfig
 from tests.qcnpe import exact
-from tests.qcnpe.rtl.oracle import OracleTest, lane_words
+from tests.qcnpe.rtl.oracle import OracleTest, lane_words, late
 
 
 class TestMac(OracleTest):
@@ -43,7 +43,7 @@ class TestMac(OracleTest):
         ]
 
     def expect(self, config, operations):
-        return [
+        products = [
             {
                 "product": exact.dot(
                     operation["activations"],
@@ -54,6 +54,7 @@ class TestMac(OracleTest):
             }
             for operation in operations
         ]
+        return late(products, 1) if config.is_staged else products
 
 
 class NarrowMac(Mac):
