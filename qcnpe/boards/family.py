@@ -67,8 +67,8 @@ class Family:
         return f"{self.options} -run begin:check"
 
 
-# Tables of more than four inputs, which the ECP5 makes of several with multiplexers behind, take
-# two thirds more tables and route no faster.
+# With tables of more than four inputs, which the ECP5 makes of several with multiplexers behind, an
+# NCU takes two thirds more of them.
 ECP5 = Family(
     name="ecp5",
     options="-nowidelut",

@@ -121,7 +121,8 @@ class EngineConfig:
         """Results that each row's queue holds.
 
         A tile's columns are promised room when its last beat enters; row 0 holds them until the
-        last row has them, too. With this many, tiles as short as their drain follow one another.
+        last row has them, too. With this many, tiles as short as their drain follow one another;
+        a staged engine has three results more under way.
         """
         return self.rows + 2 * self.cols + (11 if self.is_staged else 8)
 
