@@ -375,7 +375,10 @@ def run_command(
     as_json: JsonOption = False,
 ) -> None:
     """Classify the test samples on an FPGA board, at one operating point after another."""
-    from qcnpe.boards.serial_transport import SerialTransport  # needs pyserial
+    try:
+        from qcnpe.boards.serial_transport import SerialTransport
+    except ImportError as error:
+        raise QcnpeError("pyserial is not installed: pip install 'axnn[boards]'") from error
 
     folder = RunFolder(run)
     names = point or [folder.exact16.stem, folder.axnn.stem]

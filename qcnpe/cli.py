@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any
 
 import numpy as np
@@ -251,7 +252,8 @@ def bitstream(
 
     chosen = find_board(board).with_engine(rows=rows, cols=cols, ncu=ncu)
     console = Console(stderr=True, quiet=quiet or as_json)
-    made = build(chosen, out / board, on_step=lambda step: console.print(f"{board}: {step}"))
+    with _steps(board, console) as begin:
+        made = build(chosen, out / board, on_step=begin)
     engine = chosen.link.engine
     table = _table(
         f"{chosen.title}: {engine.rows} x {engine.cols} NCUs ({engine.ncu})",
@@ -287,6 +289,30 @@ def _progress(title: str, total: int | None, *, quiet: bool) -> Iterator[Callabl
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=quiet) as bar:
         task = bar.add_task(title, total=total)
         yield lambda finished: bar.update(task, completed=finished)
+
+
+@contextmanager
+def _steps(title: str, console: Console) -> Iterator[Callable[[str], None]]:
+    """Steps that may take long; what it gives is called with the name of each that begins.
+
+    A terminal shows their running time; elsewhere each is a line with the time before it.
+    """
+    if not console.is_terminal:
+        start = monotonic()
+        yield lambda step: console.print(f"{title}: {step}, after {monotonic() - start:.0f} s")
+        return
+    with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as bar:
+
+        def end_last() -> None:
+            for task in bar.task_ids[-1:]:
+                bar.update(task, total=1, completed=1)
+
+        def begin(step: str) -> None:
+            end_last()
+            bar.add_task(f"{title}: {step}", total=None)
+
+        yield begin
+        end_last()
 
 
 def _table(title: str, *rows: tuple[str, str]) -> Table:

@@ -75,7 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/fpga.json"))
     parser.add_argument("--run", type=Path, default=Path("build/board"))
-    parser.add_argument("--samples", type=int, default=64)
+    parser.add_argument("--samples", type=int, default=32)
     arguments = parser.parse_args()
     try:
         for width in (16, 4):

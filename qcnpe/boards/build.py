@@ -9,11 +9,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import version
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from qcnpe.boards.catalog import Board
 from qcnpe.boards.design import BoardDesign
+from qcnpe.boards.family import APART, TOGETHER
 from qcnpe.spec.archive import replace_text
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.yosys import run_yosys
@@ -22,6 +26,16 @@ DEFAULT_FOLDER = Path("build/boards")
 
 NAME = "top"
 """Base name of the tools' files."""
+
+
+_STILL, _ASYNCHRONOUS = "PACKER_GND_NET", "<async>"
+
+_MULTIPLIER_NS = 10.0
+"""Through an iCE40's multiplier without registers; IceStorm's table for the UP5K has up to 9.
+
+nextpnr-ice40 knows no such path. It takes the multiplier for a register whose clock stands still;
+the paths that end there and begin there are parts of one.
+"""
 
 
 class BuildError(QcnpeError):
@@ -104,20 +118,13 @@ def build(
     """
     tell = on_step or (lambda step: None)
     tell("generating")
-    folder.mkdir(parents=True, exist_ok=True)
-    options = {
-        # Only the names of flattened modules, which older nextpnr take for cells.
-        "script_after_synth": "delete t:$scopeinfo",
-        "nextpnr_opts": f"--report {NAME}.report.json --timing-allow-fail",
-        **board.options,
-    }
-    plan = board.platform().prepare(BoardDesign(board), NAME, **options)
+    plan = _platform(board).prepare(BoardDesign(board), NAME, **overrides(board))
     stamp, digest = folder / "finished", plan.digest().hex()
-    if not stamp.is_file() or stamp.read_text() != digest:
+    if not _is(stamp, digest):
         stamp.unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         plan.extract(folder)
-        tell("synthesising")
-        synthesize(folder)
+        _synthesize(folder, tell)
         for words in _commands(folder):
             tell({"nextpnr": "placing and routing"}.get(words[0].split("-")[0], "packing"))
             _run(words, folder)
@@ -130,6 +137,43 @@ def build(
             f" is {path}; make the engine smaller or the clock slower"
         )
     return built
+
+
+def _platform(board: Board) -> Any:
+    try:
+        return board.platform()
+    except ImportError as error:
+        raise BuildError("amaranth-boards is not installed: pip install 'axnn[boards]'") from error
+
+
+def overrides(board: Board) -> dict[str, Any]:
+    """What the platform's build is told beside the design, by the platform's names."""
+    place_options = board.family.place_options
+    return {
+        "emit_src": False,  # paths of this machine
+        "script_after_read": "\n".join(APART),
+        "synth_opts": board.family.mapping,
+        "script_after_synth": "\n".join(TOGETHER),
+        # Too slow a clock is told by `build`, with the path, when all else is known, too.
+        "nextpnr_opts": f"--report {NAME}.report.json --timing-allow-fail {place_options}",
+    }
+
+
+def _is(stamp: Path, digest: str) -> bool:
+    """Whether a file says that what has this digest was made."""
+    return stamp.is_file() and stamp.read_text() == digest
+
+
+def _synthesize(folder: Path, tell: Callable[[str], None]) -> None:
+    """Synthesise, unless the same was synthesised before and only what follows it failed."""
+    sources = [folder / f"{NAME}.ys", *sorted(folder.glob("*.il"))]
+    parts = [version("pyosys").encode(), *(path.read_bytes() for path in sources)]
+    stamp, digest = folder / "synthesised", sha256(b"\0".join(parts)).hexdigest()
+    if not _is(stamp, digest):
+        tell("synthesising")
+        stamp.unlink(missing_ok=True)
+        synthesize(folder)
+        replace_text(stamp, digest)
 
 
 def synthesize(folder: Path) -> None:
@@ -170,25 +214,38 @@ def read_report(folder: Path) -> Built:
     """What nextpnr reported of a build."""
     report: dict[str, Any] = json.loads((folder / f"{NAME}.report.json").read_text())
     clock = min(report["fmax"].values(), key=lambda entry: entry["achieved"] / entry["constraint"])
+    path = _slowest_path(report)
+    through = path[-1][1] if path else 0.0
     used = report["utilization"]
     bitstreams = [folder / f"{NAME}.{ending}" for ending in ("bit", "bin")]
     return Built(
         bitstream=next((path for path in bitstreams if path.is_file()), bitstreams[0]),
-        fmax_mhz=clock["achieved"],
+        fmax_mhz=min(clock["achieved"], 1e3 / through if through else clock["achieved"]),
         clock_mhz=clock["constraint"],
         cells={kind: entry["used"] for kind, entry in used.items()},
         available={kind: entry["available"] for kind, entry in used.items()},
-        critical_path=_slowest_path(report),
+        critical_path=tuple(f"{cell} {delay:.1f} ns" for cell, delay in _ends(path)),
     )
 
 
-def _slowest_path(report: dict[str, Any]) -> tuple[str, ...]:
-    paths = [path for path in report["critical_paths"] if path["from"] == path["to"]]
-    longest = max(paths, key=lambda path: sum(step["delay"] for step in path["path"]), default=None)
-    if longest is None:
-        return ()
-    names, delay = [], 0.0
-    for step in longest["path"]:
-        delay += step["delay"]
-        names.append(f"{step['to']['cell']} {delay:.1f} ns")
-    return (names[0], *names[len(names) // 2 : len(names) // 2 + 1], names[-1])
+def _ends(path: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """First, middle and last step of a path."""
+    return [path[0], *path[len(path) // 2 : len(path) // 2 + 1], path[-1]] if path else []
+
+
+def _slowest_path(report: dict[str, Any]) -> list[tuple[str, float]]:
+    """(cell, delay up to it in ns) along the slowest path from a register to a register."""
+    within, into, out_of = [], [], []
+    for path in report["critical_paths"]:
+        steps = [(step["to"]["cell"], step["delay"]) for step in path["path"]]
+        if path["from"] == path["to"]:
+            within.append(steps)
+        elif _STILL in path["to"] and _ASYNCHRONOUS not in path["from"]:
+            into.append(steps)
+        elif _STILL in path["from"] and _ASYNCHRONOUS not in path["to"]:
+            out_of.append(steps)
+    for first in into:
+        within += [[*first, ("multiplier", _MULTIPLIER_NS), *second] for second in out_of]
+    longest = max(within, key=lambda path: sum(delay for _, delay in path), default=[])
+    delays = accumulate(delay for _, delay in longest)
+    return [(cell, delay) for (cell, _), delay in zip(longest, delays, strict=True)]

@@ -1,9 +1,10 @@
 """The boards, and the engine that each one is given if nothing else is asked for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from qcnpe.boards.family import ECP5, ICE40, Family
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.link import LinkConfig
@@ -21,16 +22,16 @@ class Board:
     name : what `BOARD=` takes
     title : for people
     platform : makes the platform of amaranth-boards, which knows the pins
+    family : of its FPGA
     link : engine, clock, rate and memories
-    options : of the platform's build, see its class
     loader : the board's name for openFPGALoader
     """
 
     name: str
     title: str
     platform: Callable[[], Any]
+    family: Family
     link: LinkConfig
-    options: dict[str, str] = field(default_factory=dict)
     loader: str
 
     def with_engine(self, **changes: Any) -> "Board":
@@ -64,26 +65,27 @@ BOARDS = {
             name="ulx3s_85f",
             title="ULX3S with ECP5-85F",
             platform=_ulx3s,
+            family=ECP5,
             link=LinkConfig(
                 engine=EngineConfig(rows=8, cols=8, ncu="dsp"), clock_hz=50e6, baud=BAUD, store=2048
             ),
-            options={"synth_opts": "-noabc9"},
             loader="ulx3s",
         ),
         Board(
             name="ecpix5_45f",
             title="ECPIX-5 with ECP5UM5G-45F",
             platform=_ecpix5,
+            family=ECP5,
             link=LinkConfig(
                 engine=EngineConfig(rows=4, cols=4, ncu="dsp"), clock_hz=50e6, baud=BAUD, store=2048
             ),
-            options={"synth_opts": "-noabc9"},
             loader="ecpix5_r03",
         ),
         Board(
             name="icebreaker",
             title="iCEBreaker with iCE40UP5K",
             platform=_icebreaker,
+            family=ICE40,
             link=LinkConfig(
                 engine=EngineConfig(
                     rows=2,
@@ -98,7 +100,6 @@ BOARDS = {
                 buffer=512,
                 store=512,
             ),
-            options={"synth_opts": "-dsp -spram"},
             loader="ice40_generic",
         ),
     )

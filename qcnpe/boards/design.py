@@ -6,6 +6,7 @@ from amaranth.hdl import Elaboratable, Instance, Module, Signal
 
 from qcnpe.boards.catalog import Board
 from qcnpe.boards.clock import add_clock
+from qcnpe.boards.family import Family
 from qcnpe.generate import component_verilog
 from qcnpe.rtl.block_queue import FpgaLibrary
 from qcnpe.rtl.link.bridge import Bridge
@@ -20,9 +21,9 @@ def bridge_verilog(link: LinkConfig) -> str:
     return component_verilog(Bridge(link), BRIDGE, FpgaLibrary())
 
 
-def bridge_rtlil(link: LinkConfig) -> str:
+def bridge_rtlil(link: LinkConfig, family: Family) -> str:
     """The same in Yosys' own language, which keeps what is said of memories: for an FPGA."""
-    library, bridge = FpgaLibrary(), Bridge(link)
+    library, bridge = FpgaLibrary(multiplier_bits=family.multiplier_bits), Bridge(link)
     top = library.convert(bridge, BRIDGE, bridge)
     return "".join((*library.modules.values(), top))
 
@@ -41,7 +42,7 @@ class BoardDesign(Elaboratable):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         link = self.board.link
-        platform.add_file(f"{BRIDGE}.il", bridge_rtlil(link))
+        platform.add_file(f"{BRIDGE}.il", bridge_rtlil(link, self.board.family))
         clock, unsteady = add_clock(m, platform, link.clock_hz)
         uart = platform.request("uart", 0)
         busy, error, rx = Signal(), Signal(), Signal(init=1)

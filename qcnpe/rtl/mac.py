@@ -12,14 +12,24 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 PRODUCT_BITS = 2 * OPERAND_BITS + 1
 """Bits of a sum of products: an unsigned by a signed 16-bit operand is the widest."""
 
+MULTIPLIER_BITS = 18
+"""Operand bits of an FPGA's multiplier, unless the module library says otherwise."""
+
+_ADDER_BITS = 4
+"""Fields of so few bits are multiplied by adders."""
+
 
 class Mac(Component):
-    """Sum of the products of two lanes. Combinational.
+    """Sum of the products of two lanes.
+
+    Combinational, but on a staged engine, where a register follows each multiplier: an FPGA's
+    multipliers lie apart from its other cells.
 
     On `fused` a lane holds 16/p operands of p bits, p being the precision that `mode` numbers;
     product i multiplies field i of both lanes. `gated` and `plain16` multiply one pair. `dsp` gives
-    the sums of `fused` with one multiplier of 16 bits, or one more of 8 bits if it has that
-    precision, which an FPGA has ready made; what they do not give is done by adders.
+    the sums of `fused` with one multiplier of 16 bits, and one more of 8 bits if it has that
+    precision, which an FPGA has ready made; narrower fields that they do not reach are multiplied
+    by adders.
 
     Parameters
     ----------
@@ -49,7 +59,8 @@ class Mac(Component):
         """One sum a precision; `mode` chooses."""
         m = Module()
         if self.config.ncu == "dsp":
-            self._build_on_multipliers(m)
+            bits = getattr(platform, "multiplier_bits", MULTIPLIER_BITS)
+            self._build_on_multipliers(m, bits)
             return m
         for precision in self._cases(m):
             m.d.comb += self.product.eq(self._sum_of_products(precision))
@@ -79,51 +90,80 @@ class Mac(Component):
     def _weight(self, low: int, precision: int) -> Value:
         return self.weights[low : low + precision].as_signed()
 
-    def _build_on_multipliers(self, m: Module) -> None:
-        """With all below its top field masked, a multiplier gives that field's product.
+    def _build_on_multipliers(self, m: Module, multiplier_bits: int) -> None:
+        """One unit for each place at which a field of the narrowest precision begins.
 
-        One multiplies the lanes, another one their low halves if 8 bits are among the precisions.
-        The fields that neither of them has are multiplied by adders.
+        A unit is as wide as the widest field that begins there. It takes a narrower one with its
+        sign extended, so that its product needs no shift.
         """
-        whole, half = Signal(signed(PRODUCT_BITS)), Signal(signed(PRODUCT_BITS))
-        rest = Signal(signed(PRODUCT_BITS))
-        halves = OPERAND_BITS // 2 in self.config.precisions
-        tops = {OPERAND_BITS: self._product_of_tops(m, OPERAND_BITS)}
-        if halves:
-            tops[OPERAND_BITS // 2] = self._product_of_tops(m, OPERAND_BITS // 2)
+        precisions = self.config.precisions
+        products: dict[int, list[Value]] = {}
+        for low in range(0, OPERAND_BITS, min(precisions)):
+            width = max(precision for precision in precisions if low % precision == 0)
+            activation, weight = self._operands(m, low, width)
+            if width <= _ADDER_BITS:
+                product = _product_of_adders(activation, weight)
+            else:
+                product = _product_of_multiplier(activation, weight, multiplier_bits)
+            products.setdefault(width, []).append(product)
+        sums = [self._sum_if_used(m, width, _tree(terms)) for width, terms in products.items()]
+        if self.config.is_staged:
+            sums = [_late(m, f"late_{number}", value) for number, value in enumerate(sums)]
+        # The wide products come late.
+        m.d.comb += self.product.eq(_tree(sorted(sums, key=len)))
+
+    def _operands(self, m: Module, low: int, width: int) -> tuple[Value, Value]:
+        """The fields at `low`: `width` bits, and one more of the activation."""
+        kept = Signal(width, name=f"kept_{low}")
+        signs = Signal(2, name=f"signs_{low}")
         for precision in self._cases(m):
-            lows = set(range(0, OPERAND_BITS, precision))
-            for width, sink in ((OPERAND_BITS, whole), (OPERAND_BITS // 2, half)):
-                if width in tops and width >= precision:
-                    m.d.comb += sink.eq(tops[width] >> 2 * (width - precision))
-                    lows.discard(width - precision)
-            if lows:
-                terms = [self._product_of_adders(low, precision) for low in sorted(lows)]
-                m.d.comb += rest.eq(_tree(terms))
-        m.d.comb += self.product.eq(whole + half + rest)
+            bits = min(precision, width)
+            top = low + bits - 1
+            m.d.comb += [
+                kept.eq((1 << bits) - 1),
+                signs.eq(Cat(self.activations[top] & ~self.is_unsigned, self.weights[top])),
+            ]
+        fields = []
+        for operand, sign in ((self.activations, signs[0]), (self.weights, signs[1])):
+            own, fill = operand[low : low + width], sign.replicate(width)
+            fields.append((own & kept) | (fill & ~kept))
+        return Cat(fields[0], signs[0]).as_signed(), fields[1].as_signed()
 
-    def _product_of_tops(self, m: Module, width: int) -> Signal:
-        """Product of the top fields of the lanes' lowest bits, at the place that they have there.
-
-        Of two signed operands, which is what an FPGA multiplies: an unsigned activation with the
-        top bit set is 2**width more than it is as a signed one.
-        """
-        kept = Signal(width, name=f"kept_{width}")
+    def _sum_if_used(self, m: Module, width: int, value: Value) -> Value:
+        """A sum over the units of a width, or zero at wider precisions, which do without them."""
+        if width == max(self.config.precisions):
+            return value
+        used = Signal.like(value, name=f"sum_{width}")
         for precision in self._cases(m):
-            top = min(precision, width)
-            m.d.comb += kept.eq(((1 << top) - 1) << (width - top))
-        activation = (self.activations[:width] & kept).as_signed()
-        weight = (self.weights[:width] & kept).as_signed()
-        missing = Mux(self.is_unsigned & activation[-1], weight, 0)
-        product = Signal(signed(PRODUCT_BITS), name=f"product_{width}")
-        m.d.comb += product.eq(activation * weight + (missing << width))
-        return product
+            if precision <= width:
+                m.d.comb += used.eq(value)
+        return used
 
-    def _product_of_adders(self, low: int, precision: int) -> Value:
-        """One addend for each bit of the activation; the sign's counts negative."""
-        activation, weight = self._activation(low, precision), self._weight(low, precision)
-        addends = [Mux(bit, weight, 0) << place for place, bit in enumerate(activation)]
-        return _tree(addends[:-1]) - addends[-1]
+
+def _late(m: Module, name: str, value: Value) -> Value:
+    """A value of the cycle before."""
+    late = Signal.like(value, name=name, reset_less=True)
+    m.d.sync += late.eq(value)
+    return late
+
+
+def _product_of_multiplier(activation: Value, weight: Value, multiplier_bits: int) -> Value:
+    """Product by a multiplier of signed operands of so many bits.
+
+    For one that lacks the activation's highest bit, an unsigned activation whose next bit is set is
+    2**bits less than it is.
+    """
+    if len(activation) <= multiplier_bits:
+        return activation * weight
+    bits = len(activation) - 1
+    missing = Mux(activation[bits - 1] & ~activation[bits], weight, 0)
+    return activation[:bits].as_signed() * weight + (missing << bits)
+
+
+def _product_of_adders(activation: Value, weight: Value) -> Value:
+    """One addend for each bit of the activation; the sign's counts negative."""
+    addends = [Mux(bit, weight, 0) << place for place, bit in enumerate(activation)]
+    return _tree(addends[:-1]) - addends[-1]
 
 
 def _tree(terms: list[Value]) -> Value:

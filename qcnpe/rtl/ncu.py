@@ -23,7 +23,8 @@ class Ncu(Leaf):
 
     Latency: operands that enter in cycle t are in the accumulator in cycle t + 2; `done` is high in
     cycle t + 2 if they were the last of a tile, and `result` must be read in that cycle, since the
-    next tile's first product may replace it. Throughput: one lane a cycle, no flow control.
+    next tile's first product may replace it. On a staged engine products pass a register, and all
+    this is one cycle later. Throughput: one lane a cycle, no flow control.
 
     Parameters
     ----------
@@ -123,11 +124,21 @@ class Ncu(Leaf):
         if mode_bits(self.config):
             m.d.comb += mac.mode.eq(lane.control.mode)
         total = Signal(signed(self.config.accumulator_bits))
-        first, zero = lane.control.first, lane.lane.zero
+        first, zero, last = lane.control.first, lane.lane.zero, lane.control.last
+        if self.config.is_staged:
+            early = {"working": working, "first": first, "zero": zero, "last": last}
+            working, first, zero, last = (_late(m, name, value) for name, value in early.items())
         with m.If(working & (first | ~zero)):
             m.d.sync += total.eq(Mux(first, 0, total) + Mux(zero, 0, mac.product))
-        m.d.sync += self.done.eq(working & lane.control.last)
+        m.d.sync += self.done.eq(working & last)
         m.d.comb += self.result.eq(Mux(self.done, total, 0))
+
+
+def _late(m: Module, name: str, value: Any) -> Signal:
+    """A value of the cycle before."""
+    late = Signal.like(value, name=f"late_{name}")
+    m.d.sync += late.eq(value)
+    return late
 
 
 def parameter_suffix(config: EngineConfig) -> str:

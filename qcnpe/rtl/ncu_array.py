@@ -78,8 +78,8 @@ class NcuArray(Component):
     later, so that NCU (r, c) works on it in cycle t + r + c + 1.
 
     Latency: `done[r]` is high in cycle t + r + c + `LATENCY` with the sum of column c, for a beat
-    of cycle t that was a tile's last. Throughput: one beat a cycle, no flow control: whoever sends
-    a last beat must know that the results can be taken.
+    of cycle t that was a tile's last; one cycle later on a staged engine. Throughput: one beat a
+    cycle, no flow control: whoever sends a last beat must know that the results can be taken.
 
     Parameters
     ----------

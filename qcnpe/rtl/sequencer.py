@@ -245,9 +245,13 @@ class Sequencer(Component):
             m.d.sync += index.eq(index + 1)
         with m.If(finish_table):
             m.d.sync += index.eq(0)
-        # The first sum of a tile is complete two cycles after its last beat (NcuArray.LATENCY), and
-        # the function must hold until the next tile's first sum.
+        # The first sum of a tile is complete two cycles after its last beat (NcuArray.LATENCY), or
+        # three, and the function must hold until the next tile's first sum.
         finished = Signal(2, name="finished_function")
         with m.If(finish_tile):
             m.d.sync += finished.eq(decoder.command.function)
+        if self.config.is_staged:
+            late = Signal.like(finished, name="late_function")
+            m.d.sync += late.eq(finished)
+            finished = late
         m.d.sync += self.neuron.function.eq(finished)

@@ -104,6 +104,14 @@ class EngineConfig:
         return self.precisions[1:]
 
     @property
+    def is_staged(self) -> bool:
+        """Whether sums and columns of results pass more registers, for an FPGA's slower gates.
+
+        `dsp` engines with narrow precisions do, since those make the long paths.
+        """
+        return self.ncu == "dsp" and len(self.precisions) > 1
+
+    @property
     def result_lane_bits(self) -> int:
         """Bits of one row's lane in a result beat: 16 and every narrow copy, in whole bytes."""
         return -(-sum(self.precisions) // 8) * 8
@@ -113,9 +121,10 @@ class EngineConfig:
         """Results that each row's queue holds.
 
         A tile's columns are promised room when its last beat enters; row 0 holds them until the
-        last row has them, too. With this many, tiles as short as their drain follow one another.
+        last row has them, too. With this many, tiles as short as their drain follow one another;
+        a staged engine has three results more under way.
         """
-        return self.rows + 2 * self.cols + 8
+        return self.rows + 2 * self.cols + (11 if self.is_staged else 8)
 
     @property
     def parameter_depth(self) -> int:

@@ -13,13 +13,21 @@ from qcnpe.spec.commands import Opcode, command_fields, decode
 from qcnpe.spec.config import TILES_IN_FLIGHT, EngineConfig
 
 ARRAY_LATENCY = 2
-"""Cycles from a last beat to the completed sum of NCU (0, 0)."""
+"""Cycles from a last beat to the completed sum of NCU (0, 0); one more on staged engines."""
 
 AFU_LATENCY = 4
 """Cycles from a completed sum to its result."""
 
 QUEUE_LATENCY = 1
 """Cycles that a word stays in an empty queue."""
+
+COLLECTOR_STAGES = 2
+"""Registers between the results' queues and the result stream, on staged engines."""
+
+
+def array_latency(config: EngineConfig) -> int:
+    """Cycles from a last beat to the completed sum of NCU (0, 0)."""
+    return ARRAY_LATENCY + config.is_staged
 
 
 def count_cycles(config: EngineConfig, commands: NDArray[np.uint64]) -> int:
@@ -63,6 +71,7 @@ class _Schedule:
         self.config = config
         self.finished = 0
         self.returned = -1
+        self._stages = COLLECTOR_STAGES if config.is_staged else 0
         self._drained_row = 0
         self._columns = 0
         self._words = 0
@@ -82,10 +91,11 @@ class _Schedule:
             self._words + cols - 1,
         )
         if len(self._in_flight) == TILES_IN_FLIGHT:
-            finish = max(finish, self._in_flight.popleft() + 1)
+            finish = max(finish, self._in_flight.popleft() + 1 - self._stages)
         self._words += cols
         self.finished, self._drained_row = finish, finish + cols
-        ready = finish + ARRAY_LATENCY + rows - 1 + AFU_LATENCY + QUEUE_LATENCY
+        way_out = AFU_LATENCY + QUEUE_LATENCY + self._stages
+        ready = finish + array_latency(self.config) + rows - 1 + way_out
         first = max(ready, self.returned + 1)
         self._unreturned.append((self._columns, first))
         self._columns += cols

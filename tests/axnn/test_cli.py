@@ -1,6 +1,7 @@
 """The command: the whole chain, steps that are not done twice, and errors in one line."""
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -227,6 +228,14 @@ def test_unwritable_folder_is_one_line(call, tmp_path):
     status, _, err = call("train", "tiny", "--run", tmp_path / "file" / "run", "--quiet")
     assert status == 1
     assert str(tmp_path / "file") in one_line(err)
+
+
+def test_missing_pyserial_is_one_line(call, tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "qcnpe.boards.serial_transport", raising=False)
+    monkeypatch.setitem(sys.modules, "serial", None)
+    status, _, err = call("run", "--run", tmp_path, "--port", "nowhere")
+    assert status == 1
+    assert "pyserial is not installed: pip install 'axnn[boards]'" in one_line(err)
 
 
 def test_missing_data_is_one_line(call, tmp_path, monkeypatch):

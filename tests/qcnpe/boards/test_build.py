@@ -1,8 +1,12 @@
 """What is made of the tools' reports, and how failures are told."""
 
 import json
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -10,16 +14,19 @@ from qcnpe.boards import build as building
 from qcnpe.boards import program as programming
 from qcnpe.boards.build import BuildError, find_tool, read_report
 from qcnpe.boards.catalog import BOARDS, find_board
-from qcnpe.boards.report import figures_of, kinds, write_figures
+from qcnpe.boards.design import BoardDesign
+from qcnpe.boards.report import figures_of, kinds, ncu_figures, write_figures
 from qcnpe.spec.errors import ConfigError
 
 
-def report(folder: Path, achieved: float) -> None:
+def step(cell: str, delay: float) -> dict[str, Any]:
+    return {"delay": delay, "to": {"cell": cell}}
+
+
+def report(folder: Path, achieved: float, more_paths: Sequence[dict[str, Any]] = ()) -> None:
     """A report as nextpnr writes it, with one path of two steps."""
-    steps = [
-        {"delay": 1.5, "to": {"cell": "start"}},
-        {"delay": 20.0, "to": {"cell": "end"}},
-    ]
+    steps = [step("start", 0.5), step("end", 1e3 / achieved - 0.5)]
+    path = {"from": "posedge clk", "to": "posedge clk", "path": steps}
     document = {
         "fmax": {"clk": {"achieved": achieved, "constraint": 50.0}},
         "utilization": {
@@ -27,17 +34,32 @@ def report(folder: Path, achieved: float) -> None:
             "MULT18X18D": {"used": 8, "available": 9},
             "DP16KD": {"used": 3, "available": 5},
         },
-        "critical_paths": [{"from": "posedge clk", "to": "posedge clk", "path": steps}],
+        "critical_paths": [path, *more_paths],
     }
     (folder / "top.report.json").write_text(json.dumps(document))
 
 
 def test_report_is_read(tmp_path):
-    report(tmp_path, 61.5)
+    report(tmp_path, 62.5)
     built = read_report(tmp_path)
     assert (built.luts, built.multipliers, built.block_rams) == (100, 8, 3)
-    assert (built.fmax_mhz, built.clock_mhz) == (61.5, 50.0)
-    assert built.critical_path[-1] == "end 21.5 ns"
+    assert (built.fmax_mhz, built.clock_mhz) == (62.5, 50.0)
+    assert built.critical_path == ("start 0.5 ns", "end 16.0 ns", "end 16.0 ns")
+
+
+def test_path_through_a_multiplier_without_registers_counts_whole(tmp_path):
+    """nextpnr-ice40 tells its halves apart: 6 ns into the multiplier, 9 ns out of another one."""
+    still, clock, pin = "posedge $PACKER_GND_NET_$glb_clk", "posedge clk", "<async>"
+    halves = [
+        {"from": clock, "to": still, "path": [step("operand", 6.0)]},
+        {"from": still, "to": clock, "path": [step("sum", 9.0)]},
+        {"from": pin, "to": clock, "path": [step("button", 50.0)]},
+        {"from": clock, "to": pin, "path": [step("lamp", 60.0)]},
+    ]
+    report(tmp_path, 62.5, halves)
+    built = read_report(tmp_path)
+    assert built.fmax_mhz == pytest.approx(1e3 / (6 + 10 + 9))
+    assert built.critical_path == ("operand 6.0 ns", "multiplier 16.0 ns", "sum 25.0 ns")
 
 
 class Plan:
@@ -47,7 +69,8 @@ class Plan:
         return b"same"
 
     def extract(self, folder: Path) -> None:
-        (folder / "build_top.sh").write_text("")
+        (folder / "build_top.sh").write_text('"$NEXTPNR_ECP5" --seed 1')
+        (folder / "top.ys").write_text("synth_ecp5")
 
 
 class Platform:
@@ -57,14 +80,54 @@ class Platform:
         return Plan()
 
 
-def test_missed_clock_fails_the_build_with_the_path(tmp_path, monkeypatch):
-    board = replace(find_board("ulx3s_85f"), platform=Platform)
-    monkeypatch.setattr(building, "synthesize", lambda folder: report(folder, 42.0))
-    with pytest.raises(BuildError, match=r"ulx3s_85f: 42\.0 MHz, not 50\.0; .* end 21\.5 ns"):
-        building.build(board, tmp_path)
-    assert building.build(board, tmp_path, check_timing=False).fmax_mhz == 42.0
-    monkeypatch.setattr(building, "synthesize", lambda folder: report(folder, 99.0))
-    assert building.build(board, tmp_path, check_timing=False).fmax_mhz == 42.0  # not built again
+@pytest.fixture
+def tools(monkeypatch):
+    """Tools that do nothing but reach a clock; `called` names each one that was."""
+    found = SimpleNamespace(called=[], achieved=42.0)
+
+    def synthesize(folder: Path) -> None:
+        found.called.append("yosys")
+
+    def run(words: list[str], folder: Path) -> None:
+        found.called.append(words[0])
+        if found.achieved is None:
+            raise BuildError("no room")
+        report(folder, found.achieved)
+
+    monkeypatch.setattr(building, "synthesize", synthesize)
+    monkeypatch.setattr(building, "_run", run)
+    return found
+
+
+BOARD = replace(find_board("ulx3s_85f"), platform=Platform)
+
+
+def test_missed_clock_fails_the_build_with_the_path(tmp_path, tools):
+    with pytest.raises(BuildError, match=r"ulx3s_85f: 42\.0 MHz, not 50\.0; .* end 23\.8 ns"):
+        building.build(BOARD, tmp_path)
+    assert building.build(BOARD, tmp_path, check_timing=False).fmax_mhz == pytest.approx(42.0)
+    assert tools.called == ["yosys", "nextpnr-ecp5"]  # a finished build is not repeated
+
+
+def test_finished_synthesis_is_not_repeated(tmp_path, tools):
+    steps: list[str] = []
+    tools.achieved = None
+    with pytest.raises(BuildError, match="no room"):
+        building.build(BOARD, tmp_path)
+    tools.achieved = 55.0
+    building.build(BOARD, tmp_path, on_step=steps.append)
+    assert tools.called == ["yosys", "nextpnr-ecp5", "nextpnr-ecp5"]
+    assert steps == ["generating", "placing and routing"]
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_plan_names_nothing_of_the_machine(name):
+    board = BOARDS[name].with_engine(rows=1, cols=1)
+    plan = board.platform().prepare(BoardDesign(board), building.NAME, **building.overrides(board))
+    texts = [text if isinstance(text, str) else text.decode() for text in plan.files.values()]
+    assert not any(str(Path.cwd()) in text or sys.prefix in text for text in texts)
+    assert any("keep_hierarchy" in text for text in texts)
+    assert any("--report" in text for text in texts)
 
 
 def test_unknown_board_is_named():
@@ -76,6 +139,12 @@ def test_missing_tool_is_named(monkeypatch):
     monkeypatch.setenv("NEXTPNR_ECP5", "no-such-program")
     with pytest.raises(BuildError, match="nextpnr-ecp5 is not installed: pip install"):
         find_tool("nextpnr-ecp5")
+
+
+def test_missing_pin_tables_are_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "amaranth_boards.ulx3s", None)
+    with pytest.raises(BuildError, match=r"amaranth-boards is not installed: pip install 'axnn"):
+        building.build(find_board("ulx3s_85f"), tmp_path)
 
 
 def test_program_without_permission_says_the_udev_rule(tmp_path, monkeypatch):
@@ -97,13 +166,13 @@ def test_program_without_permission_says_the_udev_rule(tmp_path, monkeypatch):
 
 
 def test_figures_of_boards_are_kept_beside_each_other(tmp_path):
-    report(tmp_path, 61.5)
+    report(tmp_path, 62.5)
     board = BOARDS["ecpix5_45f"]
     out = tmp_path / "fpga.json"
     write_figures(out, figures_of(board, "ecpix5_45f", read_report(tmp_path)))
     write_figures(out, figures_of(board, "other", None))
     figures = json.loads(out.read_text())["figures"]
-    assert figures["ecpix5_45f.fmax_mhz"] == 61.5
+    assert figures["ecpix5_45f.fmax_mhz"] == 62.5
     assert figures["ecpix5_45f.rows"] == 4
     assert figures["other.fits"] == 0
 
@@ -114,5 +183,18 @@ def test_both_kinds_are_compared_in_the_same_size():
         "fused": "fused",
         "dsp": "dsp",
     }
-    assert "-nodsp" in compared["fused"].options["synth_opts"]
-    assert "-dsp" not in dict(kinds(BOARDS["icebreaker"]))["fused"].options["synth_opts"].split()
+    assert "-nodsp" in compared["fused"].family.options
+    assert "-dsp" not in dict(kinds(BOARDS["icebreaker"]))["fused"].family.options.split()
+
+
+@pytest.mark.parametrize("name", ["ecpix5_45f", "icebreaker"])
+def test_multipliers_of_the_chip_spare_an_ncu_most_of_its_tables(name):
+    alone = {
+        kind: ncu_figures(board.with_engine(precisions=(16,)), "ncu")
+        for kind, board in kinds(BOARDS[name])
+    }
+    assert {kind: found["ncu.multipliers"] for kind, found in alone.items()} == {
+        "fused": 0,
+        "dsp": 1,
+    }
+    assert alone["fused"]["ncu.luts"] > 2 * alone["dsp"]["ncu.luts"] > 0

@@ -16,6 +16,8 @@ class TestAfu(OracleTest):
         EngineConfig(accumulator_bits=40),
         EngineConfig(accumulator_bits=24, table_segments=8),
         EngineConfig(accumulator_bits=48, table_segments=256),
+        EngineConfig(ncu="dsp", accumulator_bits=40),
+        EngineConfig(ncu="dsp", accumulator_bits=24, table_segments=8),
     )
 
     def build(self, config):
@@ -71,9 +73,10 @@ class TestAfu(OracleTest):
             ),
         }
 
+    @pytest.mark.parametrize("ncu", ["fused", "dsp"])
     @pytest.mark.parametrize("bits", [24, 48])
-    def test_every_shift_at_the_ends_of_the_accumulator(self, bits):
-        config = EngineConfig(accumulator_bits=bits)
+    def test_every_shift_at_the_ends_of_the_accumulator(self, bits, ncu):
+        config = EngineConfig(accumulator_bits=bits, ncu=ncu)
         operations = [
             {
                 "valid": 1,
@@ -90,6 +93,8 @@ class TestAfu(OracleTest):
 
 class TestNeuronBelow(OracleTest):
     """Parameters reach the next row one cycle later and stay until the next neuron."""
+
+    configs = (EngineConfig(), EngineConfig(ncu="dsp"))
 
     def build(self, config):
         return Afu(config)

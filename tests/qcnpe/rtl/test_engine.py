@@ -22,6 +22,8 @@ SIZES = [
 OTHERS = [
     EngineConfig(rows=4, cols=2, precisions=(16, 4), fifo_depth=2, table_segments=8),
     EngineConfig(rows=5, cols=1, ncu="plain16", precisions=(16,), accumulator_bits=24),
+    EngineConfig(rows=3, cols=2, ncu="dsp", precisions=(16, 8, 2)),
+    EngineConfig(rows=4, cols=1, ncu="dsp", precisions=(16, 4)),
 ]
 
 random_streams = partial(any_streams, max_beats=12, table_share=0.1)

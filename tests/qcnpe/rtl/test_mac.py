@@ -1,14 +1,19 @@
 """The multiplier against products of Python's integers."""
 
+import re
+
+import pytest
+
+from qcnpe.rtl.block_queue import FpgaLibrary
 from qcnpe.rtl.layouts import mode_bits
 from qcnpe.rtl.mac import Mac
 from qcnpe.spec.config import EngineConfig
 from tests.qcnpe import exact
-from tests.qcnpe.rtl.oracle import OracleTest, lane_words
+from tests.qcnpe.rtl.oracle import OracleTest, lane_words, late
 
 
 class TestMac(OracleTest):
-    configs = (
+    configs: tuple[EngineConfig, ...] = (
         EngineConfig(),
         EngineConfig(precisions=(16,)),
         EngineConfig(precisions=(16, 8)),
@@ -18,6 +23,7 @@ class TestMac(OracleTest):
         EngineConfig(ncu="dsp"),
         EngineConfig(ncu="dsp", precisions=(16, 8)),
         EngineConfig(ncu="dsp", precisions=(16, 4, 2)),
+        EngineConfig(ncu="dsp", precisions=(16,)),
     )
 
     def build(self, config):
@@ -37,7 +43,7 @@ class TestMac(OracleTest):
         ]
 
     def expect(self, config, operations):
-        return [
+        products = [
             {
                 "product": exact.dot(
                     operation["activations"],
@@ -48,3 +54,26 @@ class TestMac(OracleTest):
             }
             for operation in operations
         ]
+        return late(products, 1) if config.is_staged else products
+
+
+class NarrowMac(Mac):
+    """The multiplier on an FPGA whose own ones take 16 bits."""
+
+    def elaborate(self, platform):
+        return super().elaborate(FpgaLibrary(multiplier_bits=16))
+
+
+class TestMacOnNarrowMultipliers(TestMac):
+    configs = tuple(config for config in TestMac.configs if config.ncu == "dsp")
+
+    def build(self, config):
+        return NarrowMac(config)
+
+
+@pytest.mark.parametrize(("bits", "operands"), [(18, {17, 9}), (16, {16, 9})])
+def test_multipliers_are_as_wide_as_the_fpga_has_them(bits, operands):
+    library, mac = FpgaLibrary(multiplier_bits=bits), Mac(EngineConfig(ncu="dsp"))
+    rtlil = library.convert(mac, "mac", mac)
+    widths = re.findall(r"cell \$mul .*?\\A_WIDTH (\d+)", rtlil, re.DOTALL)
+    assert set(map(int, widths)) == operands

@@ -1,5 +1,6 @@
 """The neural compute unit: a register on each way, an accumulator, and nothing else moves."""
 
+from collections import deque
 from collections.abc import Iterator
 
 import pytest
@@ -26,6 +27,8 @@ class NcuOracle:
             for wider, width in zip((16, *narrow), narrow, strict=False)
         ]
         self.weight = self.total = self.done = 0
+        # A staged unit adds a product one cycle later.
+        self.products = deque([(0, 0, 0, 0)] * config.is_staged)
         self.row_valid = self.col_valid = 0
 
     def outputs(self) -> dict[str, int]:
@@ -52,11 +55,14 @@ class NcuOracle:
     def step(self, operation: Operation) -> None:
         """The clock's edge: first the accumulator, then what enters."""
         working = self.row_valid & self.col_valid
-        if working and self.lane["first"]:
+        product = 0 if self.lane["zero"] else self._product()
+        self.products.append((working, self.lane["first"], self.lane["last"], product))
+        working, first, last, product = self.products.popleft()
+        if working and first:
             self.total = 0
-        if working and not self.lane["zero"]:
-            self.total = exact.wrap(self.total + self._product(), self.config.accumulator_bits)
-        self.done = working & self.lane["last"]
+        if working:
+            self.total = exact.wrap(self.total + product, self.config.accumulator_bits)
+        self.done = working & last
         self.row_valid = operation["west.lane.valid"]
         self.col_valid = operation["north.valid"]
         clocked = self._clocked_low_bits(operation)

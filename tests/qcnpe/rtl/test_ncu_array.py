@@ -5,6 +5,7 @@ import numpy as np
 from qcnpe.rtl.layouts import mode_bits
 from qcnpe.rtl.ncu_array import NcuArray
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.cycles import array_latency
 from tests.qcnpe import exact
 from tests.qcnpe.rtl.oracle import OracleTest, lane_words, play
 
@@ -17,6 +18,7 @@ class TestNcuArray(OracleTest):
         EngineConfig(rows=2, cols=3),
         EngineConfig(rows=3, cols=2, precisions=(16,)),
         EngineConfig(rows=3, cols=3, ncu="plain16", precisions=(16,)),
+        EngineConfig(rows=3, cols=2, ncu="dsp", precisions=(16, 4)),
     )
 
     def build(self, config):
@@ -30,7 +32,7 @@ class TestNcuArray(OracleTest):
             for operation in tile:
                 operations += [REST] * int(rng.integers(3) == 0)
                 operations.append(operation)
-        return operations + [REST] * (config.rows + config.cols + NcuArray.LATENCY)
+        return operations + [REST] * (config.rows + config.cols + array_latency(config))
 
     def tile(self, config, rng):
         beats = int(rng.integers(config.cols, config.cols + 4))
@@ -65,7 +67,7 @@ class TestNcuArray(OracleTest):
             if operation["valid"]:
                 tile.append(operation)
             if operation.get("control.last"):
-                self.note_sums(config, tile, outputs, cycle + NcuArray.LATENCY)
+                self.note_sums(config, tile, outputs, cycle + array_latency(config))
                 tile = []
         return outputs
 

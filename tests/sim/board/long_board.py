@@ -6,6 +6,7 @@ import pytest
 
 from axnn.board import run_points
 from qcnpe.boards.catalog import BOARDS
+from qcnpe.boards.family import ECP5, ICE40, Family
 from qcnpe.boards.serial_transport import SerialTransport
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.link import LinkConfig
@@ -16,7 +17,7 @@ from tests.sim.board.digits import digits
 CLOCK_HZ = 12e6
 
 
-def mismatches(link: LinkConfig, count: int, family: str | None = None) -> list[int]:
+def mismatches(link: LinkConfig, count: int, family: Family | None = None) -> list[int]:
     points, samples = digits(link.engine, count)
     with (
         SimulatedBoard(link, family=family) as board,
@@ -33,7 +34,7 @@ def test_digits_on_the_largest_board():
 
 
 @pytest.mark.parametrize(
-    ("family", "widths"), [("ice40", (16,)), ("ecp5", (16, 4))], ids=["ice40", "ecp5"]
+    ("family", "widths"), [(ICE40, (16,)), (ECP5, (16, 4))], ids=["ice40", "ecp5"]
 )
 def test_synthesised_top_classifies_a_sample(family, widths):
     engine = EngineConfig(rows=1, cols=1, ncu="dsp", precisions=widths, counters=False)
