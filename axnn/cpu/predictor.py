@@ -169,7 +169,7 @@ class _CompiledEngine:
 
     def __init__(self, packed: "kernels.Packed", threads: int) -> None:
         from axnn.cpu import kernels
-        from axnn.cpu.vectors import BATCH
+        from axnn.cpu.llvm import BATCH
 
         self._run, self._batch = kernels.run, BATCH
         self._packed = packed
@@ -202,11 +202,13 @@ class _CompiledEngine:
         self._run(flat, first, count, logits, packed.stages, packed.operands, packed.in_places,
                   packed.out_places, *self._scratch())  # fmt: skip
 
-    def _scratch(self) -> tuple[Float32, NDArray[np.int32]]:
+    def _scratch(self) -> tuple[Float32, NDArray[np.int32], Float32]:
         if not hasattr(self._local, "arrays"):
+            cells, words, sums = self._packed.scratch_sizes
             # Zeros: what no stage writes is padding.
             self._local.arrays = (
-                np.zeros(self._packed.cell_count, np.float32),
-                np.zeros(self._packed.word_count, np.int32),
+                np.zeros(cells, np.float32),
+                np.zeros(words, np.int32),
+                np.empty(sums, np.float32),
             )
         return self._local.arrays
