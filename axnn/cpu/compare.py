@@ -4,10 +4,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from axnn.cpu.choose import Approximated, Plan, heal, lower_channels, scores, sort_candidates
-from axnn.cpu.kinds import uniform_assignment
+from axnn.cpu.choose import (
+    Approximated,
+    Plan,
+    heal,
+    lower_channels,
+    replace_everywhere,
+    scores,
+    sort_candidates,
+)
 from axnn.cpu.run import Run
 from axnn.steps import make_key
 from axnn.train import validate
@@ -50,30 +55,15 @@ def uniform(run: Run) -> Approximated:
         found, header = Approximated.load(path, run.exact.network)
         if header.get("key") == key:
             return found
-    lowered = replaced_everywhere(run)
+    lowered = replace_everywhere(run.exact, run.data)
     heal(lowered, run.data, run.plan(0), seed=run.seed)
     lowered.save(path, {"key": key})
     return lowered
 
 
-def replaced_everywhere(run: Run) -> Approximated:
-    """The same before the retraining."""
-    wanted = uniform_assignment(run.exact.network, np.iinfo(np.uint8).max)
-    current = run.exact
-    while True:
-        chosen = [
-            (layer, channel)
-            for layer, steps in enumerate(current.assignment)
-            for channel in np.flatnonzero(steps < wanted[layer]).tolist()
-        ]
-        if not chosen:
-            return current
-        current = lower_channels(current, chosen, run.data)
-
-
 def compare_choices(run: Run) -> Iterator[Choice]:
     """Networks of the cost of the uniform one, and of a share of it, by each way of choosing."""
-    everywhere = replaced_everywhere(run)
+    everywhere = replace_everywhere(run.exact, run.data)
     for share in SHARES:
         if share == 1.0:
             yield _judge(run, "uniform", share, everywhere)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from math import isfinite, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,7 @@ class Predictor:
             raise ConfigError(f"threads must be at least 1, not {threads}")
         network = approximated.network
         self.input_shape = network.spec.input_shape
+        self._features = prod(self.input_shape)
         self._approximated = approximated
         program = lower(network, approximated.assignment, approximated.scales)
         self.classes = len(program.logit_rows)
@@ -121,12 +123,12 @@ class Predictor:
     def _checked(self, inputs: ArrayLike) -> Float32:
         """The inputs as float32 (samples, features), side by side in memory."""
         values = np.asarray(inputs)
-        if not np.issubdtype(values.dtype, np.floating):
+        if values.dtype.kind != "f":
             raise InputError(
                 f"inputs must be floating-point numbers, scaled as for the training, "
                 f"not {values.dtype}"
             )
-        features = int(np.prod(self.input_shape))
+        features = self._features
         if values.shape[1:] not in (self.input_shape, (features,)):
             shape = ", ".join(str(size) for size in self.input_shape)
             raise InputError(
@@ -134,7 +136,7 @@ class Predictor:
             )
         flat = np.ascontiguousarray(values.reshape(len(values), features), np.float32)
         # One pass without a copy; a sum of squares is finite unless a value is not, or is huge.
-        if not np.isfinite(np.vdot(flat, flat)):
+        if not isfinite(np.vdot(flat, flat)):
             bad = np.flatnonzero(~np.isfinite(flat).all(axis=1))
             if len(bad):
                 raise InputError(f"inputs must be finite: sample {bad[0]} holds NaN or infinity")

@@ -38,8 +38,6 @@ class Subject:
     retraining : of the retraining after each step of the approximation
     border : pixels that are cut off on each side of a sample
     healing_samples : training samples of an epoch of the retraining; None for all
-    share : of the time that can be saved, how much the first step tries to save: with 1 the loop
-        begins by replacing everything, which often holds the bound, and then backs off
     trials : at most so many steps of the approximation for each bound
     """
 
@@ -50,7 +48,6 @@ class Subject:
     retraining: TrainingPlan
     border: int = 0
     healing_samples: int | None = None
-    share: float = 1.0
     trials: int = 8
 
     @property
@@ -91,7 +88,6 @@ def _of_app(
     retraining: int,
     learning_rate: float,
     healing_samples: int | None = None,
-    share: float = 1.0,
     trials: int = 8,
 ) -> Subject:
     """An application with squashing neurons; its plans, with other numbers of epochs and rate."""
@@ -106,7 +102,6 @@ def _of_app(
         training=training,
         retraining=healing,
         healing_samples=healing_samples,
-        share=share,
         trials=trials,
     )
 
