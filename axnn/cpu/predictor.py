@@ -209,8 +209,16 @@ class _CompiledEngine:
             cells, words, sums = self._packed.scratch_sizes
             # Zeros: what no stage writes is padding.
             self._local.arrays = (
-                np.zeros(cells, np.float32),
-                np.zeros(words, np.int32),
-                np.empty(sums, np.float32),
+                _aligned(cells, np.float32),
+                _aligned(words, np.int32),
+                _aligned(sums, np.float32),
             )
         return self._local.arrays
+
+
+def _aligned(count: int, kind: type[np.generic]) -> NDArray[Any]:
+    """Zeros that begin at a line of the cache: a vector that lies in two lines takes twice."""
+    line = 64
+    whole = np.zeros(count * np.dtype(kind).itemsize + line, np.uint8)
+    first = -whole.ctypes.data % line
+    return whole[first : first + count * np.dtype(kind).itemsize].view(kind)
