@@ -27,6 +27,10 @@ VECTORS = 2
 BATCH = LANES * VECTORS
 """Samples that the kernels compute together."""
 
+ENTRIES = 8
+"""Vectors of channels that are computed together for a single sample: so many sums wait for no
+latency."""
+
 FLOAT = ir.FloatType()
 INT, LONG = ir.IntType(32), ir.IntType(64)
 FLOATS, INTS = ir.VectorType(FLOAT, LANES), ir.VectorType(INT, LANES)

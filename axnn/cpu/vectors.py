@@ -77,7 +77,7 @@ def _tile(
     return repeat(builder, taps, first, body)
 
 
-def _byte_dot(builder: Value) -> Callable[[Value, Value, Value], Value]:
+def byte_dot(builder: Value) -> Callable[[Value, Value, Value], Value]:
     """Four products of a signed byte of the weight and an unsigned one of the operand, added."""
     if HAS_BYTE_DOT:
         kind = ir.FunctionType(INTS, [INTS] * 3)
@@ -160,7 +160,7 @@ def byte_tile(  # type: ignore[no-untyped-def]  # numba reads the parameters' na
         target, *pointers, scales, biases = (found.pointer(index) for index in range(1, 14, 2))
 
         def sums(number: int) -> list[Value]:
-            whole = _tile(builder, tuple(pointers), values[-1], number, INTS, _byte_dot(builder))
+            whole = _tile(builder, tuple(pointers), values[-1], number, INTS, byte_dot(builder))
             return [
                 fused(builder)(
                     splat(builder, builder.load(builder.gep(scales, [row])), FLOATS),
@@ -174,6 +174,17 @@ def byte_tile(  # type: ignore[no-untyped-def]  # numba reads the parameters' na
         return context.get_dummy_value()
 
     return types.void(types.intp, *pairs, types.intp), build
+
+
+def rounded(builder: Value, vector: Value, values: list[Value]) -> Value:
+    """A vector of float32 as whole numbers, see `round_to_words`; values: factor, limit, zero."""
+    factor, limit = (splat(builder, value, FLOATS) for value in values[:2])
+    least = builder.fneg(limit)
+    half = builder.fadd(values[2], ir.Constant(FLOAT, 0.5))
+    scaled = builder.fmul(vector, factor)
+    low = builder.select(builder.fcmp_ordered("<", scaled, least), least, scaled)
+    cut = builder.select(builder.fcmp_ordered(">", low, limit), limit, low)
+    return builder.fptosi(builder.fadd(cut, splat(builder, half, FLOATS)), INTS)
 
 
 @intrinsic
@@ -192,20 +203,13 @@ def round_to_words(  # type: ignore[no-untyped-def]  # numba reads the parameter
     def build(context: Value, builder: Value, signature: Value, values: Value) -> Value:
         found = Arguments(context, builder, signature, values)
         first, into = found.pointer(0), found.pointer(2)
-        half = ir.Constant(FLOAT, 0.5)
-        factor, limit = (splat(builder, value, FLOATS) for value in values[4:6])
-        least = builder.fneg(limit)
-        zero = splat(builder, builder.fadd(values[6], half), FLOATS)
         for lane in range(0, BATCH, LANES):
             word = ir.Constant(INTS, None)
             for byte in range(4):
                 place = builder.gep(first, [long(byte * BATCH + lane)])
-                scaled = builder.fmul(load(builder, place, FLOATS), factor)
-                low = builder.select(builder.fcmp_ordered("<", scaled, least), least, scaled)
-                cut = builder.select(builder.fcmp_ordered(">", low, limit), limit, low)
-                rounded = builder.fptosi(builder.fadd(cut, zero), INTS)
+                whole = rounded(builder, load(builder, place, FLOATS), values[4:])
                 shift = ir.Constant(INTS, [8 * byte] * LANES)
-                word = builder.or_(word, builder.shl(rounded, shift))
+                word = builder.or_(word, builder.shl(whole, shift))
             store(builder, word, builder.gep(into, [long(lane)]))
         return context.get_dummy_value()
 

@@ -59,7 +59,7 @@ def test_partition_and_threads_change_no_bit(network):
     again = Predictor(approximated).decision_function(inputs)
     by_two = Predictor(approximated, threads=2).decision_function(inputs)
     predictor = Predictor(approximated)
-    cuts = [0, 1, 8, 40, 41, 150]
+    cuts = [0, 1, 8, 40, 44, 150]  # of few samples, that are computed singly, and of many
     parts = [predictor.decision_function(inputs[a:b]) for a, b in pairwise(cuts)]
     for other in (again, by_two, np.concatenate(parts)):
         np.testing.assert_array_equal(other, whole)
