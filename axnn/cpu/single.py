@@ -79,9 +79,9 @@ def _run_entries(stage, operands, cells, words, sums, origins, blocks, results):
 
 
 @compiled
-def run_single(
+def run_single(  # type: ignore[no-untyped-def]
     inputs, first, count, logits, stages, operands, in_places, out_places, cells, words, sums
-):  # type: ignore[no-untyped-def]
+):
     """Compute `count` samples from the first one on, one after the other.
 
     The parameters are those of `axnn.cpu.kernels.run`.

@@ -68,10 +68,11 @@ def test_mean_is_over_the_six_applications():
 
 
 def test_choices_become_percent():
-    choice = {"way": "random", "share": 0.5, "before_retraining": 0.5, "validation": 0.75,
-              "test": 0.7}  # fmt: skip
+    choice = {"way": "random", "share": 0.5, "median_us": 1.25, "before_retraining": 0.5,
+              "validation": 0.75, "test": 0.7}  # fmt: skip
     figures = choice_figures("letters", [choice])
     assert figures["choice.letters.0.5.random.test"] == 70.0
+    assert figures["choice.letters.0.5.random.us"] == 1.25
 
 
 def test_table_and_figure_name_every_contestant(tmp_path):
