@@ -129,6 +129,19 @@ class Approximated:
     scales: tuple[float, ...]
     steps: tuple[Step, ...] = ()
 
+    def __post_init__(self) -> None:
+        # What is wrong here would be an index out of range in the kernels, which check none.
+        for index, (layer, steps) in enumerate(
+            zip(self.network.neuron_layers, self.assignment, strict=True)
+        ):
+            kinds = len(ladder(self.network, index))
+            if steps.shape != (layer.geometry.channels,) or not (steps < kinds).all():
+                raise ConfigError(f"kinds of layer {index} must be one below {kinds} a channel")
+        if len(self.scales) != len(self.assignment) or not all(
+            0 < scale < np.inf for scale in self.scales
+        ):
+            raise ConfigError("scales must be a positive number a layer")
+
     @classmethod
     def exact(cls, network: Network, data: DataSet) -> "Approximated":
         """The network as it was trained."""
@@ -168,7 +181,7 @@ class Approximated:
             kinds = tuple(arrays[f"kinds.{i}"] for i in range(len(own.neuron_layers)))
             steps = tuple(Step(**entry) for entry in header["steps"])
             return cls(own, kinds, tuple(header["scales"]), steps), header
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, ConfigError, FormatError) as error:
             raise FormatError(f"{path}: damaged state ({error}); delete it") from error
 
 

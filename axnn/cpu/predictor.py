@@ -154,7 +154,7 @@ def _from_file(path: Path, header: dict[str, Any], arrays: dict[str, NDArray[Any
         network.set_state({name[len(prefix) :]: value for name, value in values.items()})
         kinds = tuple(arrays[f"kinds.{i}"] for i in range(len(network.neuron_layers)))
         return Approximated(network, kinds, tuple(float(scale) for scale in header["scales"]))
-    except (KeyError, TypeError, ValueError, ConfigError) as error:
+    except (KeyError, TypeError, ValueError, ConfigError, FormatError) as error:
         raise FormatError(f"{path}: damaged predictor ({error}); make it again") from error
 
 

@@ -124,7 +124,12 @@ _MLP = Subject(
 
 SUBJECTS: dict[str, Subject] = {
     "digits": _of_app(
-        APPS["digits"], epochs=10, retraining=2, learning_rate=0.02, healing_samples=8_000
+        APPS["digits"],
+        epochs=10,
+        retraining=2,
+        learning_rate=0.02,
+        healing_samples=8_000,
+        trials=5,
     ),
     "objects": _of_app(
         APPS["objects"],
@@ -135,7 +140,12 @@ SUBJECTS: dict[str, Subject] = {
         trials=3,
     ),
     "garments": _of_app(
-        APPS["garments"], epochs=12, retraining=2, learning_rate=0.02, healing_samples=8_000
+        APPS["garments"],
+        epochs=12,
+        retraining=2,
+        learning_rate=0.02,
+        healing_samples=8_000,
+        trials=5,
     ),
     "faces": _of_app(APPS["faces"], epochs=30, retraining=2, learning_rate=0.01),
     "census": _of_app(APPS["census"], epochs=30, retraining=6, learning_rate=0.1),
