@@ -215,7 +215,7 @@ class _CompiledEngine:
         blocks = -(-len(inputs) // self._batch)
         share = -(-blocks // self._threads) * self._batch
         flat = inputs.reshape(-1)
-        if self._pool is None or blocks == 1:
+        if self._pool is None or blocks <= 1:
             self._part(flat, 0, len(inputs), logits)
             return logits
         starts = range(share, len(inputs), share)

@@ -120,6 +120,7 @@ _MLP = Subject(
     training=TrainingPlan(epochs=15, batch=64, learning_rate=0.05, weight_decay=1e-4),
     retraining=TrainingPlan(epochs=2, batch=64, learning_rate=0.02, weight_decay=1e-4),
     border=_BORDER,
+    trials=5,
 )
 
 SUBJECTS: dict[str, Subject] = {
@@ -129,7 +130,7 @@ SUBJECTS: dict[str, Subject] = {
         retraining=2,
         learning_rate=0.02,
         healing_samples=8_000,
-        trials=5,
+        trials=4,
     ),
     "objects": _of_app(
         APPS["objects"],
@@ -137,7 +138,7 @@ SUBJECTS: dict[str, Subject] = {
         retraining=1,
         learning_rate=0.01,
         healing_samples=4_000,
-        trials=3,
+        trials=2,
     ),
     "garments": _of_app(
         APPS["garments"],
@@ -145,7 +146,7 @@ SUBJECTS: dict[str, Subject] = {
         retraining=2,
         learning_rate=0.02,
         healing_samples=8_000,
-        trials=5,
+        trials=4,
     ),
     "faces": _of_app(APPS["faces"], epochs=30, retraining=2, learning_rate=0.01),
     "census": _of_app(APPS["census"], epochs=30, retraining=6, learning_rate=0.1),

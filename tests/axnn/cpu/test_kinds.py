@@ -72,6 +72,14 @@ def test_ladders_of_convolutions_with_the_largest_of_windows():
     assert ladder(network, 1) == (EXACT, Kind(function="clamp"), Kind(function="linear"))
 
 
+def test_a_single_map_makes_no_words():
+    kernel = LayerSpec(kind="convolution", channels=4, kernel=(5, 5), function="tanh")
+    last = LayerSpec(kind="dense", channels=2, function="identity")
+    for maps, operands in ((1, "float32"), (2, "int8")):
+        spec = NetworkSpec(name="maps", input_shape=(maps, 8, 8), layers=(kernel, last))
+        assert ladder(make_network(spec), 0)[-2] == Kind(function="clamp", operands=operands)
+
+
 @pytest.mark.parametrize(
     ("layers", "wanted"),
     [

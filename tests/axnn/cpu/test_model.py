@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 
-from axnn.cpu.choose import Approximated, lower_channels
+from axnn.cpu.choose import Approximated, lower_channels, scores
 from axnn.cpu.kinds import OMITTED, exact_assignment, ladder, uniform_assignment
 from axnn.cpu.model import (
     ApproximateLayer,
     ApproximateNetwork,
+    Line,
     absorb,
     fit_clamp,
     fit_line,
+    fold,
     input_scales,
     rounded_inputs,
 )
@@ -91,6 +93,8 @@ def test_line_fits_better_than_the_bare_sum():
     once = lower_channels(exact, chosen, data)
     lowered = lower_channels(once, chosen, data)
     assert ladder(network, 0)[lowered.assignment[0][0]].function == "linear"
+    assert lowered.scales == input_scales(lowered.model(), data.train.inputs)
+    assert lowered.scales != exact.scales
     bare = Approximated(network, lowered.assignment, lowered.scales)
     wanted = network.predict(data.train.inputs)
     error = {
@@ -113,6 +117,18 @@ def test_omitted_channel_leaves_its_mean():
     after = lowered.model().predict(data.train.inputs).mean(axis=0)
     # Not equal: on its way down the channel was clamped first.
     np.testing.assert_allclose(after, before, atol=0.03)
+
+
+def test_channel_without_reader_saves_nothing_more():
+    network = make_network(summed())
+    data = data_of(network)
+    lowered = Approximated.exact(network, data)
+    for _ in range(2):
+        lowered = lower_channels(lowered, [(1, 3)], data)
+    assert ladder(network, 1)[lowered.assignment[1][3]] == OMITTED
+    found = scores(lowered, data.train, "replacement", seed=0)
+    assert np.isinf(found[0]).tolist() == [False, False, False, True, False]
+    assert np.isinf(found[1]).tolist() == [False, False, False, True, False]
 
 
 def test_uniform_assignment_omits_nothing():
@@ -173,6 +189,22 @@ def test_readers_of_a_constant_can_do_without_it(index):
     absorb(reader, means, gone)
     maps[gone] = 9.0
     np.testing.assert_allclose(reader.forward(maps.reshape(-1, 6)), wanted, atol=1e-5)
+
+
+def test_folded_line_is_one_of_the_sums():
+    network = make_network(summed())
+    layer = ApproximateLayer(
+        network.neuron_layers[0], ladder(network, 0), np.full(5, 2, np.uint8), 1.0
+    )
+    inputs = batch_innermost(random_inputs(network, 7))
+    before = layer.forward(inputs).reshape(5, -1).copy()
+    line = Line(np.linspace(0.5, 0.9, 5, dtype=np.float32), np.linspace(-1, 1, 5, dtype=np.float32))
+    fold(network.neuron_layers[0], line, np.array([1, 4]))
+    after = layer.forward(inputs).reshape(5, -1)
+    wanted = before.copy()
+    for channel in (1, 4):
+        wanted[channel] = line.slope[channel] * before[channel] + line.offset[channel]
+    np.testing.assert_allclose(after, wanted, atol=1e-5)
 
 
 def test_lines_are_those_of_least_squares():

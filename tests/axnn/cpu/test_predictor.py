@@ -113,8 +113,8 @@ def test_trained_network_loads_as_it_is(network, tmp_path):
 
 
 def test_no_samples_give_no_results(network):
-    for compiled in (True, False):
-        predictor = Predictor.exact(network, compiled=compiled)
+    for options in ({}, {"threads": 2}, {"compiled": False}):
+        predictor = Predictor.exact(network, **options)
         none = np.empty((0, *network.spec.input_shape), np.float32)
         assert predictor.predict(none).shape == (0,)
         assert predictor.predict_proba(none).shape == (0, predictor.classes)
@@ -173,7 +173,14 @@ def test_damaged_predictor_is_named(missing, tmp_path):
 def test_numbers_whose_squares_are_too_large_are_numbers():
     network = make_network(summed())
     huge = np.full((1, *network.spec.input_shape), 1e30, np.float32)
-    assert Predictor.exact(network).predict_proba(huge).shape == (1, 3)
+    assert np.isfinite(Predictor.exact(network).predict_proba(huge)).all()
+
+
+def test_probabilities_of_large_logits_are_numbers():
+    network = make_network(summed())
+    network.neuron_layers[-1].weights.value *= 1e4
+    found = Predictor.exact(network).predict_proba(random_inputs(network, 8))
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
 
 
 def test_windows_of_any_size():

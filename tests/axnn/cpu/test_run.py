@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from axnn import data
+from axnn.cpu import choose
 from axnn.cpu.compare import SHARES, WAYS, compare_choices, uniform
 from axnn.cpu.kinds import OMITTED, ladder
 from axnn.cpu.run import BOUNDS_PERCENT, open_run
@@ -45,6 +46,21 @@ def test_bounds_hold_and_looser_ones_cost_no_more(tmp_path):
         assert quality >= run.accuracy - bound / 100 - 1e-9
 
 
+def test_each_bound_goes_on_from_the_tighter_one(tmp_path, monkeypatch):
+    run, _ = opened(tmp_path)
+    starts, ends = [], []
+
+    def approximate(start, *arguments, **options):
+        starts.append(start)
+        ends.append(choose.approximate(start, *arguments, **options))
+        return ends[-1]
+
+    monkeypatch.setattr("axnn.cpu.run.approximate", approximate)
+    found = run.approximated(lambda message: None)
+    assert starts == [run.exact, *ends[:-1]]
+    assert list(found.values()) == ends
+
+
 def test_what_is_there_is_not_made_again(tmp_path):
     run, heard = opened(tmp_path)
     assert len(heard) == PLAN.epochs
@@ -78,14 +94,23 @@ def test_another_training_is_another_network(tmp_path):
     assert any((value != before[name]).any() for name, value in run.exact.network.state().items())
 
 
-def test_uniform_replaces_everything_and_omits_nothing(tmp_path):
+def test_uniform_replaces_everything_and_omits_nothing(tmp_path, monkeypatch):
     run, _ = opened(tmp_path)
+    healed = []
+
+    def heal(lowered, *arguments, **options):
+        healed.append(lowered)
+        return choose.heal(lowered, *arguments, **options)
+
+    monkeypatch.setattr("axnn.cpu.compare.heal", heal)
     found = uniform(run)
+    assert healed == [found]
     for index, steps in enumerate(found.assignment):
         kinds = ladder(found.network, index)
         last = [k for k in range(len(kinds)) if kinds[k] != OMITTED][-1]
         assert (steps == last).all()
     again = uniform(run)
+    assert len(healed) == 1
     for name, value in found.network.state().items():
         np.testing.assert_array_equal(again.network.state()[name], value)
 

@@ -54,10 +54,15 @@ def test_ratios_are_taken_turn_by_turn(monkeypatch):
     load = np.array([1.0, 5.0, 1.0, 2.0, 1.0])
     seconds = {"exact": 4e-6 * load, "ONNX Runtime": 6e-6 * load, "AxNN 0.5 %": 2e-6 * load}
     monkeypatch.setattr(speed, "BATCHES", (2,))
-    monkeypatch.setattr(speed, "THREADS", (1,))
-    turns = {label: values.tolist() for label, values in seconds.items()}
-    monkeypatch.setattr(speed, "take_turns", lambda *_, clock: turns)
+    clocks = []
+
+    def turns(contestants, inputs, *, clock):
+        clocks.append(clock)
+        return {label: values.tolist() for label, values in seconds.items()}
+
+    monkeypatch.setattr(speed, "take_turns", turns)
     found = race(speed.Field({}, {}, {}), np.zeros((9, 1), np.float32))
+    assert clocks == [time.process_time, time.perf_counter]  # of one thread and of two
     timing = next(one for one in found if one.label == "AxNN 0.5 %")
     assert (timing.threads, timing.batch) == (1, 2)
     assert (timing.speedup, timing.over_onnxruntime) == (2.0, 3.0)
