@@ -11,6 +11,7 @@ from axnn.cpu.choose import (
     CRITERIA,
     Approximated,
     Plan,
+    Step,
     approximate,
     heal,
     lower_channels,
@@ -159,6 +160,26 @@ def test_interrupted_run_goes_on_to_the_same_result(exact, data, tmp_path):
         with pytest.raises(StopError):
             approximate(exact, data, PLAN, floor=floor, seed=1, state=state, on_step=stop)
     same(approximate(exact, data, PLAN, floor=floor, seed=1, state=state), whole)
+
+
+@pytest.mark.parametrize("trials", [2, 8])
+def test_interrupted_run_has_backed_off_as_far(trials, exact, data, tmp_path):
+    """After a trial of half, and after some channels have failed alone."""
+    plan, state = replace(PLAN, trials=trials + 2), tmp_path / "state.npz"
+    steps: list[Step] = []
+
+    class StopError(Exception):
+        pass
+
+    def stop(step):
+        steps.append(step)
+        if len(steps) == trials:
+            raise StopError
+
+    with pytest.raises(StopError):
+        approximate(exact, data, plan, floor=1.01, seed=1, state=state, on_step=stop)
+    resumed = approximate(exact, data, plan, floor=1.01, seed=1, state=state)
+    assert resumed.steps == approximate(exact, data, plan, floor=1.01, seed=1).steps
 
 
 def test_judged_by_what_the_step_changes(exact, data):
