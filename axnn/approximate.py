@@ -32,8 +32,9 @@ from axnn.quantize import (
     uniform_precision,
 )
 from axnn.resilience import characterize, check_criterion
+from axnn.retrain import retrain
 from axnn.tiles import UNITS, Frozen, Tile, form_layers, form_tiles, lower, take_share
-from axnn.train import Epoch, TrainingPlan, accuracy, train, validate
+from axnn.train import Epoch, TrainingPlan, accuracy
 from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.errors import ConfigError, FormatError
@@ -199,26 +200,6 @@ def approximate(
     if state is not None and not state.exists():
         loop.save(state)
     return loop.result()
-
-
-def retrain(
-    model: QuantisedNetwork,
-    data: DataSet,
-    plan: TrainingPlan,
-    *,
-    seed: int,
-    checkpoint: Path | None = None,
-    on_epoch: Callable[[Epoch], None] | None = None,
-) -> None:
-    """Retrain with the approximation in place; if that heals nothing, leave the weights.
-
-    The parameters are those of `axnn.train.train`.
-    """
-    before = model.state()
-    loss, quality = validate(model, data.validation)
-    history = train(model, data, plan, seed=seed, checkpoint=checkpoint, on_epoch=on_epoch)
-    if history.best.rank < (quality, -loss):
-        model.set_state(before)
 
 
 class _Loop:

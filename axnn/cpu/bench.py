@@ -27,7 +27,7 @@ _BOUND = axnn_label(BOUNDS_PERCENT[0])
 _LENET, _MLP = "digits", "mlp"
 _BATCH = {_MLP: 256}
 _USUAL_BATCH = 64
-_COMPARED = ("letters",)
+_COMPARED = ("digits", "letters", "mlp")
 """Subjects on which ways of choosing are compared."""
 
 Figures = dict[str, float]
@@ -78,12 +78,14 @@ def means(figures: Figures) -> Figures:
 
 
 def choice_figures(name: str, choices: list[dict[str, Any]]) -> Figures:
-    """Test accuracies, in percent, of networks of equal cost."""
-    return {
-        f"choice.{name}.{choice['share']:g}.{choice['way']}.{part}": _points(choice[part])
-        for choice in choices
-        for part in ("before_retraining", "validation", "test")
-    }
+    """Accuracies, in percent, and microseconds of networks that are to cost the same."""
+    figures: Figures = {}
+    for choice in choices:
+        key = f"choice.{name}.{choice['share']:g}.{choice['way']}"
+        for part in ("before_retraining", "validation", "test"):
+            figures[f"{key}.{part}"] = _points(choice[part])
+        figures[f"{key}.us"] = round(choice["median_us"], 3)
+    return figures
 
 
 def measure(names: list[str], folder: Path, seed: int, console: Console, *, timed: bool) -> Figures:

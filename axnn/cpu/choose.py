@@ -4,7 +4,8 @@ The loop is that of the hardware flow (`axnn.approximate`): the error is propaga
 channel, the channels are sorted by what their next kind of approximation costs in quality for the
 time that it saves, a share of them goes one step down, the network is retrained with the
 approximation in place, and the step is kept if the bound holds on the validation part; else it is
-taken back and the share halved.
+taken back and the share halved. Before that one trial replaces all that can be replaced, since
+retraining often heals this: then only what is left out remains to be chosen.
 
 Source of the loop: S. Venkataramani et al., AxNN, ISLPED 2014, section 3.
 """
@@ -27,6 +28,7 @@ from axnn.cpu.kinds import (
     ladder,
     omitted,
     saving,
+    uniform_assignment,
 )
 from axnn.cpu.model import (
     ApproximateLayer,
@@ -40,7 +42,8 @@ from axnn.cpu.model import (
 from axnn.data import DataSet, Split
 from axnn.errors import RunError
 from axnn.network import Network, batch_innermost
-from axnn.train import TrainingPlan, cross_entropy, train, validate
+from axnn.retrain import retrain
+from axnn.train import TrainingPlan, cross_entropy
 from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.errors import ConfigError, FormatError
 
@@ -73,8 +76,8 @@ class Plan:
     bound_percent : accuracy that may be lost on validation, in points
     retraining : hyper-parameters of the retraining after each step
     criterion : one of `CRITERIA`
-    share : of the time that can be saved, how much the first step tries to save, 0..1
-    trials : at most so many steps
+    share : of the time that can be saved, how much is tried first after all replacements, 0..1
+    trials : at most so many steps, that of all replacements among them
     samples : training samples of an epoch of the retraining; None for all
     """
 
@@ -126,6 +129,19 @@ class Approximated:
     scales: tuple[float, ...]
     steps: tuple[Step, ...] = ()
 
+    def __post_init__(self) -> None:
+        # What is wrong here would be an index out of range in the kernels, which check none.
+        for index, (layer, steps) in enumerate(
+            zip(self.network.neuron_layers, self.assignment, strict=True)
+        ):
+            kinds = len(ladder(self.network, index))
+            if steps.shape != (layer.geometry.channels,) or not (steps < kinds).all():
+                raise ConfigError(f"kinds of layer {index} must be one below {kinds} a channel")
+        if len(self.scales) != len(self.assignment) or not all(
+            0 < scale < np.inf for scale in self.scales
+        ):
+            raise ConfigError("scales must be a positive number a layer")
+
     @classmethod
     def exact(cls, network: Network, data: DataSet) -> "Approximated":
         """The network as it was trained."""
@@ -165,7 +181,7 @@ class Approximated:
             kinds = tuple(arrays[f"kinds.{i}"] for i in range(len(own.neuron_layers)))
             steps = tuple(Step(**entry) for entry in header["steps"])
             return cls(own, kinds, tuple(header["scales"]), steps), header
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, ConfigError, FormatError) as error:
             raise FormatError(f"{path}: damaged state ({error}); delete it") from error
 
 
@@ -283,6 +299,20 @@ def lower_channels(subject: Approximated, chosen: list[Candidate], data: DataSet
     return replace(lowered, scales=input_scales(lowered.model(), data.train.inputs))
 
 
+def replace_everywhere(subject: Approximated, data: DataSet) -> Approximated:
+    """Every channel replaced as far as it can be without being omitted, and not yet retrained."""
+    wanted = uniform_assignment(subject.network, np.iinfo(np.uint8).max)
+    while True:
+        chosen = [
+            (layer, channel)
+            for layer, steps in enumerate(subject.assignment)
+            for channel in np.flatnonzero(steps < wanted[layer]).tolist()
+        ]
+        if not chosen:
+            return subject
+        subject = lower_channels(subject, chosen, data)
+
+
 def _omitted_step(kinds: tuple[Kind, ...]) -> int:
     return kinds.index(OMITTED) if OMITTED in kinds else len(kinds)
 
@@ -326,8 +356,7 @@ def approximate(
     if on_step is not None:
         for step in loop.steps:
             on_step(step)
-    while len(loop.steps) < plan.trials and (sorted_candidates := loop.candidates()):
-        loop.trial(sorted_candidates)
+    while len(loop.steps) < plan.trials and loop.trial():
         if state is not None:
             loop.save(state)
         if on_step is not None:
@@ -353,27 +382,41 @@ class _Loop:
     def _step_seed(self) -> int:
         return int(np.random.SeedSequence([self.seed, len(self.steps)]).generate_state(1)[0])
 
-    def candidates(self) -> list[tuple[Candidate, float]]:
+    def trial(self) -> bool:
+        """Lower channels, retrain, keep it or take it back; False if nothing can go down."""
+        if not self.steps:
+            everywhere = replace_everywhere(self.subject, self.data)
+            if everywhere.cost < self.subject.cost:
+                self._judge(everywhere)
+                return True
+        candidates = self._candidates()
+        if not candidates:
+            return False
+        chosen = take_share(candidates, self.share)
+        kept = self._judge(lower_channels(self.subject, chosen, self.data))
+        if not kept and len(chosen) == 1:
+            self.frozen.add(chosen[0])
+        elif not kept:
+            self.share = self.share / 2
+        return True
+
+    def _candidates(self) -> list[tuple[Candidate, float]]:
         """Channels that can go down, the least significant first, and the time each saves."""
         found = scores(self.subject, self.data.train, self.plan.criterion, seed=self._step_seed())
         return [
             entry for entry in sort_candidates(self.subject, found) if entry[0] not in self.frozen
         ]
 
-    def trial(self, candidates: list[tuple[Candidate, float]]) -> None:
-        """Lower a share, retrain, and keep it or take it back."""
-        chosen = take_share(candidates, self.share)
-        lowered = lower_channels(self.subject, chosen, self.data)
-        before = validate(lowered.model(), self.data.validation)[1]
-        quality = heal(lowered, self.data, self.plan, seed=self._step_seed())
+    def _judge(self, lowered: Approximated) -> bool:
+        """Retrain; take the network for the present one if the bound holds."""
+        before, quality = heal(lowered, self.data, self.plan, seed=self._step_seed())
         kept = quality >= self.floor - _ROUNDING
-        self.steps.append(Step(len(chosen), before, quality, lowered.cost, kept))
+        pairs = zip(self.subject.assignment, lowered.assignment, strict=True)
+        count = sum(int((old != new).sum()) for old, new in pairs)
+        self.steps.append(Step(count, before, quality, lowered.cost, kept))
         if kept:
             self.subject = lowered
-        elif len(chosen) == 1:
-            self.frozen.add(chosen[0])
-        else:
-            self.share = self.share / 2
+        return kept
 
     def _identity(self) -> dict[str, Any]:
         return {
@@ -426,17 +469,10 @@ def take_share(candidates: list[tuple[Candidate, float]], share: float) -> list[
     return chosen
 
 
-def heal(subject: Approximated, data: DataSet, plan: Plan, *, seed: int) -> float:
-    """Retrain in place, unless that heals nothing; returns the accuracy on validation."""
-    model = subject.model()
-    before = model.state()
-    loss, quality = validate(model, data.validation)
+def heal(subject: Approximated, data: DataSet, plan: Plan, *, seed: int) -> tuple[float, float]:
+    """Retrain in place, see `axnn.retrain`; returns the accuracies before and after."""
     used = data if plan.samples is None else _part(data, plan.samples, seed)
-    history = train(model, used, plan.retraining, seed=seed)
-    if history.best.rank < (quality, -loss):
-        model.set_state(before)
-        return quality
-    return history.best.validation_accuracy
+    return retrain(subject.model(), used, plan.retraining, seed=seed)
 
 
 def _part(data: DataSet, samples: int, seed: int) -> DataSet:

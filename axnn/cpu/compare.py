@@ -1,25 +1,40 @@
 """Whether it pays to choose: networks of equal cost, their channels chosen in different ways."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
+from time import process_time
 
 import numpy as np
+from numpy.typing import NDArray
 
-from axnn.cpu.choose import Approximated, Plan, heal, lower_channels, scores, sort_candidates
-from axnn.cpu.kinds import uniform_assignment
+from axnn.cpu.choose import (
+    Approximated,
+    Plan,
+    heal,
+    lower_channels,
+    replace_everywhere,
+    scores,
+    sort_candidates,
+)
+from axnn.cpu.peers import Classify
+from axnn.cpu.predictor import Predictor
 from axnn.cpu.run import Run
+from axnn.cpu.speed import take_turns
 from axnn.steps import make_key
 from axnn.train import validate
 
 _ROUNDS = 8
 """Steps in which a target is approached: the channels are judged anew after each."""
 
-SHARES = (1.0, 0.5)
+SHARES = (1.0, 0.75, 0.5)
 """Targets: costs as shares of that of the network whose channels are all replaced."""
 
 WAYS = ("replacement", "gradient", "random")
 """Criteria that are compared with replacing all channels."""
+
+TIMED_BATCH = 64
+"""Samples at once when the networks are timed."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +46,14 @@ class Choice:
     way : "uniform", or the criterion its channels were chosen by
     share : the target
     cost : in multiply-accumulates of the float32 kernels
+    median_us : measured time of a sample, one thread, `TIMED_BATCH` samples at once
     before_retraining, validation, test : fractions right
     """
 
     way: str
     share: float
     cost: float
+    median_us: float
     before_retraining: float
     validation: float
     test: float
@@ -50,44 +67,38 @@ def uniform(run: Run) -> Approximated:
         found, header = Approximated.load(path, run.exact.network)
         if header.get("key") == key:
             return found
-    lowered = replaced_everywhere(run)
+    lowered = replace_everywhere(run.exact, run.data)
     heal(lowered, run.data, run.plan(0), seed=run.seed)
     lowered.save(path, {"key": key})
     return lowered
 
 
-def replaced_everywhere(run: Run) -> Approximated:
-    """The same before the retraining."""
-    wanted = uniform_assignment(run.exact.network, np.iinfo(np.uint8).max)
-    current = run.exact
-    while True:
-        chosen = [
-            (layer, channel)
-            for layer, steps in enumerate(current.assignment)
-            for channel in np.flatnonzero(steps < wanted[layer]).tolist()
-        ]
-        if not chosen:
-            return current
-        current = lower_channels(current, chosen, run.data)
-
-
-def compare_choices(run: Run) -> Iterator[Choice]:
-    """Networks of the cost of the uniform one, and of a share of it, by each way of choosing."""
-    everywhere = replaced_everywhere(run)
+def compare_choices(run: Run) -> list[Choice]:
+    """Networks of the cost of the uniform one, and of shares of it, by each way of choosing."""
+    everywhere = replace_everywhere(run.exact, run.data)
+    lowered = [("uniform", 1.0, everywhere)]
     for share in SHARES:
-        if share == 1.0:
-            yield _judge(run, "uniform", share, everywhere)
         for way in WAYS:
-            chosen = _bring_down(run, run.plan(0, way), share * everywhere.cost)
-            yield _judge(run, way, share, chosen)
+            found = _bring_down(run, run.plan(0, way), share * everywhere.cost)
+            lowered.append((way, share, found))
+    times = _microseconds([found for _, _, found in lowered], run.data.test.inputs[:TIMED_BATCH])
+    return [_judge(run, *entry, time) for entry, time in zip(lowered, times, strict=True)]
 
 
-def _judge(run: Run, way: str, share: float, lowered: Approximated) -> Choice:
+def _microseconds(lowered: list[Approximated], inputs: NDArray[np.float32]) -> list[float]:
+    """Median time of a sample of each network."""
+    contestants: dict[str, Classify] = {
+        str(number): Predictor(found).decision_function for number, found in enumerate(lowered)
+    }
+    turns = take_turns(contestants, np.ascontiguousarray(inputs), clock=process_time)
+    return [1e6 * median(seconds) / len(inputs) for seconds in turns.values()]
+
+
+def _judge(run: Run, way: str, share: float, lowered: Approximated, median_us: float) -> Choice:
     """Retrain and judge; the test part decides nothing."""
-    before = validate(lowered.model(), run.data.validation)[1]
-    quality = heal(lowered, run.data, run.plan(0), seed=run.seed)
+    before, quality = heal(lowered, run.data, run.plan(0), seed=run.seed)
     test = validate(lowered.model(), run.data.test)[1]
-    return Choice(way, share, lowered.cost, before, quality, test)
+    return Choice(way, share, lowered.cost, median_us, before, quality, test)
 
 
 def _bring_down(run: Run, plan: Plan, target: float) -> Approximated:
@@ -112,7 +123,7 @@ def _bring_down(run: Run, plan: Plan, target: float) -> Approximated:
 def choices_file(run: Run) -> tuple[Path, str]:
     """Where the comparison is kept, and the key of what it was made from."""
     key = make_key(
-        plan=replace(run.plan(0)), network=run.folder / "network.npz", seed=run.seed,
+        plan=run.plan(0), network=run.folder / "network.npz", seed=run.seed,
         shares=list(SHARES), ways=list(WAYS),
     )  # fmt: skip
     return run.folder / "choices.json", key

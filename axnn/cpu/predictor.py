@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from math import isfinite, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,14 @@ from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.errors import ConfigError, FormatError
 
 if TYPE_CHECKING:
-    from axnn.cpu import kernels
+    from axnn.cpu.packing import Packed
 
 Float32 = NDArray[np.float32]
 
 _KIND = "axnn-predictor-1"
+
+_IDLE = 8
+"""Where at most one lane in so many would be of use, samples are computed singly: measured."""
 
 
 class Predictor:
@@ -53,6 +57,7 @@ class Predictor:
             raise ConfigError(f"threads must be at least 1, not {threads}")
         network = approximated.network
         self.input_shape = network.spec.input_shape
+        self._features = prod(self.input_shape)
         self._approximated = approximated
         program = lower(network, approximated.assignment, approximated.scales)
         self.classes = len(program.logit_rows)
@@ -121,12 +126,12 @@ class Predictor:
     def _checked(self, inputs: ArrayLike) -> Float32:
         """The inputs as float32 (samples, features), side by side in memory."""
         values = np.asarray(inputs)
-        if not np.issubdtype(values.dtype, np.floating):
+        if values.dtype.kind != "f":
             raise InputError(
                 f"inputs must be floating-point numbers, scaled as for the training, "
                 f"not {values.dtype}"
             )
-        features = int(np.prod(self.input_shape))
+        features = self._features
         if values.shape[1:] not in (self.input_shape, (features,)):
             shape = ", ".join(str(size) for size in self.input_shape)
             raise InputError(
@@ -134,7 +139,7 @@ class Predictor:
             )
         flat = np.ascontiguousarray(values.reshape(len(values), features), np.float32)
         # One pass without a copy; a sum of squares is finite unless a value is not, or is huge.
-        if not np.isfinite(np.vdot(flat, flat)):
+        if not isfinite(np.vdot(flat, flat)):
             bad = np.flatnonzero(~np.isfinite(flat).all(axis=1))
             if len(bad):
                 raise InputError(f"inputs must be finite: sample {bad[0]} holds NaN or infinity")
@@ -149,42 +154,68 @@ def _from_file(path: Path, header: dict[str, Any], arrays: dict[str, NDArray[Any
         network.set_state({name[len(prefix) :]: value for name, value in values.items()})
         kinds = tuple(arrays[f"kinds.{i}"] for i in range(len(network.neuron_layers)))
         return Approximated(network, kinds, tuple(float(scale) for scale in header["scales"]))
-    except (KeyError, TypeError, ValueError, ConfigError) as error:
+    except (KeyError, TypeError, ValueError, ConfigError, FormatError) as error:
         raise FormatError(f"{path}: damaged predictor ({error}); make it again") from error
 
 
 def _engine(program: Program, threads: int, *, compiled: bool) -> Callable[[Float32], Float32]:
     if compiled:
         try:
-            from axnn.cpu import kernels
+            return _CompiledEngine(program, threads)
         except ImportError:  # no numba
             pass
-        else:
-            return _CompiledEngine(kernels.pack(program), threads)
     return lambda inputs: plain.run(program, inputs)
 
 
-class _CompiledEngine:
-    """Runs a packed program; every thread has scratch of its own."""
+class _Kernel:
+    """A compiled kernel and its program; every thread has scratch of its own.
 
-    def __init__(self, packed: "kernels.Packed", threads: int) -> None:
-        from axnn.cpu import kernels
-        from axnn.cpu.vectors import BATCH
+    Compiling takes a second or two, once on a machine: not before it is needed.
+    """
 
-        self._run, self._batch = kernels.run, BATCH
-        self._packed = packed
-        self._threads = threads
+    def __init__(self, run: Callable[..., None], packed: "Packed") -> None:
+        self._run, self._packed = run, packed
         self._local = threading.local()
+
+    def __call__(self, flat: Float32, first: int, count: int, logits: Float32) -> None:
+        packed = self._packed
+        self._run(flat, first, count, logits, packed.stages, packed.operands, packed.in_places,
+                  packed.out_places, *self._scratch())  # fmt: skip
+
+    def _scratch(self) -> tuple[NDArray[Any], ...]:
+        if not hasattr(self._local, "arrays"):
+            cells, words, sums = self._packed.scratch_sizes
+            # Zeros: what no stage writes is padding.
+            self._local.arrays = (
+                _aligned(cells, np.float32),
+                _aligned(words, np.int32),
+                _aligned(sums, np.float32),
+            )
+        return self._local.arrays
+
+
+class _CompiledEngine:
+    """Divides a batch between threads, and what each computes between the two kernels."""
+
+    def __init__(self, program: Program, threads: int) -> None:
+        from axnn.cpu.kernels import run
+        from axnn.cpu.llvm import BATCH
+        from axnn.cpu.packing import pack
+        from axnn.cpu.single import run_single
+
+        self._batch, self._few = BATCH, BATCH // _IDLE
+        self._of_batches = _Kernel(run, pack(program, BATCH))
+        self._of_single = _Kernel(run_single, pack(program, 1))
+        self._classes = len(program.logit_rows)
+        self._threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def __call__(self, inputs: Float32) -> Float32:
-        logits = np.empty((len(inputs), len(self._packed.out_places)), np.float32)
-        if not len(inputs):
-            return logits
+        logits = np.empty((len(inputs), self._classes), np.float32)
         blocks = -(-len(inputs) // self._batch)
         share = -(-blocks // self._threads) * self._batch
         flat = inputs.reshape(-1)
-        if self._pool is None or blocks == 1:
+        if self._pool is None or blocks <= 1:
             self._part(flat, 0, len(inputs), logits)
             return logits
         starts = range(share, len(inputs), share)
@@ -198,15 +229,17 @@ class _CompiledEngine:
         return logits
 
     def _part(self, flat: Float32, first: int, count: int, logits: Float32) -> None:
-        packed = self._packed
-        self._run(flat, first, count, logits, packed.stages, packed.operands, packed.in_places,
-                  packed.out_places, *self._scratch())  # fmt: skip
+        left = count % self._batch
+        few = left if left <= self._few else 0
+        if count > few:
+            self._of_batches(flat, first, count - few, logits)
+        if few:
+            self._of_single(flat, first + count - few, few, logits)
 
-    def _scratch(self) -> tuple[Float32, NDArray[np.int32]]:
-        if not hasattr(self._local, "arrays"):
-            # Zeros: what no stage writes is padding.
-            self._local.arrays = (
-                np.zeros(self._packed.cell_count, np.float32),
-                np.zeros(self._packed.word_count, np.int32),
-            )
-        return self._local.arrays
+
+def _aligned(count: int, kind: type[np.generic]) -> NDArray[Any]:
+    """Zeros that begin at a line of the cache: a vector that lies in two lines takes twice."""
+    line = 64
+    whole = np.zeros(count * np.dtype(kind).itemsize + line, np.uint8)
+    first = -whole.ctypes.data % line
+    return whole[first : first + count * np.dtype(kind).itemsize].view(kind)

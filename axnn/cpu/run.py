@@ -43,7 +43,6 @@ class Run:
             bound_percent=bound_percent,
             retraining=self.subject.retraining,
             criterion=criterion,
-            share=self.subject.share,
             trials=self.subject.trials,
             samples=self.subject.healing_samples,
         )

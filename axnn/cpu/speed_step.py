@@ -50,9 +50,6 @@ def choices_step(run: Run, *, notify: Notify) -> list[dict[str, Any]]:
         found = json.loads(path.read_text())
         if found["key"] == key:
             return list(found["choices"])
-    choices = []
-    for choice in compare_choices(run):
-        choices.append(choice)
-        notify(f"{choice.way} at {choice.share:g}: test {choice.test:.2%}")
-    write_json(path, document(choices, key))
+    notify("comparing ways of choosing")
+    write_json(path, document(compare_choices(run), key))
     return list(json.loads(path.read_text())["choices"])

@@ -38,8 +38,6 @@ class Subject:
     retraining : of the retraining after each step of the approximation
     border : pixels that are cut off on each side of a sample
     healing_samples : training samples of an epoch of the retraining; None for all
-    share : of the time that can be saved, how much the first step tries to save: with 1 the loop
-        begins by replacing everything, which often holds the bound, and then backs off
     trials : at most so many steps of the approximation for each bound
     """
 
@@ -50,7 +48,6 @@ class Subject:
     retraining: TrainingPlan
     border: int = 0
     healing_samples: int | None = None
-    share: float = 1.0
     trials: int = 8
 
     @property
@@ -91,7 +88,6 @@ def _of_app(
     retraining: int,
     learning_rate: float,
     healing_samples: int | None = None,
-    share: float = 1.0,
     trials: int = 8,
 ) -> Subject:
     """An application with squashing neurons; its plans, with other numbers of epochs and rate."""
@@ -106,7 +102,6 @@ def _of_app(
         training=training,
         retraining=healing,
         healing_samples=healing_samples,
-        share=share,
         trials=trials,
     )
 
@@ -125,11 +120,17 @@ _MLP = Subject(
     training=TrainingPlan(epochs=15, batch=64, learning_rate=0.05, weight_decay=1e-4),
     retraining=TrainingPlan(epochs=2, batch=64, learning_rate=0.02, weight_decay=1e-4),
     border=_BORDER,
+    trials=5,
 )
 
 SUBJECTS: dict[str, Subject] = {
     "digits": _of_app(
-        APPS["digits"], epochs=10, retraining=2, learning_rate=0.02, healing_samples=8_000
+        APPS["digits"],
+        epochs=10,
+        retraining=2,
+        learning_rate=0.02,
+        healing_samples=8_000,
+        trials=4,
     ),
     "objects": _of_app(
         APPS["objects"],
@@ -137,10 +138,15 @@ SUBJECTS: dict[str, Subject] = {
         retraining=1,
         learning_rate=0.01,
         healing_samples=4_000,
-        trials=3,
+        trials=2,
     ),
     "garments": _of_app(
-        APPS["garments"], epochs=12, retraining=2, learning_rate=0.02, healing_samples=8_000
+        APPS["garments"],
+        epochs=12,
+        retraining=2,
+        learning_rate=0.02,
+        healing_samples=8_000,
+        trials=4,
     ),
     "faces": _of_app(APPS["faces"], epochs=30, retraining=2, learning_rate=0.01),
     "census": _of_app(APPS["census"], epochs=30, retraining=6, learning_rate=0.1),

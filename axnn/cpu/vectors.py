@@ -1,114 +1,41 @@
 """What numba has no words for: sums of products that stay in vector registers.
 
-numba keeps compiled kernels by the date of `axnn/cpu/kernels.py`: delete `__pycache__` beside it
-after a change here.
-
-Each function here is LLVM code that is placed in the calling numba function. A vector holds one
-value of each of `LANES` samples, so that every sum runs in the same order whatever the batch, and
-results are the same to the last bit for any partition of it. The rows of a tile are channels; their
-weights are broadcast. Multiplication and addition are one rounding (fused), on any processor.
+Each function here is LLVM code that is placed in the calling numba function. The rows of a tile are
+channels; their weights are broadcast. Multiplication and addition are one rounding (fused), on any
+processor.
 """
 
 from collections.abc import Callable
-from typing import Any
 
-import llvmlite.binding
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-_intrinsic: Any = intrinsic  # its types know nothing of the first parameter, which numba fills
-
-_FEATURES = llvmlite.binding.get_host_cpu_features()
-
-LANES = 16 if _FEATURES.get("avx512f", False) else 8
-"""Samples in a vector."""
-
-VECTORS = 2
-"""Vectors in a row of a tile: one weight broadcast serves both."""
-
-BATCH = LANES * VECTORS
-"""Samples that the kernels compute together."""
+from axnn.cpu.llvm import (
+    BATCH,
+    FEATURES,
+    FLOAT,
+    FLOATS,
+    INTS,
+    LANES,
+    LONG,
+    VECTORS,
+    Arguments,
+    Value,
+    fused,
+    intrinsic,
+    load,
+    long,
+    repeat,
+    splat,
+    store,
+)  # fmt: skip
 
 MAX_ROWS = 8 if LANES == 16 else 6
 """Channels in a tile, so that all sums of a tile fit the processor's vector registers."""
 
-HAS_BYTE_DOT = LANES == 16 and bool(_FEATURES.get("avx512vnni", False))
+HAS_BYTE_DOT = LANES == 16 and bool(FEATURES.get("avx512vnni", False))
 """Whether an instruction adds four products of bytes to each 32-bit sum."""
-
-_FLOAT, _BYTE = ir.FloatType(), ir.IntType(8)
-_INT, _LONG = ir.IntType(32), ir.IntType(64)
-_FLOATS, _INTS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
-
-Value = Any
-"""A value of the code that is being built."""
-
-
-def _int(value: int) -> Value:
-    return ir.Constant(_INT, value)
-
-
-def _long(value: int) -> Value:
-    return ir.Constant(_LONG, value)
-
-
-def _splat(builder: Value, scalar: Value, vector: Value) -> Value:
-    empty = ir.Constant(vector, ir.Undefined)
-    first = builder.insert_element(empty, scalar, _int(0))
-    return builder.shuffle_vector(first, empty, ir.Constant(_INTS, None))
-
-
-def _load(builder: Value, pointer: Value, vector: Value) -> Value:
-    loaded = builder.load(builder.bitcast(pointer, vector.as_pointer()))
-    loaded.align = 4
-    return loaded
-
-
-def _store(builder: Value, value: Value, pointer: Value) -> None:
-    builder.store(value, builder.bitcast(pointer, value.type.as_pointer())).align = 4
-
-
-class _Arguments:
-    """Pointers into the arrays that a function passes, each with the index that follows it."""
-
-    def __init__(self, context: Value, builder: Value, signature: Value, values: Value) -> None:
-        self._context, self._builder = context, builder
-        self._types, self._values = signature.args, values
-
-    def pointer(self, array: int) -> Value:
-        """Address of the element at the index that is the next argument."""
-        make = self._context.make_array(self._types[array])
-        base = make(self._context, self._builder, value=self._values[array]).data
-        return self._builder.gep(base, [self._values[array + 1]])
-
-
-def _repeat(
-    builder: Value,
-    count: Value,
-    start: list[Value],
-    body: Callable[[Value, list[Value]], list[Value]],
-) -> list[Value]:
-    """A loop of at least one round; `body` takes its number and the values and returns new ones."""
-    before = builder.block
-    loop, after = builder.append_basic_block("taps"), builder.append_basic_block("summed")
-    builder.branch(loop)
-    builder.position_at_end(loop)
-    number = builder.phi(_LONG)
-    number.add_incoming(_long(0), before)
-    values = []
-    for first in start:
-        values.append(builder.phi(first.type))
-        values[-1].add_incoming(first, before)
-    found = body(number, values)
-    end = builder.block
-    for value, new in zip(values, found, strict=True):
-        value.add_incoming(new, end)
-    following = builder.add(number, _long(1))
-    number.add_incoming(following, end)
-    builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
-    builder.position_at_end(after)
-    return found
 
 
 def _tile(
@@ -129,44 +56,37 @@ def _tile(
     start, weights, source, offsets = pointers
     first = []
     for row in range(rows):
-        value = builder.load(builder.gep(start, [_long(row)]))
-        first += [_splat(builder, value, vector)] * VECTORS
+        value = builder.load(builder.gep(start, [long(row)]))
+        first += [splat(builder, value, vector)] * VECTORS
 
     def body(tap: Value, sums: list[Value]) -> list[Value]:
-        offset = builder.sext(builder.load(builder.gep(offsets, [tap])), _LONG)
+        offset = builder.sext(builder.load(builder.gep(offsets, [tap])), LONG)
         place = builder.gep(source, [offset])
         operands = [
-            _load(builder, builder.gep(place, [_long(v * LANES)]), vector) for v in range(VECTORS)
+            load(builder, builder.gep(place, [long(v * LANES)]), vector) for v in range(VECTORS)
         ]
-        column = builder.gep(weights, [builder.mul(tap, _long(rows))])
+        column = builder.gep(weights, [builder.mul(tap, long(rows))])
         found = []
         for row in range(rows):
-            weight = _splat(builder, builder.load(builder.gep(column, [_long(row)])), vector)
+            weight = splat(builder, builder.load(builder.gep(column, [long(row)])), vector)
             found += [
                 multiply_add(weight, operands[v], sums[row * VECTORS + v]) for v in range(VECTORS)
             ]
         return found
 
-    return _repeat(builder, taps, first, body)
+    return repeat(builder, taps, first, body)
 
 
-def _fused(builder: Value) -> Callable[[Value, Value, Value], Value]:
-    """The product of weight and operand, plus the sum, in one rounding."""
-    kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
-    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32")
-    return lambda weight, operand, total: builder.call(function, [weight, operand, total])
-
-
-def _byte_dot(builder: Value) -> Callable[[Value, Value, Value], Value]:
+def byte_dot(builder: Value) -> Callable[[Value, Value, Value], Value]:
     """Four products of a signed byte of the weight and an unsigned one of the operand, added."""
     if HAS_BYTE_DOT:
-        kind = ir.FunctionType(_INTS, [_INTS] * 3)
+        kind = ir.FunctionType(INTS, [INTS] * 3)
         name = "llvm.x86.avx512.vpdpbusd.512"
         function = cgutils.get_or_insert_function(builder.module, kind, name)
         return lambda weight, operand, total: builder.call(function, [total, operand, weight])
 
     def shifted(value: Value, by: int, shift: Callable[..., Value]) -> Value:
-        return shift(value, ir.Constant(_INTS, [by] * LANES)) if by else value
+        return shift(value, ir.Constant(INTS, [by] * LANES)) if by else value
 
     def dot(weight: Value, operand: Value, total: Value) -> Value:
         for byte in range(4):
@@ -186,15 +106,15 @@ def _by_rows(
     switch = builder.switch(rows, end)
     for number in range(1, MAX_ROWS + 1):
         block = builder.append_basic_block(f"rows{number}")
-        switch.add_case(_long(number), block)
+        switch.add_case(long(number), block)
         builder.position_at_end(block)
         for index, vector in enumerate(build(number)):
-            _store(builder, vector, builder.gep(target, [_long(index * LANES)]))
+            store(builder, vector, builder.gep(target, [long(index * LANES)]))
         builder.branch(end)
     builder.position_at_end(end)
 
 
-@_intrinsic
+@intrinsic
 def float_tile(  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
     typing, rows, sums, sums_at, start, start_at, weights, weights_at,
     source, source_at, offsets, offsets_at, taps,
@@ -209,11 +129,11 @@ def float_tile(  # type: ignore[no-untyped-def]  # numba reads the parameters' n
     pairs = [entry for array in arrays for entry in (array, types.intp)]
 
     def build(context: Value, builder: Value, signature: Value, values: Value) -> Value:
-        found = _Arguments(context, builder, signature, values)
+        found = Arguments(context, builder, signature, values)
         target, *pointers = (found.pointer(index) for index in range(1, 10, 2))
 
         def sums(number: int) -> list[Value]:
-            return _tile(builder, tuple(pointers), values[-1], number, _FLOATS, _fused(builder))
+            return _tile(builder, tuple(pointers), values[-1], number, FLOATS, fused(builder))
 
         _by_rows(builder, values[0], sums, target)
         return context.get_dummy_value()
@@ -221,7 +141,7 @@ def float_tile(  # type: ignore[no-untyped-def]  # numba reads the parameters' n
     return types.void(types.intp, *pairs, types.intp), build
 
 
-@_intrinsic
+@intrinsic
 def byte_tile(  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
     typing, rows, sums, sums_at, start, start_at, weights, weights_at,
     source, source_at, offsets, offsets_at, scale, scale_at, bias, bias_at, taps,
@@ -236,18 +156,18 @@ def byte_tile(  # type: ignore[no-untyped-def]  # numba reads the parameters' na
     pairs = [entry for array in arrays for entry in (array, types.intp)]
 
     def build(context: Value, builder: Value, signature: Value, values: Value) -> Value:
-        found = _Arguments(context, builder, signature, values)
+        found = Arguments(context, builder, signature, values)
         target, *pointers, scales, biases = (found.pointer(index) for index in range(1, 14, 2))
 
         def sums(number: int) -> list[Value]:
-            whole = _tile(builder, tuple(pointers), values[-1], number, _INTS, _byte_dot(builder))
+            whole = _tile(builder, tuple(pointers), values[-1], number, INTS, byte_dot(builder))
             return [
-                _fused(builder)(
-                    _splat(builder, builder.load(builder.gep(scales, [row])), _FLOATS),
-                    builder.sitofp(total, _FLOATS),
-                    _splat(builder, builder.load(builder.gep(biases, [row])), _FLOATS),
+                fused(builder)(
+                    splat(builder, builder.load(builder.gep(scales, [row])), FLOATS),
+                    builder.sitofp(total, FLOATS),
+                    splat(builder, builder.load(builder.gep(biases, [row])), FLOATS),
                 )
-                for row, total in ((_long(i // VECTORS), total) for i, total in enumerate(whole))
+                for row, total in ((long(i // VECTORS), total) for i, total in enumerate(whole))
             ]
 
         _by_rows(builder, values[0], sums, target)
@@ -256,7 +176,18 @@ def byte_tile(  # type: ignore[no-untyped-def]  # numba reads the parameters' na
     return types.void(types.intp, *pairs, types.intp), build
 
 
-@_intrinsic
+def rounded(builder: Value, vector: Value, values: list[Value]) -> Value:
+    """A vector of float32 as whole numbers, see `round_to_words`; values: factor, limit, zero."""
+    factor, limit = (splat(builder, value, FLOATS) for value in values[:2])
+    least = builder.fneg(limit)
+    half = builder.fadd(values[2], ir.Constant(FLOAT, 0.5))
+    scaled = builder.fmul(vector, factor)
+    low = builder.select(builder.fcmp_ordered("<", scaled, least), least, scaled)
+    cut = builder.select(builder.fcmp_ordered(">", low, limit), limit, low)
+    return builder.fptosi(builder.fadd(cut, splat(builder, half, FLOATS)), INTS)
+
+
+@intrinsic
 def round_to_words(  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
     typing, source, source_at, target, target_at, factor, limit, zero
 ):
@@ -270,52 +201,46 @@ def round_to_words(  # type: ignore[no-untyped-def]  # numba reads the parameter
     signature = types.void(source, types.intp, target, types.intp, single, single, single)
 
     def build(context: Value, builder: Value, signature: Value, values: Value) -> Value:
-        found = _Arguments(context, builder, signature, values)
+        found = Arguments(context, builder, signature, values)
         first, into = found.pointer(0), found.pointer(2)
-        half = ir.Constant(_FLOAT, 0.5)
-        factor, limit = (_splat(builder, value, _FLOATS) for value in values[4:6])
-        least = builder.fneg(limit)
-        zero = _splat(builder, builder.fadd(values[6], half), _FLOATS)
         for lane in range(0, BATCH, LANES):
-            word = ir.Constant(_INTS, None)
+            word = ir.Constant(INTS, None)
             for byte in range(4):
-                place = builder.gep(first, [_long(byte * BATCH + lane)])
-                scaled = builder.fmul(_load(builder, place, _FLOATS), factor)
-                low = builder.select(builder.fcmp_ordered("<", scaled, least), least, scaled)
-                cut = builder.select(builder.fcmp_ordered(">", low, limit), limit, low)
-                rounded = builder.fptosi(builder.fadd(cut, zero), _INTS)
-                shift = ir.Constant(_INTS, [8 * byte] * LANES)
-                word = builder.or_(word, builder.shl(rounded, shift))
-            _store(builder, word, builder.gep(into, [_long(lane)]))
+                place = builder.gep(first, [long(byte * BATCH + lane)])
+                whole = rounded(builder, load(builder, place, FLOATS), values[4:])
+                shift = ir.Constant(INTS, [8 * byte] * LANES)
+                word = builder.or_(word, builder.shl(whole, shift))
+            store(builder, word, builder.gep(into, [long(lane)]))
         return context.get_dummy_value()
 
     return signature, build
 
 
-@_intrinsic
+@intrinsic
 def transpose(  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
-    typing, source, source_at, pitch, target, target_at, places, places_at
+    typing, source, source_at, pitch, last, target, target_at, places, places_at
 ):
     """Take LANES values of each of LANES samples; write a vector of all samples for each value.
 
-    Value v of sample s is source[source_at + s * pitch + v] and goes to
-    target[target_at + places[places_at + v] + s].
+    Value v of sample s is source[source_at + min(s, last) * pitch + v] and goes to
+    target[target_at + places[places_at + v] + s]; `last` may be negative.
     """
-    del typing, source_at, pitch, target_at, places_at
+    del typing, source_at, pitch, last, target_at, places_at
     whole = types.intp
-    signature = types.void(source, whole, whole, target, whole, places, whole)
+    signature = types.void(source, whole, whole, whole, target, whole, places, whole)
 
     def build(context: Value, builder: Value, signature: Value, values: Value) -> Value:
-        found = _Arguments(context, builder, signature, values)
-        first, pitch = found.pointer(0), values[2]
-        rows = [
-            _load(builder, builder.gep(first, [builder.mul(pitch, _long(s))]), _FLOATS)
-            for s in range(LANES)
-        ]
-        base, places = found.pointer(3), found.pointer(5)
+        found = Arguments(context, builder, signature, values)
+        first, pitch, last = found.pointer(0), values[2], values[3]
+        rows = []
+        for s in range(LANES):
+            there = builder.icmp_signed("<", long(s), last)
+            row = builder.mul(pitch, builder.select(there, long(s), last))
+            rows.append(load(builder, builder.gep(first, [row]), FLOATS))
+        base, places = found.pointer(4), found.pointer(6)
         for v, vector in enumerate(_exchange(builder, rows)):
-            place = builder.sext(builder.load(builder.gep(places, [_long(v)])), _LONG)
-            _store(builder, vector, builder.gep(base, [place]))
+            place = builder.sext(builder.load(builder.gep(places, [long(v)])), LONG)
+            store(builder, vector, builder.gep(base, [place]))
         return context.get_dummy_value()
 
     return signature, build
@@ -330,7 +255,7 @@ def _exchange(builder: Value, rows: list[Value]) -> list[Value]:
             upper = lane & block
             keep.append(LANES + (lane ^ block) if upper else lane)
             take.append(LANES + lane if upper else lane ^ block)
-        masks = [ir.Constant(_INTS, mask) for mask in (keep, take)]
+        masks = [ir.Constant(INTS, mask) for mask in (keep, take)]
         found = list(rows)
         for index in range(LANES):
             if not index & block:

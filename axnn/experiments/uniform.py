@@ -11,7 +11,6 @@ from axnn.approximate import (
     Step,
     histogram,
     integer_accuracy,
-    retrain,
 )
 from axnn.data import DataSet
 from axnn.energy import EnergyModel
@@ -23,6 +22,7 @@ from axnn.quantize import (
     to_integers,
     uniform_precision,
 )
+from axnn.retrain import retrain
 from axnn.train import Epoch, TrainingPlan
 from qcnpe.spec.config import OPERAND_BITS
 

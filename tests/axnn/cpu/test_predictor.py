@@ -1,6 +1,8 @@
 """The predictor: the same results by every path, in every partition; clear errors."""
 
+import json
 import threading
+import zipfile
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +12,8 @@ from axnn.cpu import Predictor
 from axnn.cpu.choose import Approximated
 from axnn.cpu.errors import InputError
 from axnn.cpu.model import input_scales
+from axnn.netspec import LayerSpec, NetworkSpec
+from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.errors import ConfigError, FormatError
 from tests.axnn.cpu.tiny_nets import (
     make_network,
@@ -59,7 +63,7 @@ def test_partition_and_threads_change_no_bit(network):
     again = Predictor(approximated).decision_function(inputs)
     by_two = Predictor(approximated, threads=2).decision_function(inputs)
     predictor = Predictor(approximated)
-    cuts = [0, 1, 8, 40, 41, 150]
+    cuts = [0, 1, 8, 40, 44, 150]  # of few samples, that are computed singly, and of many
     parts = [predictor.decision_function(inputs[a:b]) for a, b in pairwise(cuts)]
     for other in (again, by_two, np.concatenate(parts)):
         np.testing.assert_array_equal(other, whole)
@@ -109,8 +113,8 @@ def test_trained_network_loads_as_it_is(network, tmp_path):
 
 
 def test_no_samples_give_no_results(network):
-    for compiled in (True, False):
-        predictor = Predictor.exact(network, compiled=compiled)
+    for options in ({}, {"threads": 2}, {"compiled": False}):
+        predictor = Predictor.exact(network, **options)
         none = np.empty((0, *network.spec.input_shape), np.float32)
         assert predictor.predict(none).shape == (0,)
         assert predictor.predict_proba(none).shape == (0, predictor.classes)
@@ -151,3 +155,46 @@ def test_files_that_are_no_predictor(tmp_path):
     (tmp_path / "bad.npz").write_bytes(b"PK nonsense")
     with pytest.raises(FormatError, match="not a readable"):
         Predictor.load(tmp_path / "bad.npz")
+
+
+@pytest.mark.parametrize("missing", ["kinds.0", "weights"])
+def test_damaged_predictor_is_named(missing, tmp_path):
+    path = tmp_path / "predictor.npz"
+    Predictor(mixed(make_network(summed()))).save(path)
+    with zipfile.ZipFile(path) as archive:
+        header = json.loads(archive.read("header.json"))
+    _, arrays = read_archive(path, header["kind"])
+    del arrays[next(name for name in sorted(arrays) if name.endswith(missing))]
+    write_archive(path, header.pop("kind"), header, arrays)
+    with pytest.raises(FormatError, match="damaged predictor"):
+        Predictor.load(path)
+
+
+def test_numbers_whose_squares_are_too_large_are_numbers():
+    network = make_network(summed())
+    huge = np.full((1, *network.spec.input_shape), 1e30, np.float32)
+    assert np.isfinite(Predictor.exact(network).predict_proba(huge)).all()
+
+
+def test_probabilities_of_large_logits_are_numbers():
+    network = make_network(summed())
+    network.neuron_layers[-1].weights.value *= 1e4
+    found = Predictor.exact(network).predict_proba(random_inputs(network, 8))
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_windows_of_any_size():
+    """More positions than any of the networks above adds up."""
+    spec = NetworkSpec(
+        name="wide",
+        input_shape=(1, 16, 16),
+        layers=(
+            LayerSpec(kind="convolution", channels=9, kernel=(2, 2), function="tanh"),
+            LayerSpec(kind="subsampling", kernel=(5, 5), function="tanh"),
+            LayerSpec(kind="dense", channels=2, function="identity"),
+        ),
+    )
+    network = make_network(spec)
+    inputs = random_inputs(network, 33)
+    found = Predictor.exact(network).decision_function(inputs)
+    np.testing.assert_allclose(found, network.predict(inputs), atol=5e-6)

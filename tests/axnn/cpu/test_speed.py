@@ -5,11 +5,11 @@ import time
 import numpy as np
 import pytest
 
-from axnn.cpu import peers
+from axnn.cpu import Predictor, peers, speed
 from axnn.cpu.bench import choice_figures, figures_of, means
 from axnn.cpu.kinds import exact_assignment
 from axnn.cpu.plain import run
-from axnn.cpu.speed import take_turns
+from axnn.cpu.speed import first_calls, race, take_turns
 from axnn.cpu.speed_report import draw_speed, speed_table
 from axnn.cpu.stages import lower
 from axnn.cpu.subjects import SUBJECTS, find_subject
@@ -28,6 +28,53 @@ def test_slower_contestant_takes_longer():
     assert min(found["slow"]) >= 0.02
     assert min(found["fast"]) >= 0.005
     assert min(found["fast"]) < min(found["slow"])
+
+
+def test_slow_contestants_have_fewer_turns_and_fast_ones_more_calls(monkeypatch):
+    now, calls = [0.0], {"slow": 0, "fast": 0}
+
+    def contestant(label, seconds):
+        def classify(inputs):
+            calls[label] += 1
+            now[0] += seconds
+
+        return classify
+
+    made = {"slow": contestant("slow", 2.0), "fast": contestant("fast", 0.001)}
+    found = take_turns(made, np.zeros((1, 1), np.float32), clock=lambda: now[0])
+    assert [len(values) for values in found.values()] == [5, 5]  # not eleven of two seconds
+    assert found["slow"] == pytest.approx([2.0] * 5)
+    assert found["fast"] == pytest.approx([0.001] * 5)
+    # Two calls to warm up and to see how long one takes; then for 4 ms in each turn.
+    assert calls == {"slow": 2 + 5, "fast": 2 + 5 * 4}
+
+
+def test_ratios_are_taken_turn_by_turn(monkeypatch):
+    """A load that slows every contestant of a turn down leaves the ratio as it is."""
+    load = np.array([1.0, 5.0, 1.0, 2.0, 1.0])
+    seconds = {"exact": 4e-6 * load, "ONNX Runtime": 6e-6 * load, "AxNN 0.5 %": 2e-6 * load}
+    monkeypatch.setattr(speed, "BATCHES", (2,))
+    clocks = []
+
+    def turns(contestants, inputs, *, clock):
+        clocks.append(clock)
+        return {label: values.tolist() for label, values in seconds.items()}
+
+    monkeypatch.setattr(speed, "take_turns", turns)
+    found = race(speed.Field({}, {}, {}), np.zeros((9, 1), np.float32))
+    assert clocks == [time.process_time, time.perf_counter]  # of one thread and of two
+    timing = next(one for one in found if one.label == "AxNN 0.5 %")
+    assert (timing.threads, timing.batch) == (1, 2)
+    assert (timing.speedup, timing.over_onnxruntime) == (2.0, 3.0)
+    # Of a sample, two to a call: turns of 1, 1, 1, 2 and 5 us.
+    assert (timing.low_us, timing.median_us, timing.high_us) == (1.0, 1.0, 2.0)
+
+
+def test_first_call_compiles_within_ten_seconds_and_later_ones_not_at_all(tmp_path):
+    network = make_network(summed())
+    Predictor.exact(network).save(tmp_path / "predictor.npz")
+    first, cached = first_calls(tmp_path / "predictor.npz")
+    assert cached.processor_seconds < first.processor_seconds < 10
 
 
 LABELS = ("exact", "uniform", "AxNN 0.5 %", "AxNN 2.5 %", "AxNN 7.5 %", "PyTorch")
@@ -68,10 +115,11 @@ def test_mean_is_over_the_six_applications():
 
 
 def test_choices_become_percent():
-    choice = {"way": "random", "share": 0.5, "before_retraining": 0.5, "validation": 0.75,
-              "test": 0.7}  # fmt: skip
+    choice = {"way": "random", "share": 0.5, "median_us": 1.25, "before_retraining": 0.5,
+              "validation": 0.75, "test": 0.7}  # fmt: skip
     figures = choice_figures("letters", [choice])
     assert figures["choice.letters.0.5.random.test"] == 70.0
+    assert figures["choice.letters.0.5.random.us"] == 1.25
 
 
 def test_table_and_figure_name_every_contestant(tmp_path):

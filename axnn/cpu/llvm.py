@@ -1,0 +1,116 @@
+"""Building blocks of LLVM code inside numba functions: vectors, pointers, loops.
+
+A vector holds one value of each of `LANES` samples, so that every sum runs in the same order
+whatever the batch, and results are the same to the last bit for any partition of it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding
+from llvmlite import ir
+from numba.core import cgutils
+from numba.extending import intrinsic as numba_intrinsic
+
+intrinsic: Any = numba_intrinsic
+"""Makes LLVM code callable; its types know nothing of the first parameter, which numba fills."""
+
+FEATURES = llvmlite.binding.get_host_cpu_features()
+"""What the processor can do, by LLVM's names."""
+
+LANES = 16 if FEATURES.get("avx512f", False) else 8
+"""Samples in a vector."""
+
+VECTORS = 2
+"""Vectors in a row of a tile: one weight broadcast serves both."""
+
+BATCH = LANES * VECTORS
+"""Samples that the kernels compute together."""
+
+ENTRIES = 8
+"""Vectors of channels that are computed together for a single sample: so many sums wait for no
+latency."""
+
+FLOAT = ir.FloatType()
+INT, LONG = ir.IntType(32), ir.IntType(64)
+FLOATS, INTS = ir.VectorType(FLOAT, LANES), ir.VectorType(INT, LANES)
+
+Value = Any
+"""A value of the code that is being built."""
+
+
+def _int(value: int) -> Value:
+    return ir.Constant(INT, value)
+
+
+def long(value: int) -> Value:
+    """A 64-bit constant."""
+    return ir.Constant(LONG, value)
+
+
+def splat(builder: Value, scalar: Value, vector: Value) -> Value:
+    """A vector whose lanes all hold the scalar."""
+    empty = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(empty, scalar, _int(0))
+    return builder.shuffle_vector(first, empty, ir.Constant(INTS, None))
+
+
+def load(builder: Value, pointer: Value, vector: Value) -> Value:
+    """The vector that begins at a pointer to one of its elements."""
+    loaded = builder.load(builder.bitcast(pointer, vector.as_pointer()))
+    loaded.align = 4
+    return loaded
+
+
+def store(builder: Value, value: Value, pointer: Value) -> None:
+    """Write a vector where a pointer to one of its elements points."""
+    builder.store(value, builder.bitcast(pointer, value.type.as_pointer())).align = 4
+
+
+class Arguments:
+    """Pointers into the arrays that a function passes, each with the index that follows it."""
+
+    def __init__(self, context: Value, builder: Value, signature: Value, values: Value) -> None:
+        self._context, self._builder = context, builder
+        self._types, self._values = signature.args, values
+
+    def pointer(self, array: int) -> Value:
+        """Address of the element at the index that is the next argument."""
+        make = self._context.make_array(self._types[array])
+        base = make(self._context, self._builder, value=self._values[array]).data
+        return self._builder.gep(base, [self._values[array + 1]])
+
+
+def repeat(
+    builder: Value,
+    count: Value,
+    start: list[Value],
+    body: Callable[[Value, list[Value]], list[Value]],
+) -> list[Value]:
+    """A loop of at least one round; `body` takes its number and the values and returns new ones."""
+    before = builder.block
+    loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    number = builder.phi(LONG)
+    number.add_incoming(long(0), before)
+    values = []
+    for first in start:
+        values.append(builder.phi(first.type))
+        values[-1].add_incoming(first, before)
+    found = body(number, values)
+    end = builder.block
+    for value, new in zip(values, found, strict=True):
+        value.add_incoming(new, end)
+    following = builder.add(number, long(1))
+    number.add_incoming(following, end)
+    builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
+    builder.position_at_end(after)
+    return found
+
+
+def fused(builder: Value) -> Callable[[Value, Value, Value], Value]:
+    """The product of weight and operand, plus the sum, in one rounding."""
+    kind = ir.FunctionType(FLOATS, [FLOATS] * 3)
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32")
+    return lambda weight, operand, total: builder.call(function, [weight, operand, total])
