@@ -67,7 +67,9 @@ def collect(
     """
     by_app = _by_app(earlier or {})
     by_app |= {name: found for name in names if (found := _app_figures(folder, name, table))}
-    figures = {key: value for name in sorted(by_app, key=_place) for key, value in by_app[name]}
+    figures: dict[str, float] = {}
+    for name in sorted(by_app, key=_place):
+        figures |= by_app[name]
     figures |= dict(_means(figures))
     return {
         "command": "make apps",
@@ -78,11 +80,11 @@ def collect(
     }
 
 
-def _by_app(figures: Mapping[str, float]) -> dict[str, list[tuple[str, float]]]:
+def _by_app(figures: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """Figures by application, without the means."""
-    found: dict[str, list[tuple[str, float]]] = {}
+    found: dict[str, dict[str, float]] = {}
     for key, value in figures.items():
-        found.setdefault(key.split(".")[0], []).append((key, value))
+        found.setdefault(key.split(".")[0], {})[key] = value
     found.pop("mean", None)
     return found
 
@@ -92,12 +94,12 @@ def _place(name: str) -> int:
     return PAPER_APPS.index(name) if name in PAPER_APPS else len(PAPER_APPS)
 
 
-def _app_figures(folder: Path, name: str, table: EnergyTable) -> list[tuple[str, float]]:
+def _app_figures(folder: Path, name: str, table: EnergyTable) -> dict[str, float]:
     place = AppFolder(folder, name, SEEDS[0])
     figures: dict[str, float] = {}
     judged = judge_variants(place, table)
     if not judged:
-        return []
+        return {}
     first = next(iter(judged.values()))
     figures[f"{name}.float_accuracy"] = 100 * first.float_accuracy
     figures[f"{name}.exact16_accuracy"] = 100 * first.exact16_accuracy
@@ -112,7 +114,7 @@ def _app_figures(folder: Path, name: str, table: EnergyTable) -> list[tuple[str,
     figures |= {f"{name}.{key}": value for key, value in _hardware(place).items()}
     figures |= {f"{name}.{key}": value for key, value in _studies(place).items()}
     figures |= {f"{name}.{key}": value for key, value in _spread(folder, name, table).items()}
-    return list(figures.items())
+    return figures
 
 
 def judge_variants(place: AppFolder, table: EnergyTable) -> dict[str, Evaluation]:

@@ -108,7 +108,7 @@ class Mac(Component):
             products.setdefault(width, []).append(product)
         sums = [self._sum_if_used(m, width, _tree(terms)) for width, terms in products.items()]
         if self.config.is_staged:
-            sums = [_late(m, f"late_{number}", value) for number, value in enumerate(sums)]
+            sums = [late(m, str(number), each, reset_less=True) for number, each in enumerate(sums)]
         # The wide products come late.
         m.d.comb += self.product.eq(_tree(sorted(sums, key=len)))
 
@@ -140,11 +140,11 @@ class Mac(Component):
         return used
 
 
-def _late(m: Module, name: str, value: Value) -> Value:
+def late(m: Module, name: str, value: Value, *, reset_less: bool = False) -> Signal:
     """A value of the cycle before."""
-    late = Signal.like(value, name=name, reset_less=True)
-    m.d.sync += late.eq(value)
-    return late
+    register = Signal.like(value, name=f"late_{name}", reset_less=reset_less)
+    m.d.sync += register.eq(value)
+    return register
 
 
 def _product_of_multiplier(activation: Value, weight: Value, multiplier_bits: int) -> Value:

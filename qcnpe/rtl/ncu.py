@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.layouts import WEIGHT_LANE, low_segments, mode_bits, west_layout
 from qcnpe.rtl.leaf import Leaf
-from qcnpe.rtl.mac import Mac
+from qcnpe.rtl.mac import Mac, late
 from qcnpe.spec.config import EngineConfig
 
 
@@ -127,18 +127,11 @@ class Ncu(Leaf):
         first, zero, last = lane.control.first, lane.lane.zero, lane.control.last
         if self.config.is_staged:
             early = {"working": working, "first": first, "zero": zero, "last": last}
-            working, first, zero, last = (_late(m, name, value) for name, value in early.items())
+            working, first, zero, last = (late(m, name, value) for name, value in early.items())
         with m.If(working & (first | ~zero)):
             m.d.sync += total.eq(Mux(first, 0, total) + Mux(zero, 0, mac.product))
         m.d.sync += self.done.eq(working & last)
         m.d.comb += self.result.eq(Mux(self.done, total, 0))
-
-
-def _late(m: Module, name: str, value: Any) -> Signal:
-    """A value of the cycle before."""
-    late = Signal.like(value, name=f"late_{name}")
-    m.d.sync += late.eq(value)
-    return late
 
 
 def parameter_suffix(config: EngineConfig) -> str:
