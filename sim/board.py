@@ -16,6 +16,7 @@ from qcnpe.boards.design import BRIDGE, bridge_rtlil, bridge_verilog
 from qcnpe.boards.family import Family
 from qcnpe.spec.errors import TransportError
 from qcnpe.spec.link import LinkConfig
+from sim.ecp5_cells import CELLS
 from sim.netlist import board_netlist, cell_models
 from sim.runner import DEFAULT_FOLDER
 from sim.verilator import FastVerilator, SimulatorError, tool_environment
@@ -117,7 +118,7 @@ class SimulatedBoard:
 def _build(link: LinkConfig, folder: Path, family: Family | None) -> Path:
     """Folder of the Verilated bridge; builds it if it is not there."""
     design = bridge_verilog(link) if family is None else bridge_rtlil(link, family)
-    parts = (design, str(family), version("verilator"), version("cocotb"))
+    parts = (design, str(family), CELLS, version("verilator"), version("cocotb"))
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     target = folder / f"board-{link.engine.rows}x{link.engine.cols}-{link.engine.ncu}-{key}"
     if not target.is_dir():

@@ -7,25 +7,7 @@ from qcnpe.boards.design import BRIDGE, bridge_rtlil
 from qcnpe.boards.family import Family
 from qcnpe.spec.link import LinkConfig
 from qcnpe.yosys import run_yosys
-
-
-def _pins(name: str, bits: int) -> str:
-    return ", ".join(f"{name}{bit}" for bit in reversed(range(bits)))
-
-
-_ECP5_MULTIPLIER = f"""
-module MULT18X18D(
-  input {_pins("A", 18)},
-  input {_pins("B", 18)},
-  input {_pins("C", 18)},
-  input SIGNEDA, SIGNEDB, SOURCEA, SOURCEB,
-  output {_pins("P", 36)});
-  wire signed [18:0] a = {{SIGNEDA & A17, {_pins("A", 18)}}};
-  wire signed [18:0] b = {{SIGNEDB & B17, {_pins("B", 18)}}};
-  assign {{{_pins("P", 36)}}} = a * b;
-endmodule
-"""
-"""The ECP5's multiplier without registers, of which Yosys knows the ports only."""
+from sim.ecp5_cells import BLOCK_MEMORY, CELLS
 
 
 def board_netlist(link: LinkConfig, family: Family) -> str:
@@ -43,10 +25,11 @@ def board_netlist(link: LinkConfig, family: Family) -> str:
             [
                 f"read_rtlil {source}",
                 *family.synthesis(BRIDGE),
+                f"chtype -set {BLOCK_MEMORY} t:DP16KD",
                 f"write_verilog -noattr {netlist}",
             ]
         )
-        return netlist.read_text() + _ECP5_MULTIPLIER
+        return netlist.read_text() + CELLS
 
 
 def cell_models(family: Family) -> Path:
