@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axnn.layers import FloatArray, NeuronLayer, WindowSums
+from axnn.layers.products import product, weight_gradient
 from axnn.scales import LayerScale, fake_quantize, round_to_grid
 from qcnpe.spec.blocks import Block, operand_rows, width_blocks
 from qcnpe.spec.config import OPERAND_BITS
@@ -40,6 +41,14 @@ class QuantisedSums(ABC):
         self.scale = scale
         self.widths = [width for width in np.unique(precision).tolist() if width != NO_NEURON]
 
+    def narrow(self, inputs: FloatArray, width: int) -> tuple[FloatArray, NDArray[np.bool_] | None]:
+        """Inputs as neurons of a width read them, and which are not saturated; None is all."""
+        if width == OPERAND_BITS:
+            return inputs, None
+        fraction_bits = self.scale.widths[width].input_fraction_bits
+        unsigned = self.scale.reads_unsigned(width)
+        return fake_quantize(inputs, fraction_bits, width, unsigned=unsigned)
+
     @abstractmethod
     def forward(self, inputs: FloatArray) -> FloatArray:
         """(channels, outputs, batch) sums of (features, batch) inputs on the 16-bit grid.
@@ -66,7 +75,51 @@ def quantised_sums(
     """The way that suits the layer; the parameters are those of `QuantisedSums`."""
     if isinstance(layer, WindowSums):
         return QuantisedWindows(layer, scale, precision)
+    if np.all(precision == precision.flat[0]) and precision.flat[0] != NO_NEURON:
+        return UniformProducts(layer, scale, precision)
     return QuantisedProducts(layer, scale, precision)
+
+
+class UniformProducts(QuantisedSums):
+    """Dense layers and convolutions of one width: the layer's own sums, of rounded operands.
+
+    Parameters
+    ----------
+    layer, scale, precision : see `QuantisedSums`
+    """
+
+    def __init__(self, layer: NeuronLayer, scale: LayerScale, precision: NDArray[np.uint8]) -> None:
+        super().__init__(layer, scale, precision)
+        (self._width,) = self.widths
+        self._inside: NDArray[np.bool_] | None = None
+        self._weights: FloatArray | None = None
+        self._weights_inside: NDArray[np.bool_] | None = None
+        self._saved: Any = None
+
+    def forward(self, inputs: FloatArray) -> FloatArray:
+        """The layer's forward pass up to the sums."""
+        narrow, self._inside = self.narrow(inputs, self._width)
+        exponents = self.scale.widths[self._width].weight_fraction_bits[:, None]
+        self._weights, self._weights_inside = fake_quantize(
+            self.layer.operand_weights(), exponents, self._width
+        )
+        sums, self._saved = self.layer.sums(narrow, self._weights)
+        return sums
+
+    def backward(
+        self, by_sums: FloatArray, *, inputs: bool = True, own: bool = True
+    ) -> tuple[FloatArray | None, FloatArray | None]:
+        """The layer's backward pass; what was saturated has no gradient."""
+        if self._weights is None or self._weights_inside is None:
+            raise RuntimeError(f"layer {self.layer.name}: call forward before backward")
+        by_inputs, by_weights = self.layer.sum_gradients(
+            by_sums, self._weights, self._saved, inputs=inputs, own=own
+        )
+        if by_inputs is not None and self._inside is not None:
+            by_inputs *= self._inside
+        if by_weights is not None:
+            by_weights *= self._weights_inside
+        return by_inputs, by_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,8 +207,8 @@ class QuantisedProducts(QuantisedSums):
         geometry, batch = self.layer.geometry, inputs.shape[1]
         values = self._new_values((geometry.channels, geometry.outputs, geometry.window, batch))
         for part in self._parts(batch):
-            product = self._weights[part.width][part.members] @ self._gathered(part)
-            values[part.place] = product.reshape(len(product), -1, geometry.window, batch)
+            found = product(self._weights[part.width][part.members], self._gathered(part))
+            values[part.place] = found.reshape(len(found), -1, geometry.window, batch)
         if geometry.window == 1:
             return values[:, :, 0]
         self._values = values
@@ -172,16 +225,12 @@ class QuantisedProducts(QuantisedSums):
         """Keep the inputs and the weights as each width reads them."""
         weights = self.layer.operand_weights()
         for width in self.widths:
-            scale = self.scale.widths[width]
-            copy = inputs
-            if width < OPERAND_BITS:
-                unsigned = self.scale.reads_unsigned(width)
-                copy, self._inside[width] = fake_quantize(
-                    inputs, scale.input_fraction_bits, width, unsigned=unsigned
-                )
-            self._operands[width] = self._padded(copy)
+            narrow, inside = self.narrow(inputs, width)
+            if inside is not None:
+                self._inside[width] = inside
+            self._operands[width] = self._padded(narrow)
             chosen = self._channels[width]
-            exponents = scale.weight_fraction_bits[chosen, None]
+            exponents = self.scale.widths[width].weight_fraction_bits[chosen, None]
             rounded, self._weights_inside[width] = fake_quantize(weights[chosen], exponents, width)
             self._weights[width] = self._by_element(rounded)
 
@@ -210,7 +259,8 @@ class QuantisedProducts(QuantisedSums):
         for part in self._parts(by_sums.shape[-1]):
             chosen = by_values[part.place].reshape(len(part.members), -1)
             if own:
-                by_weights[part.width][part.members] += chosen @ self._gathered(part).T
+                found = weight_gradient(chosen, self._gathered(part))
+                by_weights[part.width][part.members] += found
             if inputs:
                 by_gathered = self._weights[part.width][part.members].T @ chosen
                 self._add_to_operands(by_operands[part.width], by_gathered, part)

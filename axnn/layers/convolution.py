@@ -8,6 +8,7 @@ import numpy as np
 from axnn.layers.columns import ColumnBlocks
 from axnn.layers.neuron import FloatArray, NeuronLayer
 from axnn.layers.pooling import pool_largest, spread_to_largest
+from axnn.layers.products import product, weight_gradient
 from qcnpe.spec.qnet import Geometry
 
 
@@ -56,8 +57,9 @@ class Convolution(NeuronLayer):
             chosen = weights[members]
             for start, end in self._blocks.blocks(batch, padded.dtype):
                 columns = self._blocks.unfold(padded, group, start, end)
-                shape = (len(chosen), end - start, self._blocks.map_shape[1], batch)
-                values[members, start:end] = (chosen @ columns).reshape(shape)
+                # A view: the rows of a block follow one another.
+                target = values[members, start:end].reshape(len(chosen), -1)
+                target[...] = product(chosen, columns)
         if self.geometry.window == 1:
             return values.reshape(len(weights), -1, batch), (padded, None, None)
         largest = pool_largest(values, self.geometry.pool)
@@ -65,8 +67,14 @@ class Convolution(NeuronLayer):
         return largest.reshape(len(weights), -1, batch), (padded, values, largest.copy())
 
     def sum_gradients(
-        self, gradient: FloatArray, weights: FloatArray, saved: Any, *, inputs: bool = True
-    ) -> tuple[FloatArray | None, FloatArray]:
+        self,
+        gradient: FloatArray,
+        weights: FloatArray,
+        saved: Any,
+        *,
+        inputs: bool = True,
+        own: bool = True,
+    ) -> tuple[FloatArray | None, FloatArray | None]:
         """The gradient goes to the largest of each window, then through the products."""
         padded, values, largest = saved
         if self.geometry.window == 1:
@@ -75,14 +83,15 @@ class Convolution(NeuronLayer):
         else:
             by_pooled = gradient.reshape(largest.shape)
             by_values = spread_to_largest(by_pooled, values, largest, self.geometry.pool)
-        by_weights = np.zeros_like(weights)
+        by_weights = np.zeros_like(weights) if own else None
         by_padded = np.zeros_like(padded) if inputs else None
         for group, members in self._members():
             transposed = weights[members].T
             for start, end in self._blocks.blocks(padded.shape[-1], padded.dtype):
                 chosen = by_values[members, start:end].reshape(transposed.shape[1], -1)
-                columns = self._blocks.unfold(padded, group, start, end)
-                by_weights[members] += chosen @ columns.T
+                if by_weights is not None:
+                    columns = self._blocks.unfold(padded, group, start, end)
+                    by_weights[members] += weight_gradient(chosen, columns)
                 if by_padded is not None:
                     self._blocks.fold(transposed @ chosen, by_padded, group, start, end)
         return None if by_padded is None else self._blocks.crop(by_padded), by_weights

@@ -21,8 +21,14 @@ class Dense(NeuronLayer):
         return (weights @ inputs)[:, None, :], inputs
 
     def sum_gradients(
-        self, gradient: FloatArray, weights: FloatArray, saved: Any, *, inputs: bool = True
-    ) -> tuple[FloatArray | None, FloatArray]:
+        self,
+        gradient: FloatArray,
+        weights: FloatArray,
+        saved: Any,
+        *,
+        inputs: bool = True,
+        own: bool = True,
+    ) -> tuple[FloatArray | None, FloatArray | None]:
         """The two products of matrices of the backward pass."""
         flat = gradient[:, 0, :]
-        return weights.T @ flat if inputs else None, flat @ saved.T
+        return weights.T @ flat if inputs else None, flat @ saved.T if own else None

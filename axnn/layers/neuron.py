@@ -142,8 +142,14 @@ class NeuronLayer(Layer):
 
     @abstractmethod
     def sum_gradients(
-        self, gradient: FloatArray, weights: FloatArray, saved: Any, *, inputs: bool = True
-    ) -> tuple[FloatArray | None, FloatArray]:
+        self,
+        gradient: FloatArray,
+        weights: FloatArray,
+        saved: Any,
+        *,
+        inputs: bool = True,
+        own: bool = True,
+    ) -> tuple[FloatArray | None, FloatArray | None]:
         """Gradients by the inputs and by the layer's own weights, of what `sums` returned.
 
         Parameters
@@ -151,7 +157,7 @@ class NeuronLayer(Layer):
         gradient : (channels, outputs, batch), by the sums
         weights : as they were given to `sums`
         saved : what it returned
-        inputs : whether the gradient by the inputs is wanted; it is None otherwise
+        inputs, own : which of the two are wanted; the other is None
         """
 
     def forward(self, inputs: FloatArray) -> FloatArray:
@@ -175,5 +181,6 @@ class NeuronLayer(Layer):
         by_inputs, by_weights = self.sum_gradients(
             by_sums, self.operand_weights(), self._saved, inputs=inputs
         )
-        self.set_weight_gradient(by_weights)
+        if by_weights is not None:
+            self.set_weight_gradient(by_weights)
         return by_inputs

@@ -6,6 +6,7 @@ Both take a few channels at a time, so that what they read several times stays i
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from axnn.layers.neuron import FloatArray
 
@@ -50,13 +51,20 @@ def spread_to_largest(
     for block in _channel_blocks(values):
         waiting = np.ones(largest[block].shape, np.bool_)
         places = zip(_places(values[block], window), _places(spread[block], window), strict=True)
-        for value, target in places:
+        *others, (_, last) = places
+        for value, target in others:
             chosen = value == largest[block]
             chosen &= waiting
             waiting ^= chosen
-            # Converted first: a product of two types goes through a buffer.
-            np.multiply(gradient[block], chosen.astype(gradient.dtype), out=target)
+            _multiply(gradient[block], chosen, target)
+        # One of them is the largest: if it is none of the others, it is the last.
+        _multiply(gradient[block], waiting, last)
     return spread
+
+
+def _multiply(gradient: FloatArray, chosen: NDArray[np.bool_], target: FloatArray) -> None:
+    # Converted first: a product of two types goes through a buffer.
+    np.multiply(gradient, chosen.astype(gradient.dtype), out=target)
 
 
 def _channel_blocks(values: FloatArray) -> Iterator[slice]:

@@ -84,13 +84,21 @@ class WindowSums(NeuronLayer):
         return totals * weights[:, :1, None], totals
 
     def sum_gradients(
-        self, gradient: FloatArray, weights: FloatArray, saved: Any, *, inputs: bool = True
-    ) -> tuple[FloatArray | None, FloatArray]:
+        self,
+        gradient: FloatArray,
+        weights: FloatArray,
+        saved: Any,
+        *,
+        inputs: bool = True,
+        own: bool = True,
+    ) -> tuple[FloatArray | None, FloatArray | None]:
         """Gradients; that of the one weight is shared evenly among the window's elements."""
+        by_inputs = self.spread(gradient * weights[:, :1, None]) if inputs else None
+        if not own:
+            return by_inputs, None
         by_weight = np.einsum("cpn,cpn->c", gradient, saved, optimize=True)
         shared = by_weight[:, None] / self.geometry.fan_in
-        by_weights = np.repeat(shared, self.geometry.fan_in, axis=1)
-        return self.spread(gradient * weights[:, :1, None]) if inputs else None, by_weights
+        return by_inputs, np.repeat(shared, self.geometry.fan_in, axis=1)
 
 
 class Subsampling(WindowSums):

@@ -139,9 +139,10 @@ def test_the_scale_saturates_some_operands_and_not_others():
 
 
 @pytest.mark.parametrize("name", ["all", "pooled by 4", "dense", "subsampling"])
-def test_unwanted_gradients_are_left_out_and_change_nothing(name):
+@pytest.mark.parametrize("widths", [WIDTHS, (8,)], ids=str)
+def test_unwanted_gradients_are_left_out_and_change_nothing(name, widths):
     layer = single_layer(name)
-    precision, inputs, by_sums = draw(layer, 2, unsigned=False)
+    precision, inputs, by_sums = draw(layer, 2, unsigned=False, widths=widths)
     sums = quantised_sums(layer, fine_scale(layer.geometry.channels, unsigned=False), precision)
     sums.forward(inputs)
     by_inputs, by_weights = sums.backward(by_sums)
