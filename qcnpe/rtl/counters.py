@@ -6,7 +6,8 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
-from qcnpe.rtl.sequencer import EVENTS_LAYOUT
+from qcnpe.rtl.delay import late
+from qcnpe.rtl.sequencer import events_layout
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.registers import COUNTER_BITS, counter_names
 
@@ -15,7 +16,7 @@ class Counters(Component):
     """Counts what the sequencer reports.
 
     Latency: an event is counted in the second cycle after it, since the number of multiplications
-    of a beat takes a multiplication itself.
+    of a beat takes a multiplication itself; on a staged engine in the third.
 
     Parameters
     ----------
@@ -30,27 +31,34 @@ class Counters(Component):
 
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
-        ports = {"busy": In(1), "events": In(EVENTS_LAYOUT), "precision": In(5), "clear": In(1)}
+        ports = {
+            "busy": In(1),
+            "events": In(events_layout(config)),
+            "precision": In(5),
+            "clear": In(1),
+        }
         counts = {f"count_{name}": Out(COUNTER_BITS) for name in counter_names(config)}
         super().__init__(ports | counts)
 
     def elaborate(self, platform: object) -> Module:
         """A register for each event, then the counters."""
         m = Module()
-        events = Signal(EVENTS_LAYOUT)
-        busy, precision = Signal(), Signal(5)
-        m.d.sync += [
-            events.eq(self.events),
-            busy.eq(self.busy),
-            precision.eq(self.precision),
-        ]
-        for name, increment in self._increments(m, events, busy, precision).items():
+        events, busy, precision = self.events, self.busy, self.precision
+        if self.config.is_staged:
+            # Operands come late out of an FPGA's memory, and zeros are found behind that.
+            events, busy = late(m, "events", events), late(m, "busy", busy)
+            precision = late(m, "precision", precision)
+        zero_rows = Signal(range(self.config.rows + 1))
+        m.d.sync += zero_rows.eq(sum(events.zeros))
+        events, busy = late(m, "counted", events), late(m, "counted_busy", busy)
+        precision = late(m, "counted_precision", precision)
+        for name, increment in self._increments(m, events, zero_rows, busy, precision).items():
             counter = getattr(self, f"count_{name}")
             m.d.sync += counter.eq(Mux(self.clear, 0, counter + increment))
         return m
 
     def _increments(
-        self, m: Module, events: Any, busy: Signal, precision: Signal
+        self, m: Module, events: Any, zero_rows: Signal, busy: Signal, precision: Signal
     ) -> dict[str, Value]:
         pairs = Signal(range(self.config.pairs(self.config.precisions[-1]) + 1))
         with m.Switch(precision):
@@ -68,7 +76,7 @@ class Counters(Component):
             "stalled_parameters": events.stalled_parameters,
             "stalled_results": events.stalled_results,
             "stalled_drain": events.stalled_drain,
-            "zero_skipped_macs": Mux(beat, events.zero_rows * events.cols * pairs, 0),
+            "zero_skipped_macs": Mux(beat, zero_rows * events.cols * pairs, 0),
         }
         for width in self.config.precisions:
             done = events.rows * events.cols * self.config.pairs(width)

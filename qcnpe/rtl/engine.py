@@ -9,7 +9,7 @@ from qcnpe.rtl.collector import Collector
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.layouts import PARAMETER_LAYOUT, command_layout, operand_beat, result_beat
 from qcnpe.rtl.ncu_array import NcuArray
-from qcnpe.rtl.sequencer import EVENTS_LAYOUT, Sequencer
+from qcnpe.rtl.sequencer import Sequencer, events_layout
 from qcnpe.rtl.stream import Fifo
 from qcnpe.spec.commands import ErrorCause
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
@@ -43,7 +43,7 @@ class Engine(Component):
                 "error": Out(ErrorCause),
                 "clear_error": In(1),
                 "busy": Out(1),
-                "events": Out(EVENTS_LAYOUT),
+                "events": Out(events_layout(config)),
             }
         )
 

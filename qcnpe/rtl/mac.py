@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
+from qcnpe.rtl.delay import late
 from qcnpe.rtl.layouts import mode_bits
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
@@ -138,13 +139,6 @@ class Mac(Component):
             if precision <= width:
                 m.d.comb += used.eq(value)
         return used
-
-
-def late(m: Module, name: str, value: Value, *, reset_less: bool = False) -> Signal:
-    """A value of the cycle before."""
-    register = Signal.like(value, name=f"late_{name}", reset_less=reset_less)
-    m.d.sync += register.eq(value)
-    return register
 
 
 def _product_of_multiplier(activation: Value, weight: Value, multiplier_bits: int) -> Value:

@@ -5,9 +5,10 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib.wiring import In, Out
 
+from qcnpe.rtl.delay import late
 from qcnpe.rtl.layouts import WEIGHT_LANE, low_segments, mode_bits, west_layout
 from qcnpe.rtl.leaf import Leaf
-from qcnpe.rtl.mac import Mac, late
+from qcnpe.rtl.mac import Mac
 from qcnpe.spec.config import EngineConfig
 
 

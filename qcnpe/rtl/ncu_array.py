@@ -1,10 +1,11 @@
 """The two-dimensional array of NCUs, with the skew that its systolic flow needs."""
 
-from amaranth.hdl import Module, signed
+from amaranth.hdl import Const, Module, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
+from qcnpe.rtl.delay import late
 from qcnpe.rtl.layouts import (
     ACTIVATION_LANE,
     NO_CONTROL,
@@ -22,7 +23,7 @@ class NcuRow(Leaf):
     """One row of NCUs and the ORs through which its results are read.
 
     The columns of a row finish a tile one cycle after another, so that at most one of them drives
-    `result` in a cycle and the row needs no registers to drain.
+    `result` in a cycle and the row needs no registers to drain. On a staged engine one follows.
 
     Parameters
     ----------
@@ -57,7 +58,8 @@ class NcuRow(Leaf):
         """The NCUs, each one fed by its western neighbour."""
         m = Module()
         west = self.west
-        result, done = 0, 0
+        result: Value = Const(0)
+        done: Value = Const(0)
         for col in range(self.config.cols):
             m.submodules[f"ncu_{col}"] = ncu = Ncu(self.config)
             m.d.comb += [
@@ -67,6 +69,8 @@ class NcuRow(Leaf):
             ]
             west = ncu.east
             result, done = result | ncu.result, done | ncu.done
+        if self.config.is_staged:
+            result, done = late(m, "result", result, reset_less=True), late(m, "done", done)
         m.d.comb += [self.result.eq(result), self.done.eq(done)]
         return m
 
@@ -78,8 +82,9 @@ class NcuArray(Component):
     later, so that NCU (r, c) works on it in cycle t + r + c + 1.
 
     Latency: `done[r]` is high in cycle t + r + c + `LATENCY` with the sum of column c, for a beat
-    of cycle t that was a tile's last; one cycle later on a staged engine. Throughput: one beat a
-    cycle, no flow control: whoever sends a last beat must know that the results can be taken.
+    of cycle t that was a tile's last; `array_stages` later on a staged engine. Throughput: one
+    beat a cycle, no flow control: whoever sends a last beat must know that the results can be
+    taken.
 
     Parameters
     ----------

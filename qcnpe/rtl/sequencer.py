@@ -9,6 +9,7 @@ from qcnpe.rtl.afu import NEURON_LAYOUT, knot_write_layout
 from qcnpe.rtl.collector import tile_layout
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.decoder import Decoder
+from qcnpe.rtl.delay import late
 from qcnpe.rtl.layouts import (
     ACTIVATION_LANE,
     PARAMETER_LAYOUT,
@@ -22,25 +23,27 @@ from qcnpe.rtl.layouts import (
 from qcnpe.spec.commands import ErrorCause, Opcode
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
-EVENTS_LAYOUT = data.StructLayout(
-    {
-        "beat": 1,
-        "tile": 1,
-        "stalled_activations": 1,
-        "stalled_weights": 1,
-        "stalled_parameters": 1,
-        "stalled_results": 1,
-        "stalled_drain": 1,
-        "rows": 9,
-        "cols": 9,
-        "zero_rows": 9,
-    }
-)
-"""What happens in a cycle, for the performance counters.
 
-`rows` and `cols` are those of the tile in progress, `zero_rows` how many of its rows have a lane of
-zeros in this beat.
-"""
+def events_layout(config: EngineConfig) -> data.StructLayout:
+    """What happens in a cycle, for the performance counters.
+
+    `rows` and `cols` are those of the tile in progress, `zeros` tells for each row whether it is
+    one of them and has a lane of zeros in this beat.
+    """
+    return data.StructLayout(
+        {
+            "beat": 1,
+            "tile": 1,
+            "stalled_activations": 1,
+            "stalled_weights": 1,
+            "stalled_parameters": 1,
+            "stalled_results": 1,
+            "stalled_drain": 1,
+            "rows": 9,
+            "cols": 9,
+            "zeros": config.rows,
+        }
+    )
 
 
 class Sequencer(Component):
@@ -69,7 +72,7 @@ class Sequencer(Component):
     ceiling : widest operands of the following tiles, on `gated`
     error, clear_error : cause of the first bad command
     busy : there is a command, or results have not left yet
-    events : see `EVENTS_LAYOUT`
+    events : see `events_layout`
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -95,7 +98,7 @@ class Sequencer(Component):
                 "error": Out(ErrorCause),
                 "clear_error": In(1),
                 "busy": Out(1),
-                "events": Out(EVENTS_LAYOUT),
+                "events": Out(events_layout(config)),
             }
         )
 
@@ -168,7 +171,7 @@ class Sequencer(Component):
             self.control.is_unsigned.eq(decoder.command.unsigned),
             self.events.rows.eq(decoder.command.rows),
             self.events.cols.eq(decoder.command.cols),
-            self.events.zero_rows.eq(sum(zeros)),
+            self.events.zeros.eq(Cat(*zeros)),
         ]
         if mode_bits(self.config):
             m.d.comb += self.control.mode.eq(decoder.mode)
@@ -246,12 +249,10 @@ class Sequencer(Component):
         with m.If(finish_table):
             m.d.sync += index.eq(0)
         # The first sum of a tile is complete two cycles after its last beat (NcuArray.LATENCY), or
-        # three, and the function must hold until the next tile's first sum.
+        # four, and the function must hold until the next tile's first sum.
         finished = Signal(2, name="finished_function")
         with m.If(finish_tile):
             m.d.sync += finished.eq(decoder.command.function)
-        if self.config.is_staged:
-            late = Signal.like(finished, name="late_function")
-            m.d.sync += late.eq(finished)
-            finished = late
+        for stage in range(self.config.array_stages):
+            finished = late(m, f"function_{stage}", finished)
         m.d.sync += self.neuron.function.eq(finished)

@@ -112,6 +112,15 @@ class EngineConfig:
         return self.ncu == "dsp" and len(self.precisions) > 1
 
     @property
+    def array_stages(self) -> int:
+        """Registers more on a sum's way to the AFU, on staged engines.
+
+        One behind the multipliers, which lie apart from an FPGA's other cells, and one behind the
+        row's ORs, which reach across the chip.
+        """
+        return 2 if self.is_staged else 0
+
+    @property
     def result_lane_bits(self) -> int:
         """Bits of one row's lane in a result beat: 16 and every narrow copy, in whole bytes."""
         return -(-sum(self.precisions) // 8) * 8
@@ -122,9 +131,9 @@ class EngineConfig:
 
         A tile's columns are promised room when its last beat enters; row 0 holds them until the
         last row has them, too. With this many, tiles as short as their drain follow one another;
-        a staged engine has three results more under way.
+        a staged engine has four results more under way.
         """
-        return self.rows + 2 * self.cols + (11 if self.is_staged else 8)
+        return self.rows + 2 * self.cols + (12 if self.is_staged else 8)
 
     @property
     def parameter_depth(self) -> int:

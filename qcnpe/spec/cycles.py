@@ -13,7 +13,7 @@ from qcnpe.spec.commands import Opcode, command_fields, decode
 from qcnpe.spec.config import TILES_IN_FLIGHT, EngineConfig
 
 ARRAY_LATENCY = 2
-"""Cycles from a last beat to the completed sum of NCU (0, 0); one more on staged engines."""
+"""Cycles from a last beat to the completed sum of NCU (0, 0), without `array_stages`."""
 
 AFU_LATENCY = 4
 """Cycles from a completed sum to its result."""
@@ -27,7 +27,7 @@ COLLECTOR_STAGES = 2
 
 def array_latency(config: EngineConfig) -> int:
     """Cycles from a last beat to the completed sum of NCU (0, 0)."""
-    return ARRAY_LATENCY + config.is_staged
+    return ARRAY_LATENCY + config.array_stages
 
 
 def count_cycles(config: EngineConfig, commands: NDArray[np.uint64]) -> int:
