@@ -16,7 +16,7 @@ class Counters(Component):
     """Counts what the sequencer reports.
 
     Latency: an event is counted in the second cycle after it, since the number of multiplications
-    of a beat takes a multiplication itself; on a staged engine in the third.
+    of a beat takes a multiplication itself; on a staged engine in the fourth.
 
     Parameters
     ----------
@@ -53,6 +53,8 @@ class Counters(Component):
         events, busy = late(m, "counted", events), late(m, "counted_busy", busy)
         precision = late(m, "counted_precision", precision)
         for name, increment in self._increments(m, events, zero_rows, busy, precision).items():
+            if self.config.is_staged:
+                increment = late(m, f"increment_{name}", increment)
             counter = getattr(self, f"count_{name}")
             m.d.sync += counter.eq(Mux(self.clear, 0, counter + increment))
         return m
@@ -60,12 +62,13 @@ class Counters(Component):
     def _increments(
         self, m: Module, events: Any, zero_rows: Signal, busy: Signal, precision: Signal
     ) -> dict[str, Value]:
-        pairs = Signal(range(self.config.pairs(self.config.precisions[-1]) + 1))
+        beat = events.beat
+        most = self.config.rows * self.config.cols * self.config.pairs(self.config.precisions[-1])
+        skipped = Signal(range(most + 1))
         with m.Switch(precision):
             for width in self.config.precisions:
                 with m.Case(width):
-                    m.d.comb += pairs.eq(self.config.pairs(width))
-        beat = events.beat
+                    m.d.comb += skipped.eq(zero_rows * events.cols * self.config.pairs(width))
         increments: dict[str, Value] = {
             "cycles": Const(1),
             "busy_cycles": busy,
@@ -76,7 +79,7 @@ class Counters(Component):
             "stalled_parameters": events.stalled_parameters,
             "stalled_results": events.stalled_results,
             "stalled_drain": events.stalled_drain,
-            "zero_skipped_macs": Mux(beat, zero_rows * events.cols * pairs, 0),
+            "zero_skipped_macs": Mux(beat, skipped, 0),
         }
         for width in self.config.precisions:
             done = events.rows * events.cols * self.config.pairs(width)
