@@ -4,8 +4,9 @@ The unit that goes down is a tile (`axnn.tiles`), since the engine computes a ti
 All neurons are sorted by their score; the least significant share of them, rounded up to whole
 tiles, goes one width down; scales are recalibrated; the network is retrained with the approximation
 in place; the integer network decides on the validation part whether the step is kept. A step that
-fails is taken back and the share halved. A tile that fails alone stays where it is. The loop ends
-when no tile can go down.
+the retraining has nearly healed is retrained again: it would be a waste to take it back. A step
+that fails is taken back and the share halved. A tile that fails alone stays where it is. The loop
+ends when no tile can go down.
 
 Source of the loop: S. Venkataramani et al., AxNN, ISLPED 2014, section 3.
 """
@@ -63,6 +64,8 @@ class ApproximationPlan:
     unit : what goes down together, one of `tiles.UNITS`
     samples : training samples drawn anew for each step, which it characterises and retrains with;
         None: all
+    rounds : how often a step is retrained at most; again while the bound does not hold, but the
+        last time brought as much as is still missing, or more
     """
 
     bound_percent: float
@@ -72,6 +75,7 @@ class ApproximationPlan:
     smallest_share: float = 0.0
     unit: str = "tile"
     samples: int | None = None
+    rounds: int = 1
 
     def __post_init__(self) -> None:
         check_criterion(self.criterion)
@@ -85,6 +89,8 @@ class ApproximationPlan:
             raise ConfigError(f"unit must be {' or '.join(UNITS)}, not {self.unit!r}")
         if self.samples is not None and self.samples < 1:
             raise ConfigError(f"samples must be at least 1, not {self.samples}")
+        if self.rounds < 1:
+            raise ConfigError(f"rounds must be at least 1, not {self.rounds}")
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "ApproximationPlan":
@@ -105,6 +111,7 @@ class Step:
     events : what happens in the engine for `energy.PROGRAM_BATCH` samples
     histogram : neurons by width
     kept : whether the bound held
+    rounds : how often it was retrained
     """
 
     number: int
@@ -115,6 +122,7 @@ class Step:
     events: dict[str, int]
     histogram: dict[str, int]
     kept: bool
+    rounds: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,6 +250,7 @@ class _Loop:
                 events=self.energy.events(self.exact),
                 histogram=histogram(self.precision),
                 kept=True,
+                rounds=0,
             )
         )
 
@@ -268,9 +277,10 @@ class _Loop:
         geometries = [layer.geometry for layer in self.network.neuron_layers]
         return form_tiles(chosen, self.precision, self.frozen, geometries, self.config)
 
-    def _step_seed(self) -> int:
+    def _step_seed(self, round_: int = 0) -> int:
         """A seed for the coming step, so that a run that is taken up needs no generator's state."""
-        return int(np.random.SeedSequence([self.seed, len(self.steps)]).generate_state(1)[0])
+        entropy = [self.seed, len(self.steps), round_]
+        return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
     def _share(self, tiles: list[Tile]) -> float:
         """How many of the tiles' neurons are to go down in the coming step."""
@@ -282,12 +292,12 @@ class _Loop:
         movable = sum(len(tile.neurons) for tile in tiles)
         return min(1.0, self.plan.smallest_share * neurons / movable)
 
-    def _step_data(self) -> DataSet:
-        """What the coming step characterises and retrains with."""
+    def _step_data(self, round_: int = 0) -> DataSet:
+        """What the coming step characterises, and retrains with in one of its rounds."""
         train = self.data.train
         if self.plan.samples is None or self.plan.samples >= len(train):
             return self.data
-        rng = np.random.default_rng([self.seed, len(self.steps)])
+        rng = np.random.default_rng([self.seed, len(self.steps), round_])
         drawn = np.sort(rng.choice(len(train), self.plan.samples, replace=False))
         return replace(self.data, train=Split(train.inputs[drawn], train.labels[drawn]))
 
@@ -297,23 +307,25 @@ class _Loop:
         chosen = take_share(tiles, share)
         precision = lower(self.precision, chosen, self.config)
         before = self.network.state()
-        data = self._step_data()
         scales = self._calibrate(precision)
         unhealed = to_integers(self.network, scales, precision, self.config)
-        self._retrain(data, scales, precision, on_epoch)
-        healed = to_integers(self.network, scales, precision, self.config)
-        quality = integer_accuracy(healed, self.data.validation)
-        kept = quality >= self.floor - _ROUNDING
+        qualities = [integer_accuracy(unhealed, self.data.validation)]
+        while self._is_worth_a_round(qualities):
+            self._retrain(scales, precision, len(qualities) - 1, on_epoch)
+            healed = to_integers(self.network, scales, precision, self.config)
+            qualities.append(integer_accuracy(healed, self.data.validation))
+        kept = self._holds(qualities[-1])
         self.steps.append(
             Step(
                 number=len(self.steps),
                 share=share,
                 lowered=sum(len(tile.neurons) for tile in chosen),
-                before_retraining=integer_accuracy(unhealed, self.data.validation),
-                accuracy=quality,
+                before_retraining=qualities[0],
+                accuracy=qualities[-1],
                 events=self.energy.events(healed),
                 histogram=histogram(precision),
                 kept=kept,
+                rounds=len(qualities) - 1,
             )
         )
         if kept:
@@ -322,15 +334,34 @@ class _Loop:
             self.network.set_state(before)
             self._back_off(tiles, chosen)
 
+    def _holds(self, quality: float) -> bool:
+        """Whether an accuracy holds the bound."""
+        return quality >= self.floor - _ROUNDING
+
+    def _is_worth_a_round(self, qualities: list[float]) -> bool:
+        """Whether to retrain, given the accuracies before and after the rounds so far."""
+        rounds = len(qualities) - 1
+        if rounds == 0:
+            return True
+        if rounds == self.plan.rounds or self._holds(qualities[-1]):
+            return False
+        return qualities[-1] - qualities[-2] >= self.floor - qualities[-1]
+
     def _retrain(
         self,
-        data: DataSet,
         scales: Scales,
         precision: Precision,
+        round_: int,
         on_epoch: Callable[[Epoch], None] | None,
     ) -> None:
         model = QuantisedNetwork(self.network, scales, precision, self.config)
-        retrain(model, data, self.plan.retraining, seed=self._step_seed(), on_epoch=on_epoch)
+        retrain(
+            model,
+            self._step_data(round_),
+            self.plan.retraining,
+            seed=self._step_seed(round_),
+            on_epoch=on_epoch,
+        )
 
     def _back_off(self, tiles: list[Tile], failed: list[Tile]) -> None:
         """Try half as much next time, and at least one tile less; what cannot be divided stays."""

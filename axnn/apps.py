@@ -103,6 +103,7 @@ _DIGITS = App(
     approximation=ApproximationPlan(
         bound_percent=0.5,
         share=1.0,
+        rounds=3,
         smallest_share=0.0625,
         samples=20_000,
         retraining=TrainingPlan(
@@ -122,6 +123,7 @@ _GARMENTS = App(
     approximation=ApproximationPlan(
         bound_percent=0.5,
         share=1.0,
+        rounds=3,
         smallest_share=0.125,
         samples=20_000,
         retraining=TrainingPlan(
@@ -147,6 +149,7 @@ _FACES = App(
     approximation=ApproximationPlan(
         bound_percent=0.5,
         share=1.0,
+        rounds=3,
         smallest_share=0.0625,
         retraining=TrainingPlan(
             epochs=8, batch=32, learning_rate=0.01, weight_decay=5e-4, shift_pixels=3, flip=True
@@ -163,6 +166,7 @@ _CENSUS = App(
     approximation=ApproximationPlan(
         bound_percent=0.5,
         share=1.0,
+        rounds=3,
         smallest_share=0.0625,
         retraining=TrainingPlan(epochs=15, batch=64, learning_rate=0.05, patience=8),
     ),
@@ -177,6 +181,7 @@ _LETTERS = App(
     approximation=ApproximationPlan(
         bound_percent=0.5,
         share=1.0,
+        rounds=3,
         smallest_share=0.0625,
         retraining=TrainingPlan(epochs=20, batch=32, learning_rate=0.1),
     ),
@@ -207,7 +212,7 @@ _OBJECTS = App(
         ),
     ),
     training=TrainingPlan(
-        epochs=12,
+        epochs=24,
         batch=64,
         learning_rate=0.03,
         weight_decay=5e-4,
@@ -218,6 +223,7 @@ _OBJECTS = App(
     approximation=ApproximationPlan(
         bound_percent=0.5,
         share=1.0,
+        rounds=3,
         smallest_share=0.25,
         samples=6_000,
         retraining=TrainingPlan(

@@ -32,13 +32,13 @@ def same_budget(axnn: Approximation, training_samples: int) -> TrainingPlan:
 
     Parameters
     ----------
-    axnn : the approximation whose kept steps count
+    axnn : the approximation whose kept steps' retrainings count
     training_samples : in the training part
     """
     plan = axnn.plan
     seen = min(plan.samples or training_samples, training_samples)
-    steps = sum(step.kept for step in axnn.steps) - 1
-    epochs = max(1, ceil(steps * plan.retraining.epochs * seen / training_samples))
+    rounds = sum(step.rounds for step in axnn.steps if step.kept)
+    epochs = max(1, ceil(rounds * plan.retraining.epochs * seen / training_samples))
     return replace(plan.retraining, epochs=epochs, patience=epochs)
 
 
@@ -104,4 +104,5 @@ def _step(
         events=events,
         histogram=histogram(widths),
         kept=True,
+        rounds=number,
     )

@@ -43,8 +43,9 @@ def make_undertrained():
     return make_trained(HARD, plan=replace(TRAINING, epochs=8))
 
 
-def run_hard(**options):
-    return approximate(make_undertrained(), HARD, HARD_PLAN, ENERGY, seed=1, **options)
+def run_hard(rounds=1, **options):
+    plan = replace(HARD_PLAN, rounds=rounds)
+    return approximate(make_undertrained(), HARD, plan, ENERGY, seed=1, **options)
 
 
 def test_histogram_counts_all_layers_widest_first():
@@ -175,6 +176,15 @@ def test_a_step_may_see_a_part_of_the_training_samples_only():
     assert run(replace(PLAN, samples=10**6)).steps == run().steps
 
 
+def test_a_step_that_is_nearly_healed_is_retrained_again():
+    once, often = run_hard(), run_hard(rounds=4)
+    assert {step.rounds for step in once.steps[1:]} == {1}
+    healed = [step for step in often.steps if step.kept and step.rounds > 1]
+    assert healed
+    assert max(step.rounds for step in often.steps) <= 4
+    assert ENERGY.price(often.last_kept.events) < ENERGY.price(once.last_kept.events)
+
+
 def test_state_of_another_run_is_refused(tmp_path):
     run(state=tmp_path / "s.npz")
     with pytest.raises(RunError, match="another plan, engine, data or seed; delete it"):
@@ -196,6 +206,7 @@ def test_damaged_state_is_refused(tmp_path):
         ({"smallest_share": 0.6}, r"smallest_share must be 0\.\.share, not 0.6"),
         ({"unit": "neuron"}, "unit must be tile or layer, not 'neuron'"),
         ({"samples": 0}, "samples must be at least 1, not 0"),
+        ({"rounds": 0}, "rounds must be at least 1, not 0"),
     ],
 )
 def test_bad_plans_are_refused(values, message):
