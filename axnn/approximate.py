@@ -270,8 +270,9 @@ class _Loop:
             return []
         model = QuantisedNetwork(self.network, self.scales, self.precision, self.config)
         split = self._step_data().train
-        scores = characterize(model, split, self.config, seed=self._step_seed())
-        chosen = scores[self.plan.criterion]
+        name = self.plan.criterion
+        scores = characterize(model, split, self.config, seed=self._step_seed(), criteria=(name,))
+        chosen = scores[name]
         if self.plan.unit == "layer":
             return form_layers(chosen, self.precision, self.frozen, self.config)
         geometries = [layer.geometry for layer in self.network.neuron_layers]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from axnn.data import Split
+from axnn.network import batch_innermost
 from axnn.quantize import QuantisedNetwork, calibrate, to_integers, uniform_precision
 from axnn.resilience import CRITERIA, characterize, check_criterion, next_width
 from axnn.train import cross_entropy
@@ -72,6 +73,31 @@ def test_quantisation_criterion_is_the_squared_first_order_cost_per_mac():
     expected = np.square(by_sums * error).mean(axis=1) / 12
     found = characterize(make_model(), DATA.train, ENGINE, seed=0)["quantisation"][0][:, 0]
     assert found == pytest.approx(expected, rel=0.1, abs=0.02 * expected.max())
+
+
+def test_logits_criterion_is_the_squared_first_order_change_of_the_logits_per_mac():
+    """Summed over the logits without their mean, which the mean over random signs tends to."""
+    hidden = hidden_results()
+    second = NETWORK.neuron_layers[1].weights.value.astype(np.float64)
+    by_hidden = second - second.mean(axis=0)
+    model = make_model()
+    many = Split(np.tile(DATA.train.inputs, (40, 1, 1, 1)), np.tile(DATA.train.labels, 40))
+    found = characterize(model, many, ENGINE, seed=0, criteria=("logits",))["logits"][0][:, 0]
+    lower = model.quantised_layers[0].sums_at(uniform_precision(NETWORK, 8)[0])
+    model.forward(batch_innermost(DATA.train.inputs))
+    error = model.quantised_layers[0].change(lower)[:, 0] * (1 - hidden**2)
+    expected = np.square(by_hidden).sum(axis=0) * np.square(error).mean(axis=1) / 12
+    assert found == pytest.approx(expected, rel=0.15)
+
+
+def test_criteria_that_are_not_asked_for_are_left_out_and_change_nothing():
+    whole = characterize(make_model(), DATA.train, ENGINE, seed=0)
+    assert tuple(whole) == CRITERIA
+    for name in CRITERIA:
+        alone = characterize(make_model(), DATA.train, ENGINE, seed=0, criteria=(name,))
+        assert list(alone) == [name]
+        for first, second in zip(whole[name], alone[name], strict=True):
+            assert np.array_equal(first, second)
 
 
 def test_neurons_at_the_lowest_width_cannot_cost_more():
