@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _COLOURS = {
     "gradient": RED,
     "quantisation": BLUE,
+    "logits": DARK,
     "fisher": GREEN,
     "weight": AMBER,
     "random": GREY,
@@ -25,7 +26,7 @@ def curves(found: Findings) -> Picture:
     def fill(figure: "Figure") -> None:
         axis = figure.subplots()
         for criterion, entry in document["curves"].items():
-            colour = _COLOURS.get(criterion, DARK)
+            colour = _COLOURS[criterion]
             for index, curve in enumerate(entry):
                 x, y = zip(*sorted(curve), strict=True)
                 label = criterion if index == 0 else None
