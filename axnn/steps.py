@@ -175,7 +175,7 @@ def characterize_step(
 ) -> dict[str, Scores]:
     """Measure every neuron of the exact 16-bit network by every criterion."""
     trained = run.trained()
-    key = make_key(network=run.network, engine=trained.app.engine)
+    key = make_key(network=run.network, engine=trained.app.engine, criteria=CRITERIA)
     found = _read_scores(run.resilience, key)
     if found is not None:
         return found
