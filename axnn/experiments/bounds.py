@@ -26,9 +26,9 @@ BOUNDS = (0.5, 2.5, 7.5)
 UNIFORM_WIDTHS = (16, 8, 4, 2)
 """Widths of the uniform controls; 16 is the exact network with the same extra training."""
 
-CHOICES = ("gradient", "weight", "random", "layers")
-"""Controls at the tightest bound: the paper's criterion, two that do not know the error, and whole
-layers in place of tiles."""
+CHOICES = ("gradient", "logits", "weight", "random", "layers")
+"""Controls at the tightest bound: the paper's criterion, one that asks for the logits in place of
+the error, two that ask for neither, and whole layers in place of tiles."""
 
 Notify = Callable[[str], None]
 """Called with what has just been done."""

@@ -7,7 +7,6 @@ from axnn.approximate import Approximation, Step
 from axnn.evaluate import Evaluation
 from axnn.experiments.bounds import (
     BOUNDS,
-    CHOICES,
     UNIFORM_WIDTHS,
     bound_name,
     choice_name,
@@ -27,13 +26,20 @@ _SHOWN_POINTS = 12.0
 """Networks that lose more than so many points are drawn at the lower edge, so that the others can
 be told apart."""
 
-_CHOICE_MARKS = dict(zip(CHOICES, zip("^vDP", (GREEN, AMBER, RED, GREY), strict=True), strict=True))
+_CHOICE_MARKS = {
+    "gradient": ("^", GREEN),
+    "logits": ("<", DARK),
+    "weight": ("v", AMBER),
+    "random": ("D", RED),
+    "layers": ("P", GREY),
+}
 
 
 def choice_title(choice: str) -> str:
     """A control's name for readers."""
     return {
         "gradient": "by |dE/dy| (paper)",
+        "logits": "by the change of the logits",
         "weight": "by mean |weight|",
         "random": "random choice",
         "layers": "whole layers",
