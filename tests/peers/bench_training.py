@@ -178,10 +178,12 @@ def measure_epochs(name: str, split: Split, seed: int, report: Report) -> Figure
     exact = quantised(network, uniform_precision(network, OPERAND_BITS), split)
     mixed = quantised(network, mixed_precision(network, seed), split)
     rate = 1e-4
+    criteria = (find_app(name).approximation.criterion,)
     works: dict[str, Callable[[], object]] = {
         "training": lambda: train_ours(network, split, rate),
         "retraining": lambda: train_ours(mixed, split, rate),
-        "resilience": lambda: characterize(exact, split, ENGINE, seed=seed),
+        "resilience": lambda: characterize(exact, split, ENGINE, seed=seed, criteria=criteria),
+        "all_criteria": lambda: characterize(exact, split, ENGINE, seed=seed),
     }
     took: dict[str, list[float]] = {key: [] for key in works}
     for turn in range(ROUNDS + 1):
@@ -191,11 +193,12 @@ def measure_epochs(name: str, split: Split, seed: int, report: Report) -> Figure
                 took[key].append(found)
     ratios = {
         key: [one / base for one, base in zip(took[key], took["training"], strict=True)]
-        for key in ("retraining", "resilience")
+        for key in ("retraining", "resilience", "all_criteria")
     }
     short = "lenet" if name == "digits" else name
     figures = spread(f"{short}.retraining_over_training", ratios["retraining"])
     figures |= spread(f"{short}.resilience_pass_epochs", ratios["resilience"])
+    figures |= spread(f"{short}.all_criteria_epochs", ratios["all_criteria"])
     report(f"{short}: retraining {median(ratios['retraining']):.2f} epochs of training")
     report(f"{short}: resilience pass {median(ratios['resilience']):.2f} epochs of training")
     return figures
