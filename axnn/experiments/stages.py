@@ -12,6 +12,7 @@ from axnn.experiments.edges import find_edges
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.ordering import compare_criteria
 from axnn.experiments.overfitting import compare_ways
+from axnn.resilience import CRITERIA
 from axnn.steps import characterize_step, make_key, read_json, train_step, write_json
 from qcnpe.spec.errors import ConfigError
 
@@ -105,7 +106,7 @@ def _ordering(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
             ),
         }
 
-    _document(folder, "ordering", measure, prices=dict(table.pj))
+    _document(folder, "ordering", measure, prices=dict(table.pj), criteria=CRITERIA)
 
 
 def _edges(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
