@@ -111,6 +111,7 @@ def _app_figures(folder: Path, name: str, table: EnergyTable) -> dict[str, float
         if best is not None:
             figures[f"{name}.{bound:g}.over_best_uniform"] = best
     figures |= {f"{name}.{key}": value for key, value in _ordering(place).items()}
+    figures |= {f"{name}.{key}": value for key, value in _edges(place).items()}
     figures |= {f"{name}.{key}": value for key, value in _hardware(place).items()}
     figures |= {f"{name}.{key}": value for key, value in _studies(place).items()}
     figures |= {f"{name}.{key}": value for key, value in _spread(folder, name, table).items()}
@@ -164,6 +165,19 @@ def _ordering(place: AppFolder) -> dict[str, float]:
     return {
         f"ordering.{criterion}.accuracy": 100 * accuracy_at_equal_energy(entry, grid)
         for criterion, entry in curves.items()
+    }
+
+
+def _edges(place: AppFolder) -> dict[str, float]:
+    """Accuracy on validation with half of each map's positions lowered, by width and order."""
+    document = place.figures("edges")
+    if document is None:
+        return {}
+    half = document["shares"].index(0.5)
+    return {
+        f"edges.{width}b.{order}.accuracy": 100 * accuracies[half]
+        for width, orders in document["accuracy"].items()
+        for order, accuracies in orders.items()
     }
 
 

@@ -154,6 +154,8 @@ def test_collected_figures_are_those_of_the_runs(folder, place):
     ]
     assert figures["tiny.2.5.seeds.energy_ratio_mean"] == pytest.approx(sum(ratios) / 2, abs=1e-3)
     assert {"tiny.ordering.gradient.accuracy", "tiny.ordering.random.accuracy"} < set(figures)
+    edges = json.loads(place.document("edges").read_text())["accuracy"]["2"]
+    assert figures["tiny.edges.2b.centre.accuracy"] == pytest.approx(100 * edges["centre"][2])
     assert "tiny.dropout.0.5.energy_ratio" in figures
     assert "tiny.overfitting.no_decay.axnn_accuracy" in figures
 
