@@ -14,6 +14,7 @@ from tests.qcnpe.rtl.oracle import name_of
 CONFIGS = [
     EngineConfig(rows=2, cols=3),
     EngineConfig(rows=4, cols=4, ncu="gated", precisions=(16, 12, 5)),
+    EngineConfig(rows=2, cols=3, ncu="dsp"),
 ]
 
 
