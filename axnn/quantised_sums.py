@@ -5,8 +5,8 @@ saturation stops the gradient. The sums are those before the bias.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from axnn.layers import FloatArray, NeuronLayer, WindowSums
 from axnn.layers.products import product, weight_gradient
-from axnn.scales import LayerScale, fake_quantize, round_to_grid
+from axnn.scales import Grid, LayerScale
 from qcnpe.spec.blocks import Block, operand_rows, width_blocks
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.fixed import limits
@@ -40,14 +40,22 @@ class QuantisedSums(ABC):
         self.layer = layer
         self.scale = scale
         self.widths = [width for width in np.unique(precision).tolist() if width != NO_NEURON]
+        self._input_grids = {
+            width: Grid.of_width(
+                scale.widths[width].input_fraction_bits, width, unsigned=scale.reads_unsigned(width)
+            )
+            for width in self.widths
+        }
 
     def narrow(self, inputs: FloatArray, width: int) -> tuple[FloatArray, NDArray[np.bool_] | None]:
         """Inputs as neurons of a width read them, and which are not saturated; None is all."""
         if width == OPERAND_BITS:
             return inputs, None
-        fraction_bits = self.scale.widths[width].input_fraction_bits
-        unsigned = self.scale.reads_unsigned(width)
-        return fake_quantize(inputs, fraction_bits, width, unsigned=unsigned)
+        return self._input_grids[width].round(inputs)
+
+    def weight_grid(self, width: int) -> Grid:
+        """Of the weights (channels, fan_in) of neurons of a width."""
+        return Grid.of_width(self.scale.widths[width].weight_fraction_bits[:, None], width)
 
     @abstractmethod
     def forward(self, inputs: FloatArray) -> FloatArray:
@@ -91,6 +99,7 @@ class UniformProducts(QuantisedSums):
     def __init__(self, layer: NeuronLayer, scale: LayerScale, precision: NDArray[np.uint8]) -> None:
         super().__init__(layer, scale, precision)
         (self._width,) = self.widths
+        self._weight_grid = self.weight_grid(self._width)
         self._inside: NDArray[np.bool_] | None = None
         self._weights: FloatArray | None = None
         self._weights_inside: NDArray[np.bool_] | None = None
@@ -99,10 +108,7 @@ class UniformProducts(QuantisedSums):
     def forward(self, inputs: FloatArray) -> FloatArray:
         """The layer's forward pass up to the sums."""
         narrow, self._inside = self.narrow(inputs, self._width)
-        exponents = self.scale.widths[self._width].weight_fraction_bits[:, None]
-        self._weights, self._weights_inside = fake_quantize(
-            self.layer.operand_weights(), exponents, self._width
-        )
+        self._weights, self._weights_inside = self._weight_grid.round(self.layer.operand_weights())
         sums, self._saved = self.layer.sums(narrow, self._weights)
         return sums
 
@@ -130,13 +136,13 @@ class _Part:
     ----------
     width : in bits
     place : indices of the block's neurons in an array (channels, outputs, ...)
-    members : indices of its channels among those that have the width
+    weights : indices of its channels' rows among the weights of all widths
     rows : (taps, depth, outputs, window) of its operands in the padded input; None if dense
     """
 
     width: int
     place: tuple[NDArray[np.intp], NDArray[np.intp]]
-    members: NDArray[np.intp]
+    weights: NDArray[np.intp]
     rows: NDArray[np.intp] | None
 
 
@@ -154,22 +160,35 @@ class QuantisedProducts(QuantisedSums):
 
     def __init__(self, layer: NeuronLayer, scale: LayerScale, precision: NDArray[np.uint8]) -> None:
         super().__init__(layer, scale, precision)
-        self._channels = {
-            width: np.flatnonzero((precision == width).any(axis=1)) for width in self.widths
-        }
         geometry = layer.geometry
         self._taps = geometry.kernel[0] * geometry.kernel[1]
+        # A channel has a row of weights for each width that any of its neurons has.
+        widths = np.array(self.widths, np.uint8)
+        rows, self._channels = np.nonzero((precision == widths[:, None, None]).any(axis=2))
+        self._row_widths = widths[rows]
+        self._weight_grid = self._grid_of_rows()
         self._blocks = [
             (block, self._rows(block))
             for block in width_blocks(precision, geometry.groups)
             if block.width != NO_NEURON
         ]
+        self._parts_by_batch: dict[int, list[_Part]] = {}
         self._operands: dict[int, FloatArray] = {}
         self._inside: dict[int, NDArray[np.bool_]] = {}
-        self._weights: dict[int, FloatArray] = {}
-        self._weights_inside: dict[int, NDArray[np.bool_]] = {}
+        self._weights: FloatArray | None = None
+        self._weights_inside: NDArray[np.bool_] | None = None
         self._values: FloatArray | None = None
         self._largest: FloatArray | None = None
+
+    def _grid_of_rows(self) -> Grid:
+        """Of all rows of weights, each with the scale of its width and channel."""
+        widths = self._row_widths.tolist()
+        exponents = [
+            self.scale.widths[width].weight_fraction_bits[channel]
+            for width, channel in zip(widths, self._channels, strict=True)
+        ]
+        low, high = np.reshape([limits(width) for width in widths], (-1, 2)).T[:, :, None]
+        return Grid.of(np.reshape(exponents, (-1, 1)), low, high)
 
     def _rows(self, block: Block) -> NDArray[np.intp] | None:
         geometry = self.layer.geometry
@@ -179,20 +198,26 @@ class QuantisedProducts(QuantisedSums):
         rows = operand_rows(geometry, block).reshape(shape)
         return np.ascontiguousarray(rows.swapaxes(0, 1))
 
-    def _parts(self, batch: int) -> Iterator[_Part]:
+    def _parts(self, batch: int) -> list[_Part]:
         """The blocks, cut so that their gathered operands stay in the cache."""
+        if batch not in self._parts_by_batch:
+            self._parts_by_batch[batch] = list(self._cut_blocks(batch))
+        return self._parts_by_batch[batch]
+
+    def _cut_blocks(self, batch: int) -> Iterator[_Part]:
         geometry = self.layer.geometry
         step = max(1, _GATHERED_BYTES // max(1, geometry.fan_in * geometry.window * batch * 4))
         for block, rows in self._blocks:
-            members = np.searchsorted(self._channels[block.width], block.channels)
+            of_width = np.flatnonzero(self._row_widths == block.width)
+            weights = of_width[np.searchsorted(self._channels[of_width], block.channels)]
             for start in range(0, len(block.outputs), step):
                 end = start + step
                 place = (block.channels[:, None], block.outputs[start:end])
                 cut = None if rows is None else rows[:, :, start:end]
-                yield _Part(block.width, place, members, cut)
+                yield _Part(block.width, place, weights, cut)
 
     def _by_element(self, weights: FloatArray) -> FloatArray:
-        """(channels, fan_in) in the order of `Geometry.gather` in that of the gathered operands."""
+        """(rows, fan_in) in the order of `Geometry.gather` in that of the gathered operands."""
         shape = (len(weights), -1, self._taps)
         return weights.reshape(shape).swapaxes(1, 2).reshape(len(weights), -1)
 
@@ -203,11 +228,15 @@ class QuantisedProducts(QuantisedSums):
 
     def forward(self, inputs: FloatArray) -> FloatArray:
         """Product after product; then the largest in each window."""
-        self._quantise(inputs)
+        self._quantise_inputs(inputs)
+        rounded, self._weights_inside = self._weight_grid.round(
+            self.layer.operand_weights()[self._channels]
+        )
+        self._weights = self._by_element(rounded)
         geometry, batch = self.layer.geometry, inputs.shape[1]
         values = self._new_values((geometry.channels, geometry.outputs, geometry.window, batch))
         for part in self._parts(batch):
-            found = product(self._weights[part.width][part.members], self._gathered(part))
+            found = product(self._weights[part.weights], self._gathered(part))
             values[part.place] = found.reshape(len(found), -1, geometry.window, batch)
         if geometry.window == 1:
             return values[:, :, 0]
@@ -221,18 +250,13 @@ class QuantisedProducts(QuantisedSums):
         new = np.empty if covered == shape[0] * shape[1] else np.zeros
         return new(shape, np.float32)
 
-    def _quantise(self, inputs: FloatArray) -> None:
-        """Keep the inputs and the weights as each width reads them."""
-        weights = self.layer.operand_weights()
+    def _quantise_inputs(self, inputs: FloatArray) -> None:
+        """Keep the inputs as each width reads them."""
         for width in self.widths:
             narrow, inside = self.narrow(inputs, width)
             if inside is not None:
                 self._inside[width] = inside
             self._operands[width] = self._padded(narrow)
-            chosen = self._channels[width]
-            exponents = self.scale.widths[width].weight_fraction_bits[chosen, None]
-            rounded, self._weights_inside[width] = fake_quantize(weights[chosen], exponents, width)
-            self._weights[width] = self._by_element(rounded)
 
     def _padded(self, inputs: FloatArray) -> FloatArray:
         """With a row of zeros at the end if the geometry has padding, which reads it."""
@@ -253,20 +277,21 @@ class QuantisedProducts(QuantisedSums):
         self, by_sums: FloatArray, *, inputs: bool = True, own: bool = True
     ) -> tuple[FloatArray | None, FloatArray | None]:
         """The gradient goes to the largest of each window, then through the products."""
+        if self._weights is None or self._weights_inside is None:
+            raise RuntimeError(f"layer {self.layer.name}: call forward before backward")
         by_values = self._spread(by_sums)
         by_operands = {width: np.zeros_like(array) for width, array in self._operands.items()}
-        by_weights = {width: np.zeros_like(array) for width, array in self._weights.items()}
+        by_weights = np.zeros_like(self._weights)
         for part in self._parts(by_sums.shape[-1]):
-            chosen = by_values[part.place].reshape(len(part.members), -1)
+            chosen = by_values[part.place].reshape(len(part.weights), -1)
             if own:
-                found = weight_gradient(chosen, self._gathered(part))
-                by_weights[part.width][part.members] += found
+                by_weights[part.weights] += weight_gradient(chosen, self._gathered(part))
             if inputs:
-                by_gathered = self._weights[part.width][part.members].T @ chosen
+                by_gathered = self._weights[part.weights].T @ chosen
                 self._add_to_operands(by_operands[part.width], by_gathered, part)
         return (
             self._input_gradient(by_operands) if inputs else None,
-            self._weight_gradient(by_weights) if own else None,
+            self._weight_gradient(by_weights, self._weights_inside) if own else None,
         )
 
     def _spread(self, by_sums: FloatArray) -> FloatArray:
@@ -307,12 +332,13 @@ class QuantisedProducts(QuantisedSums):
             )
         return total
 
-    def _weight_gradient(self, by_weights: dict[int, FloatArray]) -> FloatArray:
+    def _weight_gradient(self, by_rows: FloatArray, inside: NDArray[np.bool_]) -> FloatArray:
         """Sum over the widths; weights that a width saturates have no gradient through it."""
         total = np.zeros_like(self.layer.operand_weights())
-        for width, gradient in by_weights.items():
-            found = self._by_channel(gradient) * self._weights_inside[width]
-            total[self._channels[width]] += found
+        found = self._by_channel(by_rows) * inside
+        for width in self.widths:
+            rows = self._row_widths == width
+            total[self._channels[rows]] += found[rows]
         return total
 
 
@@ -329,31 +355,35 @@ class QuantisedWindows(QuantisedSums):
     def __init__(self, layer: WindowSums, scale: LayerScale, precision: NDArray[np.uint8]) -> None:
         super().__init__(layer, scale, precision)
         self._chosen = {width: (precision == width) for width in self.widths}
-        self._fraction_bits = self._by_feature(
-            {width: scale.widths[width].input_fraction_bits for width in self.widths}
-        ).astype(np.int64)
-        reach = {
-            width: limits(width, unsigned=scale.reads_unsigned(width)) for width in self.widths
-        }
-        self._low = self._by_feature({width: low for width, (low, _) in reach.items()})
-        self._high = self._by_feature({width: high for width, (_, high) in reach.items()})
+        self._grid = self._grid_of_features()
+        self._weight_grids = {width: self.weight_grid(width) for width in self.widths}
         self._inside: NDArray[np.bool_] | None = None
         self._totals: FloatArray | None = None
         self._weights: FloatArray | None = None
         self._weights_inside: dict[int, NDArray[np.bool_]] = {}
 
-    def _by_feature(self, numbers: dict[int, int]) -> FloatArray:
+    def _grid_of_features(self) -> Grid:
+        """Of each input, with the scale of the neuron that reads it; 0 alone if none does."""
+        grids = self._input_grids.items()
+        return Grid(
+            **{
+                part.name: self._by_feature(
+                    {width: getattr(grid, part.name) for width, grid in grids}
+                )
+                for part in fields(Grid)
+            }
+        )
+
+    def _by_feature(self, numbers: Mapping[int, FloatArray]) -> FloatArray:
         """(features, 1) number of the width of the neuron that reads each input; 0 if none does."""
         _, rows, columns = self.layer.geometry.output_shape
         maps = np.zeros((*self.layer.geometry.input_shape, 1), np.float32)
-        by_neuron = self._by_neuron(
-            {width: np.array(number) for width, number in numbers.items()}
-        ).reshape(-1, rows, columns, 1)
+        by_neuron = self._by_neuron(numbers).reshape(-1, rows, columns, 1)
         for place in self.layer.places(maps):
             place[...] = by_neuron
         return maps.reshape(-1, 1)
 
-    def _by_neuron(self, numbers: dict[int, NDArray[Any]]) -> FloatArray:
+    def _by_neuron(self, numbers: Mapping[int, FloatArray]) -> FloatArray:
         """(channels, outputs) number of each neuron's width; they broadcast against that shape."""
         geometry = self.layer.geometry
         found = np.zeros((geometry.channels, geometry.outputs), np.float32)
@@ -365,7 +395,7 @@ class QuantisedWindows(QuantisedSums):
         """Sums of the windows of rounded inputs, times the neuron's weight."""
         narrow = inputs
         if self.widths != [OPERAND_BITS]:
-            narrow, self._inside = round_to_grid(inputs, self._fraction_bits, self._low, self._high)
+            narrow, self._inside = self._grid.round(inputs)
         self._totals = self.layer.window_totals(narrow)
         self._weights = self._quantised_weights()
         return self._totals * self._weights
@@ -373,11 +403,8 @@ class QuantisedWindows(QuantisedSums):
     def _quantised_weights(self) -> FloatArray:
         """(channels, outputs, 1) weight of each neuron at its width."""
         weights = {}
-        for width in self.widths:
-            exponents = self.scale.widths[width].weight_fraction_bits[:, None]
-            weights[width], self._weights_inside[width] = fake_quantize(
-                self.layer.weights.value, exponents, width
-            )
+        for width, grid in self._weight_grids.items():
+            weights[width], self._weights_inside[width] = grid.round(self.layer.weights.value)
         return self._by_neuron(weights)[:, :, None]
 
     def backward(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from axnn.layers import SLOPES, FloatArray, Layer, NeuronLayer, Parameter
 from axnn.network import LayerStack, Network, batch_innermost
 from axnn.quantised_sums import QuantisedSums, quantised_sums
-from axnn.scales import LayerScale, WidthScale, fake_quantize
+from axnn.scales import Grid, LayerScale, WidthScale
 from qcnpe.spec.activation import (
     ACTIVATION_FRACTION_BITS,
     CURVES,
@@ -46,6 +46,8 @@ __all__ = [
 
 INPUT_FRACTION_BITS = 15
 """Fraction bits of a network's inputs, which lie in [-1, 1]."""
+
+_INPUT_GRID = Grid.of_width(INPUT_FRACTION_BITS, OPERAND_BITS)
 
 HEADROOM_BITS = 1
 """Bits that 16-bit weights and results keep free, since training still moves them."""
@@ -89,6 +91,7 @@ class QuantisedLayer(Layer):
         self.layer = layer
         self.scale = scale
         self._sums = quantised_sums(layer, scale, precision)
+        self._bias_grid = Grid.of_width(scale.fraction_bits, OPERAND_BITS)
         self._values = None
         if layer.function in CURVES:
             self._values = _value_table(layer.function, scale, segments)
@@ -160,7 +163,7 @@ class QuantisedLayer(Layer):
 
     def _bias(self) -> FloatArray:
         """(channels, 1, 1) bias on its grid."""
-        bias, _ = fake_quantize(self.layer.bias.value, self.scale.fraction_bits, OPERAND_BITS)
+        bias, _ = self._bias_grid.round(self.layer.bias.value)
         return bias[:, None, None]
 
     def pre_activation_gradient(self, gradient: FloatArray) -> FloatArray:
@@ -235,7 +238,7 @@ class QuantisedNetwork(LayerStack):
 
 def quantize_inputs(inputs: FloatArray) -> FloatArray:
     """A network's inputs on the grid of their 16-bit integers."""
-    return fake_quantize(inputs, INPUT_FRACTION_BITS, OPERAND_BITS)[0]
+    return _INPUT_GRID.round(inputs)[0]
 
 
 def calibrate(
@@ -317,10 +320,8 @@ def _input_fraction_bits(values: FloatArray, fraction_bits: int, width: int, uns
     if width == OPERAND_BITS:
         return fraction_bits
     candidates = range(fraction_bits, fraction_bits - OPERAND_BITS, -1)
-    errors = [
-        float(np.square(fake_quantize(values, bits, width, unsigned=unsigned)[0] - values).mean())
-        for bits in candidates
-    ]
+    grids = [Grid.of_width(bits, width, unsigned=unsigned) for bits in candidates]
+    errors = [float(np.square(grid.round(values)[0] - values).mean()) for grid in grids]
     return candidates[int(np.argmin(errors))]
 
 

@@ -67,35 +67,59 @@ class LayerScale:
         return cls(**{name: document[name] for name in _PLAIN_SCALES}, widths=widths)
 
 
+_HALF = np.float32(0.5)
 _PLAIN_SCALES = ("input_fraction_bits", "input_unsigned", "fraction_bits", "output_fraction_bits")
 
 
-def fake_quantize(
-    values: FloatArray, fraction_bits: ArrayLike, bits: int, *, unsigned: bool = False
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Values rounded half up and saturated, as floats, and where they were not saturated.
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The numbers that a fixed-point format holds; one format, or one for each row.
 
-    The float32 counterpart of `qcnpe.spec.fixed.quantize`, which a test holds it to.
-    """
-    low, high = limits(bits, unsigned=unsigned)
-    return round_to_grid(values, np.asarray(fraction_bits), np.float32(low), np.float32(high))
-
-
-def round_to_grid(
-    values: FloatArray, fraction_bits: NDArray[np.integer], low: Any, high: Any
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """`fake_quantize` with limits of its own for each value.
-
-    Parameters
+    Attributes
     ----------
-    values : float32
-    fraction_bits, low, high : broadcast against the values; the limits are integers in float32
+    per_step : float32, 2**fraction_bits
+    step : float32, 2**-fraction_bits: what neighbours differ by
+    low, high : float32 integers, the smallest and the largest number in steps
     """
-    rounded = values * np.exp2(fraction_bits, dtype=np.float32)
-    rounded += np.float32(0.5)
-    np.floor(rounded, out=rounded)
-    saturated = np.clip(rounded, low, high)
-    inside = saturated == rounded
-    # By a power of two a product is as exact as a quotient, and quicker.
-    saturated *= np.exp2(-fraction_bits, dtype=np.float32)
-    return saturated, inside
+
+    per_step: FloatArray
+    step: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+    @classmethod
+    def of(cls, fraction_bits: ArrayLike, low: ArrayLike, high: ArrayLike) -> "Grid":
+        """From fraction bits and limits in steps, all of shapes that broadcast against values."""
+        exponents = np.asarray(fraction_bits)
+        return cls(
+            per_step=np.exp2(exponents, dtype=np.float32),
+            step=np.exp2(-exponents, dtype=np.float32),
+            low=np.asarray(low, np.float32),
+            high=np.asarray(high, np.float32),
+        )
+
+    @classmethod
+    def of_width(cls, fraction_bits: ArrayLike, bits: int, *, unsigned: bool = False) -> "Grid":
+        """Integers of `bits` bits over a power of two."""
+        return cls.of(fraction_bits, *limits(bits, unsigned=unsigned))
+
+    def round(self, values: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Values rounded half up and saturated, and where they were not saturated.
+
+        The float32 counterpart of `qcnpe.spec.fixed.quantize`, which a test holds it to.
+        """
+        rounded = values * self.per_step
+        rounded += _HALF
+        np.floor(rounded, out=rounded)
+        saturated = self._saturate(rounded)
+        inside = saturated == rounded
+        # By a power of two a product is as exact as a quotient, and quicker.
+        saturated *= self.step
+        return saturated, inside
+
+    def _saturate(self, steps: FloatArray) -> FloatArray:
+        if self.low.ndim == 0:
+            return np.clip(steps, self.low, self.high)
+        # np.clip is quick only where one limit holds for all: here two passes took half as long.
+        saturated = np.maximum(steps, self.low)
+        return np.minimum(saturated, self.high, out=saturated)

@@ -14,7 +14,7 @@ from axnn.quantize import (
     to_integers,
     uniform_precision,
 )
-from axnn.scales import fake_quantize
+from axnn.scales import Grid
 from axnn.train import train
 from qcnpe.compiler import compile_network
 from qcnpe.spec.activation import FUNCTION_NAMES
@@ -52,7 +52,7 @@ def integers_and_floats(network, precision, inputs):
 )
 def test_float_rounding_is_the_integers_rounding(values, fraction_bits, bits):
     reals = np.array(values, np.float32)
-    found, inside = fake_quantize(reals, fraction_bits, bits)
+    found, inside = Grid.of_width(fraction_bits, bits).round(reals)
     expected = quantize(reals, fraction_bits, bits)
     # At 16 bits float32 cannot always hold the scaled value and a half.
     assert found * 2.0**fraction_bits == pytest.approx(expected, abs=bits == 16)
@@ -62,7 +62,9 @@ def test_float_rounding_is_the_integers_rounding(values, fraction_bits, bits):
 
 
 def test_unsigned_rounding_stops_at_zero():
-    found, inside = fake_quantize(np.array([-1, 0.4, 2.6, 9], np.float32), 0, 2, unsigned=True)
+    found, inside = Grid.of_width(0, 2, unsigned=True).round(
+        np.array([-1, 0.4, 2.6, 9], np.float32)
+    )
     assert list(found) == [0, 0, 3, 3]
     assert list(inside) == [False, True, True, False]
 
