@@ -1,11 +1,13 @@
 """Runs the experiments of several applications, several at once, and says how far they are."""
 
+import os
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from time import perf_counter
 
 from axnn.energy import EnergyTable
@@ -98,7 +100,9 @@ def run_jobs(
         for job in jobs:
             on_finished(_run(job, folder, table, partial(notify, job)))
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        processes, mp_context=get_context("spawn"), initializer=_end_with_parent
+    ) as pool:
         running = {pool.submit(_run_logged, job, folder, table): job for job in jobs}
         while running:
             done, _ = wait(running, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
@@ -109,6 +113,21 @@ def run_jobs(
                 note = _last_line(_log_path(folder, job))
                 if note:
                     notify(job, note)
+
+
+def _end_with_parent() -> None:
+    """In a process of the pool: end when the parent is killed, instead of finishing the job.
+
+    Else the next run would write the same files at the same time.
+    """
+    Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _run(job: Job, folder: Path, table: EnergyTable, notify: Callable[[str], None]) -> Finished:

@@ -1,6 +1,12 @@
 """All stages of a small application: what they leave, that they resume, and what is collected."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -265,3 +271,21 @@ def test_an_unknown_stage_or_seed_is_one_clear_line(tmp_path, monkeypatch, capsy
         cli.main()
     assert status.value.code == 1
     assert message in capsys.readouterr().err
+
+
+def test_workers_end_with_their_parent(tmp_path):
+    words = ["experiments", "digits8x8", "--processes", "2", "--folder", str(tmp_path)]
+    command = [sys.executable, "-c", "from axnn.cli import main; main()", *words]
+    run = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    log = tmp_path / "digits8x8" / "seed-1" / "log.txt"
+    try:
+        while run.poll() is None and not (log.exists() and log.read_text()):
+            time.sleep(0.1)
+        assert run.poll() is None, run.communicate()[0]
+        run.kill()
+        run.communicate(timeout=20)  # the pipe is open as long as a worker lives
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
