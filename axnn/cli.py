@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from axnn import data, report
 from axnn.approximate import Step
@@ -311,22 +311,32 @@ def experiments(
     check_seeds(seed or [])
     prices = EnergyTable.load(table)
     jobs = plan_jobs(named_apps(apps), stage or [], seed or [])
-    failed: list[Finished] = []
+    done: list[Finished] = []
     with show_progress("experiments", len(jobs), quiet=quiet) as update:
-        done: list[Finished] = []
 
         def finish(job: Finished) -> None:
             done.append(job)
-            if job.error is not None:
-                failed.append(job)
             update(len(done), job.job.title)
 
         def tell(job: Job, note: str) -> None:
             update(len(done), f"{job.title}: {note}")
 
         run_jobs(jobs, folder, prices, processes=processes, notify=tell, on_finished=finish)
+    if not quiet:
+        Console().print(minutes_table(done))
+    failed = [f"{job.job.title}: {job.error}" for job in done if job.error is not None]
     if failed:
-        raise RunError("; ".join(f"{job.job.title}: {job.error}" for job in failed))
+        raise RunError("; ".join(failed))
+
+
+def minutes_table(finished: Sequence[Finished]) -> Table:
+    """How long each job took, and its stages."""
+    table = Table("application", Column("minutes", justify="right"), "of which")
+    for job in finished:
+        parts = [f"{stage} {seconds / 60:.1f}" for stage, seconds in job.seconds.items()]
+        total = sum(job.seconds.values()) / 60
+        table.add_row(job.job.title, f"{total:.1f}", ", ".join(parts))
+    return table
 
 
 @cli.command(name="collect", epilog="Example: axnn collect all --folder build/apps --out a.json")

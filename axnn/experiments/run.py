@@ -1,8 +1,10 @@
 """Runs the experiments of several applications, several at once, and says how far they are."""
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context, parent_process
@@ -11,6 +13,7 @@ from threading import Thread
 from time import perf_counter
 
 from axnn.energy import EnergyTable
+from axnn.errors import RunError
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import seeds, stages
 from qcnpe.spec.errors import QcnpeError, one_line
@@ -95,14 +98,22 @@ def run_jobs(
     processes : jobs at once
     notify : called with what a job has just done
     on_finished : called with each job's end
+
+    Raises
+    ------
+    RunError
+        If a process is killed.
     """
     if processes == 1:
         for job in jobs:
             on_finished(_run(job, folder, table, partial(notify, job)))
         return
-    with ProcessPoolExecutor(
-        processes, mp_context=get_context("spawn"), initializer=_end_with_parent
-    ) as pool:
+    with (
+        _clear_if_killed(),
+        ProcessPoolExecutor(
+            processes, mp_context=get_context("spawn"), initializer=_end_with_parent
+        ) as pool,
+    ):
         running = {pool.submit(_run_logged, job, folder, table): job for job in jobs}
         while running:
             done, _ = wait(running, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
@@ -113,6 +124,17 @@ def run_jobs(
                 note = _last_line(_log_path(folder, job))
                 if note:
                     notify(job, note)
+
+
+@contextmanager
+def _clear_if_killed() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool:
+        raise RunError(
+            "a process of the experiments was killed, perhaps for want of memory; run again with "
+            "fewer processes: what is finished is kept"
+        ) from None
 
 
 def _end_with_parent() -> None:

@@ -243,11 +243,14 @@ def test_the_command_writes_all_figures(folder, tmp_path, monkeypatch, capsys):
     prices.write_text(json.dumps({"pj": PRICES}))
     out = tmp_path / "apps.json"
     common = ["tiny", "--folder", folder, "--table", prices]
-    for command in (["experiments", *common, "--quiet"], ["collect", *common, "--out", out]):
+    for command in (["experiments", *common], ["collect", *common, "--out", out]):
         monkeypatch.setattr("sys.argv", ["axnn", *map(str, command)])
         with pytest.raises(SystemExit) as status:
             cli.main()
-        assert status.value.code == 0, capsys.readouterr().err
+        printed = capsys.readouterr()
+        assert status.value.code == 0, printed.err
+        if command[0] == "experiments":
+            assert all(word in printed.out for word in ("minutes", "uniform 0.", "tiny, seed 2"))
     written = json.loads(out.read_text())
     assert written == json.loads(json.dumps(collect(folder, ["tiny"], EnergyTable.load(prices))))
 
@@ -273,19 +276,36 @@ def test_an_unknown_stage_or_seed_is_one_clear_line(tmp_path, monkeypatch, capsy
     assert message in capsys.readouterr().err
 
 
-def test_workers_end_with_their_parent(tmp_path):
+@pytest.fixture
+def running(tmp_path):
+    """Experiments in two processes, already under way; `stdout` is open while any of them lives."""
     words = ["experiments", "digits8x8", "--processes", "2", "--folder", str(tmp_path)]
     command = [sys.executable, "-c", "from axnn.cli import main; main()", *words]
     run = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
     log = tmp_path / "digits8x8" / "seed-1" / "log.txt"
     try:
         while run.poll() is None and not (log.exists() and log.read_text()):
             time.sleep(0.1)
         assert run.poll() is None, run.communicate()[0]
-        run.kill()
-        run.communicate(timeout=20)  # the pipe is open as long as a worker lives
+        yield run
     finally:
         with suppress(ProcessLookupError):
             os.killpg(run.pid, signal.SIGKILL)
+
+
+def test_workers_end_with_their_parent(running):
+    running.kill()
+    running.communicate(timeout=20)
+
+
+def test_killed_worker_is_reported(running):
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+    for child in children:
+        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+            os.kill(int(child), signal.SIGKILL)
+    printed, _ = running.communicate(timeout=20)
+    assert running.returncode == 1
+    assert "axnn: a process of the experiments was killed" in printed
+    assert "Traceback" not in printed
