@@ -122,6 +122,8 @@ _GARMENTS = App(
     ),
     approximation=ApproximationPlan(
         bound_percent=0.5,
+        # A second backward pass dearer, but at 0.5 points it saves a fifth more.
+        criterion="logits",
         share=1.0,
         rounds=3,
         smallest_share=0.125,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from axnn import data
-from axnn.approximate import Step
+from axnn.approximate import ApproximationPlan, Step
 from axnn.energy import EnergyTable
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.uniform import approximate_uniformly, same_budget
@@ -26,9 +26,9 @@ BOUNDS = (0.5, 2.5, 7.5)
 UNIFORM_WIDTHS = (16, 8, 4, 2)
 """Widths of the uniform controls; 16 is the exact network with the same extra training."""
 
-CHOICES = ("gradient", "logits", "weight", "random", "layers")
-"""Controls at the tightest bound: the paper's criterion, one that asks for the logits in place of
-the error, two that ask for neither, and whole layers in place of tiles."""
+CHOICES = ("gradient", "quantisation", "logits", "weight", "random", "layers")
+"""Controls at the tightest bound: other criteria than the application's own, the paper's among
+them, and whole layers in place of tiles."""
 
 Notify = Callable[[str], None]
 """Called with what has just been done."""
@@ -49,6 +49,11 @@ def choice_name(choice: str) -> str:
     return f"choice-{choice}"
 
 
+def choices_of(plan: ApproximationPlan) -> tuple[str, ...]:
+    """The controls of an application: `CHOICES` without its own criterion."""
+    return tuple(choice for choice in CHOICES if choice != plan.criterion)
+
+
 def run_bounds(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
     """Approximate under each bound, the tightest first, and judge each on the test part."""
     before = None
@@ -62,7 +67,7 @@ def run_bounds(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
 
 def run_choices(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
     """Approximate under the tightest bound by other choices of what goes down."""
-    for choice in CHOICES:
+    for choice in choices_of(folder.app.approximation):
         run = folder.variant(choice_name(choice))
         plan = replace(folder.app.approximation, bound_percent=BOUNDS[0])
         if choice == "layers":

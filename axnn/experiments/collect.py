@@ -14,10 +14,10 @@ from axnn.energy import EnergyTable
 from axnn.evaluate import Evaluation
 from axnn.experiments.bounds import (
     BOUNDS,
-    CHOICES,
     UNIFORM_WIDTHS,
     bound_name,
     choice_name,
+    choices_of,
     uniform_name,
 )
 from axnn.experiments.folder import HARDWARE, AppFolder
@@ -41,9 +41,16 @@ def read_figures(path: Path) -> dict[str, float]:
     """The figures of a result file; `FormatError` if it is damaged."""
     try:
         figures = json.loads(path.read_text())["figures"]
-        return {str(key): float(value) for key, value in figures.items()}
+        return {str(key): _number(value) for key, value in figures.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{path}: not a file of figures ({error!r})") from error
+
+
+def _number(value: object) -> float:
+    """The value as it is: a count that is written again stays an integer."""
+    if not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is not a number")
+    return value
 
 
 def collect(
@@ -123,7 +130,7 @@ def judge_variants(place: AppFolder, table: EnergyTable) -> dict[str, Evaluation
     names = [
         *map(bound_name, BOUNDS),
         *map(uniform_name, UNIFORM_WIDTHS),
-        *map(choice_name, CHOICES),
+        *map(choice_name, choices_of(place.app.approximation)),
     ]
     runs = {name: place.variant(name) for name in names}
     return {name: evaluate_step(run, table) for name, run in runs.items() if run.axnn.exists()}

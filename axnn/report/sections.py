@@ -8,6 +8,7 @@ from axnn.experiments.bounds import (
     UNIFORM_WIDTHS,
     bound_name,
     choice_name,
+    choices_of,
     uniform_name,
 )
 from axnn.report.content import Section, Table
@@ -91,7 +92,7 @@ def _controls(found: Findings) -> Section | None:
         return _not_run(title, found, "uniform")
     controls = {
         "uniform": list(map(uniform_name, UNIFORM_WIDTHS)),
-        "choices": list(map(choice_name, CHOICES)),
+        "choices": list(map(choice_name, choices_of(found.place.app.approximation))),
     }
     return Section(
         title=title,

@@ -28,6 +28,7 @@ be told apart."""
 
 _CHOICE_MARKS = {
     "gradient": ("^", GREEN),
+    "quantisation": ("<", DARK),
     "logits": ("<", DARK),
     "weight": ("v", AMBER),
     "random": ("D", RED),
@@ -39,6 +40,7 @@ def choice_title(choice: str) -> str:
     """A control's name for readers."""
     return {
         "gradient": "by |dE/dy| (paper)",
+        "quantisation": "by the change of the error",
         "logits": "by the change of the logits",
         "weight": "by mean |weight|",
         "random": "random choice",
