@@ -216,6 +216,5 @@ def simulator() -> Path:
         if done.returncode:
             raise ToolError(f"g++ failed on {source}: {done.stderr.strip()[-300:]}")
 
-    replace_file(program, build)
-    program.chmod(0o755)
+    replace_file(program, build, mode=0o755)
     return program

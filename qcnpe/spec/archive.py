@@ -60,15 +60,18 @@ def _member(name: str) -> zipfile.ZipInfo:
     return info
 
 
-def replace_file(path: Path, fill: Callable[[Path], None]) -> None:
-    """Let `fill(temporary_path)` write a new file, then rename it to `path`."""
+def replace_file(path: Path, fill: Callable[[Path], None], *, mode: int = 0o644) -> None:
+    """Let `fill(temporary_path)` write a new file, then rename it to `path`.
+
+    It has its mode before it has its name, so that nobody finds a program that cannot be run yet.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         fill(temporary)
-        temporary.chmod(0o644)
+        temporary.chmod(mode)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,11 +1,14 @@
 """The gate-level simulator against one that SPICE was compared with."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from synth import annotate
 from synth.flow import DEFAULT_LIBERTY, own_cells
-from synth.gatesim import TOGGLE, Circuit
+from synth.gatesim import TOGGLE, Circuit, simulator
 from synth.library.gate_energy import GateSimulator, Instance, LibertyFile, Toggle
 from synth.netlist import Netlist, Placed, Port
 
@@ -94,3 +97,20 @@ def test_nothing_happens_without_toggles() -> None:
     activity = circuit.run(np.zeros(0, TOGGLE), [0.0, 1000.0], [2])
     assert activity.energy_fj.sum() == 0
     assert activity.toggles.sum() == 0
+
+
+def test_program_can_be_run_as_soon_as_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other processes look for the name, and run what they find at once."""
+    runnable: list[bool] = []
+    rename = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        runnable.append(os.access(self, os.X_OK))
+        return rename(self, target)
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(Path, "replace", replace)
+    assert simulator.__wrapped__().is_file()
+    assert runnable == [True]
