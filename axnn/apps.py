@@ -183,9 +183,10 @@ _LETTERS = App(
     approximation=ApproximationPlan(
         bound_percent=0.5,
         share=1.0,
-        rounds=3,
+        rounds=2,
         smallest_share=0.0625,
-        retraining=TrainingPlan(epochs=20, batch=32, learning_rate=0.1),
+        # After 20 epochs tiles failed at 4 bits that heal in 60.
+        retraining=TrainingPlan(epochs=60, batch=32, learning_rate=0.1, patience=60),
     ),
     engine=EngineConfig(),
 )
