@@ -28,7 +28,7 @@ be told apart."""
 
 _CHOICE_MARKS = {
     "gradient": ("^", GREEN),
-    "quantisation": ("<", DARK),
+    "quantisation": (">", DARK),
     "logits": ("<", DARK),
     "weight": ("v", AMBER),
     "random": ("D", RED),

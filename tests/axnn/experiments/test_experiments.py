@@ -210,10 +210,14 @@ def test_a_document_of_something_else_is_refused(tmp_path, stage, content, missi
         place.figures(stage)
 
 
-def test_a_result_file_that_holds_no_figures_is_refused(tmp_path):
+def test_a_count_that_is_read_stays_an_integer(tmp_path):
     path = tmp_path / "apps.json"
     path.write_text('{"figures": {"a": 1.5, "b": 100}}')
     assert [repr(value) for value in read_figures(path).values()] == ["1.5", "100"]
+
+
+def test_a_result_file_that_holds_no_figures_is_refused(tmp_path):
+    path = tmp_path / "apps.json"
     path.write_text('{"figures": {"a": "1.5"}}')
     with pytest.raises(FormatError, match=r"apps\.json: not a file of figures .*'1\.5' is not a"):
         read_figures(path)
