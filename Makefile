@@ -63,7 +63,7 @@ bench-engine: $(READY) ## measure the engine into results/engine.json
 	@$(PYTHON_VENV) -m sim.bench_engine --out results/engine.json
 
 bench-cpu: $(VENV)/ready-speed ## measure approximate networks on this processor into results/cpu.json
-	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PYTHON_VENV) -m axnn.cpu.bench --out results/cpu.json
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PYTHON_VENV) -m axnn.cpu.benchmark.bench --out results/cpu.json
 
 bench-training: $(VENV)/ready-peers ## measure training against PyTorch into results/training.json
 	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PYTHON_VENV) -m tests.peers.bench_training \

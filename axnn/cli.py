@@ -16,20 +16,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from axnn import data, report
-from axnn.approximate import Step
-from axnn.apps import APPS, find_app
-from axnn.board import PointResult, run_points
-from axnn.cpu.speed_report import speed_table
-from axnn.cpu.speed_step import speed_step
-from axnn.cpu.subjects import SUBJECTS
+from axnn.approximation.loop import Step
+from axnn.cpu.benchmark.speed_report import speed_table
+from axnn.cpu.benchmark.speed_step import speed_step
+from axnn.cpu.benchmark.subjects import SUBJECTS
 from axnn.data.fetch import cache_folder, cache_path
 from axnn.data.fetch import fetch as bring
-from axnn.energy import EnergyModel, EnergyTable
 from axnn.errors import RunError
 from axnn.experiments.collect import PAPER_APPS, collect, named_apps, read_figures
 from axnn.experiments.run import Finished, Job, plan_jobs, run_jobs
 from axnn.experiments.stages import SEEDS, STAGE_NAMES, check_seeds, check_stages
-from axnn.steps import (
+from axnn.flow.apps import APPS, find_app
+from axnn.flow.energy import EnergyModel, EnergyTable
+from axnn.flow.operating_points import PointResult, run_points
+from axnn.flow.steps import (
     RunFolder,
     approximate_step,
     characterize_step,
@@ -38,7 +38,7 @@ from axnn.steps import (
     train_step,
     write_json,
 )
-from axnn.train import Epoch
+from axnn.nn.train import Epoch
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import QcnpeError, one_line
 from qcnpe.spec.qnet import QuantNet
@@ -167,7 +167,8 @@ def approximate(
         typer.Option(help="Accuracy that may be lost on validation, in percentage points."),
     ] = None,
     criterion: Annotated[
-        str | None, typer.Option(help="What neurons are sorted by; see axnn.resilience.")
+        str | None,
+        typer.Option(help="What neurons are sorted by; see axnn.approximation.resilience."),
     ] = None,
     table: TableOption = None,
     quiet: QuietOption = False,
@@ -185,7 +186,7 @@ def approximate(
     energy = energy_model(EnergyTable.load(table), trained.app, samples)
     with show_progress("approximating", quiet=quiet or as_json) as update:
         tell = _step_note(update, energy)
-        found = approximate_step(folder, plan, energy.table, on_step=tell)
+        found = approximate_step(folder, plan, on_step=tell)
     document = {
         "plan": asdict(plan),
         "exact_pj": energy.exact_cost(found.exact).energy_pj,

@@ -14,13 +14,13 @@ from pathlib import Path
 from rich.console import Console
 
 from axnn import data
-from axnn.apps import find_app
-from axnn.board import run_points
 from axnn.cli import points_table, show_progress
-from axnn.energy import EnergyTable
-from axnn.evaluate import integer_samples
-from axnn.quantize import calibrate, to_integers, uniform_precision
-from axnn.steps import RunFolder, Trained, train_step
+from axnn.flow.apps import find_app
+from axnn.flow.energy import EnergyTable
+from axnn.flow.evaluate import integer_samples
+from axnn.flow.operating_points import run_points
+from axnn.flow.steps import RunFolder, Trained, train_step
+from axnn.quantisation.quantize import calibrate, to_integers, uniform_precision
 from qcnpe.boards.catalog import BOARDS
 from qcnpe.boards.serial_transport import SerialTransport
 from qcnpe.driver import ModelTransport, Transport

@@ -13,13 +13,12 @@ from time import perf_counter
 from rich.console import Console
 
 from axnn import data, report
-from axnn.approximate import Step
-from axnn.apps import find_app
+from axnn.approximation.loop import Step
 from axnn.cli import show_progress
-from axnn.energy import EnergyModel, EnergyTable
-from axnn.evaluate import Evaluation
-from axnn.report import HardwareCheck
-from axnn.steps import (
+from axnn.flow.apps import find_app
+from axnn.flow.energy import EnergyModel, EnergyTable
+from axnn.flow.evaluate import Evaluation
+from axnn.flow.steps import (
     RunFolder,
     approximate_step,
     characterize_step,
@@ -27,6 +26,7 @@ from axnn.steps import (
     evaluate_step,
     train_step,
 )
+from axnn.report import HardwareCheck
 from qcnpe.generate import generate
 from qcnpe.spec.errors import QcnpeError, one_line
 from qcnpe.spec.qnet import QuantNet
@@ -66,7 +66,7 @@ def prepare_network(run: RunFolder, seed: int, energy: EnergyModel, watch: Stopw
             note = f"validation {step.accuracy:.2%}, {energy.price(step.events):,.0f} pJ"
             update(step.number, note)
 
-        approximate_step(run, APP.approximation, energy.table, on_step=tell)
+        approximate_step(run, APP.approximation, on_step=tell)
     with watch.step("evaluate"):
         return evaluate_step(run, energy.table)
 

@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from axnn.apps import find_app
 from axnn.data import load
-from axnn.network import Network
-from axnn.quantize import QuantisedNetwork, calibrate, to_integers, uniform_precision
-from axnn.train import train
+from axnn.flow.apps import find_app
+from axnn.nn.network import Network
+from axnn.nn.train import train
+from axnn.quantisation.quantize import QuantisedNetwork, calibrate, to_integers, uniform_precision
 from synth.count_model import TILES, LayerTiles
 from synth.count_model import save as save_tiles
 from synth.traces import TRACE, Tile, array_tiles, cut, save, spread

@@ -6,8 +6,8 @@ tile at all. That changes the network, not only its schedule: a promoted neuron 
 but reads its inputs at the wider width, less rounded. It is therefore a step from `QuantNet` to
 `QuantNet`, done before a network is evaluated, and never by the compiler.
 
-A network whose widths were lowered by whole tiles (`axnn.tiles`) has at most one tile in each place
-that is not full, and nothing to promote.
+A network whose widths were lowered by whole tiles (`axnn.approximation.tiles`) has at most one tile
+in each place that is not full, and nothing to promote.
 """
 
 from collections.abc import Callable, Iterator

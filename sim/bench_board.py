@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from axnn import data
-from axnn.apps import find_app
-from axnn.board import run_point
-from axnn.energy import EnergyTable
-from axnn.evaluate import integer_samples
-from axnn.quantize import calibrate, to_integers, uniform_precision
-from axnn.steps import RunFolder, train_step
+from axnn.flow.apps import find_app
+from axnn.flow.energy import EnergyTable
+from axnn.flow.evaluate import integer_samples
+from axnn.flow.operating_points import run_point
+from axnn.flow.steps import RunFolder, train_step
+from axnn.quantisation.quantize import calibrate, to_integers, uniform_precision
 from qcnpe.boards.catalog import BOARDS
 from qcnpe.boards.report import write_figures
 from qcnpe.boards.serial_transport import SerialTransport

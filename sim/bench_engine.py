@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from axnn.apps import find_app
 from axnn.data import DataSet, load
-from axnn.network import Network
-from axnn.quantize import Precision, calibrate, to_integers
-from axnn.train import TrainingPlan, train
+from axnn.flow.apps import find_app
+from axnn.nn.network import Network
+from axnn.nn.train import TrainingPlan, train
+from axnn.quantisation.quantize import Precision, calibrate, to_integers
 from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver
 from qcnpe.random_work import random_streams

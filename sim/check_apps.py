@@ -17,7 +17,7 @@ from axnn.experiments.bounds import BOUNDS, bound_name
 from axnn.experiments.collect import named_apps
 from axnn.experiments.folder import HARDWARE, AppFolder
 from axnn.experiments.stages import SEEDS
-from axnn.steps import make_key, read_json, write_json
+from axnn.flow.steps import make_key, read_json, write_json
 from qcnpe.spec.errors import QcnpeError, one_line
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples

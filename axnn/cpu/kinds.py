@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.layers import AveragePooling, NeuronLayer, Subsampling
-from axnn.network import Network
+from axnn.nn.layers import AveragePooling, NeuronLayer, Subsampling
+from axnn.nn.network import Network
 
 Assignment = tuple[NDArray[np.uint8], ...]
 """For each layer the step of its ladder that each channel is on; 0 is exact."""

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from axnn.cpu import plain
-from axnn.cpu.choose import Approximated
+from axnn.cpu.choice.choose import Approximated
 from axnn.cpu.errors import InputError
+from axnn.cpu.kernels import plain
+from axnn.cpu.kernels.stages import Program, lower
 from axnn.cpu.kinds import exact_assignment
-from axnn.cpu.stages import Program, lower
-from axnn.netspec import NetworkSpec
-from axnn.network import Network
+from axnn.nn.network import Network
+from axnn.nn.spec import NetworkSpec
 from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.errors import ConfigError, FormatError
 
 if TYPE_CHECKING:
-    from axnn.cpu.packing import Packed
+    from axnn.cpu.kernels.packing import Packed
 
 Float32 = NDArray[np.float32]
 
@@ -198,10 +198,10 @@ class _CompiledEngine:
     """Divides a batch between threads, and what each computes between the two kernels."""
 
     def __init__(self, program: Program, threads: int) -> None:
-        from axnn.cpu.kernels import run
-        from axnn.cpu.llvm import BATCH
-        from axnn.cpu.packing import pack
-        from axnn.cpu.single import run_single
+        from axnn.cpu.kernels.batch import run
+        from axnn.cpu.kernels.llvm import BATCH
+        from axnn.cpu.kernels.packing import pack
+        from axnn.cpu.kernels.single import run_single
 
         self._batch, self._few = BATCH, BATCH // _IDLE
         self._of_batches = _Kernel(run, pack(program, BATCH))

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from axnn import data
-from axnn.approximate import ApproximationPlan, Step
-from axnn.energy import EnergyTable
+from axnn.approximation.loop import ApproximationPlan, Step
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.uniform import approximate_uniformly, same_budget
-from axnn.steps import (
+from axnn.flow.energy import EnergyTable
+from axnn.flow.steps import (
     approximate_step,
-    energy_model,
     evaluate_step,
+    event_counter,
     make_key,
     save_approximation,
 )
@@ -60,7 +60,7 @@ def run_bounds(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
     for bound in BOUNDS:
         run = folder.variant(bound_name(bound))
         plan = replace(folder.app.approximation, bound_percent=bound)
-        approximate_step(run, plan, table, start=before, on_step=_tell(bound_name(bound), notify))
+        approximate_step(run, plan, start=before, on_step=_tell(bound_name(bound), notify))
         evaluate_step(run, table)
         before = run
 
@@ -74,7 +74,7 @@ def run_choices(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
             plan = replace(plan, unit="layer")
         else:
             plan = replace(plan, criterion=choice)
-        approximate_step(run, plan, table, on_step=_tell(choice_name(choice), notify))
+        approximate_step(run, plan, on_step=_tell(choice_name(choice), notify))
         evaluate_step(run, table)
 
 
@@ -92,7 +92,7 @@ def run_uniform(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
             found = approximate_uniformly(
                 trained.network,
                 samples,
-                energy_model(table, trained.app, samples),
+                event_counter(trained.app, samples),
                 retraining,
                 width=width,
                 seed=trained.seed,

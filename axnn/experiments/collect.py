@@ -9,9 +9,6 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from axnn.apps import find_app
-from axnn.energy import EnergyTable
-from axnn.evaluate import Evaluation
 from axnn.experiments.bounds import (
     BOUNDS,
     UNIFORM_WIDTHS,
@@ -23,7 +20,10 @@ from axnn.experiments.bounds import (
 from axnn.experiments.folder import HARDWARE, AppFolder
 from axnn.experiments.ordering import accuracy_at_equal_energy, shared_grid
 from axnn.experiments.stages import SEEDS, seeds
-from axnn.steps import evaluate_step
+from axnn.flow.apps import find_app
+from axnn.flow.energy import EnergyTable
+from axnn.flow.evaluate import Evaluation
+from axnn.flow.steps import evaluate_step
 from qcnpe.spec.errors import FormatError
 
 PAPER_APPS = ("digits", "objects", "garments", "faces", "census", "letters")

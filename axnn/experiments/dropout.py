@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.apps import App
-from axnn.energy import EnergyTable
+from axnn.approximation.resilience import Scores
 from axnn.experiments.bounds import BOUNDS, Notify
 from axnn.experiments.folder import AppFolder
-from axnn.resilience import Scores
-from axnn.steps import approximate_step, characterize_step, evaluate_step, train_step
+from axnn.flow.apps import App
+from axnn.flow.energy import EnergyTable
+from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
 
 RATES = (0.0, 0.2, 0.5)
 """Shares of the hidden dense layers' results that training drops; 0 is the control."""
@@ -62,7 +62,7 @@ def compare_dropout(folder: AppFolder, table: EnergyTable, notify: Notify) -> di
         train_step(run, with_dropout(app, rate), seed=folder.seed)
         scores = characterize_step(run)
         plain = plain if plain is not None else scores["quantisation"]
-        approximate_step(run, replace(app.approximation, bound_percent=BOUNDS[0]), table)
+        approximate_step(run, replace(app.approximation, bound_percent=BOUNDS[0]))
         judged = evaluate_step(run, table)
         found[f"{rate:g}"] = Dropped(
             float_accuracy=judged.float_accuracy,

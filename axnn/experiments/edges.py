@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from axnn import data
 from axnn.experiments.folder import AppFolder
-from axnn.rings import edge_experiment, ring_means
-from axnn.steps import characterize_step
+from axnn.experiments.rings import edge_experiment, ring_means
+from axnn.flow.steps import characterize_step
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 WIDTHS = (4, 2)

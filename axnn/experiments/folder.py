@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from axnn.apps import App, find_app
-from axnn.steps import RunFolder, read_json
+from axnn.flow.apps import App, find_app
+from axnn.flow.steps import RunFolder, read_json
 from qcnpe.spec.errors import FormatError
 
 HARDWARE = "hardware"

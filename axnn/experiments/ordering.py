@@ -9,10 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from axnn.approximation.resilience import CRITERIA, Scores, characterize
+from axnn.approximation.tiles import form_tiles, lower, take_share
 from axnn.data import DataSet, Split
-from axnn.energy import EnergyModel
-from axnn.network import Network
-from axnn.quantize import (
+from axnn.flow.energy import EnergyModel
+from axnn.nn.network import Network
+from axnn.nn.train import validate
+from axnn.quantisation.quantize import (
     Precision,
     QuantisedNetwork,
     Scales,
@@ -20,9 +23,6 @@ from axnn.quantize import (
     to_integers,
     uniform_precision,
 )
-from axnn.resilience import CRITERIA, Scores, characterize
-from axnn.tiles import form_tiles, lower, take_share
-from axnn.train import validate
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -122,4 +122,4 @@ class _Trial:
 
     def _price(self, precision: Precision) -> float:
         net = to_integers(self.network, self.scales, precision, self.config)
-        return self.energy.price(self.energy.events(net))
+        return self.energy.price(self.energy.counter.count(net))

@@ -8,11 +8,11 @@ it or takes from it.
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from axnn.energy import EnergyTable
 from axnn.experiments.bounds import BOUNDS, Notify
 from axnn.experiments.folder import AppFolder
-from axnn.steps import approximate_step, evaluate_step, train_step
-from axnn.train import TrainingPlan
+from axnn.flow.energy import EnergyTable
+from axnn.flow.steps import approximate_step, evaluate_step, train_step
+from axnn.nn.train import TrainingPlan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class Overfitting:
 
     Attributes
     ----------
-    epochs : of the training in floating point, see `axnn.train.Epoch`
+    epochs : of the training in floating point, see `axnn.nn.train.Epoch`
     float_accuracy, axnn_accuracy : on the test part
     energy_ratio : of the AxNN under the tightest bound
     """
@@ -57,7 +57,7 @@ def compare_ways(folder: AppFolder, table: EnergyTable, notify: Notify) -> dict[
     for name, plan in ways(app.training).items():
         run = folder.retrained(f"overfitting-{name.replace(' ', '-')}")
         trained = train_step(run, replace(app, training=plan), seed=folder.seed)
-        approximate_step(run, replace(app.approximation, bound_percent=BOUNDS[0]), table)
+        approximate_step(run, replace(app.approximation, bound_percent=BOUNDS[0]))
         judged = evaluate_step(run, table)
         found[name] = Overfitting(
             epochs=[asdict(epoch) for epoch in trained.epochs],

@@ -12,10 +12,10 @@ from pathlib import Path
 from threading import Thread
 from time import perf_counter
 
-from axnn.energy import EnergyTable
 from axnn.errors import RunError
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import seeds, stages
+from axnn.flow.energy import EnergyTable
 from qcnpe.spec.errors import QcnpeError, one_line
 
 _POLL_SECONDS = 1.0

@@ -5,15 +5,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from axnn import data
-from axnn.energy import EnergyModel, EnergyTable
+from axnn.approximation.resilience import CRITERIA
 from axnn.experiments.bounds import Notify, run_bounds, run_choices, run_uniform
 from axnn.experiments.dropout import compare_dropout
 from axnn.experiments.edges import find_edges
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.ordering import compare_criteria
 from axnn.experiments.overfitting import compare_ways
-from axnn.resilience import CRITERIA
-from axnn.steps import characterize_step, make_key, read_json, train_step, write_json
+from axnn.flow.energy import EnergyModel, EnergyTable
+from axnn.flow.steps import characterize_step, make_key, read_json, train_step, write_json
 from qcnpe.spec.errors import ConfigError
 
 SMALL = ("census", "letters", "faces")

@@ -5,7 +5,8 @@ from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
-from axnn.approximate import (
+from axnn.approximation.event_counter import EventCounter
+from axnn.approximation.loop import (
     Approximation,
     ApproximationPlan,
     Step,
@@ -13,17 +14,16 @@ from axnn.approximate import (
     integer_accuracy,
 )
 from axnn.data import DataSet
-from axnn.energy import EnergyModel
-from axnn.network import Network
-from axnn.quantize import (
+from axnn.nn.network import Network
+from axnn.nn.retrain import retrain
+from axnn.nn.train import Epoch, TrainingPlan
+from axnn.quantisation.quantize import (
     Precision,
     QuantisedNetwork,
     calibrate,
     to_integers,
     uniform_precision,
 )
-from axnn.retrain import retrain
-from axnn.train import Epoch, TrainingPlan
 from qcnpe.spec.config import OPERAND_BITS
 
 
@@ -45,7 +45,7 @@ def same_budget(axnn: Approximation, training_samples: int) -> TrainingPlan:
 def approximate_uniformly(
     network: Network,
     data: DataSet,
-    energy: EnergyModel,
+    counter: EventCounter,
     retraining: TrainingPlan,
     *,
     width: int,
@@ -62,14 +62,14 @@ def approximate_uniformly(
     network : the trained network; it ends with the retrained weights
     data : its training part is fitted, its validation part picks the epoch; its test part is not
         read
-    energy : the engine whose events are counted
+    counter : the engine, and what counts its events
     retraining : hyper-parameters
     width : in bits
     seed : of the order of the samples
     checkpoint : file that is written after each epoch and, if it exists, taken up from
     on_epoch : called after each epoch
     """
-    config, judge = energy.config, data.validation
+    config, judge = counter.config, data.validation
     exact_widths, widths = (uniform_precision(network, each) for each in (OPERAND_BITS, width))
     scales = calibrate(network, data.train.inputs, exact_widths, config)
     exact = to_integers(network, scales, exact_widths, config)
@@ -85,8 +85,8 @@ def approximate_uniformly(
         exact=exact,
         axnn=healed,
         steps=(
-            _step(0, exact_widths, quality, quality, energy.events(exact)),
-            _step(1, widths, before, after, energy.events(healed)),
+            _step(0, exact_widths, quality, quality, counter.count(exact)),
+            _step(1, widths, before, after, counter.count(healed)),
         ),
     )
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from axnn.apps import APPS
-from axnn.energy import EnergyTable
 from axnn.errors import RunError
 from axnn.experiments.bounds import BOUNDS
 from axnn.experiments.collect import PAPER_APPS, collect, read_figures
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import SEEDS
+from axnn.flow.apps import APPS
+from axnn.flow.energy import EnergyTable
 from axnn.report.content import Chapter, Section
 from axnn.report.drawing import write_bytes
 from axnn.report.findings import Findings, read_findings

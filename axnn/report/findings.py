@@ -6,16 +6,16 @@ from functools import cached_property
 from typing import Any
 
 from axnn import data
-from axnn.approximate import Approximation, Step
-from axnn.energy import EnergyModel, EnergyTable
+from axnn.approximation.loop import Approximation, Step
+from axnn.approximation.resilience import Scores
 from axnn.errors import DataError
-from axnn.evaluate import Evaluation
 from axnn.experiments.bounds import BOUNDS, bound_name
 from axnn.experiments.collect import judge_variants
 from axnn.experiments.folder import HARDWARE, AppFolder
 from axnn.experiments.stages import stages
-from axnn.resilience import Scores
-from axnn.steps import Trained, characterize_step, energy_model
+from axnn.flow.energy import EnergyModel, EnergyTable
+from axnn.flow.evaluate import Evaluation
+from axnn.flow.steps import Trained, characterize_step, energy_model
 from qcnpe.spec.qnet import QuantNet
 
 DOCUMENTS = ("ordering", "edges", "overfitting", "dropout", HARDWARE)

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from axnn.approximate import Approximation
-from axnn.energy import EnergyModel
+from axnn.approximation.loop import Approximation
+from axnn.approximation.resilience import Scores
+from axnn.flow.energy import EnergyModel
+from axnn.flow.steps import RunFolder
 from axnn.report.drawing import draw, legend_above, write_bytes
 from axnn.report.figures.resilience import draw_ranked
 from axnn.report.figures.trade import draw_quality
-from axnn.resilience import Scores
-from axnn.steps import RunFolder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

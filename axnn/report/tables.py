@@ -7,12 +7,12 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from axnn.approximate import Approximation
-from axnn.energy import EnergyModel
-from axnn.evaluate import Evaluation
+from axnn.approximation.loop import Approximation
+from axnn.approximation.resilience import Scores
+from axnn.flow.energy import EnergyModel
+from axnn.flow.evaluate import Evaluation
+from axnn.flow.steps import RunFolder, Trained, write_json
 from axnn.report.book import Book
-from axnn.resilience import Scores
-from axnn.steps import RunFolder, Trained, write_json
 
 
 @dataclass(frozen=True, kw_only=True)

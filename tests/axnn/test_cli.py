@@ -6,17 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from axnn import cli, data, steps
-from axnn.apps import APPS, App
+from axnn import cli, data
 from axnn.data import registry
 from axnn.data.fetch import read_collection
 from axnn.errors import DataError
-from axnn.train import train
+from axnn.flow import steps
+from axnn.flow.apps import APPS, App
+from axnn.nn.train import train
 from qcnpe.spec.archive import read_archive
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet
+from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
 from tests.axnn.data.test_fetch import GOOD, Shelf, make_collection
-from tests.axnn.test_approximate import PLAN as APPROXIMATION
 from tests.axnn.tiny import ENGINE, PLAN, PRICES, make_data, make_spec
 
 STEPS = ("train", "characterize", "approximate", "evaluate", "report")

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from axnn.data import DataSet, Split
-from axnn.energy import EnergyTable
-from axnn.netspec import LayerSpec, NetworkSpec
-from axnn.network import Network
-from axnn.train import TrainingPlan, train
+from axnn.flow.energy import EnergyTable
+from axnn.nn.network import Network
+from axnn.nn.spec import LayerSpec, NetworkSpec
+from axnn.nn.train import TrainingPlan, train
 from qcnpe.spec.config import EngineConfig
 
 ENGINE = EngineConfig(rows=4, cols=4)

@@ -21,20 +21,20 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from axnn.apps import find_app, perceptron
+from axnn.approximation.resilience import characterize
+from axnn.approximation.tiles import form_tiles, lower, take_share
 from axnn.data import DataSet, Split, load
-from axnn.netspec import NetworkSpec
-from axnn.network import LayerStack, Network
-from axnn.quantize import (
+from axnn.flow.apps import find_app, perceptron
+from axnn.nn.network import LayerStack, Network
+from axnn.nn.spec import NetworkSpec
+from axnn.nn.train import TrainingPlan, train
+from axnn.quantisation.quantize import (
     Precision,
     QuantisedNetwork,
     calibrate,
     to_integers,
     uniform_precision,
 )
-from axnn.resilience import characterize
-from axnn.tiles import form_tiles, lower, take_share
-from axnn.train import TrainingPlan, train
 from qcnpe.spec.archive import replace_text
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.inference import infer

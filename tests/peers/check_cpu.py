@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from axnn.cpu.peers import export_onnx, onnxruntime_session, quantise_onnx, torch_module
+from axnn.cpu.benchmark.peers import export_onnx, onnxruntime_session, quantise_onnx, torch_module
 from tests.axnn.cpu.tiny_nets import make_network, pooled, random_inputs, summed
 
 SPECS = {"summed": summed(), "pooled": pooled(), "sigmoid": summed("sigmoid")}

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from axnn.layers import NeuronLayer
-from axnn.netspec import LayerSpec
-from axnn.network import Network
+from axnn.nn.layers import NeuronLayer
+from axnn.nn.network import Network
+from axnn.nn.spec import LayerSpec
 
 FUNCTIONS = {
     "identity": lambda values: values,

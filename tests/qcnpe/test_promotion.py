@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from axnn.quantize import Precision
-from axnn.tiles import form_tiles, lower, take_share
+from axnn.approximation.tiles import form_tiles, lower, take_share
+from axnn.quantisation.quantize import Precision
 from qcnpe.compiler import compile_network
 from qcnpe.promotion import promote
 from qcnpe.spec.config import EngineConfig

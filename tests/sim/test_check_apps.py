@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from axnn import data
-from axnn.apps import APPS
 from axnn.experiments import stages
 from axnn.experiments.run import Finished, plan_jobs, run_jobs
+from axnn.flow.apps import APPS
 from sim import check_apps
 from tests.axnn.experiments.test_experiments import APP
 from tests.axnn.tiny import TABLE, make_data

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.approximate import Approximation, histogram
+from axnn.approximation.loop import Approximation, histogram
+from axnn.approximation.resilience import Scores
 from axnn.experiments.bounds import bound_name
 from axnn.report.content import Picture
 from axnn.report.drawing import PAGE_WIDTH, draw, width_colour
 from axnn.report.findings import Findings
 from axnn.report.numbers import TIMES
-from axnn.resilience import Scores
 from qcnpe.spec.qnet import QuantLayer
 
 if TYPE_CHECKING:

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from axnn.approximate import Approximation, Step
-from axnn.evaluate import Evaluation
+from axnn.approximation.loop import Approximation, Step
 from axnn.experiments.bounds import (
     BOUNDS,
     UNIFORM_WIDTHS,
@@ -12,6 +11,7 @@ from axnn.experiments.bounds import (
     choice_name,
     uniform_name,
 )
+from axnn.flow.evaluate import Evaluation
 from axnn.report.content import Picture
 from axnn.report.drawing import AMBER, BLUE, DARK, GREEN, GREY, RED, draw, legend_above
 from axnn.report.figures.energy import log_energy_axis

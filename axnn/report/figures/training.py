@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Epochs = Sequence[Mapping[str, Any]]
-"""As `axnn.train.Epoch` has them."""
+"""As `axnn.nn.train.Epoch` has them."""
 
 
 def losses(found: Findings, ways: Mapping[str, Epochs]) -> Picture:

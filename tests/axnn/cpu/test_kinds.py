@@ -13,7 +13,7 @@ from axnn.cpu.kinds import (
     omitted,
     saving,
 )
-from axnn.netspec import LayerSpec, NetworkSpec
+from axnn.nn.spec import LayerSpec, NetworkSpec
 from tests.axnn.cpu.tiny_nets import make_network, pooled, summed
 
 TANH, CLAMP, SUM, BYTE = 12.0, 1.0, 3.0, 0.3

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from axnn.cpu import Predictor
-from axnn.cpu.choose import Approximated
+from axnn.cpu.choice.choose import Approximated
+from axnn.cpu.choice.model import input_scales
 from axnn.cpu.errors import InputError
-from axnn.cpu.model import input_scales
-from axnn.netspec import LayerSpec, NetworkSpec
+from axnn.nn.spec import LayerSpec, NetworkSpec
 from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.errors import ConfigError, FormatError
 from tests.axnn.cpu.tiny_nets import (

@@ -3,8 +3,8 @@
 import numpy as np
 
 from axnn.cpu.kinds import Assignment, exact_assignment, is_fused, is_summed, ladder, omitted
-from axnn.netspec import LayerSpec, NetworkSpec
-from axnn.network import Network
+from axnn.nn.network import Network
+from axnn.nn.spec import LayerSpec, NetworkSpec
 
 
 def summed(function: str = "tanh") -> NetworkSpec:

@@ -14,8 +14,6 @@ import numpy as np
 import pytest
 
 from axnn import cli, data
-from axnn.apps import APPS, App
-from axnn.energy import EnergyTable
 from axnn.errors import DataError
 from axnn.experiments import stages
 from axnn.experiments.bounds import BOUNDS, CHOICES, UNIFORM_WIDTHS
@@ -28,9 +26,11 @@ from axnn.experiments.collect import (
 )
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.run import Finished, plan_jobs, run_jobs
-from axnn.netspec import LayerSpec, NetworkSpec
+from axnn.flow.apps import APPS, App
+from axnn.flow.energy import EnergyTable
+from axnn.nn.spec import LayerSpec, NetworkSpec
 from qcnpe.spec.errors import FormatError
-from tests.axnn.test_approximate import PLAN as APPROXIMATION
+from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
 from tests.axnn.tiny import ENGINE, PLAN, PRICES, TABLE, make_data
 
 SPEC = NetworkSpec(

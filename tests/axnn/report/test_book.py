@@ -10,16 +10,16 @@ from html.parser import HTMLParser
 import pytest
 
 from axnn import cli, data
-from axnn.apps import APPS, App
 from axnn.experiments import stages
 from axnn.experiments.collect import collect
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.run import Finished, plan_jobs, run_jobs
-from axnn.netspec import LayerSpec, NetworkSpec
+from axnn.flow.apps import APPS, App
+from axnn.flow.steps import write_json
+from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.report import make_book
 from axnn.report.overview import PAPER_SAVINGS
-from axnn.steps import write_json
-from tests.axnn.test_approximate import PLAN as APPROXIMATION
+from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
 from tests.axnn.tiny import ENGINE, PLAN, TABLE, make_data
 
 HOSTILE = '<script>alert("1")</script> & $x_{1$'

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from axnn.evaluate import Evaluation
+from axnn.flow.evaluate import Evaluation
 from axnn.report import HardwareCheck, make_summary, summary_table
 
 EVALUATION = Evaluation(

@@ -4,11 +4,11 @@ from dataclasses import replace
 from functools import cache
 
 from axnn import data
-from axnn.apps import find_app
-from axnn.evaluate import integer_samples
-from axnn.network import Network
-from axnn.quantize import calibrate, to_integers, uniform_precision
-from axnn.train import train
+from axnn.flow.apps import find_app
+from axnn.flow.evaluate import integer_samples
+from axnn.nn.network import Network
+from axnn.nn.train import train
+from axnn.quantisation.quantize import calibrate, to_integers, uniform_precision
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples

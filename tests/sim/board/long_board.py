@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from axnn.board import run_points
+from axnn.flow.operating_points import run_points
 from qcnpe.boards.catalog import BOARDS
 from qcnpe.boards.family import ECP5, ICE40, Family
 from qcnpe.boards.serial_transport import SerialTransport

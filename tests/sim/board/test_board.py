@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from axnn.board import run_points
+from axnn.flow.operating_points import run_points
 from qcnpe.boards.serial_transport import SerialTransport
 from qcnpe.random_work import random_streams
 from qcnpe.spec.config import EngineConfig

@@ -1,0 +1,60 @@
+"""What a network makes an engine do, for a batch of samples: counts by event, without prices.
+
+Given samples, a network's operands are counted, too: most of what a multiplier takes depends on
+them, above all on how many are zero.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.activity import program_activity
+from qcnpe.compiler import Program, compile_network
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.qnet import QuantNet
+
+PROGRAM_BATCH = 64
+"""Samples of the program that is counted: enough to spread loading and draining over."""
+
+
+@dataclass(frozen=True, eq=False)
+class EventCounter:
+    """Counts the events of networks on one engine.
+
+    Attributes
+    ----------
+    config : the engine
+    samples : real inputs (n, ...) of which the first `PROGRAM_BATCH` at most say what operands are
+        like: 16 tell a network's energy within a few percent, and all count time; without them each
+        multiply-accumulate counts as one with the operands that the prices were measured with
+    """
+
+    config: EngineConfig
+    samples: NDArray[np.floating] | None = None
+
+    def compile(self, net: QuantNet) -> Program:
+        """The program whose events are counted."""
+        return compile_network(net, self.config, PROGRAM_BATCH)
+
+    def count(self, net: QuantNet) -> dict[str, int]:
+        """How often each event happens for `PROGRAM_BATCH` samples."""
+        total: Counter[str] = Counter()
+        for layer in self.count_layers(self.compile(net)):
+            total.update(layer)
+        return dict(total)
+
+    def count_layers(self, program: Program) -> list[dict[str, int]]:
+        """The same of a compiled network, layer by layer."""
+        if self.samples is None:
+            return [counts.events() for counts in program.layer_counts]
+        batch = program.net.quantize_inputs(self.samples[: program.batch])
+        smaller = compile_network(program.net, program.config, len(batch))
+        scale = program.batch / len(batch)
+        return [
+            counts.events({width: each.scaled(scale) for width, each in seen.items()})
+            for counts, seen in zip(
+                program.layer_counts, program_activity(smaller, batch), strict=True
+            )
+        ]

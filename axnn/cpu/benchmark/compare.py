@@ -1,0 +1,134 @@
+"""Whether it pays to choose: networks of equal cost, their channels chosen in different ways."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from time import process_time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.cpu.benchmark.peers import Classify
+from axnn.cpu.benchmark.run import Run
+from axnn.cpu.benchmark.speed import take_turns
+from axnn.cpu.choice.choose import (
+    Approximated,
+    Plan,
+    heal,
+    lower_channels,
+    replace_everywhere,
+    scores,
+    sort_candidates,
+)
+from axnn.cpu.predictor import Predictor
+from axnn.flow.steps import make_key
+from axnn.nn.train import validate
+
+_ROUNDS = 8
+"""Steps in which a target is approached: the channels are judged anew after each."""
+
+SHARES = (1.0, 0.75, 0.5)
+"""Targets: costs as shares of that of the network whose channels are all replaced."""
+
+WAYS = ("replacement", "gradient", "random")
+"""Criteria that are compared with replacing all channels."""
+
+TIMED_BATCH = 64
+"""Samples at once when the networks are timed."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A network that was brought to a target without any bound.
+
+    Attributes
+    ----------
+    way : "uniform", or the criterion its channels were chosen by
+    share : the target
+    cost : in multiply-accumulates of the float32 kernels
+    median_us : measured time of a sample, one thread, `TIMED_BATCH` samples at once
+    before_retraining, validation, test : fractions right
+    """
+
+    way: str
+    share: float
+    cost: float
+    median_us: float
+    before_retraining: float
+    validation: float
+    test: float
+
+
+def uniform(run: Run) -> Approximated:
+    """Every channel replaced as far as it can be without being omitted, and retrained."""
+    path = run.folder / "uniform.npz"
+    key = make_key(plan=run.plan(0), network=run.folder / "network.npz", seed=run.seed)
+    if path.exists():
+        found, header = Approximated.load(path, run.exact.network)
+        if header.get("key") == key:
+            return found
+    lowered = replace_everywhere(run.exact, run.data)
+    heal(lowered, run.data, run.plan(0), seed=run.seed)
+    lowered.save(path, {"key": key})
+    return lowered
+
+
+def compare_choices(run: Run) -> list[Choice]:
+    """Networks of the cost of the uniform one, and of shares of it, by each way of choosing."""
+    everywhere = replace_everywhere(run.exact, run.data)
+    lowered = [("uniform", 1.0, everywhere)]
+    for share in SHARES:
+        for way in WAYS:
+            found = _bring_down(run, run.plan(0, way), share * everywhere.cost)
+            lowered.append((way, share, found))
+    times = _microseconds([found for _, _, found in lowered], run.data.test.inputs[:TIMED_BATCH])
+    return [_judge(run, *entry, time) for entry, time in zip(lowered, times, strict=True)]
+
+
+def _microseconds(lowered: list[Approximated], inputs: NDArray[np.float32]) -> list[float]:
+    """Median time of a sample of each network."""
+    contestants: dict[str, Classify] = {
+        str(number): Predictor(found).decision_function for number, found in enumerate(lowered)
+    }
+    turns = take_turns(contestants, np.ascontiguousarray(inputs), clock=process_time)
+    return [1e6 * median(seconds) / len(inputs) for seconds in turns.values()]
+
+
+def _judge(run: Run, way: str, share: float, lowered: Approximated, median_us: float) -> Choice:
+    """Retrain and judge; the test part decides nothing."""
+    before, quality = heal(lowered, run.data, run.plan(0), seed=run.seed)
+    test = validate(lowered.model(), run.data.test)[1]
+    return Choice(way, share, lowered.cost, median_us, before, quality, test)
+
+
+def _bring_down(run: Run, plan: Plan, target: float) -> Approximated:
+    """Lower the least significant channels until the cost is that of the target, or less."""
+    current = run.exact
+    for number in range(_ROUNDS, 0, -1):
+        goal = target + (current.cost - target) * (number - 1) / number
+        while current.cost > goal:
+            found = scores(current, run.data.train, plan.criterion, seed=run.seed + number)
+            chosen, left = [], current.cost - goal
+            for candidate, saved in sort_candidates(current, found):
+                chosen.append(candidate)
+                left -= saved
+                if left <= 0:
+                    break
+            if not chosen:
+                return current
+            current = lower_channels(current, chosen, run.data)
+    return current
+
+
+def choices_file(run: Run) -> tuple[Path, str]:
+    """Where the comparison is kept, and the key of what it was made from."""
+    key = make_key(
+        plan=run.plan(0), network=run.folder / "network.npz", seed=run.seed,
+        shares=list(SHARES), ways=list(WAYS),
+    )  # fmt: skip
+    return run.folder / "choices.json", key
+
+
+def document(choices: list[Choice], key: str) -> dict[str, object]:
+    """What the file holds."""
+    return {"key": key, "choices": [asdict(choice) for choice in choices]}

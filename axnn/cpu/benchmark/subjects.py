@@ -1,0 +1,192 @@
+"""What is made fast on ordinary processors: the applications with squashing neurons, and an MLP.
+
+The applications' own networks use ReLU, which costs a processor nothing. The paper replaces
+squashing neurons by piecewise-linear ones, and networks with such neurons are what there is to gain
+from; so every application is trained anew with tanh in place of ReLU: on the same data, split and
+layers.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from axnn import data
+from axnn.data import DataSet, Split
+from axnn.flow.apps import APPS, App
+from axnn.flow.steps import make_key
+from axnn.nn.network import Network
+from axnn.nn.spec import LayerSpec, NetworkSpec
+from axnn.nn.train import Epoch, TrainingPlan, train
+from qcnpe.spec.errors import ConfigError
+
+_BORDER = 2
+"""Pixels around the 28x28 pictures of MNIST that the loader adds for LeNet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A network with squashing neurons, its data and its training.
+
+    Attributes
+    ----------
+    title : for reports
+    data : name of the data set
+    network : description of the network; its name is the subject's
+    training : hyper-parameters of the training
+    retraining : of the retraining after each step of the approximation
+    border : pixels that are cut off on each side of a sample
+    healing_samples : training samples of an epoch of the retraining; None for all
+    trials : at most so many steps of the approximation for each bound
+    """
+
+    title: str
+    data: str
+    network: NetworkSpec
+    training: TrainingPlan
+    retraining: TrainingPlan
+    border: int = 0
+    healing_samples: int | None = None
+    trials: int = 8
+
+    @property
+    def name(self) -> str:
+        """The name that the command line knows the subject by."""
+        return self.network.name
+
+    def load(self, seed: int) -> DataSet:
+        """The data, split by this seed as for the hardware."""
+        found = data.load(self.data, seed=seed)
+        if not self.border:
+            return found
+        return replace(
+            found,
+            train=self._crop(found.train),
+            validation=self._crop(found.validation),
+            test=self._crop(found.test),
+        )
+
+    def _crop(self, split: Split) -> Split:
+        kept = slice(self.border, -self.border)
+        return Split(np.ascontiguousarray(split.inputs[:, :, kept, kept]), split.labels)
+
+
+def squashing(network: NetworkSpec) -> NetworkSpec:
+    """The same network with tanh in place of ReLU."""
+    layers = tuple(
+        replace(layer, function="tanh") if layer.function == "relu" else layer
+        for layer in network.layers
+    )
+    return replace(network, layers=layers)
+
+
+def _of_app(
+    app: App,
+    *,
+    epochs: int,
+    retraining: int,
+    learning_rate: float,
+    healing_samples: int | None = None,
+    trials: int = 8,
+) -> Subject:
+    """An application with squashing neurons; its plans, with other numbers of epochs and rate."""
+    training = replace(app.training, epochs=epochs, learning_rate=learning_rate)
+    healing = replace(
+        app.approximation.retraining, epochs=retraining, learning_rate=learning_rate / 2
+    )
+    return Subject(
+        title=app.title,
+        data=app.data,
+        network=squashing(app.network),
+        training=training,
+        retraining=healing,
+        healing_samples=healing_samples,
+        trials=trials,
+    )
+
+
+_MLP = Subject(
+    title="Handwritten digits, 784-128-10",
+    data="mnist",
+    network=NetworkSpec(
+        name="mlp",
+        input_shape=(1, 28, 28),
+        layers=(
+            LayerSpec(kind="dense", channels=128, function="tanh"),
+            LayerSpec(kind="dense", channels=10, function="identity"),
+        ),
+    ),
+    training=TrainingPlan(epochs=15, batch=64, learning_rate=0.05, weight_decay=1e-4),
+    retraining=TrainingPlan(epochs=2, batch=64, learning_rate=0.02, weight_decay=1e-4),
+    border=_BORDER,
+    trials=5,
+)
+
+SUBJECTS: dict[str, Subject] = {
+    "digits": _of_app(
+        APPS["digits"],
+        epochs=10,
+        retraining=2,
+        learning_rate=0.02,
+        healing_samples=8_000,
+        trials=4,
+    ),
+    "objects": _of_app(
+        APPS["objects"],
+        epochs=8,
+        retraining=1,
+        learning_rate=0.01,
+        healing_samples=4_000,
+        trials=2,
+    ),
+    "garments": _of_app(
+        APPS["garments"],
+        epochs=12,
+        retraining=2,
+        learning_rate=0.02,
+        healing_samples=8_000,
+        trials=4,
+    ),
+    "faces": _of_app(APPS["faces"], epochs=30, retraining=2, learning_rate=0.01),
+    "census": _of_app(APPS["census"], epochs=30, retraining=6, learning_rate=0.1),
+    "letters": _of_app(APPS["letters"], epochs=80, retraining=15, learning_rate=0.1),
+    "mlp": _MLP,
+}
+"""Every subject by name: the six applications, and the network 784-128-10."""
+
+
+def find_subject(name: str) -> Subject:
+    """The subject of this name."""
+    if name not in SUBJECTS:
+        raise ConfigError(f"application must be one of {', '.join(SUBJECTS)}, not {name!r}")
+    return SUBJECTS[name]
+
+
+def train_subject(
+    subject: Subject,
+    samples: DataSet,
+    folder: Path,
+    *,
+    seed: int,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> Network:
+    """The trained network: from `folder`/network.npz if it is there, else trained into it.
+
+    A training that was interrupted goes on where it was.
+    """
+    path = folder / "network.npz"
+    key = make_key(network=subject.network, plan=subject.training, data=samples.digest, seed=seed)
+    if path.exists():
+        network, notes = Network.load(path)
+        if notes.get("key") == key:
+            return network
+    network = Network(subject.network, seed=seed)
+    part = folder / f"training-{key[:12]}.part.npz"
+    history = train(
+        network, samples, subject.training, seed=seed, checkpoint=part, on_epoch=on_epoch
+    )
+    epochs = [asdict(epoch) for epoch in history.epochs]
+    network.save(path, {"key": key, "app": subject.name, "seed": seed, "epochs": epochs})
+    part.unlink(missing_ok=True)
+    return network

@@ -1,0 +1,1 @@
+"""Which channels an ordinary processor computes approximately: the model and the search."""

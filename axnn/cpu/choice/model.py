@@ -1,0 +1,315 @@
+"""Training with the approximation in place: layers whose channels are of different kinds.
+
+The forward pass computes what the kernels compute; the backward pass takes rounding for the
+identity (straight-through), and the slope of a clamp for what it is.
+"""
+
+from copy import copy, deepcopy
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.cpu.kernels.stages import BYTE_LIMIT, BYTE_ZERO, quantised_weights
+from axnn.cpu.kinds import Assignment, Kind, ladder
+from axnn.nn.layers import (
+    SLOPES,
+    Convolution,
+    Dense,
+    FloatArray,
+    Layer,
+    NeuronLayer,
+    Parameter,
+    activate,
+)
+from axnn.nn.network import LayerStack, Network, batch_innermost
+
+_SAMPLES = 1024
+"""Training samples that scales and lines are fitted to."""
+
+Channels = NDArray[np.intp]
+
+
+def rounded_inputs(values: FloatArray, scale: float) -> FloatArray:
+    """The values that the bytes of the kernels stand for."""
+    factor = np.float32(1 / scale)
+    whole = np.clip(values * factor, -BYTE_LIMIT, BYTE_LIMIT) + np.float32(BYTE_ZERO + 0.5)
+    return (np.floor(whole) - np.float32(BYTE_ZERO)) * np.float32(scale)
+
+
+class _Part:
+    """Channels of a layer whose sums are formed in the same way: a layer of these channels alone.
+
+    Parameters
+    ----------
+    layer : the whole layer
+    channels : which of its channels
+    kind : how their sums are formed
+    """
+
+    def __init__(self, layer: NeuronLayer, channels: Channels, kind: Kind) -> None:
+        self.channels = channels
+        self.in_bytes = kind.operands == "int8"
+        self._layer = layer
+        self._size = layer.geometry.output_shape[1:]
+        self._own = _of_channels(layer, channels, one_position=kind.positions == "one")
+
+    def forward(self, inputs: FloatArray) -> FloatArray:
+        """(channels, outputs, batch) pre-activations."""
+        weights = self._layer.weights.value[self.channels]
+        if self.in_bytes:
+            rounded, scale = quantised_weights(weights)
+            weights = rounded * scale[:, None]
+        self._own.weights.value = weights
+        self._own.bias.value = self._layer.bias.value[self.channels]
+        found = self._own.forward(inputs).reshape(*self._own.geometry.output_shape, -1)
+        # The last window may be incomplete and count for nothing; its first position is one.
+        kept = found[:, : self._size[0], : self._size[1]]
+        return kept.reshape(len(self.channels), -1, inputs.shape[1])
+
+    def backward(self, by_sums: FloatArray, *, inputs: bool) -> FloatArray | None:
+        """Set the gradients of these channels' parameters; return that by the inputs."""
+        by_found = np.zeros((*self._own.geometry.output_shape, by_sums.shape[-1]), by_sums.dtype)
+        by_found[:, : self._size[0], : self._size[1]] = by_sums.reshape(
+            len(by_sums), *self._size, -1
+        )
+        by_inputs = self._own.backward(by_found, inputs=inputs)
+        for whole, own in (
+            (self._layer.weights, self._own.weights), (self._layer.bias, self._own.bias)
+        ):  # fmt: skip
+            whole.gradient[self.channels] = own.gradient
+        return by_inputs
+
+
+def _of_channels(layer: NeuronLayer, channels: Channels, *, one_position: bool) -> NeuronLayer:
+    """The sums of some channels, as a layer without function and with parameters of its own.
+
+    Where only one position of each window is wanted, it is the first.
+    """
+    weights, bias = layer.weights.value[channels], layer.bias.value[channels]
+    if len(channels) == layer.geometry.channels and not one_position:
+        whole = copy(layer)
+        whole.function = "identity"
+        whole.weights, whole.bias = Parameter(weights, decays=True), Parameter(bias, decays=False)
+        return whole
+    geometry = replace(layer.geometry, channels=len(channels))
+    if one_position:
+        down, right = (s * p for s, p in zip(geometry.stride, geometry.pool, strict=True))
+        geometry = replace(geometry, stride=(down, right), pool=(1, 1))
+    kind = Dense if isinstance(layer, Dense) else Convolution
+    return kind(name=layer.name, geometry=geometry, function="identity", weights=weights, bias=bias)
+
+
+class ApproximateLayer(Layer):
+    """A layer of neurons, each channel of its kind.
+
+    Parameters
+    ----------
+    layer : with its parameters, which are trained
+    kinds : the layer's ladder
+    steps : (channels,) step of the ladder for each channel
+    scale : of the bytes of the layer's inputs
+
+    Attributes
+    ----------
+    constants : (channels, outputs) results of channels that are omitted: zero, but for a trial
+    """
+
+    def __init__(
+        self, layer: NeuronLayer, kinds: tuple[Kind, ...], steps: NDArray[np.uint8], scale: float
+    ) -> None:
+        self.layer = layer
+        self.scale = scale
+        of_channel = [kinds[step] for step in steps]
+        self._parts = tuple(_parts(layer, of_channel))
+        self._functions = {
+            name: np.flatnonzero([kind.function == name for kind in of_channel])
+            for name in ("exact", "clamp", "omitted")
+        }
+        self.constants: FloatArray = np.zeros(
+            (layer.geometry.channels, layer.geometry.outputs), np.float32
+        )
+        self._low = 0 if layer.function == "sigmoid" else -1
+        self.pre_activations: FloatArray | None = None
+        self.results: FloatArray | None = None
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The layer's."""
+        return self.layer.parameters
+
+    def forward(self, inputs: FloatArray) -> FloatArray:
+        """Sums by part, then the function of each channel."""
+        geometry = self.layer.geometry
+        batch = inputs.shape[1]
+        sums = np.empty((geometry.channels, geometry.outputs, batch), inputs.dtype)
+        for part in self._parts:
+            operands = rounded_inputs(inputs, self.scale) if part.in_bytes else inputs
+            sums[part.channels] = part.forward(operands)
+        self.pre_activations = sums
+        self.results = self._activate(sums)
+        return self.results.reshape(-1, batch)
+
+    def _activate(self, sums: FloatArray) -> FloatArray:
+        results = sums.copy()
+        exact, clamped = self._functions["exact"], self._functions["clamp"]
+        results[exact] = activate(self.layer.function, sums[exact])
+        results[clamped] = np.clip(sums[clamped], self._low, 1)
+        gone = self._functions["omitted"]
+        results[gone] = self.constants[gone, :, None]
+        return results
+
+    def backward(self, gradient: FloatArray, *, inputs: bool = True) -> FloatArray | None:
+        """Gradients of all parts."""
+        by_sums = self._by_sums(gradient)
+        by_inputs: FloatArray | None = None
+        for part in self._parts:
+            back = part.backward(by_sums[part.channels], inputs=inputs)
+            if back is not None:
+                by_inputs = back if by_inputs is None else by_inputs + back
+        return by_inputs
+
+    def _by_sums(self, gradient: FloatArray) -> FloatArray:
+        if self.results is None:
+            raise RuntimeError(f"layer {self.layer.name}: call forward before backward")
+        by_sums = gradient.reshape(self.results.shape).copy()
+        exact, clamped = self._functions["exact"], self._functions["clamp"]
+        by_sums[exact] *= SLOPES[self.layer.function](self.results[exact])
+        inside = self.results[clamped]
+        by_sums[clamped] *= (inside > self._low) & (inside < 1)
+        by_sums[self._functions["omitted"]] = 0
+        return by_sums
+
+
+def _parts(layer: NeuronLayer, kinds: list[Kind]) -> list[_Part]:
+    """Channels by how their sums are formed."""
+    ways: dict[tuple[str, str], list[int]] = {}
+    for channel, kind in enumerate(kinds):
+        ways.setdefault((kind.operands, kind.positions), []).append(channel)
+    return [_Part(layer, np.array(found), kinds[found[0]]) for found in ways.values()]
+
+
+class ApproximateNetwork(LayerStack):
+    """A network whose channels are of different kinds; it shares the network's parameters.
+
+    Parameters
+    ----------
+    network : whose parameters are trained
+    assignment : the kind of each channel
+    scales : of the bytes of each layer's inputs
+    """
+
+    def __init__(self, network: Network, assignment: Assignment, scales: tuple[float, ...]) -> None:
+        own = iter(range(len(network.neuron_layers)))
+        layers: list[Layer] = []
+        for layer in network.layers:
+            if isinstance(layer, NeuronLayer):
+                index = next(own)
+                layers.append(
+                    ApproximateLayer(
+                        layer, ladder(network, index), assignment[index], scales[index]
+                    )
+                )
+            else:
+                layers.append(layer)
+        super().__init__(layers)
+        self.approximate_layers = tuple(
+            layer for layer in layers if isinstance(layer, ApproximateLayer)
+        )
+
+
+def input_scales(network: LayerStack, inputs: NDArray[np.float32]) -> tuple[float, ...]:
+    """For each layer of neurons, the scale of bytes that hold the largest of its inputs."""
+    values = batch_innermost(inputs[:_SAMPLES])
+    scales = []
+    for layer in network.layers:
+        if layer.parameters or isinstance(layer, NeuronLayer | ApproximateLayer):
+            scales.append(max(float(np.abs(values).max()), 1e-6) / BYTE_LIMIT)
+        values = layer.forward(values)
+    return tuple(scales)
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """slope * z + offset, for each channel, close to a squashing function of z."""
+
+    slope: FloatArray
+    offset: FloatArray
+
+
+def fit_line(layer: ApproximateLayer) -> Line:
+    """The lines closest to the function over the latest pre-activations, by least squares."""
+    if layer.pre_activations is None:
+        raise RuntimeError(f"layer {layer.layer.name}: call forward before fit_line")
+    z = layer.pre_activations.reshape(len(layer.pre_activations), -1).astype(np.float64)
+    y = activate(layer.layer.function, z)
+    z_mean, y_mean = z.mean(axis=1), y.mean(axis=1)
+    spread = np.square(z - z_mean[:, None]).mean(axis=1)
+    common = ((z - z_mean[:, None]) * (y - y_mean[:, None])).mean(axis=1)
+    slope = np.where(spread > 0, common / np.maximum(spread, 1e-30), 1.0)
+    return Line(slope.astype(np.float32), (y_mean - slope * z_mean).astype(np.float32))
+
+
+def fit_clamp(layer: ApproximateLayer) -> Line:
+    """The lines that, cut where the function ends, are closest to it; of a few slopes each."""
+    if layer.pre_activations is None:
+        raise RuntimeError(f"layer {layer.layer.name}: call forward before fit_clamp")
+    z = layer.pre_activations.reshape(len(layer.pre_activations), -1)
+    y = activate(layer.layer.function, z)
+    squashed_by, middle, low = (4, 0.5, 0) if layer.layer.function == "sigmoid" else (1, 0.0, -1)
+    slopes = np.linspace(0.5, 1.0, 11, dtype=np.float32) / squashed_by
+    errors = [np.square(np.clip(slope * z + middle, low, 1) - y).mean(axis=1) for slope in slopes]
+    slope = slopes[np.argmin(errors, axis=0)]
+    return Line(slope, np.full_like(slope, middle))
+
+
+def fold(layer: NeuronLayer, line: Line, channels: Channels) -> None:
+    """Let the channels' sums be slope * sum + offset of what they were, by their parameters."""
+    layer.weights.value[channels] *= line.slope[channels, None]
+    layer.bias.value[channels] *= line.slope[channels]
+    layer.bias.value[channels] += line.offset[channels]
+
+
+def next_step(
+    layer: ApproximateLayer, kinds: tuple[Kind, ...], steps: NDArray[np.uint8]
+) -> tuple[ApproximateLayer, Channels]:
+    """A copy of the layer, every channel that can one step down; and which channels can.
+
+    Where the function changes, the line that takes its place is folded into the copy's parameters.
+    """
+    lowered = np.minimum(steps + 1, len(kinds) - 1).astype(np.uint8)
+    changed = deepcopy(layer.layer)
+    for line, members in line_below(layer, kinds, steps):
+        fold(changed, line, members)
+    trial = ApproximateLayer(changed, kinds, lowered, layer.scale)
+    if layer.results is not None:
+        trial.constants = layer.results.mean(axis=2)
+    return trial, np.flatnonzero(lowered > steps)
+
+
+def absorb(reader: NeuronLayer, means: FloatArray, channels: Channels) -> None:
+    """Add what these channels give on average, (channels, outputs), to the reader's biases.
+
+    The weights that read them become zero: they would widen the scale of those in bytes. At the
+    edge of a padded map a few would be missing; the retraining sees to that.
+    """
+    count, outputs = means.shape
+    weights = reader.weights.value.reshape(len(reader.weights.value), count, -1)
+    if weights.shape[2] == outputs and reader.geometry.outputs == 1:
+        reader.bias.value += np.einsum("ncp,cp->n", weights[:, channels], means[channels])
+    else:
+        reader.bias.value += weights[:, channels].sum(axis=2) @ means[channels].mean(axis=1)
+    weights[:, channels] = 0
+
+
+def line_below(
+    layer: ApproximateLayer, kinds: tuple[Kind, ...], steps: NDArray[np.uint8]
+) -> list[tuple[Line, Channels]]:
+    """The lines that replace the exact function one step down, and the channels they are for."""
+    found = []
+    for step in range(len(kinds) - 1):
+        members = np.flatnonzero(steps == step)
+        before, after = kinds[step].function, kinds[step + 1].function
+        if len(members) and before == "exact" and after in ("clamp", "linear"):
+            found.append((fit_clamp(layer) if after == "clamp" else fit_line(layer), members))
+    return found

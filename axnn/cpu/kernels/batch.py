@@ -1,0 +1,126 @@
+"""The compiled kernel of batches: a whole program, without returning to Python.
+
+Importing this module needs numba; `axnn.cpu.kernels.plain` computes the same without it. A batch
+of samples is computed `BATCH` at a time, each sample in its own lane of the vectors.
+
+numba keeps compiled kernels by the date of the file that they are in: delete `__pycache__` after a
+change to what this one imports.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from axnn.cpu.kernels.elementwise import activate, largest, weighted_sum
+from axnn.cpu.kernels.llvm import BATCH, LANES
+from axnn.cpu.kernels.packing import LARGEST, NONE, SUM
+from axnn.cpu.kernels.stages import BYTE_LIMIT, BYTE_ZERO, WORD
+from axnn.cpu.kernels.vectors import MAX_ROWS, byte_tile, float_tile, round_to_words, transpose
+
+_LIMIT = np.float32(BYTE_LIMIT)
+_BYTE_ZERO = np.float32(BYTE_ZERO)
+
+compiled: Any = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+"""Compiled once and kept. Contraction is all that is allowed: it makes one rounding of two, and
+leaves the order of sums."""
+
+part: Any = njit(inline="always")
+"""Part of a kernel: compiled where it is called, not for itself as well, which takes longer."""
+
+
+@part
+def _take_inputs(inputs, features, first, last, places, cells):  # type: ignore[no-untyped-def]  # numba infers the types
+    """Transpose samples into the first buffer; the lanes of samples that lack repeat the last."""
+    whole = features // LANES * LANES
+    for lane in range(0, BATCH, LANES):
+        start, left = (first + lane) * features, last - first - lane
+        for feature in range(0, whole, LANES):
+            transpose(inputs, start + feature, features, left, cells, lane, places, feature)
+        for feature in range(whole, features):
+            for s in range(LANES):
+                value = inputs[start + min(s, left) * features + feature]
+                cells[places[feature] + lane + s] = value
+
+
+@part
+def _pack(stage, floats, cells, words):  # type: ignore[no-untyped-def]
+    """Round a buffer to bytes, four of a position to a word."""
+    factor = floats[stage.pack_scale]
+    for word in range(stage.pack_words):
+        source = stage.pack_source + word * (WORD * BATCH)
+        target = stage.pack_target + word * BATCH
+        round_to_words(cells, source, words, target, factor, _LIMIT, _BYTE_ZERO)
+
+
+@part
+def _window_sums(stage, rows, channel, place, operands, cells, words, into, at):  # type: ignore[no-untyped-def]
+    """The sums of one position for a block of channels, into into[at:]."""
+    floats, integers, places = operands
+    weights, bias = stage.weights + channel * stage.taps, stage.bias + channel
+    start, taps_at, taps = stage.start + channel, stage.tap_rows, stage.taps
+    if stage.in_bytes:
+        scale = stage.scale + channel
+        byte_tile(
+            rows, into, at, integers, start, integers, weights, words, place, places, taps_at,
+            floats, scale, floats, bias, taps,
+        )  # fmt: skip
+    else:
+        float_tile(
+            rows, into, at, floats, bias, floats, weights, cells, place, places, taps_at, taps
+        )
+
+
+@part
+def _run_block(stage, rows, channel, operands, cells, words, sums):  # type: ignore[no-untyped-def]
+    """All positions of a block of channels that fits the vector registers."""
+    floats, _, places = operands
+    count, window = rows * BATCH, stage.window
+    for position in range(stage.positions):
+        origin = stage.source + places[stage.origins + position]
+        target = stage.target + channel * BATCH + places[stage.results + position]
+        for number in range(window):
+            place = origin + places[stage.window_rows + number]
+            into, at = (cells, target) if stage.pooling == NONE else (sums, number * count)
+            _window_sums(stage, rows, channel, place, operands, cells, words, into, at)
+        if stage.pooling == LARGEST:
+            largest(rows, window, sums, 0, cells, target)
+        elif stage.pooling == SUM:
+            activate(stage.function, sums, 0, count * window)
+            weight, bias = stage.sum_weight + channel, stage.sum_bias + channel
+            weighted_sum(rows, window, sums, 0, floats, weight, floats, bias, cells, target)
+        activate(stage.result_function, cells, target, count)
+
+
+@part
+def _run_stage(stage, operands, cells, words, sums):  # type: ignore[no-untyped-def]
+    if stage.pack_words:
+        _pack(stage, operands[0], cells, words)
+    blocks = (stage.channels + MAX_ROWS - 1) // MAX_ROWS
+    channel = 0
+    for block in range(blocks):
+        rows = (stage.channels - channel) // (blocks - block)
+        _run_block(stage, rows, channel, operands, cells, words, sums)
+        channel += rows
+
+
+@compiled
+def run(inputs, first, count, logits, stages, operands, in_places, out_places, cells, words, sums):  # type: ignore[no-untyped-def]
+    """Compute `count` samples from the first one on.
+
+    Parameters
+    ----------
+    inputs : float32 (samples * features,)
+    first, count : which samples
+    logits : float32 (samples, classes), filled for these samples
+    stages, operands, in_places, out_places : see `axnn.cpu.kernels.packing.Packed`
+    cells, words, sums : scratch, float32, int32 and float32; a thread's own
+    """
+    features, classes = len(in_places), len(out_places)
+    for start in range(first, first + count, BATCH):
+        _take_inputs(inputs, features, start, first + count - 1, in_places, cells)
+        for number in range(len(stages)):
+            _run_stage(stages[number], operands, cells, words, sums)
+        for s in range(min(first + count - start, BATCH)):
+            for c in range(classes):
+                logits[start + s, c] = cells[out_places[c] + s]

@@ -1,0 +1,198 @@
+"""Functions of values and of windows of values, on whole vectors in LLVM code.
+
+numba could vectorise the same loops, but would take as long for them as for all other kernels.
+"""
+
+from collections.abc import Callable
+
+from llvmlite import ir
+from numba import types
+
+from axnn.cpu.kernels.curves import CODES, TANH_DENOMINATOR, TANH_NUMERATOR, TANH_REACH
+from axnn.cpu.kernels.llvm import (
+    BATCH,
+    FLOATS,
+    LANES,
+    VECTORS,
+    Arguments,
+    Value,
+    fused,
+    intrinsic,
+    load,
+    long,
+    repeat,
+    splat,
+    store,
+)  # fmt: skip
+
+Function = Callable[[Value, Value], Value]
+"""Builds a vector of results from one of arguments, given the builder."""
+
+
+def _constant(value: float) -> Value:
+    return ir.Constant(FLOATS, [value] * LANES)
+
+
+def _cut(builder: Value, x: Value, low: float | None, high: float | None) -> Value:
+    """The vector, no element of it below `low` or above `high`."""
+    for sign, limit in (("<", low), (">", high)):
+        if limit is not None:
+            beyond = builder.fcmp_ordered(sign, x, _constant(limit))
+            x = builder.select(beyond, _constant(limit), x)
+    return x
+
+
+def _horner(builder: Value, coefficients: tuple[float, ...], square: Value) -> Value:
+    total = _constant(coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        total = fused(builder)(total, square, _constant(coefficient))
+    return total
+
+
+def _tanh(builder: Value, value: Value) -> Value:
+    x = _cut(builder, value, -TANH_REACH, TANH_REACH)
+    square = builder.fmul(x, x)
+    upper = builder.fmul(x, _horner(builder, TANH_NUMERATOR, square))
+    return builder.fdiv(upper, _horner(builder, TANH_DENOMINATOR, square))
+
+
+def _sigmoid(builder: Value, value: Value) -> Value:
+    half = _constant(0.5)
+    return fused(builder)(half, _tanh(builder, builder.fmul(half, value)), half)
+
+
+_FUNCTIONS: dict[str, Function] = {
+    "relu": lambda builder, x: _cut(builder, x, 0.0, None),
+    "clamp": lambda builder, x: _cut(builder, x, -1.0, 1.0),
+    "unit_clamp": lambda builder, x: _cut(builder, x, 0.0, 1.0),
+    "tanh": _tanh,
+    "sigmoid": _sigmoid,
+}
+"""What `axnn.cpu.kernels.curves.evaluate` computes, but for the identity."""
+
+
+@intrinsic
+def activate(typing, function, values, values_at, count):  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
+    """Replace values[values_at:][:count] by a function of them, one of `CODES`.
+
+    `count` is a positive multiple of BATCH.
+    """
+    del typing, function, values_at, count
+    whole = types.intp
+
+    def build(context: Value, builder: Value, signature: Value, arguments: Value) -> Value:
+        place = Arguments(context, builder, signature, arguments).pointer(1)
+        end = builder.append_basic_block("activated")
+        switch = builder.switch(arguments[0], end)  # the identity is no case
+        for name, function in _FUNCTIONS.items():
+            block = builder.append_basic_block(name)
+            switch.add_case(long(CODES[name]), block)
+            builder.position_at_end(block)
+            _replace(builder, place, arguments[3], function)
+            builder.branch(end)
+        builder.position_at_end(end)
+        return context.get_dummy_value()
+
+    return types.void(whole, values, whole, whole), build
+
+
+def _replace(builder: Value, place: Value, count: Value, function: Function) -> None:
+    """Replace the vectors from `place` on by the function of them."""
+
+    def body(row: Value, _: list[Value]) -> list[Value]:
+        for vector in range(VECTORS):
+            at = builder.gep(place, [_offset(builder, row, vector)])
+            store(builder, function(builder, load(builder, at, FLOATS)), at)
+        return []
+
+    repeat(builder, builder.sdiv(count, long(BATCH)), [], body)
+
+
+def _offset(builder: Value, row: Value, vector: int) -> Value:
+    """Index of a vector of a row of BATCH values."""
+    return builder.add(builder.mul(row, long(BATCH)), long(vector * LANES))
+
+
+@intrinsic
+def largest(typing, rows, window, values, values_at, found, found_at):  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
+    """The largest of a window's values, (window, rows, BATCH), into found (rows, BATCH)."""
+    del typing, rows, window, values_at, found_at
+    whole = types.intp
+
+    def build(context: Value, builder: Value, signature: Value, arguments: Value) -> Value:
+        pointers = Arguments(context, builder, signature, arguments)
+        rows, values, target = arguments[0], pointers.pointer(2), pointers.pointer(4)
+
+        def larger(total: Value, value: Value) -> Value:
+            return builder.select(builder.fcmp_ordered(">", value, total), value, total)
+
+        def body(row: Value, _: list[Value]) -> list[Value]:
+            start = [_constant(float("-inf"))] * VECTORS
+            best = _over_window(builder, (rows, arguments[1]), values, row, start, larger)
+            for vector, value in enumerate(best):
+                store(builder, value, builder.gep(target, [_offset(builder, row, vector)]))
+            return []
+
+        repeat(builder, rows, [], body)
+        return context.get_dummy_value()
+
+    return types.void(whole, whole, values, whole, found, whole), build
+
+
+@intrinsic
+def weighted_sum(  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
+    typing, rows, window, values, values_at, weight, weight_at, bias, bias_at, found, found_at
+):
+    """The sum of a window's values, (window, rows, BATCH), into found (rows, BATCH).
+
+    It is multiplied by the row's weight, and the row's bias is added.
+    """
+    del typing, rows, window, values_at, weight_at, bias_at, found_at
+    arrays = (values, weight, bias, found)
+    pairs = [entry for array in arrays for entry in (array, types.intp)]
+
+    def build(context: Value, builder: Value, signature: Value, arguments: Value) -> Value:
+        pointers = Arguments(context, builder, signature, arguments)
+        rows = arguments[0]
+        values, weight, bias, target = (pointers.pointer(index) for index in range(2, 10, 2))
+
+        def body(row: Value, _: list[Value]) -> list[Value]:
+            start = [_constant(0.0)] * VECTORS
+            sums = _over_window(builder, (rows, arguments[1]), values, row, start, builder.fadd)
+            factor, offset = (
+                splat(builder, builder.load(builder.gep(place, [row])), FLOATS)
+                for place in (weight, bias)
+            )
+            for vector, value in enumerate(sums):
+                at = builder.gep(target, [_offset(builder, row, vector)])
+                store(builder, fused(builder)(factor, value, offset), at)
+            return []
+
+        repeat(builder, rows, [], body)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, *pairs), build
+
+
+def _over_window(
+    builder: Value,
+    size: tuple[Value, Value],
+    values: Value,
+    row: Value,
+    start: list[Value],
+    join: Callable[[Value, Value], Value],
+) -> list[Value]:
+    """Join what a row has at each position of a window; `size` is the numbers of rows and of those.
+
+    The order of the positions is kept.
+    """
+    rows, window = size
+
+    def body(position: Value, joined: list[Value]) -> list[Value]:
+        at = builder.add(builder.mul(position, rows), row)
+        return [
+            join(total, load(builder, builder.gep(values, [_offset(builder, at, vector)]), FLOATS))
+            for vector, total in enumerate(joined)
+        ]
+
+    return repeat(builder, window, start, body)

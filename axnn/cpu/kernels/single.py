@@ -1,0 +1,111 @@
+"""The compiled kernel of single samples: channels in the lanes of the vectors.
+
+A few samples would leave most lanes of `axnn.cpu.kernels.batch` idle. The results are the same to
+the last bit; see there for what numba keeps.
+"""
+
+import numpy as np
+
+from axnn.cpu.kernels.batch import compiled, part
+from axnn.cpu.kernels.elementwise import activate, largest
+from axnn.cpu.kernels.lanes import (
+    byte_lanes,
+    float_lanes,
+    round_to_bytes,
+    store_lanes,
+    weighted_lanes,
+)
+from axnn.cpu.kernels.llvm import BATCH, ENTRIES, LANES
+from axnn.cpu.kernels.packing import LARGEST, SUM
+from axnn.cpu.kernels.stages import BYTE_LIMIT, BYTE_ZERO, WORD
+
+_LIMIT = np.float32(BYTE_LIMIT)
+_BYTE_ZERO = np.float32(BYTE_ZERO)
+
+
+@part
+def _pack(stage, floats, cells, words):  # type: ignore[no-untyped-def]  # numba infers the types
+    """Round a buffer to bytes."""
+    factor = floats[stage.pack_scale]
+    for at in range(0, stage.pack_words * WORD, LANES):
+        source, target = stage.pack_source + at, stage.pack_target + at // WORD
+        round_to_bytes(cells, source, words, target, factor, _LIMIT, _BYTE_ZERO)
+
+
+@part
+def _choose(stage, first, count, places, blocks, origins, results):  # type: ignore[no-untyped-def]
+    """Block, origin and place of the results of ENTRIES entries; those that lack repeat the last.
+
+    Entries are counted block after block, position after position.
+    """
+    for k in range(ENTRIES):
+        entry = min(first + k, count - 1)
+        block = entry // stage.positions
+        position = entry - block * stage.positions
+        blocks[k] = block
+        origins[k] = places[stage.origins + position]
+        results[k] = places[stage.results + position] + block * LANES
+
+
+@part
+def _window_sums(stage, place, operands, cells, words, origins, blocks, sums, at):  # type: ignore[no-untyped-def]
+    """The sums of all entries at one position of their windows, into sums[at:]."""
+    floats, integers, places = operands
+    if stage.in_bytes:
+        byte_lanes(
+            sums, at, integers, stage.start, integers, stage.weights, words, place, places,
+            stage.tap_rows, origins, 0, blocks, 0, floats, stage.scale, floats, stage.bias,
+            stage.taps,
+        )  # fmt: skip
+    else:
+        float_lanes(
+            sums, at, floats, stage.bias, floats, stage.weights, cells, place, places,
+            stage.tap_rows, origins, 0, blocks, 0, stage.taps,
+        )  # fmt: skip
+
+
+@part
+def _run_entries(stage, operands, cells, words, sums, origins, blocks, results):  # type: ignore[no-untyped-def]
+    """The results of ENTRIES entries."""
+    floats, _, places = operands
+    count, window = ENTRIES * LANES, stage.window
+    for number in range(window):
+        place = stage.source + places[stage.window_rows + number]
+        _window_sums(stage, place, operands, cells, words, origins, blocks, sums, number * count)
+    if stage.pooling == LARGEST:
+        largest(count // BATCH, window, sums, 0, sums, 0)
+    elif stage.pooling == SUM:
+        activate(stage.function, sums, 0, count * window)
+        weight, bias = stage.sum_weight, stage.sum_bias
+        weighted_lanes(window, sums, 0, floats, weight, floats, bias, blocks, 0)
+    activate(stage.result_function, sums, 0, count)
+    for k in range(ENTRIES):
+        left = stage.channels - blocks[k] * LANES
+        store_lanes(sums, k * LANES, cells, stage.target + results[k], left)
+
+
+@compiled
+def run_single(  # type: ignore[no-untyped-def]
+    inputs, first, count, logits, stages, operands, in_places, out_places, cells, words, sums
+):
+    """Compute `count` samples from the first one on, one after the other.
+
+    The parameters are those of `axnn.cpu.kernels.batch.run`.
+    """
+    blocks = np.empty(ENTRIES, np.intp)
+    origins = np.empty(ENTRIES, np.intp)
+    results = np.empty(ENTRIES, np.intp)
+    features, classes = len(in_places), len(out_places)
+    for sample in range(first, first + count):
+        for feature in range(features):
+            cells[in_places[feature]] = inputs[sample * features + feature]
+        for number in range(len(stages)):
+            stage = stages[number]
+            if stage.pack_words:
+                _pack(stage, operands[0], cells, words)
+            entries = stage.positions * ((stage.channels + LANES - 1) // LANES)
+            for start in range(0, entries, ENTRIES):
+                _choose(stage, start, entries, operands[2], blocks, origins, results)
+                _run_entries(stage, operands, cells, words, sums, origins, blocks, results)
+        for c in range(classes):
+            logits[sample, c] = cells[out_places[c]]

@@ -1,0 +1,172 @@
+"""Energy of a network on an engine: the compiled program's event counts times a table of prices.
+
+The exact network is judged on the same samples as the approximate one.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.approximation.event_counter import PROGRAM_BATCH, EventCounter
+from qcnpe.spec.config import OPERAND_BITS, SUB_WORD_KINDS, EngineConfig
+from qcnpe.spec.errors import FormatError
+from qcnpe.spec.qnet import QuantNet
+
+DEFAULT_TABLE = "energy_45nm.json"
+"""The committed table in the package `synth`."""
+
+_OWN_KIND = "fused"
+"""Kind of NCU whose events have no kind in their names."""
+
+_ANY_KIND = "ncu_idle_cycle"
+"""Event of an NCU that costs the same on all kinds."""
+
+
+@dataclass(frozen=True)
+class EnergyTable:
+    """What each event costs.
+
+    Attributes
+    ----------
+    pj : energy of one event in pJ, by the event's name
+    provenance : where the numbers come from
+    kind : of the NCUs whose events are priced: `ncu_mac_16b` is `plain16_mac_16b` on another kind
+    """
+
+    pj: Mapping[str, float]
+    provenance: Mapping[str, Any]
+    kind: str = _OWN_KIND
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> "EnergyTable":
+        """Read a table from a file, by default the committed one.
+
+        Raises
+        ------
+        FormatError
+            If the file is missing or damaged.
+        """
+        if path is None:
+            with as_file(files("synth") / DEFAULT_TABLE) as bundled:
+                return cls.load(bundled)
+        try:
+            document = json.loads(path.read_text())
+            prices = {str(name): float(value) for name, value in document["pj"].items()}
+            return cls(prices, dict(document.get("provenance", {})))
+        except FileNotFoundError:
+            raise FormatError(
+                f"{path}: no such energy table; make it with `make synth` or name another"
+            ) from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise FormatError(f"{path}: not an energy table ({error})") from error
+
+    def for_engine(self, config: EngineConfig) -> "EnergyTable":
+        """The table with the prices of the engine's kind of NCU."""
+        return replace(self, kind=_OWN_KIND if config.ncu in SUB_WORD_KINDS else config.ncu)
+
+    def cost_pj(self, events: Mapping[str, int]) -> float:
+        """Energy in pJ of events, given how often each happens.
+
+        Raises
+        ------
+        FormatError
+            If an event that happens has no price.
+        """
+        return sum(self._price(name) * count for name, count in events.items() if count)
+
+    def _price(self, event: str) -> float:
+        if self.kind != _OWN_KIND and event != _ANY_KIND:
+            event = re.sub("^ncu_", f"{self.kind}_", event)
+        if event not in self.pj:
+            raise FormatError(
+                f"the energy table has no price for {event}; use a table that has one"
+            )
+        return self.pj[event]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network costs for one sample.
+
+    Attributes
+    ----------
+    energy_pj : of the engine
+    layers_pj : of each layer
+    cycles : of the engine
+    memory_pj : of a local memory that all words of the streams come from and go to, each once; not
+        in `energy_pj`
+    """
+
+    energy_pj: float
+    layers_pj: tuple[float, ...]
+    cycles: float
+    memory_pj: float
+
+    @property
+    def with_memory_pj(self) -> float:
+        """Of the engine and its memory."""
+        return self.energy_pj + self.memory_pj
+
+
+@dataclass(frozen=True, eq=False)
+class EnergyModel:
+    """Prices networks for one engine.
+
+    Attributes
+    ----------
+    table : prices
+    config : the engine
+    samples : real inputs (n, ...) that say what operands are like, see `EventCounter`
+    """
+
+    table: EnergyTable
+    config: EngineConfig
+    samples: NDArray[np.floating] | None = None
+
+    @cached_property
+    def exact_config(self) -> EngineConfig:
+        """The same engine without any configurability: what an approximation is compared with."""
+        return replace(self.config, ncu="plain16", precisions=(OPERAND_BITS,))
+
+    @property
+    def counter(self) -> EventCounter:
+        """Counts what is priced."""
+        return EventCounter(self.config, self.samples)
+
+    def price(self, events: Mapping[str, int]) -> float:
+        """Energy of a sample in pJ, given what `EventCounter.count` counted."""
+        return self.table.for_engine(self.config).cost_pj(events) / PROGRAM_BATCH
+
+    def saving(self, exact: QuantNet, events: Mapping[str, int]) -> float:
+        """How many times less energy such events take than the exact network on its engine."""
+        return self.exact_cost(exact).energy_pj / self.price(events)
+
+    def cost(self, net: QuantNet) -> Cost:
+        """Cost of a network on the engine."""
+        return self._cost(net, self.config)
+
+    def exact_cost(self, net: QuantNet) -> Cost:
+        """Cost of an exact 16-bit network on an engine that knows nothing else."""
+        return self._cost(net, self.exact_config)
+
+    def _cost(self, net: QuantNet, config: EngineConfig) -> Cost:
+        counter = EventCounter(config, self.samples)
+        program = counter.compile(net)
+        table = self.table.for_engine(config)
+        layers_pj = tuple(
+            table.cost_pj(events) / PROGRAM_BATCH for events in counter.count_layers(program)
+        )
+        return Cost(
+            energy_pj=sum(layers_pj),
+            layers_pj=layers_pj,
+            cycles=program.cycles / PROGRAM_BATCH,
+            memory_pj=table.cost_pj({"memory_word": program.counts.words}) / PROGRAM_BATCH,
+        )

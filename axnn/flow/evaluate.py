@@ -1,0 +1,80 @@
+"""The final judgement on the test part, which nothing before has read."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from axnn.approximation.loop import histogram, integer_accuracy
+from axnn.data import Split
+from axnn.flow.energy import EnergyModel
+from axnn.nn.network import Network
+from axnn.nn.train import validate
+from qcnpe.spec.qnet import QuantNet
+from qcnpe.spec.samples import Samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """How good and how costly the networks are.
+
+    Attributes
+    ----------
+    samples : of the test part
+    float_accuracy, exact16_accuracy, axnn_accuracy : fraction right on the test part
+    exact16_pj, axnn_pj : energy of a sample; exact on the engine that is not configurable
+    exact16_memory_pj, axnn_memory_pj : of a local memory for the streams, not in the energies
+    exact16_cycles, axnn_cycles : of the engine for a sample, in a long batch
+    layers_pj : of the approximate network, by layer name
+    precision_histogram : neurons of the approximate network by width
+    """
+
+    samples: int
+    float_accuracy: float
+    exact16_accuracy: float
+    axnn_accuracy: float
+    exact16_pj: float
+    axnn_pj: float
+    exact16_memory_pj: float
+    axnn_memory_pj: float
+    exact16_cycles: float
+    axnn_cycles: float
+    layers_pj: dict[str, float]
+    precision_histogram: dict[str, int]
+
+    @property
+    def energy_ratio(self) -> float:
+        """How many times less energy the approximate network takes."""
+        return self.exact16_pj / self.axnn_pj
+
+    @property
+    def energy_ratio_with_memory(self) -> float:
+        """The same with the local memory."""
+        exact = self.exact16_pj + self.exact16_memory_pj
+        return exact / (self.axnn_pj + self.axnn_memory_pj)
+
+
+def evaluate(
+    network: Network, exact: QuantNet, axnn: QuantNet, test: Split, energy: EnergyModel
+) -> Evaluation:
+    """Judge the trained network, its exact and its approximate integer form on the test part."""
+    exact_cost, axnn_cost = energy.exact_cost(exact), energy.cost(axnn)
+    names = [layer.name for layer in axnn.layers]
+    return Evaluation(
+        samples=len(test),
+        float_accuracy=validate(network, test)[1],
+        exact16_accuracy=integer_accuracy(exact, test),
+        axnn_accuracy=integer_accuracy(axnn, test),
+        exact16_pj=exact_cost.energy_pj,
+        axnn_pj=axnn_cost.energy_pj,
+        exact16_memory_pj=exact_cost.memory_pj,
+        axnn_memory_pj=axnn_cost.memory_pj,
+        exact16_cycles=exact_cost.cycles,
+        axnn_cycles=axnn_cost.cycles,
+        layers_pj=dict(zip(names, axnn_cost.layers_pj, strict=True)),
+        precision_histogram=histogram(tuple(layer.precision for layer in axnn.layers)),
+    )
+
+
+def integer_samples(net: QuantNet, split: Split) -> Samples:
+    """A split as the integers that the engine reads, for simulation without this package."""
+    return Samples(net.quantize_inputs(split.inputs), split.labels.astype(np.int64))

@@ -1,0 +1,1 @@
+"""Networks in floating point: layers, network descriptions, training and retraining."""

@@ -1,0 +1,97 @@
+"""The convolution, with stride, padding, groups and a pooling window."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from axnn.nn.layers.columns import ColumnBlocks
+from axnn.nn.layers.neuron import FloatArray, NeuronLayer
+from axnn.nn.layers.pooling import pool_largest, spread_to_largest
+from axnn.nn.layers.products import product, weight_gradient
+from qcnpe.spec.qnet import Geometry
+
+
+class Convolution(NeuronLayer):
+    """Every neuron reads a window of the map; the neurons of a channel share their weights.
+
+    Parameters
+    ----------
+    name, geometry, function, weights, bias : see `NeuronLayer`; weights (channels, fan_in)
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        geometry: Geometry,
+        function: str,
+        weights: FloatArray,
+        bias: FloatArray,
+    ) -> None:
+        super().__init__(
+            name=name, geometry=geometry, function=function, weights=weights, bias=bias
+        )
+        self._blocks = ColumnBlocks(geometry)
+
+    def operand_weights(self) -> FloatArray:
+        """The weights themselves."""
+        return self.weights.value
+
+    def set_weight_gradient(self, gradient: FloatArray) -> None:
+        """The gradient itself."""
+        self.weights.gradient = gradient
+
+    def _members(self) -> Iterator[tuple[int, slice]]:
+        """Each group, and which channels are of it."""
+        per_group = self.geometry.channels // self.geometry.groups
+        for group in range(self.geometry.groups):
+            yield group, slice(group * per_group, (group + 1) * per_group)
+
+    def sums(self, inputs: FloatArray, weights: FloatArray) -> tuple[FloatArray, Any]:
+        """Products of matrices, block after block of the map; then the largest in each window."""
+        padded = self._blocks.pad(inputs)
+        batch = padded.shape[-1]
+        values = np.empty((len(weights), *self._blocks.map_shape, batch), padded.dtype)
+        for group, members in self._members():
+            chosen = weights[members]
+            for start, end in self._blocks.blocks(batch, padded.dtype):
+                columns = self._blocks.unfold(padded, group, start, end)
+                # A view: the rows of a block follow one another.
+                target = values[members, start:end].reshape(len(chosen), -1)
+                target[...] = product(chosen, columns)
+        if self.geometry.window == 1:
+            return values.reshape(len(weights), -1, batch), (padded, None, None)
+        largest = pool_largest(values, self.geometry.pool)
+        # A copy is saved, since the sums are the caller's to change.
+        return largest.reshape(len(weights), -1, batch), (padded, values, largest.copy())
+
+    def sum_gradients(
+        self,
+        gradient: FloatArray,
+        weights: FloatArray,
+        saved: Any,
+        *,
+        inputs: bool = True,
+        own: bool = True,
+    ) -> tuple[FloatArray | None, FloatArray | None]:
+        """The gradient goes to the largest of each window, then through the products."""
+        padded, values, largest = saved
+        if self.geometry.window == 1:
+            shape = (len(weights), *self._blocks.map_shape, padded.shape[-1])
+            by_values = gradient.reshape(shape)
+        else:
+            by_pooled = gradient.reshape(largest.shape)
+            by_values = spread_to_largest(by_pooled, values, largest, self.geometry.pool)
+        by_weights = np.zeros_like(weights) if own else None
+        by_padded = np.zeros_like(padded) if inputs else None
+        for group, members in self._members():
+            transposed = weights[members].T
+            for start, end in self._blocks.blocks(padded.shape[-1], padded.dtype):
+                chosen = by_values[members, start:end].reshape(transposed.shape[1], -1)
+                if by_weights is not None:
+                    columns = self._blocks.unfold(padded, group, start, end)
+                    by_weights[members] += weight_gradient(chosen, columns)
+                if by_padded is not None:
+                    self._blocks.fold(transposed @ chosen, by_padded, group, start, end)
+        return None if by_padded is None else self._blocks.crop(by_padded), by_weights

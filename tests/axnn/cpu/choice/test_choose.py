@@ -1,0 +1,265 @@
+"""The loop: it keeps its bound, reads no test data, and can be taken up again."""
+
+import json
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from axnn.cpu.choice.choose import (
+    CRITERIA,
+    Approximated,
+    Plan,
+    Step,
+    approximate,
+    heal,
+    lower_channels,
+    replace_everywhere,
+    scores,
+    sort_candidates,
+    take_share,
+)
+from axnn.cpu.kinds import OMITTED, cost, ladder, uniform_assignment
+from axnn.data import Split
+from axnn.errors import RunError
+from axnn.nn.train import TrainingPlan, validate
+from qcnpe.spec.archive import read_archive, write_archive
+from qcnpe.spec.errors import ConfigError, FormatError
+from tests.axnn.tiny import make_data, make_trained, poison_test_part
+
+PLAN = Plan(
+    bound_percent=5.0,
+    retraining=TrainingPlan(epochs=3, batch=16, learning_rate=0.05),
+    trials=4,
+)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return poison_test_part(make_data())
+
+
+@pytest.fixture
+def exact(data):
+    return Approximated.exact(make_trained(data, "tanh"), data)
+
+
+def floor_of(exact, data):
+    return validate(exact.network, data.validation)[1] - PLAN.bound_percent / 100
+
+
+def same(first, second):
+    for a, b in zip(first.assignment, second.assignment, strict=True):
+        np.testing.assert_array_equal(a, b)
+    for name, value in first.network.state().items():
+        np.testing.assert_array_equal(value, second.network.state()[name])
+
+
+def test_result_is_cheaper_and_holds_the_bound(exact, data):
+    before = exact.network.state()
+    found = approximate(exact, data, PLAN, floor=floor_of(exact, data), seed=1)
+    assert found.cost < exact.cost
+    assert validate(found.model(), data.validation)[1] >= floor_of(exact, data) - 1e-9
+    assert found.cost == min(step.cost for step in found.steps if step.kept)
+    for name, value in exact.network.state().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_impossible_bound_leaves_the_network_exact_and_backs_off(exact, data):
+    found = approximate(exact, data, replace(PLAN, trials=9), floor=1.01, seed=1)
+    assert found.cost == exact.cost
+    assert not any(step.kept for step in found.steps)
+    assert len(found.steps) == 9
+    lowered = [step.lowered for step in found.steps]
+    # First all that can be replaced, the ten tanh; then half of the savings, a quarter, ...
+    assert lowered[:4] == [10, 5, 2, 1]
+    assert set(lowered[4:]) == {1}
+
+
+def test_channel_that_fails_alone_stays_exact(exact, data):
+    plan = replace(PLAN, trials=40)
+    found = approximate(exact, data, plan, floor=1.01, seed=1)
+    # All, a half, a quarter, then each of the ten alone; after that there is nothing to try.
+    assert len(found.steps) == 3 + 10
+
+
+def test_first_trial_replaces_everything(exact, data):
+    found = approximate(exact, data, replace(PLAN, trials=1), floor=0.0, seed=1)
+    for a, b in zip(found.assignment, uniform_assignment(exact.network, 9), strict=True):
+        np.testing.assert_array_equal(a, b)
+    (step,) = found.steps
+    assert step.kept
+    assert step.cost == found.cost
+    unhealed = replace_everywhere(exact, data)
+    assert step.before_retraining == validate(unhealed.model(), data.validation)[1]
+    assert step.accuracy == validate(found.model(), data.validation)[1]
+
+
+def test_last_channel_of_a_layer_stays(exact, data):
+    lowered = replace_everywhere(exact, data)
+    lowered = lower_channels(lowered, [(0, channel) for channel in range(10)], data)
+    kinds = ladder(exact.network, 0)
+    left = [kinds[step] != OMITTED for step in lowered.assignment[0]]
+    assert left == [False] * 9 + [True]  # the most significant one comes last
+    for criterion in CRITERIA:
+        assert np.isinf(scores(lowered, data.train, criterion, seed=0)[0]).all()
+
+
+def test_state_of_another_run_is_refused(exact, data, tmp_path):
+    state = tmp_path / "state.npz"
+    approximate(exact, data, PLAN, floor=0.9, seed=1, state=state)
+    for seed, floor in ((2, 0.9), (1, 0.8)):
+        with pytest.raises(RunError, match="of a run with another plan, data or seed; delete it"):
+            approximate(exact, data, PLAN, floor=floor, seed=seed, state=state)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"assignment": (np.zeros(9, np.uint8), np.zeros(3, np.uint8))}, "kinds of layer 0 must"),
+        ({"assignment": (np.zeros(10, np.uint8), np.ones(3, np.uint8))}, "kinds of layer 1 must"),
+        ({"scales": (1.0,)}, "scales must be a positive number a layer"),
+        ({"scales": (1.0, 0.0)}, "scales must be a positive number a layer"),
+        ({"scales": (np.inf, 1.0)}, "scales must be a positive number a layer"),
+    ],
+)
+def test_kinds_must_fit_the_network(exact, change, message):
+    with pytest.raises(ConfigError, match=message):
+        replace(exact, **change)
+
+
+@pytest.mark.parametrize("missing", ["kinds.1", "weights"])
+def test_damaged_state_is_named(missing, exact, tmp_path):
+    path = tmp_path / "state.npz"
+    exact.save(path, {})
+    header, arrays = read_archive(path, header_kind(path))
+    del arrays[next(name for name in sorted(arrays) if name.endswith(missing))]
+    write_archive(path, header.pop("kind"), header, arrays)
+    with pytest.raises(FormatError, match="damaged state"):
+        Approximated.load(path, exact.network)
+
+
+def header_kind(path):
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("header.json"))["kind"]
+
+
+def test_interrupted_run_goes_on_to_the_same_result(exact, data, tmp_path):
+    floor = floor_of(exact, data)
+    whole = approximate(exact, data, PLAN, floor=floor, seed=1)
+    state = tmp_path / "state.npz"
+
+    class StopError(Exception):
+        pass
+
+    def stop(step):
+        raise StopError
+
+    for _ in range(2):
+        with pytest.raises(StopError):
+            approximate(exact, data, PLAN, floor=floor, seed=1, state=state, on_step=stop)
+    same(approximate(exact, data, PLAN, floor=floor, seed=1, state=state), whole)
+
+
+@pytest.mark.parametrize("trials", [2, 8])
+def test_interrupted_run_has_backed_off_as_far(trials, exact, data, tmp_path):
+    """After a trial of half, and after some channels have failed alone."""
+    plan, state = replace(PLAN, trials=trials + 2), tmp_path / "state.npz"
+    steps: list[Step] = []
+
+    class StopError(Exception):
+        pass
+
+    def stop(step):
+        steps.append(step)
+        if len(steps) == trials:
+            raise StopError
+
+    with pytest.raises(StopError):
+        approximate(exact, data, plan, floor=1.01, seed=1, state=state, on_step=stop)
+    resumed = approximate(exact, data, plan, floor=1.01, seed=1, state=state)
+    assert resumed.steps == approximate(exact, data, plan, floor=1.01, seed=1).steps
+
+
+def test_judged_by_what_the_step_changes(exact, data):
+    """A neuron that nothing reads costs nothing by either criterion."""
+    network = exact.network
+    network.neuron_layers[1].weights.value[:, 4] = 0
+    for criterion in ("replacement", "gradient"):
+        found = scores(exact, data.train, criterion, seed=0)[0]
+        assert found[4] == 0
+        assert (np.delete(found, 4) > 0).all()
+
+
+def test_replacement_is_change_times_gradient_for_the_time_saved(exact, data):
+    """Once more by hand: the network has one hidden layer, its gradient is known."""
+    network, split = exact.network, data.train
+    hidden, out = network.neuron_layers
+    z = split.inputs.reshape(len(split), -1) @ hidden.weights.value.T + hidden.bias.value
+    y = np.tanh(z)
+    odds = np.exp(y @ out.weights.value.T + out.bias.value)
+    error = odds / odds.sum(axis=1, keepdims=True) - np.eye(3)[split.labels]
+    by_y = error @ out.weights.value
+    # The clamp of the best slope out of 0.5, 0.55, ... 1 for each neuron; eleven products saved.
+    slopes = np.linspace(0.5, 1, 11)
+    clamps = np.clip(slopes[:, None, None] * z, -1, 1)
+    chosen = np.square(clamps - y).mean(axis=1).argmin(axis=0)
+    change = np.take_along_axis(clamps, chosen[None, None, :], axis=0)[0] - y
+    found = scores(exact, split, "replacement", seed=0)[0]
+    np.testing.assert_allclose(found, np.square(by_y * change).sum(axis=0) / 11, rtol=1e-3)
+    found = scores(exact, split, "gradient", seed=0)[0]
+    np.testing.assert_allclose(found, np.abs(by_y).sum(axis=0), rtol=1e-4)
+
+
+def test_candidates_come_in_the_order_of_their_scores(exact, data):
+    found = scores(exact, data.train, "replacement", seed=0)
+    candidates = [candidate for candidate, _ in sort_candidates(exact, found)]
+    values = [found[layer][channel] for layer, channel in candidates]
+    assert len(candidates) == 10  # the logits have nothing to be replaced by
+    assert values == sorted(values)
+
+
+def test_retraining_may_see_a_part_of_the_samples(exact, data):
+    few = replace(PLAN, samples=16, trials=1)
+    fast = replace(few, retraining=replace(PLAN.retraining, batch=1))
+    spoiled = np.full_like(data.train.inputs, np.nan)
+    # Sixteen samples drawn by the seed are good; if any other were seen, training would fail.
+    drawn = np.random.default_rng(7).permutation(len(data.train))[:16]
+    spoiled[drawn] = data.train.inputs[drawn]
+    partly = replace(data, train=Split(spoiled, data.train.labels))
+    before, after = heal(exact, partly, fast, seed=7)
+    assert after >= before
+
+
+def test_random_criterion_follows_its_seed(exact, data):
+    first, again, other = (scores(exact, data.train, "random", seed=s)[0] for s in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_share_counts_what_is_saved():
+    candidates = [((0, 0), 1.0), ((0, 1), 4.0), ((1, 0), 3.0), ((1, 1), 2.0)]
+    assert take_share(candidates, 0.5) == [(0, 0), (0, 1)]
+    assert take_share(candidates, 0.8) == [(0, 0), (0, 1), (1, 0)]
+    assert take_share(candidates, 0.01) == [(0, 0)]
+    assert take_share(candidates, 1.0) == [entry for entry, _ in candidates]
+
+
+def test_cost_of_the_exact_network_counts_products_and_functions(exact):
+    # 12-10-3: 150 products and ten tanh at 12 products each, see axnn.cpu.kinds.
+    assert cost(exact.network, exact.assignment) == 150 + 10 * 12
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"criterion": "luck"}, "criterion must be one of replacement, gradient, random, not"),
+        ({"bound_percent": 100}, "bound_percent must be 0..100, not 100"),
+        ({"share": 0}, "share must be more than 0 and at most 1, not 0"),
+        ({"trials": 0}, "trials must be at least 1, not 0"),
+    ],
+)
+def test_plan_is_checked(change, message):
+    with pytest.raises(ConfigError, match=message):
+        replace(PLAN, **change)

@@ -1,0 +1,138 @@
+"""Prices: hand arithmetic on networks small enough to count on paper."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from axnn.flow.energy import EnergyModel, EnergyTable
+from axnn.nn.network import Network
+from axnn.nn.spec import LayerSpec, NetworkSpec
+from axnn.quantisation.quantize import calibrate, to_integers, uniform_precision
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import FormatError
+from tests.axnn.tiny import ENGINE, TABLE
+
+FREE = dict.fromkeys(
+    ("ncu_idle_cycle", "afu_identity", "requantize", "fifo_word", "memory_word"), 0.0
+)
+
+
+def make_net(width: int):
+    """Eight inputs, four neurons: one full column block of a 4x4 engine."""
+    spec = NetworkSpec(
+        name="block",
+        input_shape=(1, 1, 8),
+        layers=(LayerSpec(kind="dense", channels=4, function="identity"),),
+    )
+    network = Network(spec, seed=0)
+    precision = uniform_precision(network, width)
+    inputs = np.random.default_rng(0).random((4, 1, 1, 8)).astype(np.float32)
+    scales = calibrate(network, inputs, precision, ENGINE)
+    return to_integers(network, scales, precision, ENGINE)
+
+
+@pytest.mark.parametrize("width", [16, 8, 4, 2])
+def test_macs_are_priced_by_their_width(width):
+    model = EnergyModel(EnergyTable({**FREE, f"ncu_mac_{width}b": 0.25}, {}), ENGINE)
+    assert model.cost(make_net(width)).energy_pj == pytest.approx(8 * 4 * 0.25)
+
+
+def test_exact_engine_has_its_own_price():
+    prices = {**FREE, "ncu_mac_16b": 3.0, "plain16_mac_16b": 2.0}
+    model = EnergyModel(EnergyTable(prices, {}), ENGINE)
+    assert model.exact_cost(make_net(16)).energy_pj == pytest.approx(8 * 4 * 2.0)
+    assert model.cost(make_net(16)).energy_pj == pytest.approx(8 * 4 * 3.0)
+
+
+def free_operands(kind, width, **prices):
+    """Prices of what operands do on a kind of NCU, nothing but for what is named."""
+    events = dict.fromkeys(("beat", "lane", "zero_flip", "product_toggle", "tile"), 0.0)
+    return FREE | {f"{kind}_{event}_{width}b": pj for event, pj in (events | prices).items()}
+
+
+@pytest.mark.parametrize(("width", "beats"), [(16, 8), (8, 4), (4, 2), (2, 1)])
+def test_known_operands_are_priced_by_what_they_do(width, beats):
+    prices = free_operands("ncu", width, beat=0.25, tile=10.0)
+    model = EnergyModel(EnergyTable(prices, {}), ENGINE, np.ones((3, 1, 1, 8)))
+    assert model.cost(make_net(width)).energy_pj == pytest.approx(4 * (beats * 0.25 + 10.0))
+
+
+def test_zero_activations_are_not_priced_as_others():
+    samples = np.full((64, 1, 1, 8), 0.5)
+    samples[:, :, :, ::2] = 0
+    prices = free_operands("ncu", 16, lane=1.0) | free_operands("plain16", 16, lane=2.0)
+    model = EnergyModel(EnergyTable(prices, {}), ENGINE, samples)
+    assert model.cost(make_net(16)).energy_pj == pytest.approx(4 * 4 * 1.0)
+    assert model.exact_cost(make_net(16)).energy_pj == pytest.approx(4 * 4 * 2.0)
+    assert model.price(model.counter.count(make_net(16))) == pytest.approx(4 * 4 * 1.0)
+
+
+def test_few_samples_stand_for_all_and_more_do_not_count():
+    def lanes(samples):
+        table = EnergyTable(free_operands("ncu", 16, lane=1.0), {})
+        return EnergyModel(table, ENGINE, samples).cost(make_net(16)).energy_pj
+
+    zero, one = np.zeros((1, 1, 1, 8)), np.full((1, 1, 1, 8), 0.5)
+    assert lanes(np.concatenate([zero, one])) == pytest.approx(8 * 4 / 2)
+    assert lanes(np.concatenate([np.repeat(zero, 64, axis=0), one])) == 0.0
+
+
+def test_gated_engine_has_its_own_prices():
+    config = EngineConfig(rows=4, cols=4, ncu="gated")
+    prices = {**FREE, "ncu_mac_8b": 3.0, "gated_mac_8b": 2.0}
+    found = EnergyModel(EnergyTable(prices, {}), config).cost(make_net(8))
+    assert found.energy_pj == pytest.approx(8 * 4 * 2.0)
+
+
+def test_memory_is_apart_and_every_word_passes_it():
+    # 64 samples on 4 rows: 16 tiles of 8 beats, 4 activation and 4 weight words each; a bias and
+    # a shift a neuron and tile, 2 words each; 16 + 8 + 4 + 2 bits a result, 2 words.
+    words = 16 * (8 * (4 + 4) + 4 * 2 + 4 * 4 * 2)
+    prices = {**FREE, "ncu_mac_16b": 0.5, "memory_word": 3.0}
+    cost = EnergyModel(EnergyTable(prices, {}), ENGINE).cost(make_net(16))
+    assert cost.memory_pj == pytest.approx(3.0 * words / 64)
+    assert cost.energy_pj == pytest.approx(8 * 4 * 0.5)
+    assert cost.with_memory_pj == cost.energy_pj + cost.memory_pj
+
+
+def test_results_are_priced_one_by_one():
+    prices = {**FREE, "ncu_mac_8b": 0.0, "afu_identity": 5.0}
+    cost = EnergyModel(EnergyTable(prices, {}), ENGINE).cost(make_net(8))
+    assert cost.energy_pj == pytest.approx(4 * 5.0)
+    assert cost.layers_pj == (cost.energy_pj,)
+
+
+def test_narrower_is_cheaper_and_never_slower():
+    costs = [EnergyModel(TABLE, ENGINE).cost(make_net(width)) for width in (16, 8, 4, 2)]
+    for wide, narrow in pairwise(costs):
+        assert narrow.energy_pj < wide.energy_pj
+        assert narrow.cycles <= wide.cycles
+
+
+def test_event_without_a_price_is_named():
+    model = EnergyModel(EnergyTable(FREE, {}), ENGINE)
+    with pytest.raises(FormatError, match="no price for ncu_mac_4b"):
+        model.cost(make_net(4))
+    with pytest.raises(FormatError, match="no price for plain16_mac_16b"):
+        model.exact_cost(make_net(16))
+
+
+def test_table_is_read_from_a_file(tmp_path):
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps({"pj": {"fifo_word": 1}, "provenance": {"cells": "x"}}))
+    assert EnergyTable.load(path) == EnergyTable({"fifo_word": 1.0}, {"cells": "x"})
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pj": 3}', '{"pj": {"a": "b"}}', "\xff{"])
+def test_damaged_table_is_one_clear_error(tmp_path, text):
+    path = tmp_path / "t.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(FormatError, match=r"t\.json: not an energy table"):
+        EnergyTable.load(path)
+
+
+def test_missing_table_says_how_to_make_it(tmp_path):
+    with pytest.raises(FormatError, match="no such energy table; make it with `make synth`"):
+        EnergyTable.load(tmp_path / "none.json")

@@ -1,0 +1,113 @@
+"""Networks: built from descriptions, correct as a whole, the same after a passage through files."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from axnn.nn.network import Network, batch_innermost
+from axnn.nn.spec import LayerSpec, NetworkSpec
+from qcnpe.spec.archive import write_archive
+from qcnpe.spec.errors import ConfigError, FormatError
+from tests.axnn.tiny import make_spec
+
+
+def test_forward_pass_is_the_formula():
+    network = Network(make_spec("tanh"), seed=3)
+    samples = np.random.default_rng(0).random((7, 1, 3, 4)).astype(np.float32)
+    first, second = network.neuron_layers
+    first.bias.value[:] = np.linspace(-1, 1, 10)
+    flat = samples.reshape(7, 12)
+    hidden = np.tanh(flat @ first.weights.value.T + first.bias.value)
+    logits = hidden @ second.weights.value.T + second.bias.value
+    assert network.predict(samples) == pytest.approx(logits, abs=1e-6)
+
+
+def test_prediction_does_not_depend_on_the_batches(monkeypatch):
+    network = Network(make_spec(), seed=3)
+    samples = np.random.default_rng(0).random((7, 1, 3, 4)).astype(np.float32)
+    whole = network.predict(samples)
+    monkeypatch.setattr("axnn.nn.network._PREDICT_BATCH", 3)
+    assert network.predict(samples) == pytest.approx(whole, abs=1e-6)
+
+
+def test_batch_becomes_the_innermost_axis():
+    samples = np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2)
+    columns = batch_innermost(samples)
+    assert columns.shape == (12, 2)
+    assert columns.flags.c_contiguous
+    assert list(columns[:, 1]) == list(range(12, 24))
+
+
+def test_start_weights_keep_the_variance():
+    spec = NetworkSpec(
+        name="wide",
+        input_shape=(1, 1, 400),
+        layers=(
+            LayerSpec(kind="dense", channels=400, function="relu"),
+            LayerSpec(kind="dense", channels=400, function="identity"),
+        ),
+    )
+    first, second = Network(spec, seed=0).neuron_layers
+    assert first.weights.value.var() == pytest.approx(2 / 400, rel=0.02)
+    assert second.weights.value.var() == pytest.approx(2 / 800, rel=0.02)
+
+
+def test_file_gives_the_same_network_and_notes(tmp_path):
+    network = Network(make_spec("sigmoid"), seed=3)
+    network.save(tmp_path / "n.npz", {"seed": 3})
+    loaded, notes = Network.load(tmp_path / "n.npz")
+    samples = np.random.default_rng(0).random((7, 1, 3, 4)).astype(np.float32)
+    assert notes == {"seed": 3}
+    assert loaded.spec == network.spec
+    assert np.array_equal(loaded.predict(samples), network.predict(samples))
+
+
+def test_description_survives_json():
+    spec = make_spec()
+    assert NetworkSpec.from_document(json.loads(json.dumps(asdict(spec)))) == spec
+
+
+@pytest.mark.parametrize(
+    ("header", "arrays"),
+    [
+        ({}, {}),
+        ({"spec": {"name": "x"}, "notes": {}}, {}),
+        ({"spec": asdict(make_spec()), "notes": {}}, {"0.weights": np.zeros((10, 12))}),
+        ({"spec": {**asdict(make_spec()), "layers": [{"kind": "x"}]}, "notes": {}}, {}),
+    ],
+)
+def test_damaged_file_is_one_clear_error(tmp_path, header, arrays):
+    path = tmp_path / "n.npz"
+    write_archive(path, "axnn-network-1", header, arrays)
+    with pytest.raises(FormatError, match=r"n\.npz: .*train (it|the network) again"):
+        Network.load(path)
+
+
+def test_parameters_of_another_shape_are_refused():
+    state = Network(make_spec(hidden=10), seed=0).state()
+    with pytest.raises(FormatError, match=r"0\.weights must be float32 \(9, 12\)"):
+        Network(make_spec(hidden=9), seed=0).set_state(state)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"kind": "loop"},
+            "kind of a layer must be dense or convolution or subsampling or average, not 'loop'",
+        ),
+        ({"channels": 0}, "channels must be at least 1, not 0"),
+        ({"function": "swish"}, "function must be one of identity, relu, tanh, sigmoid"),
+    ],
+)
+def test_bad_layers_are_refused(values, message):
+    with pytest.raises(ConfigError, match=message):
+        LayerSpec(**{"kind": "dense", "channels": 3, "function": "relu", **values})
+
+
+def test_last_layer_must_give_logits():
+    layer = LayerSpec(kind="dense", channels=3, function="relu")
+    with pytest.raises(ConfigError, match="the last layer must be identity"):
+        NetworkSpec(name="n", input_shape=(1, 1, 2), layers=(layer,))

@@ -1,0 +1,312 @@
+"""The training pass against the integers that it stands for; scales against brute force."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from axnn.nn.network import Network, batch_innermost
+from axnn.nn.spec import LayerSpec, NetworkSpec
+from axnn.nn.train import train
+from axnn.quantisation.quantize import (
+    LayerScale,
+    QuantisedNetwork,
+    calibrate,
+    to_integers,
+    uniform_precision,
+)
+from axnn.quantisation.scales import Grid
+from qcnpe.compiler import compile_network
+from qcnpe.spec.activation import FUNCTION_NAMES
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.fixed import quantize, saturate
+from qcnpe.spec.inference import infer, run_layer
+from tests.axnn.tiny import ENGINE, make_data, make_spec, make_trained
+from tests.axnn.tiny import PLAN as TRAINING
+
+DATA = make_data()
+WIDTHS = (16, 8, 4, 2)
+NETWORKS = {name: make_trained(DATA, name) for name in FUNCTION_NAMES}
+
+
+def mixed_precision(network: Network, seed: int = 0):
+    rng = np.random.default_rng(seed)
+    return tuple(
+        rng.choice(WIDTHS[1:], entry.shape).astype(np.uint8)
+        for entry in uniform_precision(network, 16)
+    )
+
+
+def integers_and_floats(network, precision, inputs):
+    """Logits of the network in integers, and those of the training pass in the same unit."""
+    scales = calibrate(network, DATA.train.inputs, precision, ENGINE)
+    net = to_integers(network, scales, precision, ENGINE)
+    floats = QuantisedNetwork(network, scales, precision, ENGINE).predict(inputs)
+    return infer(net, net.quantize_inputs(inputs)), floats * 2.0 ** scales[-1].output_fraction_bits
+
+
+@given(
+    st.lists(st.floats(-40, 40, width=32), min_size=1, max_size=20),
+    st.integers(-3, 12),
+    st.sampled_from(WIDTHS),
+)
+def test_float_rounding_is_the_integers_rounding(values, fraction_bits, bits):
+    reals = np.array(values, np.float32)
+    found, inside = Grid.of_width(fraction_bits, bits).round(reals)
+    expected = quantize(reals, fraction_bits, bits)
+    # At 16 bits float32 cannot always hold the scaled value and a half.
+    assert found * 2.0**fraction_bits == pytest.approx(expected, abs=bits == 16)
+    wide = quantize(reals, fraction_bits, 60)
+    far = np.abs(np.abs(wide) - 2 ** (bits - 1)) > 1
+    assert np.array_equal(inside[far], (wide == saturate(wide, bits))[far])
+
+
+def test_unsigned_rounding_stops_at_zero():
+    found, inside = Grid.of_width(0, 2, unsigned=True).round(
+        np.array([-1, 0.4, 2.6, 9], np.float32)
+    )
+    assert list(found) == [0, 0, 3, 3]
+    assert list(inside) == [False, True, True, False]
+
+
+@pytest.mark.parametrize("function", FUNCTION_NAMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_training_pass_gives_the_integers_results(function, width):
+    network = NETWORKS[function]
+    precision = uniform_precision(network, width)
+    integers, floats = integers_and_floats(network, precision, DATA.validation.inputs)
+    # Sums of 16-bit products exceed the 24 bits of float32: the last place may differ.
+    assert np.abs(integers - floats).max() <= (2 if width == 16 else 0)
+
+
+@pytest.mark.parametrize("function", FUNCTION_NAMES)
+@pytest.mark.parametrize("seed", range(3))
+def test_training_pass_gives_the_integers_results_at_mixed_widths(function, seed):
+    network = NETWORKS[function]
+    precision = mixed_precision(network, seed)
+    integers, floats = integers_and_floats(network, precision, DATA.validation.inputs)
+    assert np.array_equal(integers, floats)
+
+
+def test_sixteen_bits_are_as_good_as_floating_point():
+    network = NETWORKS["tanh"]
+    precision = uniform_precision(network, 16)
+    scales = calibrate(network, DATA.train.inputs, precision, ENGINE)
+    net = to_integers(network, scales, precision, ENGINE)
+    inputs = DATA.validation.inputs
+    integers = infer(net, net.quantize_inputs(inputs)) / 2.0 ** scales[-1].output_fraction_bits
+    # The table of 32 segments over [-4, 4) is good to about 2e-3.
+    assert integers == pytest.approx(network.predict(inputs), abs=0.05)
+
+
+@pytest.mark.parametrize("function", ["identity", "tanh"])
+def test_straight_through_gradient_is_the_smooth_one_where_nothing_saturates(function):
+    network = NETWORKS[function]
+    precision = uniform_precision(network, 16)
+    scales = calibrate(network, DATA.train.inputs, precision, ENGINE)
+    quantised = QuantisedNetwork(network, scales, precision, ENGINE)
+    inputs = batch_innermost(DATA.train.inputs[:40])
+    slope = np.random.default_rng(0).normal(size=(3, 40)).astype(np.float32)
+    gradients = []
+    for model in (network, quantised):
+        model.forward(inputs)
+        model.backward(slope)
+        gradients.append(
+            {name: parameter.gradient.copy() for name, parameter in model.parameters.items()}
+        )
+    for name, smooth in gradients[0].items():
+        tolerance = 0.02 * float(np.abs(smooth).max())
+        assert gradients[1][name] == pytest.approx(smooth, abs=tolerance), name
+
+
+def test_gradient_stops_where_weights_inputs_or_pre_activations_saturate():
+    network = Network(make_spec("tanh"), seed=0)
+    precision = uniform_precision(network, 4)
+    scales = calibrate(network, DATA.train.inputs / np.float32(2), precision, ENGINE)
+    first = network.neuron_layers[0]
+    first.weights.value[2, 5] = 9.0
+    first.weights.value[4] = np.abs(first.weights.value[4])
+    first.bias.value[4] = 3.9
+    layer = QuantisedNetwork(network, scales, precision, ENGINE).quantised_layers[0]
+    inputs = np.full((12, 1), 0.3, np.float32)
+    inputs[7] = 0.99
+    layer.forward(inputs)
+    by_inputs = layer.backward(np.ones((10, 1), np.float32))
+    stopped = first.weights.gradient == 0
+    assert stopped[2, 5]
+    assert stopped[4].all()
+    assert not stopped[2].all()
+    assert stopped.mean() < 0.2  # the optimal scale saturates a few more weights
+    assert first.bias.gradient[4] == 0
+    assert np.flatnonzero(by_inputs == 0).tolist() == [7]
+
+
+@pytest.mark.parametrize("width", [8, 4, 2])
+def test_no_other_weight_exponent_has_less_squared_error(width):
+    network = NETWORKS["relu"]
+    scales = calibrate(network, DATA.train.inputs, uniform_precision(network, width), ENGINE)
+    for layer, scale in zip(network.neuron_layers, scales, strict=True):
+        weights = layer.weights.value
+        exponents = np.arange(-8, 16)
+        grids = np.array([quantize(weights, e, width) * 2.0**-e for e in exponents])
+        errors = np.square(grids - weights).mean(axis=2)
+        chosen = scale.widths[width].weight_fraction_bits
+        assert errors[chosen + 8, np.arange(len(weights))] == pytest.approx(errors.min(axis=0))
+
+
+@pytest.mark.parametrize("width", [8, 4, 2])
+def test_no_other_input_shift_has_less_squared_error(width):
+    network = NETWORKS["relu"]
+    precision = uniform_precision(network, width)
+    scales = calibrate(network, DATA.train.inputs, precision, ENGINE)
+    net = to_integers(network, scales, precision, ENGINE)
+    values = net.quantize_inputs(DATA.train.inputs).astype(np.int64)
+    for layer, scale in zip(net.layers, scales, strict=True):
+        errors = []
+        for shift in range(16):
+            narrow = np.clip(np.floor(values / 2**shift + 0.5), 0, 2**width - 1)
+            errors.append(np.square(narrow * 2**shift - values).mean())
+        chosen = scale.input_fraction_bits - scale.widths[width].input_fraction_bits
+        assert errors[chosen] == pytest.approx(min(errors), rel=1e-4)
+        values = run_layer(layer, values)
+
+
+def test_scales_do_not_move_with_the_weights():
+    network = make_trained(DATA)
+    precision = uniform_precision(network, 8)
+    scales = calibrate(network, DATA.train.inputs, precision, ENGINE)
+    network.neuron_layers[0].weights.value *= 4
+    net = to_integers(network, scales, precision, ENGINE)
+    assert np.abs(net.layers[0].widths[8].weights).max() == 128
+    assert net.layers[0].widths[8].input_shift == (
+        scales[0].input_fraction_bits - scales[0].widths[8].input_fraction_bits
+    )
+
+
+def test_unsigned_operands_follow_from_inputs_and_functions():
+    network = NETWORKS["tanh"]
+    precision = uniform_precision(network, 4)
+    positive = calibrate(network, DATA.train.inputs, precision, ENGINE)
+    signed = calibrate(network, DATA.train.inputs - 0.5, precision, ENGINE)
+    relu = calibrate(NETWORKS["relu"], DATA.train.inputs, precision, ENGINE)
+    sigmoid = calibrate(NETWORKS["sigmoid"], DATA.train.inputs, precision, ENGINE)
+    assert [scale.input_unsigned for scale in positive] == [True, False]
+    assert [scale.input_unsigned for scale in signed] == [False, False]
+    assert relu[1].input_unsigned
+    assert sigmoid[1].input_unsigned
+
+
+def test_scales_survive_json():
+    scales = calibrate(
+        NETWORKS["relu"], DATA.train.inputs, uniform_precision(NETWORKS["relu"], 8), ENGINE
+    )
+    for scale in scales:
+        assert LayerScale.from_document(scale.document()).document() == scale.document()
+
+
+def test_dead_neurons_and_huge_weights_stay_in_range():
+    network = make_trained(DATA)
+    first = network.neuron_layers[0]
+    first.weights.value[0] = 0
+    first.weights.value[1] = 1e6
+    first.weights.value[2] = 1e-12
+    for width in WIDTHS:
+        integers, floats = integers_and_floats(
+            network, uniform_precision(network, width), DATA.validation.inputs
+        )
+        assert np.isfinite(floats).all()
+        assert integers.dtype == np.int16
+
+
+def test_exact_weights_never_overflow_the_accumulator():
+    spec = NetworkSpec(
+        name="wide",
+        input_shape=(1, 1, 6000),
+        layers=(LayerSpec(kind="dense", channels=2, function="identity"),),
+    )
+    network = Network(spec, seed=0)
+    network.neuron_layers[0].weights.value[:] = 0.9
+    inputs = np.random.default_rng(0).random((8, 1, 1, 6000)).astype(np.float32)
+    precision = uniform_precision(network, 16)
+    narrow = EngineConfig(rows=4, cols=4, accumulator_bits=36)
+    scales = calibrate(network, inputs, precision, narrow)
+    net = to_integers(network, scales, precision, narrow)
+    assert compile_network(net, narrow, 4).cycles > 0
+    integers = infer(net, net.quantize_inputs(inputs)) / 2.0 ** scales[-1].output_fraction_bits
+    assert integers == pytest.approx(network.predict(inputs), rel=1e-2)
+
+
+WINDOWED = NetworkSpec(
+    name="windowed",
+    input_shape=(1, 3, 4),
+    layers=(
+        LayerSpec(
+            kind="convolution",
+            channels=6,
+            kernel=(3, 3),
+            padding=(1, 1),
+            pool=(1, 2),
+            function="relu",
+        ),
+        LayerSpec(kind="subsampling", kernel=(1, 2), function="tanh"),
+        LayerSpec(
+            kind="convolution", channels=6, kernel=(2, 1), groups=2, function="sigmoid", dropout=0.3
+        ),
+        LayerSpec(kind="average", kernel=(2, 1), function="identity"),
+        LayerSpec(kind="dense", channels=3, function="identity"),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def windowed():
+    network = Network(WINDOWED, seed=0)
+    train(network, DATA, TRAINING, seed=0)
+    return network
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_layers_with_windows_give_the_integers_results(windowed, width):
+    precision = uniform_precision(windowed, width)
+    integers, floats = integers_and_floats(windowed, precision, DATA.validation.inputs)
+    # Each of the five layers may add a last place at 16 bits, see above.
+    assert np.abs(integers - floats).max() <= (5 if width == 16 else 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_position_has_its_own_width(windowed, seed):
+    precision = mixed_precision(windowed, seed)
+    assert any(len(np.unique(channel)) > 1 for layer in precision for channel in layer)
+    integers, floats = integers_and_floats(windowed, precision, DATA.validation.inputs)
+    assert np.array_equal(integers, floats)
+
+
+def test_integer_geometry_is_that_of_the_layers(windowed):
+    precision = uniform_precision(windowed, 8)
+    scales = calibrate(windowed, DATA.train.inputs, precision, ENGINE)
+    net = to_integers(windowed, scales, precision, ENGINE)
+    for layer, integer in zip(windowed.neuron_layers, net.layers, strict=True):
+        assert integer.geometry == layer.geometry
+        assert integer.widths[8].weights.shape == (layer.geometry.channels, layer.geometry.fan_in)
+    # A mean of two is exact: the weight is a power of two, however narrow.
+    average = net.layers[3].widths[8]
+    assert np.array_equal(
+        average.weights * 2.0 ** -scales[3].widths[8].weight_fraction_bits[:, None],
+        np.full((6, 2), 0.5),
+    )
+
+
+def test_straight_through_gradient_of_windows_is_the_smooth_one(windowed):
+    precision = uniform_precision(windowed, 16)
+    scales = calibrate(windowed, DATA.train.inputs, precision, ENGINE)
+    quantised = QuantisedNetwork(windowed, scales, precision, ENGINE)
+    inputs = batch_innermost(DATA.train.inputs[:40])
+    slope = np.random.default_rng(0).normal(size=(3, 40)).astype(np.float32)
+    gradients = []
+    for model in (windowed, quantised):
+        model.forward(inputs)
+        model.backward(slope)
+        gradients.append([entry.gradient.copy() for entry in windowed.parameters.values()])
+    for smooth, straight in zip(*gradients, strict=True):
+        tolerance = 0.02 * float(np.abs(smooth).max())
+        assert straight == pytest.approx(smooth, abs=tolerance)
