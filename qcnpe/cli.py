@@ -16,9 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from qcnpe.compiler import Program, compile_network
-from qcnpe.spec.archive import replace_text
 from qcnpe.spec.config import NCU_KINDS, EngineConfig
 from qcnpe.spec.errors import ConfigError, QcnpeError, one_line
+from qcnpe.spec.files import replace_text
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
 

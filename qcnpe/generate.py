@@ -12,9 +12,9 @@ from typing import Any
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.leaf import ModuleLibrary, flat_ports
 from qcnpe.rtl.top import Top
-from qcnpe.spec.archive import replace_text
 from qcnpe.spec.commands import PARAMETER_FIELDS, Field, command_fields
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.files import replace_text
 from qcnpe.spec.registers import register_map, registers
 from qcnpe.testbench import bench_files
 from qcnpe.yosys import run_yosys

@@ -31,8 +31,8 @@ from axnn.quantisation.quantize import Precision, calibrate, to_integers
 from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver
 from qcnpe.random_work import random_streams
-from qcnpe.spec.archive import replace_text
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.files import replace_text
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import Geometry, QuantLayer, QuantNet, WidthOperands
 from sim import beat_by_beat, long

@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from qcnpe.generate import TOP
-from qcnpe.spec.archive import replace_text
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.files import replace_text
 from sim.axi_bench import environment_of
 from sim.long import RESTS, RandomRun, Tally, run_fuzz, run_random
 from sim.runner import DEFAULT_FOLDER, build, run_cocotb

@@ -15,10 +15,10 @@ from pathlib import Path
 from rich.console import Console
 
 from qcnpe.random_work import bad_commands, count_results, random_streams, with_bad_commands
-from qcnpe.spec.archive import replace_text
 from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
+from qcnpe.spec.files import replace_text
 from qcnpe.spec.model import execute
 from sim.transport import SimulationTransport
 

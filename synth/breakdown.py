@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcnpe.spec.archive import replace_file
+from qcnpe.spec.files import replace_file
 from synth.errors import ToolError
 
 if TYPE_CHECKING:

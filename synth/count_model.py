@@ -23,9 +23,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from qcnpe.spec.archive import read_archive, replace_text, write_archive
+from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import FormatError
+from qcnpe.spec.files import replace_text
 from synth.breakdown import draw
 from synth.energy_table import RESULTS, TABLE
 from synth.flow import WORKERS, own_cells

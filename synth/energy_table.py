@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from qcnpe.generate import TOP
-from qcnpe.spec.archive import replace_text
 from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.files import replace_text
 from synth.flow import own_cells
 from synth.gatesim import SUPPLY_V
 from synth.ladder import FUSED, GATED, RUNGS, climb

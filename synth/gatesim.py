@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.spec.archive import replace_file
+from qcnpe.spec.files import replace_file
 from synth.annotate import Annotation, annotate, in_order
 from synth.cell_models import CellModel, read_models
 from synth.errors import SynthesisError, ToolError
@@ -216,5 +216,5 @@ def simulator() -> Path:
         if done.returncode:
             raise ToolError(f"g++ failed on {source}: {done.stderr.strip()[-300:]}")
 
-    replace_file(program, build, mode=0o755)
+    replace_file(program, build, executable=True)
     return program

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from qcnpe.spec.archive import replace_text
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.files import replace_text
 from synth.energy_table import TABLE
 from synth.flow import SynthesisReport, synthesize
 from synth.overheads import in_words, overheads_percent

@@ -30,7 +30,7 @@ OPEN = {"qcnpe", "axnn", "numpy", "rich"}
 # module of qcnpe that is not named here has no row and fails: give it one on purpose.
 MAY_IMPORT: dict[str, set[str]] = {
     "qcnpe.__init__": {"qcnpe.spec"},
-    "qcnpe.spec": SPEC,
+    "qcnpe.spec": SPEC | {"msgspec"},
     "qcnpe.events": SPEC,
     "qcnpe.compiler": SPEC | {"qcnpe.events"},
     "qcnpe.promotion": SPEC | {"qcnpe.compiler", "qcnpe.events"},

@@ -26,9 +26,10 @@ from axnn.flow.evaluate import Evaluation, evaluate, integer_samples
 from axnn.nn.network import Network
 from axnn.nn.train import Epoch, train
 from axnn.quantisation.quantize import QuantisedNetwork, calibrate, uniform_precision
-from qcnpe.spec.archive import read_archive, replace_text, write_archive
+from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.errors import FormatError
+from qcnpe.spec.files import replace_text
 from qcnpe.spec.qnet import QuantNet
 
 _RESILIENCE_KIND = "axnn-resilience-1"

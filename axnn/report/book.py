@@ -18,8 +18,8 @@ from axnn.report.numbers import TIMES, percent, times
 from axnn.report.overview import overview
 from axnn.report.page import render
 from axnn.report.sections import app_sections
-from qcnpe.spec.archive import replace_text
 from qcnpe.spec.errors import FormatError
+from qcnpe.spec.files import replace_text
 
 TITLE = "AxNN: approximate networks on a quality-configurable engine"
 

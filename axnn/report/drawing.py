@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from axnn.errors import RunError
-from qcnpe.spec.archive import replace_file
+from qcnpe.spec.files import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

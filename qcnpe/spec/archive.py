@@ -1,11 +1,9 @@
 """Files of arrays: numpy's .npz with a JSON header, never pickled, replaced only when complete."""
 
 import json
-import os
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.spec.errors import FormatError
+from qcnpe.spec.files import replace_file
 
 MAX_ARCHIVE_BYTES = 4 << 30
 """Largest uncompressed size that is read: a damaged or hostile file cannot exhaust the memory."""
@@ -58,35 +57,6 @@ def _member(name: str) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name)
     info.compress_type = zipfile.ZIP_DEFLATED
     return info
-
-
-def replace_file(path: Path, fill: Callable[[Path], None], *, mode: int = 0o644) -> None:
-    """Let `fill(temporary_path)` write a new file, then rename it to `path`.
-
-    It has its mode before it has its name, so that nobody finds a program that cannot be run yet.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        fill(temporary)
-        temporary.chmod(mode)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def replace_text(path: Path, text: str) -> bool:
-    """Write a text file unless it holds the same text already; says whether it was written."""
-    if path.is_file() and path.read_text(errors="replace") == text:
-        return False
-
-    def fill(temporary: Path) -> None:
-        temporary.write_text(text)
-
-    replace_file(path, fill)
-    return True
 
 
 def read_archive(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

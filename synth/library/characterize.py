@@ -6,6 +6,7 @@ Run with `python -m synth.library.characterize --out synth/tech/axnn45.lib`.
 import ast
 import hashlib
 import os
+import sys
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.spec.files import replace_text
 from synth.library.cells import Cell, library
 from synth.library.characterize_cell import (
     CONSTRAINT_SLEWS_PS,
@@ -24,7 +27,7 @@ from synth.library.characterize_cell import (
 )
 from synth.library.errors import LibraryError
 from synth.library.liberty import write_liberty
-from synth.library.models import SHA256, cache_folder, model_file, write_atomically
+from synth.library.models import SHA256, cache_folder, model_file
 from synth.library.spice import simulator_version
 from synth.library.tables import CellTables
 from synth.library.technology import TECHNOLOGY
@@ -73,7 +76,7 @@ def cached(name: str, folder: Path) -> CellTables:
     if path.exists():
         return CellTables.from_json(path.read_text())
     tables = characterize(cell)
-    write_atomically(path, tables.to_json().encode())
+    replace_text(path, tables.to_json())
     return CellTables.from_json(tables.to_json())
 
 
@@ -105,11 +108,6 @@ def characterize_all(names: list[str], folder: Path, processes: int) -> dict[str
     return done
 
 
-def _write_if_changed(path: Path, text: str) -> None:
-    if not path.exists() or path.read_text() != text:
-        write_atomically(path, text.encode())
-
-
 def main(
     out: Annotated[
         Path, typer.Option(help="Liberty file to write; the .v goes beside it")
@@ -128,11 +126,10 @@ def main(
         names = list(library())
         tables = characterize_all(names, folder, jobs or os.cpu_count() or 1)
         pairs = [(library()[n], tables[n]) for n in names]
-        _write_if_changed(out, write_liberty(pairs, provenance()))
-        _write_if_changed(out.with_suffix(".v"), write_verilog([c for c, _ in pairs]))
-    except LibraryError as error:
-        Console(stderr=True).print(f"error: {error}", style="red", soft_wrap=True)
-        raise typer.Exit(1) from None
+        replace_text(out, write_liberty(pairs, provenance()))
+        replace_text(out.with_suffix(".v"), write_verilog([c for c, _ in pairs]))
+    except (QcnpeError, OSError) as error:
+        sys.exit(f"characterize: {one_line(error)}")
     Console().print(f"{len(names)} cells written to {out}")
 
 

@@ -1,7 +1,9 @@
 """Typed errors of the cell library; every message names the remedy."""
 
+from qcnpe.spec.errors import QcnpeError
 
-class LibraryError(Exception):
+
+class LibraryError(QcnpeError):
     """Base class of every error that the cell library raises."""
 
 

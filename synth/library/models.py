@@ -9,6 +9,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from qcnpe.spec.files import replace_bytes
 from synth.library.errors import ModelFileError
 
 PACKAGE = "c4m-pdk-freepdk45==0.0.1"
@@ -35,7 +36,7 @@ def model_file(folder: Path | None = None) -> Path:
     """
     path = (folder or cache_folder()) / Path(MEMBER).name
     if not path.exists():
-        write_atomically(path, _download())
+        replace_bytes(path, _download())
     _verify(path)
     return path
 
@@ -52,21 +53,6 @@ def model_cards(text: str, names: tuple[str, ...]) -> str:
         lines = [s for s in match[0].splitlines() if s.strip() and not s.startswith("*")]
         cards.append("\n".join(lines))
     return "\n".join(cards) + "\n"
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write to a temporary name beside the target, then rename."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError as error:
-        raise ModelFileError(
-            f"cannot write {path}: {error.strerror}; choose a writable folder"
-        ) from error
 
 
 def _download() -> bytes:

@@ -8,6 +8,7 @@ must end with the same outputs; the prediction comes from `gate_energy`, which c
 import json
 import platform
 import random
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -17,12 +18,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.spec.files import replace_text
 from synth.library.cells import library
 from synth.library.constraints import DISTURBED
-from synth.library.errors import LibraryError, SimulationError
+from synth.library.errors import SimulationError
 from synth.library.gate_energy import GateSimulator, Instance, LibertyFile, Toggle
 from synth.library.measure import HIGH, LOW, ramp_source
-from synth.library.models import write_atomically
 from synth.library.network import GROUND, SUPPLY
 from synth.library.spice import Waveforms, run, simulator_version
 from synth.library.technology import TECHNOLOGY
@@ -228,10 +230,9 @@ def main(
     try:
         read = LibertyFile.read(liberty)
         done = [compare(c, read, cycles) for c in (inverter(), multiplier(), multiply_accumulate())]
-        write_atomically(out, report(done, "python -m synth.library.spice_check").encode())
-    except LibraryError as error:
-        Console(stderr=True).print(f"error: {error}", style="red", soft_wrap=True)
-        raise typer.Exit(1) from None
+        replace_text(out, report(done, "python -m synth.library.spice_check"))
+    except (QcnpeError, OSError) as error:
+        sys.exit(f"spice_check: {one_line(error)}")
     table = Table("circuit", "SPICE fJ", "predicted fJ", "error %")
     for c in done:
         table.add_row(c.name, f"{c.spice_fj:.1f}", f"{c.predicted_fj:.1f}", f"{100 * c.error:+.1f}")

@@ -4,6 +4,7 @@ Run with `python -m synth.library.verify`; needs ngspice and fails without it. T
 other versions of the simulator and of the mathematics library.
 """
 
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -11,9 +12,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from qcnpe.spec.errors import QcnpeError, one_line
 from synth.library.cells import library
 from synth.library.characterize import DEFAULT_OUT, characterize_all
-from synth.library.errors import LibraryError
 from synth.library.gate_energy import Arc, LibertyCell, LibertyFile
 from synth.library.liberty import write_liberty
 
@@ -67,9 +68,8 @@ def main(
     console = Console(soft_wrap=True)
     try:
         committed, fresh = LibertyFile.read(liberty), remade(CELLS, jobs)
-    except LibraryError as error:
-        Console(stderr=True).print(f"error: {error}", style="red", soft_wrap=True)
-        raise typer.Exit(1) from None
+    except (QcnpeError, OSError) as error:
+        sys.exit(f"verify: {one_line(error)}")
     good = True
     for name in CELLS:
         found = differences(committed.cells[name], fresh.cells[name])

@@ -35,8 +35,8 @@ from axnn.quantisation.quantize import (
     to_integers,
     uniform_precision,
 )
-from qcnpe.spec.archive import replace_text
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.files import replace_text
 from qcnpe.spec.inference import infer
 from tests.peers.torch_network import torch_network
 

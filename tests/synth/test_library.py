@@ -11,7 +11,7 @@ from synth.library.characterize import design_hash
 from synth.library.errors import LibraryError, ModelFileError
 from synth.library.gate_energy import GateSimulator, Instance, LibertyCell, LibertyFile, Toggle
 from synth.library.liberty import number, sdf_condition
-from synth.library.models import SHA256, model_cards, model_file, write_atomically
+from synth.library.models import SHA256, model_cards, model_file
 from synth.library.network import Widths, gate
 from synth.library.sdf import merge_conditions
 from synth.library.spice_check import multiplier
@@ -281,12 +281,6 @@ def test_wrong_models_are_refused(tmp_path: Path) -> None:
         model_file(tmp_path)
     with pytest.raises(ModelFileError, match="no transistor PMOS_VTG"):
         model_cards(".model NMOS_VTG nmos\n", ("PMOS_VTG",))
-
-
-def test_unwritable_output_is_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(LibraryError, match=r"cannot write .*choose a writable folder"):
-        write_atomically(tmp_path / "file" / "axnn45.lib", b"")
 
 
 def test_missing_simulator_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:

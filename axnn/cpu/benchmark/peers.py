@@ -15,7 +15,7 @@ from axnn.cpu.kinds import sums_windows
 from axnn.errors import RunError
 from axnn.nn.layers import NeuronLayer
 from axnn.nn.network import Network
-from qcnpe.spec.archive import replace_file
+from qcnpe.spec.files import replace_file
 
 Classify = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Logits (samples, classes) of (samples, channels, height, width) inputs."""

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from axnn.errors import RunError
-from qcnpe.spec.archive import replace_file
+from qcnpe.spec.files import replace_file
 
 _OURS = "#3f7cac"
 _OTHERS = "#777777"

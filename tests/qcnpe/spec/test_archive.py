@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from qcnpe.spec import archive
-from qcnpe.spec.archive import read_archive, replace_text, write_archive
+from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.errors import FormatError
 
 KIND = "test-1"
@@ -275,14 +275,3 @@ def test_deeply_nested_header(tmp_path):
 def test_folder_instead_of_a_file(tmp_path):
     with pytest.raises(FormatError, match=f"is a folder; give a {KIND} file"):
         read_archive(tmp_path, KIND)
-
-
-def test_replace_text_writes_only_what_changed(tmp_path):
-    target = tmp_path / "deeper" / "file.txt"
-    assert replace_text(target, "one\n")
-    stamp = target.stat().st_mtime_ns
-    assert not replace_text(target, "one\n")
-    assert target.stat().st_mtime_ns == stamp
-    assert replace_text(target, "two\n")
-    assert target.read_text() == "two\n"
-    assert list(target.parent.iterdir()) == [target]

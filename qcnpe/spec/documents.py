@@ -1,0 +1,127 @@
+"""JSON documents: decoded into typed objects or refused; nothing is converted, nothing guessed.
+
+A schema is a dataclass (or any type that msgspec knows). Types are strict: 3.7 is no integer, 1 and
+"false" are no booleans, NaN and Infinity are no JSON. A field that the schema does not have is
+refused, too: a misspelt one would otherwise take its default in silence.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from qcnpe.spec.errors import FormatError, QcnpeError
+from qcnpe.spec.files import read_limited, replace_text
+
+Document = TypeVar("Document")
+
+LIMIT_BYTES = 16 << 20
+"""Largest document that is read, by default. It bounds the time, too: a second or two."""
+
+MAX_DEPTH = 64
+"""Deepest nesting of lists and objects."""
+
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_DEPTH_STEPS = np.zeros(256, np.int8)
+_DEPTH_STEPS[list(b"[{")] = 1
+_DEPTH_STEPS[list(b"]}")] = -1
+
+
+def read_document(
+    path: Path, schema: type[Document], *, limit_bytes: int = LIMIT_BYTES
+) -> Document:
+    """The document in a file.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, too large, no JSON, or not what the schema says.
+    """
+    return decode_document(read_limited(path, limit_bytes), schema, where=str(path))
+
+
+def decode_document(content: bytes | str, schema: type[Document], *, where: str) -> Document:
+    """The document in a text.
+
+    Parameters
+    ----------
+    content : UTF-8
+    schema : what the document must be
+    where : what holds the text, for the message
+
+    Raises
+    ------
+    FormatError
+        If the text is no JSON, or not what the schema says.
+    """
+    plain = content.encode() if isinstance(content, str) else content
+    _check_depth(plain, where)
+    try:
+        document = msgspec.json.decode(plain, type=schema)
+        _check_parts(msgspec.json.decode(plain), msgspec.json.decode(msgspec.json.encode(document)))
+    except (msgspec.MsgspecError, OverflowError, UnicodeError) as error:
+        raise _refusal(where, error) from error
+    except QcnpeError as error:
+        raise FormatError(f"{where}: {error}") from error
+    return document
+
+
+def convert_document(value: Any, schema: type[Document], *, where: str) -> Document:
+    """A part of a document that was free until here, as `schema` says; errors as there."""
+    return decode_document(encode_document(value), schema, where=where)
+
+
+def encode_document(document: Any, *, indent: int | None = None) -> str:
+    """JSON text of dataclasses, mappings, sequences and plain values, keys sorted.
+
+    Raises
+    ------
+    FormatError
+        If a number is not finite, which JSON cannot hold.
+    """
+    try:
+        return json.dumps(
+            document, sort_keys=True, allow_nan=False, indent=indent, default=msgspec.to_builtins
+        )
+    except ValueError as error:
+        raise FormatError(f"a figure is not a finite number ({error})") from error
+
+
+def write_document(path: Path, document: Any) -> bool:
+    """Write a document to a file, see `encode_document`; says whether the file has changed."""
+    return replace_text(path, encode_document(document, indent=2) + "\n")
+
+
+def _check_depth(content: bytes, where: str) -> None:
+    """Refuse what would exhaust the stack of a decoder, or of whoever walks the result."""
+    outside = np.frombuffer(_STRING.sub(b"", content), np.uint8)
+    if outside.size and _DEPTH_STEPS[outside].cumsum(dtype=np.int32).max() > MAX_DEPTH:
+        raise FormatError(f"{where}: nested deeper than {MAX_DEPTH}; make it again")
+
+
+def _check_parts(found: Any, known: Any) -> None:
+    """Refuse what would be read over, or is beyond every schema.
+
+    Parameters
+    ----------
+    found : what the text holds
+    known : what the schema took of it
+    """
+    if isinstance(found, int) and not -(1 << 63) <= found < 1 << 64:
+        raise FormatError("an integer of more than 64 bits; make it again")
+    if isinstance(found, dict) and isinstance(known, dict):
+        if unknown := sorted(found.keys() - known.keys()):
+            raise FormatError(f"unknown field {unknown[0]!r}; make it again with this version")
+        for name, value in found.items():
+            _check_parts(value, known[name])
+    elif isinstance(found, list) and isinstance(known, list):
+        for value, taken in zip(found, known, strict=False):
+            _check_parts(value, taken)
+
+
+def _refusal(where: str, error: Exception) -> FormatError:
+    reason = str(error).replace("\n", " ")
+    return FormatError(f"{where}: not what it should be ({reason}); make it again")

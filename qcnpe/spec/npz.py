@@ -1,0 +1,283 @@
+"""Files of arrays: numpy's .npz with a JSON header, whose schema says what every array must be.
+
+The order of reading is the protection: the zip's directory, the header, the arrays that the header
+implies, each array's own type and shape against these and against the size of its member; only
+then is memory allocated, for exactly that. Nothing is ever unpickled, and a member that the header
+does not imply is refused unread.
+"""
+
+import io
+import json
+import math
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.spec.documents import decode_document, encode_document
+from qcnpe.spec.errors import FormatError
+from qcnpe.spec.files import checked_size, replace_file
+
+Header = TypeVar("Header")
+
+LIMIT_BYTES = 1 << 30
+"""Largest file, and largest sum of what it expands to, by default."""
+
+_DIRECTORY_BYTES = 1 << 20
+"""Largest directory of a zip file: about 20,000 members."""
+
+_HEADER_BYTES = 16 << 20
+_ARRAY_HEADER_BYTES = 1024
+_HEADER = "header.json"
+_ARRAY = ".npy"
+
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    ValueError,
+    EOFError,
+    tokenize.TokenError,  # an array's header
+    SyntaxError,
+    TypeError,
+    RecursionError,
+    MemoryError,  # of the parser
+    NotImplementedError,  # an unknown feature of zip
+    RuntimeError,  # an encrypted member
+    OverflowError,
+)
+"""What reading a damaged or hostile file raises."""
+
+
+@dataclass(frozen=True)
+class ArrayType:
+    """What an array of a file must be.
+
+    Attributes
+    ----------
+    dtype : type of its elements
+    shape : its sizes; None where any size is right
+    low, high : smallest and largest value allowed; floating-point values must be finite besides
+    finite : whether infinities and not-a-numbers are refused
+    """
+
+    dtype: type[np.generic]
+    shape: tuple[int | None, ...]
+    low: float | None = None
+    high: float | None = None
+    finite: bool = True
+
+    def fits(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> bool:
+        """Whether an array of this type and shape is one of these."""
+        return (
+            dtype == np.dtype(self.dtype)
+            and len(shape) == len(self.shape)
+            and all(b in (None, a) for a, b in zip(shape, self.shape, strict=True))
+        )
+
+    def fault(self, array: NDArray[Any]) -> str | None:
+        """What is wrong with the array's values, if anything is."""
+        if not array.size:
+            return None
+        if array.dtype == np.bool_ and array.view(np.uint8).max() > 1:
+            return "booleans other than 0 and 1"
+        if array.dtype.kind == "f" and self.finite and not np.isfinite(array).all():
+            return "values that are not finite"
+        if (self.low is not None and array.min() < self.low) or (
+            self.high is not None and array.max() > self.high
+        ):
+            return f"values outside {self.low}..{self.high}"
+        return None
+
+    def __str__(self) -> str:
+        sizes = ", ".join("any" if size is None else str(size) for size in self.shape)
+        return f"{np.dtype(self.dtype)} ({sizes})"
+
+
+Layout = Callable[[Header], Mapping[str, ArrayType]]
+"""The arrays that a header implies, by name."""
+
+
+def write_npz(path: Path, kind: str, header: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write a header and arrays to `path`; the same content gives the same bytes.
+
+    Parameters
+    ----------
+    path : replaced only when the new content is safely on the disk
+    kind : name of the file format, with its version
+    header : a dataclass or a mapping that JSON can hold
+    arrays : by name; stored in C order
+    """
+    document = json.loads(encode_document(header))
+    text = encode_document({**document, "kind": kind})
+
+    def fill(temporary: Path) -> None:
+        with zipfile.ZipFile(temporary, "w") as archive:
+            archive.writestr(_new_member(_HEADER), text)
+            for name in sorted(arrays):
+                with archive.open(_new_member(name + _ARRAY), "w", force_zip64=True) as member:
+                    array = np.asarray(arrays[name], order="C")
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+
+    replace_file(Path(path), fill)
+
+
+def _new_member(name: str) -> zipfile.ZipInfo:
+    """A compressed member; without a date, which would bring the clock into the file."""
+    info = zipfile.ZipInfo(name)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info
+
+
+def read_npz(
+    path: Path,
+    kind: str,
+    schema: type[Header],
+    layout: Layout[Header],
+    *,
+    limit_bytes: int = LIMIT_BYTES,
+) -> tuple[Header, dict[str, NDArray[Any]]]:
+    """Header and arrays of a file that `write_npz` made with the same `kind`.
+
+    Parameters
+    ----------
+    path : the file
+    kind : name of the file format, with its version
+    schema : what the header must be, without its kind, see `qcnpe.spec.documents`
+    layout : the arrays that a header implies; what it raises ends the reading before any is read
+    limit_bytes : largest size of the file, and of what it expands to
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, damaged, too large, of another kind, or not what the schema says.
+    """
+    path = Path(path)
+    with _opened(path, kind, limit_bytes) as archive:
+        header = _read_header(path, archive, kind, schema)
+        expected = layout(header)
+        _check_names(path, archive, expected)
+        arrays = {
+            name: _read_array(archive, name + _ARRAY, expected[name], f"{path}: array {name}")
+            for name in expected
+        }
+    return header, arrays
+
+
+def read_npz_header(
+    path: Path, kind: str, schema: type[Header], *, limit_bytes: int = LIMIT_BYTES
+) -> Header:
+    """The header alone, as `read_npz` reads it; no array is read."""
+    path = Path(path)
+    with _opened(path, kind, limit_bytes) as archive:
+        return _read_header(path, archive, kind, schema)
+
+
+class _BoundedReads(io.FileIO):
+    """A file of which nobody reads much at once: `zipfile` reads a whole directory in one call."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        wanted = _DIRECTORY_BYTES + 1 if size is None or size < 0 else size
+        content = super().read(min(wanted, _DIRECTORY_BYTES + 1))
+        if len(content) > _DIRECTORY_BYTES:
+            raise zipfile.BadZipFile("its directory is too large")
+        return content
+
+
+@contextmanager
+def _opened(path: Path, kind: str, limit_bytes: int) -> Iterator[zipfile.ZipFile]:
+    """The zip file, its directory checked; what damage raises is a `FormatError`."""
+    checked_size(path, limit_bytes)
+    try:
+        with _BoundedReads(path) as stream, zipfile.ZipFile(stream) as archive:
+            _check_members(archive.infolist(), limit_bytes)
+            yield archive
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split())[:200]
+        message = f"{path}: not a readable {kind} file ({reason}); make it again"
+        raise FormatError(message) from error
+
+
+def _check_members(members: list[zipfile.ZipInfo], limit_bytes: int) -> None:
+    names = [member.filename for member in members]
+    if len(set(names)) < len(names):
+        raise zipfile.BadZipFile("two members have one name")
+    total = sum(member.file_size for member in members)
+    if total > limit_bytes:
+        raise zipfile.BadZipFile(f"would expand to {total} bytes, more than {limit_bytes}")
+    for member in members:
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise zipfile.BadZipFile(f"compression {member.compress_type} of {member.filename!r}")
+        if member.flag_bits & 1:
+            raise zipfile.BadZipFile(f"{member.filename!r} is encrypted")
+
+
+def _read_header(path: Path, archive: zipfile.ZipFile, kind: str, schema: type[Header]) -> Header:
+    if _HEADER not in archive.namelist():
+        raise zipfile.BadZipFile(f"no member {_HEADER}")
+    if (size := archive.getinfo(_HEADER).file_size) > _HEADER_BYTES:
+        raise zipfile.BadZipFile(f"a header of {size} bytes")
+    where = f"{path}: {_HEADER}"
+    document = decode_document(archive.read(_HEADER), dict[str, Any], where=where)
+    if (found := document.pop("kind", None)) != kind:
+        raise FormatError(f"{path}: holds {found!r}, not {kind!r}; give the right file")
+    return decode_document(encode_document(document), schema, where=where)
+
+
+def _check_names(path: Path, archive: zipfile.ZipFile, expected: Mapping[str, ArrayType]) -> None:
+    names = set(archive.namelist()) - {_HEADER}
+    wanted = {name + _ARRAY for name in expected}
+    if missing := sorted(wanted - names):
+        raise FormatError(f"{path}: has no {missing[0]!r}; make it again")
+    if unwanted := sorted(names - wanted):
+        raise FormatError(f"{path}: holds {unwanted[0]!r}, which its header does not name")
+
+
+def _read_array(
+    archive: zipfile.ZipFile, member: str, expected: ArrayType, where: str
+) -> NDArray[Any]:
+    with archive.open(member) as stream:
+        dtype, shape, fortran = _read_array_header(stream)
+        if not expected.fits(dtype, shape):
+            raise FormatError(f"{where} must be {expected}, not {dtype} {shape}; make it again")
+        nbytes = math.prod(shape) * dtype.itemsize
+        if archive.getinfo(member).file_size != stream.tell() + nbytes:
+            raise FormatError(f"{where}: its size is not that of {dtype} {shape}; make it again")
+        array = np.empty(shape[::-1] if fortran else shape, dtype)
+        _fill(stream, array)
+    array = np.ascontiguousarray(array.T) if fortran else array
+    if fault := expected.fault(array):
+        raise FormatError(f"{where} has {fault}; make it again")
+    return array
+
+
+def _read_array_header(stream: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
+    """Type, shape and whether the first index runs fastest."""
+    version = np.lib.format.read_magic(stream)
+    if version != (1, 0):
+        raise ValueError(f"an array of format {version}")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(
+        stream, max_header_size=_ARRAY_HEADER_BYTES
+    )
+    if dtype.kind not in "biuf" or any(size < 0 for size in shape):
+        raise ValueError(f"an array of {dtype} {shape}")
+    return dtype, shape, fortran
+
+
+def _fill(stream: IO[bytes], array: NDArray[Any]) -> None:
+    """Read exactly the array's content, and on to the member's end, where its checksum is."""
+    content = array.reshape(-1).view(np.uint8).data
+    done = 0
+    while part := stream.read(min(_DIRECTORY_BYTES, len(content) - done + 1)):
+        if done + len(part) > len(content):
+            raise ValueError("a member goes on after its array")
+        content[done : done + len(part)] = part
+        done += len(part)
+    if done < len(content):
+        raise EOFError("a member ends before its array")
