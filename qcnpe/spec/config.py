@@ -33,6 +33,9 @@ _ALLOWED_PRECISIONS = {
 }
 _ALLOWED_SEGMENTS = (8, 16, 32, 64, 128, 256)
 
+MAX_TABLE_SEGMENTS = max(_ALLOWED_SEGMENTS)
+"""Most segments of an activation function's table, on any engine."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:

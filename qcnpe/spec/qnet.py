@@ -1,8 +1,9 @@
 """`QuantNet`: a trained network in integers only, the one hand-over from training to the engine."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.spec.activation import FUNCTION_NAMES, Function, function_code
-from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.commands import SHIFT_RANGE
-from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.config import MAX_TABLE_SEGMENTS, OPERAND_BITS
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.fixed import limits, quantize
+from qcnpe.spec.npz import ArrayType, read_npz, write_npz
 
 _KIND = "qcnpe-network-1"
+
+MAX_VALUES = 1 << 22
+"""Largest number of inputs, and of results before pooling, of a layer for one sample."""
+
+MAX_OPERANDS = 1 << 25
+"""Largest number of different operands that a layer gathers for one sample."""
+
+FRACTION_BITS = (-64, 64)
+"""Range of `QuantNet.input_fraction_bits`."""
 
 _QUANTISED_SAMPLES = 64
 """Samples quantised at once: few, so that what the steps of it leave stays in the cache."""
@@ -50,6 +60,7 @@ class Geometry:
         return cls(input_shape=(inputs, 1, 1), channels=neurons)
 
     def __post_init__(self) -> None:
+        self._check_lengths()
         positive = (*self.input_shape, self.channels, *self.kernel, *self.stride, self.groups)
         if min(positive) < 1 or min(self.padding) < 0:
             raise FormatError(f"layer sizes must be positive: {self}")
@@ -59,11 +70,20 @@ class Geometry:
             raise FormatError(f"pool must cover 1, 2 or 4 positions: {self}")
         if min(self.map_shape) < 1 or min(self.output_shape) < 1:
             raise FormatError(f"kernel or pool is larger than the map: {self}")
+        if max(self.inputs, prod((self.channels, *self.map_shape))) > MAX_VALUES:
+            raise FormatError(f"a layer has at most {MAX_VALUES} inputs and results: {self}")
+        if self.groups * self.outputs * self.window * self.fan_in > MAX_OPERANDS:
+            raise FormatError(f"a layer gathers at most {MAX_OPERANDS} operands: {self}")
+
+    def _check_lengths(self) -> None:
+        pairs = (self.kernel, self.stride, self.padding, self.pool)
+        if len(self.input_shape) != 3 or any(len(pair) != 2 for pair in pairs):
+            raise FormatError(f"a layer's input has three sizes, all else two: {self}")
 
     @property
     def inputs(self) -> int:
         """Number of values that the layer reads for one sample."""
-        return int(np.prod(self.input_shape))
+        return prod(self.input_shape)
 
     @property
     def fan_in(self) -> int:
@@ -187,8 +207,9 @@ class QuantLayer:
         if self.table is not None:
             segments = len(self.table) - 1
             _check_array(f"{where}: table", self.table, np.int16, (segments + 1,))
-            if segments < 1 or segments & (segments - 1):
-                raise FormatError(f"{where}: a table has 2**n segments, not {segments}")
+            if not 1 <= segments <= MAX_TABLE_SEGMENTS or segments & (segments - 1):
+                allowed = f"2**n segments, {MAX_TABLE_SEGMENTS} at most"
+                raise FormatError(f"{where}: a table has {allowed}, not {segments}")
         _check_array(f"{where}: bias", self.bias, np.int16, (geometry.channels,))
         shape = (geometry.channels, geometry.outputs)
         _check_array(f"{where}: precision", self.precision, np.uint8, shape)
@@ -258,8 +279,14 @@ class QuantNet:
     def __post_init__(self) -> None:
         if not self.layers:
             raise FormatError(f"network {self.name}: needs at least one layer")
+        if not FRACTION_BITS[0] <= self.input_fraction_bits <= FRACTION_BITS[1]:
+            allowed = f"{FRACTION_BITS[0]}..{FRACTION_BITS[1]}"
+            raise FormatError(
+                f"network {self.name}: input_fraction_bits must be {allowed},"
+                f" not {self.input_fraction_bits}"
+            )
         for before, after in zip(self.layers, self.layers[1:], strict=False):
-            produced = int(np.prod(before.geometry.output_shape))
+            produced = prod(before.geometry.output_shape)
             if produced != after.geometry.inputs:
                 raise FormatError(
                     f"network {self.name}: layer {after.name} reads {after.geometry.inputs} values,"
@@ -287,72 +314,111 @@ class QuantNet:
 
     def save(self, path: Path) -> None:
         """Write the network to an .npz file."""
-        header = {
-            "name": self.name,
-            "input_fraction_bits": self.input_fraction_bits,
-            "notes": dict(self.notes),
-            "layers": [_layer_header(layer) for layer in self.layers],
+        layers = tuple(_layer_header(layer) for layer in self.layers)
+        header = _Header(self.name, self.input_fraction_bits, layers, dict(self.notes))
+        arrays = {
+            f"{index}.{name}": array
+            for index, layer in enumerate(self.layers)
+            for name, array in _layer_arrays(layer)
         }
-        arrays: dict[str, NDArray[Any]] = {}
-        for index, layer in enumerate(self.layers):
-            arrays |= {f"{index}.{key}": value for key, value in _layer_arrays(layer).items()}
-        write_archive(path, _KIND, header, arrays)
+        write_npz(path, _KIND, header, arrays)
 
     @classmethod
     def load(cls, path: Path) -> "QuantNet":
         """Read a network; `FormatError` if the file is damaged or foreign."""
-        header, arrays = read_archive(path, _KIND)
+        header, arrays = read_npz(path, _KIND, _Header, _layout)
         try:
-            layers = tuple(
-                _load_layer(entry, index, arrays) for index, entry in enumerate(header["layers"])
+            return cls(
+                name=header.name,
+                input_fraction_bits=header.input_fraction_bits,
+                layers=tuple(
+                    _load_layer(layer, f"{index}.", arrays)
+                    for index, layer in enumerate(header.layers)
+                ),
+                notes=header.notes,
             )
-            fraction_bits, notes = int(header["input_fraction_bits"]), header["notes"]
-            name = str(header["name"])
-            return cls(name=name, input_fraction_bits=fraction_bits, layers=layers, notes=notes)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise FormatError(f"{path}: damaged network ({error}); make it again") from error
         except FormatError as error:
             raise FormatError(f"{path}: {error}") from error
 
 
-def _layer_header(layer: QuantLayer) -> dict[str, Any]:
-    return {
-        "name": layer.name,
-        "geometry": asdict(layer.geometry),
-        "function": layer.function,
-        "input_unsigned": layer.input_unsigned,
-        "input_shift": {str(width): ops.input_shift for width, ops in layer.widths.items()},
-    }
+@dataclass(frozen=True)
+class _LayerHeader:
+    """What a file says about a layer besides its arrays.
+
+    Attributes
+    ----------
+    input_shift : by width; the layer has operands for these widths
+    """
+
+    name: str
+    geometry: Geometry
+    function: str
+    input_unsigned: bool
+    input_shift: dict[int, int]
+
+    def __post_init__(self) -> None:
+        function_code(self.function)  # unknown ones are refused before any array is read
 
 
-def _layer_arrays(layer: QuantLayer) -> dict[str, NDArray[Any]]:
-    arrays: dict[str, NDArray[Any]] = {"bias": layer.bias, "precision": layer.precision}
+@dataclass(frozen=True)
+class _Header:
+    """What a file says about a network besides its layers' arrays."""
+
+    name: str
+    input_fraction_bits: int
+    layers: tuple[_LayerHeader, ...]
+    notes: dict[str, Any]
+
+
+def _layer_header(layer: QuantLayer) -> _LayerHeader:
+    shifts = {width: operands.input_shift for width, operands in layer.widths.items()}
+    return _LayerHeader(layer.name, layer.geometry, layer.function, layer.input_unsigned, shifts)
+
+
+def _layer_arrays(layer: QuantLayer) -> Iterator[tuple[str, NDArray[Any]]]:
+    yield "bias", layer.bias
+    yield "precision", layer.precision
     if layer.table is not None:
-        arrays["table"] = layer.table
+        yield "table", layer.table
     for width, operands in layer.widths.items():
-        arrays[f"weights_{width}"] = operands.weights
-        arrays[f"shift_{width}"] = operands.shift
-    return arrays
+        yield f"weights_{width}", operands.weights
+        yield f"shift_{width}", operands.shift
 
 
-def _load_layer(entry: Mapping[str, Any], index: int, arrays: Mapping[str, Any]) -> QuantLayer:
-    shape: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in entry["geometry"].items()
+def _layout(header: _Header) -> dict[str, ArrayType]:
+    return {
+        f"{index}.{name}": kind
+        for index, layer in enumerate(header.layers)
+        for name, kind in _layer_layout(layer)
     }
-    widths = {
-        int(width): WidthOperands(
-            arrays[f"{index}.weights_{width}"], arrays[f"{index}.shift_{width}"], int(shift)
-        )
-        for width, shift in entry["input_shift"].items()
-    }
+
+
+def _layer_layout(layer: _LayerHeader) -> Iterator[tuple[str, ArrayType]]:
+    channels = layer.geometry.channels
+    yield "bias", ArrayType(np.int16, (channels,))
+    yield "precision", ArrayType(np.uint8, (channels, layer.geometry.outputs))
+    if function_code(layer.function) is Function.TABLE:
+        yield "table", ArrayType(np.int16, (None,))
+    for width in layer.input_shift:
+        yield f"weights_{width}", ArrayType(np.int16, (channels, layer.geometry.fan_in))
+        yield f"shift_{width}", ArrayType(np.int8, (channels,))
+
+
+def _load_layer(
+    header: _LayerHeader, prefix: str, arrays: Mapping[str, NDArray[Any]]
+) -> QuantLayer:
     return QuantLayer(
-        name=str(entry["name"]),
-        geometry=Geometry(**shape),
-        function=entry["function"],
-        table=arrays.get(f"{index}.table"),
-        bias=arrays[f"{index}.bias"],
-        precision=arrays[f"{index}.precision"],
-        input_unsigned=bool(entry["input_unsigned"]),
-        widths=widths,
+        name=header.name,
+        geometry=header.geometry,
+        function=header.function,
+        table=arrays.get(f"{prefix}table"),
+        bias=arrays[f"{prefix}bias"],
+        precision=arrays[f"{prefix}precision"],
+        input_unsigned=header.input_unsigned,
+        widths={
+            width: WidthOperands(
+                arrays[f"{prefix}weights_{width}"], arrays[f"{prefix}shift_{width}"], shift
+            )
+            for width, shift in header.input_shift.items()
+        },
     )

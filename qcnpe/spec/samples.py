@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.errors import FormatError
+from qcnpe.spec.npz import ArrayType, read_npz, write_npz
 
 _KIND = "qcnpe-inputs-1"
 
@@ -35,15 +35,24 @@ class Samples:
 
     def save(self, path: Path) -> None:
         """Write an .npz file."""
-        write_archive(path, _KIND, {}, {"inputs": self.inputs, "labels": self.labels})
+        write_npz(path, _KIND, _Header(), {"inputs": self.inputs, "labels": self.labels})
 
     @classmethod
     def load(cls, path: Path) -> "Samples":
         """Read an .npz file; `FormatError` if it is damaged or foreign."""
-        _, arrays = read_archive(path, _KIND)
+        _, arrays = read_npz(path, _KIND, _Header, lambda _: _LAYOUT)
         try:
             return cls(arrays["inputs"], arrays["labels"])
-        except KeyError as error:
-            raise FormatError(f"{path}: has no array {error}; make it again") from error
         except FormatError as error:
             raise FormatError(f"{path}: {error}") from error
+
+
+@dataclass(frozen=True)
+class _Header:
+    """The file says nothing besides its arrays."""
+
+
+_LAYOUT = {
+    "inputs": ArrayType(np.int16, (None, None)),
+    "labels": ArrayType(np.int64, (None,), low=0),
+}

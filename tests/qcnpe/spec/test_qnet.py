@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.qnet import Geometry, QuantNet, WidthOperands
+from tests.damage import resave
 from tests.qcnpe.loops import reads_of
 from tests.qcnpe.networks import dense_layer, geometries, network, random_layer
 
@@ -228,25 +228,44 @@ def test_same_network_gives_the_same_bytes(tmp_path):
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
-def resave(path, change):
-    """Change header and arrays of a saved network, as damage with good checksums would."""
-    header, arrays = read_archive(path, "qcnpe-network-1")
-    change(header, arrays)
-    del header["kind"]
-    write_archive(path, "qcnpe-network-1", header, arrays)
+def geometry(**fields):
+    return lambda h, a: h["layers"][0]["geometry"].update(fields)
 
 
 DAMAGES = {
-    "no layers": (lambda h, a: h.pop("layers"), r"damaged network \('layers'\); make it again"),
-    "empty": (lambda h, a: h.update(layers=[]), "needs at least one layer"),
-    "array lost": (lambda h, a: a.pop("0.bias"), r"damaged network \('0\.bias'\)"),
-    "array type": (lambda h, a: a.update({"0.bias": np.zeros(3)}), "layer c1: bias must be int16"),
+    "no layers": (lambda h, a: h.pop("layers"), r"missing required field `layers`.*make it again"),
+    "empty": (lambda h, a: h.update(layers=[]) or a.clear(), "needs at least one layer"),
+    "array lost": (lambda h, a: a.pop("0.bias"), r"has no '0\.bias\.npy'"),
+    "array more": (lambda h, a: a.update(x=np.zeros(1)), r"holds 'x\.npy', which its header does"),
+    "array type": (lambda h, a: a.update({"0.bias": np.zeros(3)}), r"0\.bias must be int16 \(3\)"),
     "weights": (lambda h, a: a["1.weights_2"].fill(9), "out, 2 bits: weights must be -2..1"),
-    "geometry": (lambda h, a: h["layers"][0]["geometry"].update(turns=1), "damaged network"),
-    "chain": (lambda h, a: h["layers"].pop(0), r"^.*net\.npz: "),
-    "width": (lambda h, a: h["layers"][0]["input_shift"].update(x=1), "damaged network"),
-    "not a list": (lambda h, a: h.update(layers=7), "damaged network"),
-}
+    "unknown": (geometry(turns=1), "unknown field 'turns'"),
+    "chain": (lambda h, a: h["layers"].pop(0), r"net\.npz: "),
+    "width": (lambda h, a: h["layers"][0]["input_shift"].update(x=1), "Expected `int`, got `str`"),
+    "not a list": (lambda h, a: h.update(layers=7), "Expected `array`"),
+    "one kernel size": (geometry(kernel=[1]), "length 2"),
+    "float stride": (geometry(stride=[1.5, 1]), "Expected `int`, got `float`"),
+    "whole float": (geometry(stride=[1.0, 1]), "Expected `int`, got `float`"),
+    "four paddings": (geometry(padding=[0, 0, 1, 1]), "length 2"),
+    "text for a truth value": (
+        lambda h, a: h["layers"][0].update(input_unsigned="false"),
+        "Expected `bool`, got `str`",
+    ),
+    "fraction of a shift": (
+        lambda h, a: h["layers"][0]["input_shift"].update({"16": 3.7}),
+        "Expected `int`, got `float`",
+    ),
+    "function": (lambda h, a: h["layers"][0].update(function="swish"), "must be one of identity"),
+    "table of 2**17 segments": (
+        lambda h, a: a.update({"0.table": np.zeros((1 << 17) + 1, np.int16)}),
+        r"2\*\*n segments, 256 at most, not 131072",
+    ),
+    "fraction bits": (lambda h, a: h.update(input_fraction_bits=10**6), r"must be -64\.\.64"),
+    "notes": (lambda h, a: h.update(notes=[1]), "Expected `object`, got `array`"),
+    "11 GB of operands": (geometry(padding=[500, 500], kernel=[40, 40]), "gathers at most"),
+    "a large map": (geometry(padding=[2000, 2000]), "at most 4194304 inputs and results"),
+    "inputs": (geometry(input_shape=[1, 10**9, 3]), "at most 4194304"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -255,8 +274,18 @@ def test_load_refuses_damage(tmp_path, damage):
     lenet_like(np.random.default_rng(4)).save(path)
     change, message = DAMAGES[damage]
     resave(path, change)
-    with pytest.raises(FormatError, match=message):
+    with pytest.raises(FormatError, match=message) as caught:
         QuantNet.load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"kernel": (1,)}, {"padding": (0, 0, 1, 1)}, {"input_shape": (1, 4, 4, 4)}]
+)
+def test_numbers_that_would_be_ignored_are_refused(sizes):
+    with pytest.raises(FormatError, match="a layer's input has three sizes, all else two"):
+        Geometry(**{"input_shape": (1, 4, 4), "channels": 2, **sizes})
 
 
 def test_width_operands_are_values():
