@@ -13,7 +13,7 @@ APPS_OUT = results/apps.json
 VENV := .venv
 PYTHON_VENV := $(VENV)/bin/python
 READY := $(VENV)/ready
-CODE = $(wildcard qcnpe axnn sim synth tests examples)
+CODE = $(wildcard qcnpe axnn sim synth tests examples docs)
 
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 # Each candidate is run, once, not just looked up: version managers leave launchers that only print
@@ -22,7 +22,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine bench-cpu apps apps-smoke report bench-training synth library library-test lint format clean system-tools ngspice opensta bitstream bitstreams program board-report sim-board
+.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine bench-cpu apps apps-smoke tables report bench-training synth library library-test lint format clean system-tools ngspice opensta bitstream bitstreams program board-report sim-board
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ apps: $(READY) ## run all experiments on the six applications into results/apps.
 
 apps-smoke: $(READY) ## run every kind of experiment once, on the small digits: three minutes
 	@$(MAKE) --no-print-directory apps APPS=digits8x8 APPS_OUT=build/apps-smoke.json
+
+tables: $(READY) ## write the tables of README and docs from results/
+	@$(PYTHON_VENV) -m docs.tables
 
 report: $(READY) ## draw what `make apps` has found so far as one page: build/report/index.html
 	@$(VENV)/bin/axnn report --folder build/apps --out build/report --engine results/energy.json

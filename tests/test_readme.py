@@ -1,25 +1,32 @@
-"""What README.md tells users to type must exist and work."""
+"""What README.md and the pages of docs/ tell users to type must exist and work."""
 
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from docs.tables.__main__ import main as write_tables
+from docs.tables.cells import markdown
+from docs.tables.pages import TABLES, fill
+
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, page: Path) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXTS[page], re.DOTALL)
 
 
 def commands() -> list[list[str]]:
-    lines = "".join(blocks("sh")).splitlines()
-    return [shlex.split(line, comments=True) for line in lines if line]
+    lines = "".join(text for page in PAGES for text in blocks("sh", page)).splitlines()
+    return [shlex.split(line, comments=True) for line in dict.fromkeys(lines) if line]
 
 
 TOOL_COMMANDS = [words for words in commands() if words[0] in ("axnn", "qcnpe")]
@@ -27,7 +34,7 @@ TOOL_COMMANDS = [words for words in commands() if words[0] in ("axnn", "qcnpe")]
 
 def test_make_targets_exist():
     asked = {words[1] for words in commands() if words[0] == "make"}
-    asked |= set(re.findall(r"`make ([a-z-]+)", README))
+    asked |= set(re.findall(r"`make ([a-z-]+)", "".join(TEXTS.values())))
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert asked <= set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
 
@@ -48,7 +55,7 @@ def test_commands_know_their_options(words):
 
 
 def test_python_block_runs(tmp_path):
-    (block,) = blocks("python")
+    (block,) = blocks("python", ROOT / "docs" / "networks.md")
     run = subprocess.run(
         [sys.executable, "-c", block],
         capture_output=True,
@@ -62,8 +69,44 @@ def test_python_block_runs(tmp_path):
     assert (tmp_path / "mine.npz").is_file()
 
 
-def test_links_and_named_files_exist():
-    named = re.findall(r"\]\(([^)#:]+)\)", README)
-    named += re.findall(r"`((?:axnn|qcnpe|sim|synth|tests|examples)/[\w./-]*)`", README)
-    missing = [name for name in named if not (ROOT / name).exists()]
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_named_files_exist(page):
+    linked = [page.parent / name for name in re.findall(r"\]\(([^)#:]+)[^):]*\)", TEXTS[page])]
+    folders = "axnn|qcnpe|sim|synth|tests|examples|docs|results"
+    named = re.findall(rf"`((?:{folders})/[\w./-]*)`", TEXTS[page])
+    missing = [path for path in (*linked, *(ROOT / name for name in named)) if not path.exists()]
     assert not missing
+
+
+def test_readme_is_short():
+    assert len(TEXTS[README].splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tables_are_those_of_the_result_files(page):
+    assert fill(TEXTS[page]) == TEXTS[page], "run `make tables`"
+
+
+def test_every_table_is_shown_and_every_mark_is_closed():
+    marks = re.findall(r"<!-- (?:table: ([\w-]+)|(end of table)) -->", "".join(TEXTS.values()))
+    names = [name for name, _ in marks]
+    assert names[1::2] == [""] * (len(names) // 2)
+    assert set(names[::2]) == set(TABLES)
+
+
+def test_a_table_that_differs_is_found_and_mended(tmp_path, monkeypatch, capsys):
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    page = tmp_path / "README.md"
+    page.write_text("a\n<!-- table: savings -->\n| 9.99 x |\n<!-- end of table -->\nb\n")
+    for module in ("__main__", "pages"):
+        monkeypatch.setattr(f"docs.tables.{module}.ROOT", tmp_path)
+    assert write_tables(["--check"]) == 1
+    assert "README.md: tables differ from results/" in capsys.readouterr().out
+    assert write_tables([]) == write_tables(["--check"]) == 0
+    assert "9.99" not in page.read_text()
+    assert page.read_text().startswith("a\n")
+    assert page.read_text().endswith("\nb\n")
+
+
+def test_markdown_table():
+    assert markdown(["a", "b"], [["1", ""]]) == "| a | b |\n| --- | --- |\n| 1 | |\n"

@@ -1,0 +1,174 @@
+"""Tables of the six applications: `results/apps.json`."""
+
+import re
+from collections.abc import Callable, Mapping
+
+from docs.tables.cells import markdown, percent, read_figures, times
+
+APPLICATIONS = {
+    "digits": "digits, LeNet",
+    "garments": "garments, LeNet",
+    "faces": "faces, LeNet",
+    "objects": "objects, 5-layer CNN",
+    "census": "census, 14-10-2",
+    "letters": "letters, 16-64-26",
+}
+BOUNDS = ("0.5", "2.5", "7.5")
+
+_PAPER_SAVINGS = ("1.43 x", "1.58 x", "1.75 x")  # its abstract, at its three quality constraints
+
+
+def applications() -> str:
+    """Accuracy and saving of the six applications under three bounds."""
+    apps = read_figures("apps")
+    head = ["application", "float", "exact 16 bit", *(f"{bound} points" for bound in BOUNDS)]
+    rows = [
+        [
+            title,
+            percent(apps, f"{name}.float_accuracy"),
+            percent(apps, f"{name}.exact16_accuracy"),
+            *(
+                f"{times(apps, f'{name}.{bound}.energy_ratio')}, "
+                f"{percent(apps, f'{name}.{bound}.accuracy')}"
+                for bound in BOUNDS
+            ),
+            times(apps, f"{name}.0.5.over_best_uniform"),
+        ]
+        for name, title in APPLICATIONS.items()
+    ]
+    mean = [times(apps, f"mean.{bound}.energy_ratio") for bound in BOUNDS]
+    memory = [times(apps, f"mean.{bound}.energy_ratio_with_memory") for bound in BOUNDS]
+    rows += [
+        ["mean", "", "", *mean, times(apps, "mean.0.5.over_best_uniform")],
+        ["mean, with local memory", "", "", *memory, ""],
+        ["the paper, its own six and engine", "", "", *_PAPER_SAVINGS, ""],
+    ]
+    return markdown([*head, "over best uniform width, 0.5"], rows)
+
+
+def savings() -> str:
+    """The mean saving alone, for README."""
+    apps = read_figures("apps")
+    rows = [
+        [label, *(times(apps, f"mean.{bound}.{key}") for bound in BOUNDS)]
+        for label, key in (
+            ("engine", "energy_ratio"),
+            ("engine and local memory", "energy_ratio_with_memory"),
+        )
+    ]
+    return markdown(
+        ["mean of six applications", *(f"{bound} points" for bound in BOUNDS)],
+        [*rows, ["the paper, its own six and engine", *_PAPER_SAVINGS]],
+    )
+
+
+def _by_application(labels: Mapping[str, str], cell: Callable[[str, str], str], head: str) -> str:
+    """One row a label, one column an application."""
+    rows = [[label, *(cell(name, key) for name in APPLICATIONS)] for key, label in labels.items()]
+    return markdown([head, *APPLICATIONS], rows)
+
+
+def ordering() -> str:
+    """Accuracy before retraining, by criterion."""
+    apps = read_figures("apps")
+    names = ("logits", "quantisation", "gradient", "fisher", "weight", "random")
+    labels = {name: f"`{name}`" for name in names} | {
+        "gradient": "`gradient`, the paper",
+        "random": "random",
+    }
+    return _by_application(
+        labels,
+        lambda name, key: percent(apps, f"{name}.ordering.{key}.accuracy", 1),
+        "criterion",
+    )
+
+
+def choices() -> str:
+    """Saving at 0.5 points when something else decides what goes down."""
+    apps = read_figures("apps")
+    labels = {
+        "quantisation": "`quantisation`",
+        "logits": "`logits`",
+        "gradient": "`gradient`, the paper",
+        "weight": "`weight`",
+        "random": "random",
+        "layers": "whole layers",
+    }
+
+    def cell(name: str, key: str) -> str:
+        # The criterion that the application itself uses is no control: its row is the bound's.
+        other = f"{name}.choice-{key}.energy_ratio"
+        return times(apps, other if other in apps else f"{name}.0.5.energy_ratio")
+
+    return _by_application(labels, cell, "choice")
+
+
+def edges() -> str:
+    """Accuracy with half of each map's positions at 2 bits, by where they lie."""
+    apps = read_figures("apps")
+    names = [name for name in APPLICATIONS if f"{name}.edges.2b.edges.accuracy" in apps]
+    rows = [
+        [label, *(percent(apps, f"{name}.edges.2b.{key}.accuracy", 1) for name in names)]
+        for key, label in (
+            ("edges", "edges first"),
+            ("random", "positions at random"),
+            ("centre", "centre first"),
+        )
+    ]
+    return markdown(["half of each map at 2 bits", *names], rows)
+
+
+def seeds() -> str:
+    """Mean and deviation over three seeds, where they were run."""
+    apps = read_figures("apps")
+    names = [name for name in APPLICATIONS if f"{name}.0.5.seeds.energy_ratio_mean" in apps]
+
+    def cell(name: str, bound: str) -> str:
+        start = f"{name}.{bound}.seeds"
+        ratio, accuracy = f"{start}.energy_ratio", f"{start}.accuracy"
+        return (
+            f"{apps[f'{ratio}_mean']:.2f} ± {apps[f'{ratio}_deviation']:.2f} x, "
+            f"{apps[f'{accuracy}_mean']:.2f} ± {apps[f'{accuracy}_deviation']:.2f} %"
+        )
+
+    rows = [[name, *(cell(name, bound) for bound in BOUNDS)] for name in names]
+    return markdown(["three seeds", *(f"{bound} points" for bound in BOUNDS)], rows)
+
+
+def dropout() -> str:
+    """Training with dropout."""
+    apps = read_figures("apps")
+    rows = [
+        [
+            name,
+            rate,
+            percent(apps, f"{name}.dropout.{rate}.float_accuracy"),
+            percent(apps, f"{name}.dropout.{rate}.axnn_accuracy"),
+            times(apps, f"{name}.dropout.{rate}.energy_ratio"),
+            f"{apps[f'{name}.dropout.{rate}.same_ranking']:.2f}",
+        ]
+        for name in ("faces", "letters")
+        for rate in ("0", "0.2", "0.5")
+    ]
+    head = ["application", "dropout", "float", "AxNN, 0.5 points", "saving"]
+    return markdown([*head, "rank correlation with no dropout"], rows)
+
+
+def overfitting() -> str:
+    """Training without one of the methods against overfitting."""
+    apps = read_figures("apps")
+    found = re.compile(r"(\w+)\.overfitting\.(\w+)\.energy_ratio")
+    rows = []
+    for key in apps:
+        if match := found.fullmatch(key):
+            start = key.removesuffix(".energy_ratio")
+            rows.append(
+                [
+                    match[1],
+                    match[2].replace("_", " "),
+                    percent(apps, f"{start}.float_accuracy"),
+                    percent(apps, f"{start}.axnn_accuracy"),
+                    times(apps, key),
+                ]
+            )
+    return markdown(["application", "training", "float", "AxNN, 0.5 points", "saving"], rows)

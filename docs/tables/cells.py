@@ -1,0 +1,34 @@
+"""Cells and tables in Markdown, and the figures that they show."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+Figures = Mapping[str, float]
+
+
+def read_figures(name: str) -> Figures:
+    """The figures of one result file, by key."""
+    document = json.loads((ROOT / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    return dict(document["figures"])
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    return "".join(_line(cells) for cells in (head, ["---"] * len(head), *rows))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"|{''.join(f' {cell} |' if cell else ' |' for cell in cells)}\n"
+
+
+def times(figures: Figures, key: str) -> str:
+    """A saving: how many times less."""
+    return f"{figures[key]:.2f} x"
+
+
+def percent(figures: Figures, key: str, digits: int = 2) -> str:
+    """An accuracy that the file holds in percent."""
+    return f"{figures[key]:.{digits}f} %"
