@@ -405,18 +405,33 @@ def run_command(
         results = run_points(engine, points, samples, prices, batch=batch, progress=update)
         document = {
             "engine": asdict(engine.config),
-            "points": [asdict(result) for result in results],
+            "points": [
+                {**asdict(result), "approximated_for": _engine_document(points[result.point])}
+                for result in results
+            ],
             "restarts": engine.restarts,
             "counters": engine.counters(),
         }
-    _show(points_table(engine.config, results), document, quiet=quiet, as_json=as_json)
+    shown = points_table(engine.config, results)
+    others = sorted({_engine_title(net) for net in points.values() if net.engine != engine.config})
+    if others:
+        shown.caption = f"Approximated for {', '.join(others)}"
+    _show(shown, document, quiet=quiet, as_json=as_json)
     if any(result.mismatches for result in results):
         raise QcnpeError("outputs of the board differ from the model; build its bitstream again")
 
 
+def _engine_document(net: QuantNet) -> dict[str, Any] | None:
+    return None if net.engine is None else asdict(net.engine)
+
+
+def _engine_title(net: QuantNet) -> str:
+    return "an engine that the file does not name" if net.engine is None else net.engine.title
+
+
 def points_table(engine: EngineConfig, results: Sequence[PointResult]) -> Table:
     """Operating points as a table."""
-    table = Table(title=f"One engine of {engine.rows} x {engine.cols} NCUs ({engine.ncu})")
+    table = Table(title=f"One engine of {engine.title}")
     for heading in ("point", "samples", "accuracy", "differ", "cycles", "pJ", "samples/s"):
         table.add_column(heading, justify="left" if heading == "point" else "right")
     for result in results:

@@ -2,9 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any
@@ -36,11 +36,82 @@ PrecisionsOption = Annotated[
     str, typer.Option(help="Operand widths in bits, descending, separated by commas.")
 ]
 NcuOption = Annotated[str, typer.Option(help=f"Kind of NCU: {', '.join(NCU_KINDS)}.")]
+NetRowsOption = Annotated[
+    int | None, typer.Option("--rows", help="Rows of the NCU array; default: the network's engine.")
+]
+NetColsOption = Annotated[
+    int | None,
+    typer.Option("--cols", help="Columns of the NCU array; default: the network's engine."),
+]
+NetPrecisionsOption = Annotated[
+    str | None,
+    typer.Option("--precisions", help="Operand widths in bits; default: the network's engine."),
+]
+NetNcuOption = Annotated[
+    str | None, typer.Option("--ncu", help="Kind of NCU; default: the network's engine.")
+]
 NetArgument = Annotated[Path, typer.Argument(help="Integer network (.npz) of `axnn approximate`.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress and no table.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 ALL_PRECISIONS = "16,8,4,2"
+
+
+@dataclass(frozen=True)
+class NetworkEngine:
+    """The engine that a command runs a network on.
+
+    Attributes
+    ----------
+    config : its parameters
+    source : where they come from, for the reader
+    """
+
+    config: EngineConfig
+    source: str
+
+    @classmethod
+    def choose(
+        cls,
+        net: QuantNet,
+        *,
+        rows: int | None,
+        cols: int | None,
+        precisions: str | None,
+        ncu: str | None,
+    ) -> "NetworkEngine":
+        """The engine that the network was approximated for, with what the options change."""
+        source = "named by the network"
+        if net.engine is None:
+            source = "the default, since the network names none"
+        options = {"rows": rows, "cols": cols, "precisions": precisions, "ncu": ncu}
+        given = {name: value for name, value in options.items() if value is not None}
+        if given:
+            source += f", changed by {', '.join(f'--{name}' for name in given)}"
+        return cls(_changed(net.engine or EngineConfig(), given), source)
+
+    @property
+    def title(self) -> str:
+        """The engine and where its parameters come from."""
+        return f"{self.config.title}, {self.source}"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Both as JSON holds them."""
+        return {"engine": asdict(self.config), "engine_source": self.source}
+
+
+def _changed(config: EngineConfig, options: Mapping[str, Any]) -> EngineConfig:
+    """The engine with these parameters as the command line has them.
+
+    `plain16` has one precision only, which need not be said.
+    """
+    values = dict(options)
+    if values.get("ncu") == "plain16":
+        values.setdefault("precisions", "16")
+    if "precisions" in values:
+        values["precisions"] = _parse_widths(values["precisions"])
+    return replace(config, **values)
 
 
 def engine_config(rows: int, cols: int, precisions: str, ncu: str) -> EngineConfig:
@@ -50,11 +121,14 @@ def engine_config(rows: int, cols: int, precisions: str, ncu: str) -> EngineConf
     """
     if ncu == "plain16" and precisions == ALL_PRECISIONS:
         precisions = "16"
+    return EngineConfig(rows=rows, cols=cols, precisions=_parse_widths(precisions), ncu=ncu)
+
+
+def _parse_widths(text: str) -> tuple[int, ...]:
     try:
-        widths = tuple(int(word) for word in precisions.split(","))
+        return tuple(int(word) for word in text.split(","))
     except ValueError:
-        raise ConfigError(f"precisions must be numbers like 16,8,4,2, not {precisions}") from None
-    return EngineConfig(rows=rows, cols=cols, precisions=widths, ncu=ncu)
+        raise ConfigError(f"precisions must be numbers like 16,8,4,2, not {text}") from None
 
 
 @cli.command(epilog="Example: qcnpe generate --rows 8 --cols 8 --out build/verilog")
@@ -83,25 +157,26 @@ def generate(
     _show(table, document, quiet=quiet, as_json=as_json)
 
 
-@cli.command(name="compile", epilog="Example: qcnpe compile build/demo/axnn.npz --rows 4 --cols 4")
+@cli.command(name="compile", epilog="Example: qcnpe compile build/demo/axnn.npz")
 def compile_command(
     net: NetArgument,
-    rows: RowsOption = 16,
-    cols: ColsOption = 16,
-    precisions: PrecisionsOption = ALL_PRECISIONS,
-    ncu: NcuOption = "fused",
+    rows: NetRowsOption = None,
+    cols: NetColsOption = None,
+    precisions: NetPrecisionsOption = None,
+    ncu: NetNcuOption = None,
     batch: Annotated[int, typer.Option(min=1, help="Samples in one run.")] = 16,
     out: Annotated[Path | None, typer.Option(help="Also write the JSON result here.")] = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Cut a network into tiles; show cycles and events of each layer."""
-    config = engine_config(rows, cols, precisions, ncu)
-    program = compile_network(QuantNet.load(net), config, batch)
-    document = _program_document(program)
+    network = QuantNet.load(net)
+    engine = NetworkEngine.choose(network, rows=rows, cols=cols, precisions=precisions, ncu=ncu)
+    program = compile_network(network, engine.config, batch)
+    document = {**engine.document, **_program_document(program)}
     if out is not None:
         replace_text(out, json.dumps(document, indent=1) + "\n")
-    _show(_program_table(program), document, quiet=quiet, as_json=as_json)
+    _show(_program_table(program, engine), document, quiet=quiet, as_json=as_json)
 
 
 def _program_document(program: Program) -> dict[str, Any]:
@@ -118,8 +193,9 @@ def _program_document(program: Program) -> dict[str, Any]:
     return {"batch": program.batch, "cycles": program.cycles, "layers": layers}
 
 
-def _program_table(program: Program) -> Table:
-    table = Table(title=f"{program.net.name}, {program.batch} samples: {program.cycles:,} cycles")
+def _program_table(program: Program, engine: NetworkEngine) -> Table:
+    title = f"{program.net.name}, {program.batch} samples: {program.cycles:,} cycles"
+    table = Table(title=title, caption=f"Engine: {engine.title}")
     for heading in ("layer", "tiles", "cycles", "MACs by width"):
         table.add_column(heading, justify="left" if heading == "layer" else "right")
     for layer in program.layers:
@@ -129,14 +205,14 @@ def _program_table(program: Program) -> Table:
     return table
 
 
-@cli.command(epilog="Example: qcnpe promote net.npz --out promoted.npz --rows 4 --cols 4")
+@cli.command(epilog="Example: qcnpe promote net.npz --out promoted.npz")
 def promote(
     net: NetArgument,
     out: Annotated[Path, typer.Option(help="The promoted network (.npz).")],
-    rows: RowsOption = 16,
-    cols: ColsOption = 16,
-    precisions: PrecisionsOption = ALL_PRECISIONS,
-    ncu: NcuOption = "fused",
+    rows: NetRowsOption = None,
+    cols: NetColsOption = None,
+    precisions: NetPrecisionsOption = None,
+    ncu: NetNcuOption = None,
     batch: Annotated[int, typer.Option(min=1, help="Samples in one run.")] = 16,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -144,12 +220,14 @@ def promote(
     """Let neurons fill idle columns of wider tiles where that saves cycles; evaluate it anew."""
     from qcnpe.promotion import promote as promote_network
 
-    config = engine_config(rows, cols, precisions, ncu)
     network = QuantNet.load(net)
-    promoted = promote_network(network, config, batch)
+    engine = NetworkEngine.choose(network, rows=rows, cols=cols, precisions=precisions, ncu=ncu)
+    config = engine.config
+    promoted = replace(promote_network(network, config, batch), engine=config)
     promoted.save(out)
     layers = zip(network.layers, promoted.layers, strict=True)
     document = {
+        **engine.document,
         "promoted_neurons": sum(
             int((after.precision > before.precision).sum()) for before, after in layers
         ),
@@ -157,7 +235,8 @@ def promote(
         "cycles": compile_network(promoted, config, batch).cycles,
     }
     table = _table(
-        f"{network.name} on {rows} x {cols} NCUs",
+        network.name,
+        ("engine", engine.title),
         ("promoted neurons", f"{document['promoted_neurons']:,}"),
         ("cycles", f"{document['cycles']:,} (before: {document['cycles_before']:,})"),
         ("network", str(out)),
@@ -167,15 +246,14 @@ def promote(
 
 @cli.command(
     epilog="Example: qcnpe simulate build/demo/axnn.npz --inputs build/demo/test_inputs.npz"
-    " --rows 4 --cols 4"
 )
 def simulate(
     net: NetArgument,
     inputs: Annotated[Path, typer.Option(help="Samples (.npz) of `axnn approximate`.")],
-    rows: RowsOption = 16,
-    cols: ColsOption = 16,
-    precisions: PrecisionsOption = ALL_PRECISIONS,
-    ncu: NcuOption = "fused",
+    rows: NetRowsOption = None,
+    cols: NetColsOption = None,
+    precisions: NetPrecisionsOption = None,
+    ncu: NetNcuOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Run only the first samples.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Samples sent to the engine at once.")] = 512,
     quiet: QuietOption = False,
@@ -184,13 +262,14 @@ def simulate(
     """Run samples on the simulated Verilog; compare every output with the integer model."""
     from sim.check import check_network
 
-    config = engine_config(rows, cols, precisions, ncu)
     network, samples = QuantNet.load(net), Samples.load(inputs)
+    engine = NetworkEngine.choose(network, rows=rows, cols=cols, precisions=precisions, ncu=ncu)
     chosen = samples.inputs[:limit]
     with _progress("simulating", len(chosen), quiet=quiet or as_json) as update:
-        found = check_network(network, chosen, config, batch=batch, progress=update)
+        found = check_network(network, chosen, engine.config, batch=batch, progress=update)
     correct = found.outputs.argmax(axis=1) == samples.labels[:limit]
     document = {
+        **engine.document,
         "samples": found.samples,
         "mismatches": found.mismatches,
         "accuracy": float(np.mean(correct)),
@@ -198,7 +277,8 @@ def simulate(
         "counted_cycles": found.counted_cycles,
     }
     table = _table(
-        f"{network.name} on {rows} x {cols} NCUs, simulated",
+        f"{network.name}, simulated",
+        ("engine", engine.title),
         ("samples", f"{found.samples:,}"),
         ("outputs that differ from the model", str(found.mismatches)),
         ("accuracy", f"{document['accuracy']:.2%}"),

@@ -372,6 +372,7 @@ def to_integers(
         input_fraction_bits=INPUT_FRACTION_BITS,
         layers=tuple(_integer_layer(*entry, config) for entry in layers),
         notes=dict(notes or {}),
+        engine=config,
     )
 
 

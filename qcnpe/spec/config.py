@@ -102,6 +102,12 @@ class EngineConfig:
             raise ConfigError(f"precisions of ncu {self.ncu} must be out of {widths}, not {shown}")
 
     @property
+    def title(self) -> str:
+        """What a reader knows the engine by."""
+        widths = "/".join(map(str, self.precisions))
+        return f"{self.rows} x {self.cols} NCUs ({self.ncu}, {widths} bits)"
+
+    @property
     def narrow_precisions(self) -> tuple[int, ...]:
         """The widths below 16 bits, descending; the AFU can emit a copy of a result at each."""
         return self.precisions[1:]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qcnpe.spec.activation import FUNCTION_NAMES, Function, function_code
 from qcnpe.spec.commands import SHIFT_RANGE
-from qcnpe.spec.config import MAX_TABLE_SEGMENTS, OPERAND_BITS
+from qcnpe.spec.config import MAX_TABLE_SEGMENTS, OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.fixed import limits, quantize
 from qcnpe.spec.npz import ArrayType, read_npz, write_npz
@@ -269,12 +269,14 @@ class QuantNet:
     input_fraction_bits : an input x enters as round(x * 2**input_fraction_bits), saturated
     layers : in order; each reads the whole result of the one before
     notes : free JSON-compatible facts (seed, data set, bound), for reports only
+    engine : the engine that the widths were chosen for; None if the file does not say
     """
 
     name: str
     input_fraction_bits: int
     layers: tuple[QuantLayer, ...]
     notes: Mapping[str, Any] = field(default_factory=dict)
+    engine: EngineConfig | None = None
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -315,7 +317,7 @@ class QuantNet:
     def save(self, path: Path) -> None:
         """Write the network to an .npz file."""
         layers = tuple(_layer_header(layer) for layer in self.layers)
-        header = _Header(self.name, self.input_fraction_bits, layers, dict(self.notes))
+        header = _Header(self.name, self.input_fraction_bits, layers, dict(self.notes), self.engine)
         arrays = {
             f"{index}.{name}": array
             for index, layer in enumerate(self.layers)
@@ -336,6 +338,7 @@ class QuantNet:
                     for index, layer in enumerate(header.layers)
                 ),
                 notes=header.notes,
+                engine=header.engine,
             )
         except FormatError as error:
             raise FormatError(f"{path}: {error}") from error
@@ -368,6 +371,7 @@ class _Header:
     input_fraction_bits: int
     layers: tuple[_LayerHeader, ...]
     notes: dict[str, Any]
+    engine: EngineConfig | None = None  # earlier versions did not write it
 
 
 def _layer_header(layer: QuantLayer) -> _LayerHeader:

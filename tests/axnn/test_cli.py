@@ -112,6 +112,12 @@ def test_files_alone_reproduce_the_accuracy(run_all, tmp_path):
         assert summary["accuracy"][name] == right
 
 
+def test_the_networks_name_the_engine_that_they_are_for(run_all, tmp_path):
+    run_all(tmp_path, "--quiet")
+    for name in ("exact16", "axnn"):
+        assert QuantNet.load(tmp_path / f"{name}.npz").engine == ENGINE
+
+
 def test_two_runs_are_byte_identical(run_all, tmp_path):
     for folder in ("a", "b"):
         run_all(tmp_path / folder, "--quiet")

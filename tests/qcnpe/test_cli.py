@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.qnet import Geometry, QuantNet
 from qcnpe.spec.samples import Samples
 from tests.qcnpe.networks import by_channel, dense_layer, network, random_inputs, random_layer
 
@@ -38,6 +40,31 @@ def test_compile_counts_cycles_and_events(files):
     assert [layer["name"] for layer in found["layers"]] == ["hidden", "logits"]
     assert found["cycles"] == sum(layer["counts"]["cycles"] for layer in found["layers"])
     assert all(layer["fetched_words"] > 0 for layer in found["layers"])
+
+
+def test_the_engine_of_the_network_is_the_default(files):
+    """16 samples of 6-5-3 on 4 x 4 NCUs: four row blocks, two column blocks, then one."""
+    net = replace(QuantNet.load(files / "net.npz"), engine=EngineConfig(rows=4, cols=4))
+    net.save(files / "own.npz")
+
+    def compiled(name, *options):
+        run = qcnpe("compile", files / name, *options, "--json")
+        assert run.returncode == 0, run.stderr
+        found = json.loads(run.stdout)
+        return found["cycles"], found["engine"]["rows"], found["engine_source"]
+
+    small = compiled("net.npz", "--rows", "4", "--cols", "4")
+    large = compiled("net.npz")
+    assert small[0] > large[0]
+    assert compiled("own.npz") == (small[0], 4, "named by the network")
+    assert large[1:] == (16, "the default, since the network names none")
+    changed = compiled("own.npz", "--rows", "16", "--cols", "16")
+    assert changed == (large[0], 16, "named by the network, changed by --rows, --cols")
+
+
+def test_the_table_says_which_engine(files):
+    shown = " ".join(qcnpe("compile", files / "net.npz").stdout.split())
+    assert "Engine: 16 x 16 NCUs (fused, 16/8/4/2 bits), the default, since" in shown
 
 
 def test_promote_writes_a_network_of_fewer_cycles(tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.qnet import Geometry, QuantNet, WidthOperands
 from tests.damage import resave
@@ -220,6 +221,43 @@ def test_load_gives_what_was_saved(tmp_path):
     net = lenet_like(np.random.default_rng(2))
     net.save(tmp_path / "net.npz")
     assert_same(QuantNet.load(tmp_path / "net.npz"), net)
+
+
+def test_the_engine_is_kept(tmp_path):
+    engine = EngineConfig(rows=3, cols=5, precisions=(16, 9, 2), ncu="gated", fifo_depth=8)
+    net = replace(lenet_like(np.random.default_rng(2)), engine=engine)
+    net.save(tmp_path / "net.npz")
+    assert QuantNet.load(tmp_path / "net.npz").engine == engine
+
+
+def test_a_file_of_an_earlier_version_names_no_engine(tmp_path):
+    path = tmp_path / "net.npz"
+    lenet_like(np.random.default_rng(2)).save(path)
+    resave(path, lambda header, arrays: header.pop("engine"))
+    assert QuantNet.load(path).engine is None
+
+
+@pytest.mark.parametrize(
+    ("engine", "message"),
+    [
+        ([], "not what it should be"),
+        ({"rows": 4, "columns": 4}, "unknown field 'columns'"),
+        ({"rows": 0}, "rows must be 1..256, not 0"),
+        ({"rows": 4.5}, "not what it should be"),
+        ({"cols": True}, "not what it should be"),
+        ({"precisions": [16, 8.5]}, "not what it should be"),
+        ({"precisions": "16"}, "not what it should be"),
+        ({"ncu": "magic"}, "ncu must be one of"),
+        ({"counters": "false"}, "not what it should be"),
+    ],
+    ids=str,
+)
+def test_an_engine_of_wrong_types_is_refused(tmp_path, engine, message):
+    path = tmp_path / "net.npz"
+    lenet_like(np.random.default_rng(4)).save(path)
+    resave(path, lambda header, arrays: header.update(engine=engine))
+    with pytest.raises(FormatError, match=rf"net\.npz: .*{message}"):
+        QuantNet.load(path)
 
 
 def test_same_network_gives_the_same_bytes(tmp_path):
