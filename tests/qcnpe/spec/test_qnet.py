@@ -302,7 +302,7 @@ DAMAGES = {
     "notes": (lambda h, a: h.update(notes=[1]), "Expected `object`, got `array`"),
     "11 GB of operands": (geometry(padding=[500, 500], kernel=[40, 40]), "gathers at most"),
     "a large map": (geometry(padding=[2000, 2000]), "at most 4194304 inputs and results"),
-    "inputs": (geometry(input_shape=[1, 10**9, 3]), "at most 4194304"),
+    "inputs": (geometry(input_shape=[1, 10**9, 9]), "at most 4194304"),
 }  # fmt: skip
 
 
