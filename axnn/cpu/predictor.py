@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import dataclass
 from math import isfinite, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from axnn.cpu.choice.choose import Approximated
+from axnn.cpu.choice.choose import Approximated, array_types
 from axnn.cpu.errors import InputError
 from axnn.cpu.kernels import plain
 from axnn.cpu.kernels.stages import Program, lower
 from axnn.cpu.kinds import exact_assignment
-from axnn.nn.network import Network
+from axnn.nn.network import NETWORK_KIND, Network
 from axnn.nn.spec import NetworkSpec
-from qcnpe.spec.archive import read_archive, write_archive
-from qcnpe.spec.errors import ConfigError, FormatError
+from qcnpe.spec.documents import Positive
+from qcnpe.spec.errors import ConfigError
+from qcnpe.spec.npz import npz_kind, read_npz, write_npz
 
 if TYPE_CHECKING:
     from axnn.cpu.kernels.packing import Packed
@@ -79,25 +80,15 @@ class Predictor:
         FormatError
             If the file is missing, damaged or of another kind.
         """
-        try:
-            header, arrays = read_archive(Path(path), _KIND)
-        except FormatError as error:
-            try:
-                network, _ = Network.load(Path(path))
-            except FormatError:
-                raise error from None
-            return cls.exact(network, threads=threads, compiled=compiled)
-        return cls(_from_file(Path(path), header, arrays), threads=threads, compiled=compiled)
+        path = Path(path)
+        if npz_kind(path) == NETWORK_KIND:
+            return cls.exact(Network.load(path)[0], threads=threads, compiled=compiled)
+        return cls(_from_file(path), threads=threads, compiled=compiled)
 
     def save(self, path: Path | str) -> None:
         """Write all that the predictor needs to one file; nothing in it is ever unpickled."""
         found = self._approximated
-        arrays: dict[str, NDArray[Any]] = {
-            f"value.{name}": value for name, value in found.network.state().items()
-        }
-        arrays |= {f"kinds.{index}": steps for index, steps in enumerate(found.assignment)}
-        header = {"spec": asdict(found.network.spec), "scales": list(found.scales)}
-        write_archive(Path(path), _KIND, header, arrays)
+        write_npz(Path(path), _KIND, _Header(found.network.spec, found.scales), found.arrays())
 
     def decision_function(self, inputs: ArrayLike) -> Float32:
         """Logits (samples, classes).
@@ -146,16 +137,17 @@ class Predictor:
         return flat
 
 
-def _from_file(path: Path, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Approximated:
-    prefix = "value."
-    values = {name: value for name, value in arrays.items() if name.startswith(prefix)}
-    try:
-        network = Network(NetworkSpec.from_document(header["spec"]), seed=0)
-        network.set_state({name[len(prefix) :]: value for name, value in values.items()})
-        kinds = tuple(arrays[f"kinds.{i}"] for i in range(len(network.neuron_layers)))
-        return Approximated(network, kinds, tuple(float(scale) for scale in header["scales"]))
-    except (KeyError, TypeError, ValueError, ConfigError, FormatError) as error:
-        raise FormatError(f"{path}: damaged predictor ({error}); make it again") from error
+@dataclass(frozen=True)
+class _Header:
+    """What a file says about a predictor besides its arrays."""
+
+    spec: NetworkSpec
+    scales: tuple[Positive, ...]
+
+
+def _from_file(path: Path) -> Approximated:
+    header, arrays = read_npz(path, _KIND, _Header, lambda header: array_types(header.spec))
+    return Approximated.of_arrays(Network(header.spec, seed=0), arrays, header.scales, where=path)
 
 
 def _engine(program: Program, threads: int, *, compiled: bool) -> Callable[[Float32], Float32]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,25 @@ from axnn.nn.layers import (
     Parameter,
     Subsampling,
 )
-from axnn.nn.spec import LayerSpec, NetworkSpec
-from qcnpe.spec.archive import read_archive, write_archive
-from qcnpe.spec.errors import ConfigError, FormatError
+from axnn.nn.spec import LayerSpec, NetworkSpec, Shape
+from qcnpe.spec.errors import FormatError
+from qcnpe.spec.npz import ArrayType, read_npz, write_npz
 from qcnpe.spec.qnet import Geometry
 
-_KIND = "axnn-network-1"
+NETWORK_KIND = "axnn-network-1"
+"""The kind of a file that `Network.save` writes."""
+
 _PREDICT_BATCH = 512
 
 
 def batch_innermost(inputs: NDArray[np.float32]) -> FloatArray:
     """(batch, ...) samples as the (features, batch) that layers read."""
     return np.ascontiguousarray(inputs.reshape(len(inputs), -1).T)
+
+
+def parameter_types(shapes: Mapping[str, Shape]) -> dict[str, ArrayType]:
+    """What files must hold for parameters of these shapes."""
+    return {name: ArrayType(np.float32, shape) for name, shape in shapes.items()}
 
 
 class LayerStack:
@@ -92,6 +99,10 @@ class LayerStack:
         """A copy of all parameters' values."""
         return {name: parameter.value.copy() for name, parameter in self.parameters.items()}
 
+    def state_types(self) -> dict[str, ArrayType]:
+        """What files must hold for `set_state`."""
+        return parameter_types({name: p.value.shape for name, p in self.parameters.items()})
+
     def set_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take parameters' values, in place.
 
@@ -126,10 +137,8 @@ class Network(LayerStack):
         rng = np.random.default_rng(seed)
         layers: list[Layer] = []
         neuron_layers = []
-        shape = spec.input_shape
-        for index, entry in enumerate(spec.layers):
-            layer = _build_layer(entry, f"{entry.kind}{index + 1}", shape, rng)
-            shape = layer.geometry.output_shape
+        for index, (entry, geometry) in enumerate(zip(spec.layers, spec.geometries, strict=True)):
+            layer = _build_layer(entry, f"{entry.kind}{index + 1}", geometry, rng)
             neuron_layers.append(layer)
             layers.append(layer)
             if entry.dropout:
@@ -140,26 +149,37 @@ class Network(LayerStack):
 
     def save(self, path: Path, notes: Mapping[str, Any]) -> None:
         """Write description, parameters and notes (JSON-compatible facts) to a file."""
-        write_archive(path, _KIND, {"spec": asdict(self.spec), "notes": dict(notes)}, self.state())
+        write_npz(path, NETWORK_KIND, _Header(self.spec, dict(notes)), self.state())
 
     @classmethod
     def load(cls, path: Path) -> tuple["Network", dict[str, Any]]:
         """Network and notes of a file; `FormatError` if it is damaged or foreign."""
-        header, arrays = read_archive(path, _KIND)
-        try:
-            network = cls(NetworkSpec.from_document(header["spec"]), seed=0)
-            network.set_state(arrays)
-            return network, dict(header["notes"])
-        except (KeyError, TypeError, ValueError, ConfigError) as error:
-            raise FormatError(f"{path}: damaged network ({error}); train it again") from error
-        except FormatError as error:
-            raise FormatError(f"{path}: {error}") from error
+        header, arrays = read_npz(
+            path,
+            NETWORK_KIND,
+            _Header,
+            lambda header: parameter_types(header.spec.parameter_shapes),
+        )
+        network = cls(header.spec, seed=0)
+        network.set_state(arrays)
+        return network, header.notes
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What a file says about a network besides its parameters."""
+
+    spec: NetworkSpec
+    notes: dict[str, Any]
+
+    def arrays(self) -> dict[str, ArrayType]:
+        """The parameters that the description implies."""
+        return parameter_types(self.spec.parameter_shapes)
 
 
 def _build_layer(
-    spec: LayerSpec, name: str, shape: tuple[int, int, int], rng: np.random.Generator
+    spec: LayerSpec, name: str, geometry: Geometry, rng: np.random.Generator
 ) -> NeuronLayer:
-    geometry = spec.geometry(shape)
     if spec.kind == "average":
         return AveragePooling(name=name, geometry=geometry, function=spec.function)
     kinds: dict[str, type[Dense | Convolution | Subsampling]] = {

@@ -1,10 +1,8 @@
 """The declarative description of a network: enough to build it, and to write it to a file."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
-
-import numpy as np
+from functools import cached_property
+from math import prod
 
 from qcnpe.spec.activation import FUNCTION_NAMES
 from qcnpe.spec.errors import ConfigError
@@ -12,6 +10,11 @@ from qcnpe.spec.qnet import Geometry
 
 KINDS = ("dense", "convolution", "subsampling", "average")
 """Kinds of layers; the last two keep their channels, and their windows lie side by side."""
+
+MAX_PARAMETERS = 1 << 26
+"""Largest number of a network's parameters: 256 MB, and as much for their gradients."""
+
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,15 +71,6 @@ class LayerSpec:
                     f"{entry.name} of kind {self.kind} must be {entry.default}, not {value}"
                 )
 
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "LayerSpec":
-        """Inverse of `dataclasses.asdict`, also after a passage through JSON."""
-        plain: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in document.items()
-        }
-        return cls(**plain)
-
     def geometry(self, input_shape: tuple[int, int, int]) -> Geometry:
         """Which inputs each neuron reads, for results of this shape before the layer."""
         if self.channels is None:
@@ -89,9 +83,16 @@ class LayerSpec:
                 groups=channels,
             )
         if self.kind == "dense":
-            return Geometry.dense(int(np.prod(input_shape)), self.channels)
+            return Geometry.dense(prod(input_shape), self.channels)
         window = {name: getattr(self, name) for name in _WINDOW_FIELDS}
         return Geometry(input_shape=input_shape, channels=self.channels, **window)
+
+    def parameter_shapes(self, geometry: Geometry) -> dict[str, Shape]:
+        """Shape of each parameter of the layer, by its name in the layer."""
+        if self.kind == "average":
+            return {}
+        weights = 1 if self.kind == "subsampling" else geometry.fan_in
+        return {"weights": (geometry.channels, weights), "bias": (geometry.channels,)}
 
 
 _WINDOW_FIELDS = ("kernel", "stride", "padding", "groups", "pool")
@@ -117,12 +118,28 @@ class NetworkSpec:
             raise ConfigError(f"network {self.name}: needs at least one layer")
         if self.layers[-1].function != "identity":
             raise ConfigError(f"network {self.name}: the last layer must be identity (logits)")
+        parameters = sum(prod(shape) for shape in self.parameter_shapes.values())
+        if parameters > MAX_PARAMETERS:
+            raise ConfigError(
+                f"network {self.name}: has {parameters} parameters, more than {MAX_PARAMETERS}"
+            )
 
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "NetworkSpec":
-        """Inverse of `dataclasses.asdict`, also after a passage through JSON."""
-        return cls(
-            name=str(document["name"]),
-            input_shape=tuple(document["input_shape"]),
-            layers=tuple(LayerSpec.from_document(entry) for entry in document["layers"]),
-        )
+    @cached_property
+    def geometries(self) -> tuple[Geometry, ...]:
+        """Which inputs the neurons of each layer read."""
+        found: list[Geometry] = []
+        for layer in self.layers:
+            before = found[-1].output_shape if found else self.input_shape
+            found.append(layer.geometry(before))
+        return tuple(found)
+
+    @property
+    def parameter_shapes(self) -> dict[str, Shape]:
+        """Shape of each parameter, by its name in the network."""
+        shapes: dict[str, Shape] = {}
+        place = 0
+        for layer, geometry in zip(self.layers, self.geometries, strict=True):
+            for name, shape in layer.parameter_shapes(geometry).items():
+                shapes[f"{place}.{name}"] = shape
+            place += 2 if layer.dropout else 1  # in the network dropout is a layer of its own
+        return shapes

@@ -1,7 +1,7 @@
 """Training: stochastic gradient descent with momentum, on cross-entropy."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from axnn.errors import TrainingError
 from axnn.nn.augmentation import flip, shift
 from axnn.nn.layers import FloatArray
 from axnn.nn.network import LayerStack, batch_innermost
-from qcnpe.spec.archive import read_archive, write_archive
-from qcnpe.spec.errors import ConfigError
+from qcnpe.spec.errors import ConfigError, FormatError
+from qcnpe.spec.npz import ArrayType, add_prefix, read_npz, take_prefix, write_npz
 
 _CHECKPOINT_KIND = "axnn-checkpoint-1"
 _NEGLIGIBLE = np.float32(1e-12)
@@ -259,27 +259,44 @@ class _Run:
             velocity += _NEGLIGIBLE_VELOCITY
             velocity -= _NEGLIGIBLE_VELOCITY
 
-    def _identity(self) -> dict[str, Any]:
-        return {"plan": asdict(self.plan), "seed": self.seed}
-
     def save(self, path: Path) -> None:
         """Write everything to a checkpoint."""
-        arrays = {f"value.{name}": value for name, value in self.model.state().items()}
-        arrays |= {f"best.{name}": value for name, value in self.best.items()}
-        arrays |= {f"velocity.{name}": value for name, value in self.velocity.items()}
-        header = {**self._identity(), "epochs": [asdict(epoch) for epoch in self.epochs]}
-        write_archive(path, _CHECKPOINT_KIND, header, arrays)
+        arrays = (
+            add_prefix("value.", self.model.state())
+            | add_prefix("best.", self.best)
+            | add_prefix("velocity.", self.velocity)
+        )
+        header = _Checkpoint(self.plan, self.seed, tuple(self.epochs))
+        write_npz(path, _CHECKPOINT_KIND, header, arrays)
 
     def restore(self, path: Path) -> None:
         """Take everything from a checkpoint."""
-        header, arrays = read_archive(path, _CHECKPOINT_KIND)
-        if {key: header.get(key) for key in self._identity()} != self._identity():
-            raise TrainingError(f"{path}: of a training with another plan or seed; delete it")
-        self.model.set_state(_with_prefix(arrays, "value."))
-        self.best = _with_prefix(arrays, "best.")
-        self.velocity = _with_prefix(arrays, "velocity.")
-        self.epochs = [Epoch(**entry) for entry in header["epochs"]]
+
+        def layout(header: _Checkpoint) -> dict[str, ArrayType]:
+            if (header.plan, header.seed) != (self.plan, self.seed):
+                raise TrainingError(f"{path}: of a training with another plan or seed; delete it")
+            types = self.model.state_types()
+            return (
+                add_prefix("value.", types)
+                | add_prefix("best.", types)
+                | add_prefix("velocity.", types)
+            )
+
+        header, arrays = read_npz(path, _CHECKPOINT_KIND, _Checkpoint, layout)
+        self.model.set_state(take_prefix("value.", arrays))
+        self.best = take_prefix("best.", arrays)
+        self.velocity = take_prefix("velocity.", arrays)
+        self.epochs = list(header.epochs)
 
 
-def _with_prefix(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    return {name[len(prefix) :]: value for name, value in arrays.items() if name.startswith(prefix)}
+@dataclass(frozen=True)
+class _Checkpoint:
+    """What a checkpoint says besides its arrays."""
+
+    plan: TrainingPlan
+    seed: int
+    epochs: tuple[Epoch, ...]
+
+    def __post_init__(self) -> None:
+        if [epoch.number for epoch in self.epochs] != list(range(len(self.epochs))):
+            raise FormatError("its epochs are not in order; delete it")

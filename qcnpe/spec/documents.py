@@ -8,7 +8,7 @@ refused, too: a misspelt one would otherwise take its default in silence.
 import json
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -17,6 +17,12 @@ from qcnpe.spec.errors import FormatError, QcnpeError
 from qcnpe.spec.files import read_limited, replace_text
 
 Document = TypeVar("Document")
+
+Natural = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+"""Numbers with a range, for the fields of schemas: 0 or more; above 0; 0 < x <= 1; 0 <= x <= 1."""
 
 LIMIT_BYTES = 16 << 20
 """Largest document that is read, by default. It bounds the time, too: a second or two."""

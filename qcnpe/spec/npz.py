@@ -26,6 +26,7 @@ from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import checked_size, replace_file
 
 Header = TypeVar("Header")
+Entry = TypeVar("Entry")
 
 LIMIT_BYTES = 1 << 30
 """Largest file, and largest sum of what it expands to, by default."""
@@ -98,6 +99,20 @@ class ArrayType:
     def __str__(self) -> str:
         sizes = ", ".join("any" if size is None else str(size) for size in self.shape)
         return f"{np.dtype(self.dtype)} ({sizes})"
+
+
+def add_prefix(prefix: str, entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Arrays, or their types, under names that begin with `prefix`."""
+    return {prefix + name: entry for name, entry in entries.items()}
+
+
+def take_prefix(prefix: str, entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Inverse of `add_prefix`: those whose names begin with it, without it."""
+    return {
+        name.removeprefix(prefix): entry
+        for name, entry in entries.items()
+        if name.startswith(prefix)
+    }
 
 
 Layout = Callable[[Header], Mapping[str, ArrayType]]
@@ -179,6 +194,16 @@ def read_npz_header(
         return _read_header(path, archive, kind, schema)
 
 
+def npz_kind(path: Path) -> str:
+    """What kind of file it is, for readers of several; no array is read."""
+    path = Path(path)
+    with _opened(path, "npz", LIMIT_BYTES) as archive:
+        found = _read_document(path, archive).get("kind")
+    if not isinstance(found, str):
+        raise FormatError(f"{path}: its header names no kind; give another file")
+    return found
+
+
 class _BoundedReads(io.FileIO):
     """A file of which nobody reads much at once: `zipfile` reads a whole directory in one call."""
 
@@ -218,16 +243,20 @@ def _check_members(members: list[zipfile.ZipInfo], limit_bytes: int) -> None:
             raise zipfile.BadZipFile(f"{member.filename!r} is encrypted")
 
 
-def _read_header(path: Path, archive: zipfile.ZipFile, kind: str, schema: type[Header]) -> Header:
+def _read_document(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
+    """The header as it is, its kind among it."""
     if _HEADER not in archive.namelist():
         raise zipfile.BadZipFile(f"no member {_HEADER}")
     if (size := archive.getinfo(_HEADER).file_size) > _HEADER_BYTES:
         raise zipfile.BadZipFile(f"a header of {size} bytes")
-    where = f"{path}: {_HEADER}"
-    document = decode_document(archive.read(_HEADER), dict[str, Any], where=where)
+    return decode_document(archive.read(_HEADER), dict[str, Any], where=f"{path}: {_HEADER}")
+
+
+def _read_header(path: Path, archive: zipfile.ZipFile, kind: str, schema: type[Header]) -> Header:
+    document = _read_document(path, archive)
     if (found := document.pop("kind", None)) != kind:
         raise FormatError(f"{path}: holds {found!r}, not {kind!r}; give the right file")
-    return decode_document(encode_document(document), schema, where=where)
+    return decode_document(encode_document(document), schema, where=f"{path}: {_HEADER}")
 
 
 def _check_names(path: Path, archive: zipfile.ZipFile, expected: Mapping[str, ArrayType]) -> None:

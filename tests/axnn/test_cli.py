@@ -13,12 +13,12 @@ from axnn.errors import DataError
 from axnn.flow import steps
 from axnn.flow.apps import APPS, App
 from axnn.nn.train import train
-from qcnpe.spec.archive import read_archive
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet
 from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
 from tests.axnn.data.test_fetch import GOOD, Shelf, make_collection
 from tests.axnn.tiny import ENGINE, PLAN, PRICES, make_data, make_spec
+from tests.damage import npz_parts
 
 STEPS = ("train", "characterize", "approximate", "evaluate", "report")
 RESULTS = (
@@ -105,7 +105,7 @@ def test_whole_chain_leaves_every_file_and_a_summary(run_all, tmp_path):
 
 def test_files_alone_reproduce_the_accuracy(run_all, tmp_path):
     summary = json.loads(run_all(tmp_path, "--json"))
-    _, arrays = read_archive(tmp_path / "test_inputs.npz", "qcnpe-inputs-1")
+    _, arrays = npz_parts(tmp_path / "test_inputs.npz")
     for name in ("exact16", "axnn"):
         logits = infer(QuantNet.load(tmp_path / f"{name}.npz"), arrays["inputs"])
         right = (logits.argmax(axis=1) == arrays["labels"]).mean()
@@ -168,7 +168,7 @@ def test_interrupted_training_goes_on(call, tmp_path, monkeypatch):
     numbers = []
 
     def observed(*arguments, on_epoch, **options):
-        restored = read_archive(options["checkpoint"], "axnn-checkpoint-1")[0]["epochs"]
+        restored = npz_parts(options["checkpoint"])[0]["epochs"]
         numbers.append(len(restored))
         return train(*arguments, on_epoch=on_epoch, **options)
 

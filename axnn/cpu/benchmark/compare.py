@@ -64,12 +64,12 @@ def uniform(run: Run) -> Approximated:
     path = run.folder / "uniform.npz"
     key = make_key(plan=run.plan(0), network=run.folder / "network.npz", seed=run.seed)
     if path.exists():
-        found, header = Approximated.load(path, run.exact.network)
-        if header.get("key") == key:
+        found, found_key = Approximated.load(path, run.exact.network)
+        if found_key == key:
             return found
     lowered = replace_everywhere(run.exact, run.data)
     heal(lowered, run.data, run.plan(0), seed=run.seed)
-    lowered.save(path, {"key": key})
+    lowered.save(path, key)
     return lowered
 
 

@@ -69,8 +69,8 @@ class Run:
     ) -> Approximated:
         path = self.folder / f"bound-{bound:g}.npz"
         if path.exists():
-            approximated, header = Approximated.load(path, self.exact.network)
-            if header.get("key") == key:
+            approximated, found_key = Approximated.load(path, self.exact.network)
+            if found_key == key:
                 return approximated
         part = self.folder / f"bound-{bound:g}-{key[:12]}.part.npz"
 
@@ -87,7 +87,7 @@ class Run:
             state=part,
             on_step=on_step,
         )
-        approximated.save(path, {"key": key})
+        approximated.save(path, key)
         part.unlink(missing_ok=True)
         return approximated
 

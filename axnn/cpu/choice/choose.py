@@ -12,7 +12,7 @@ Source of the loop: S. Venkataramani et al., AxNN, ISLPED 2014, section 3.
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,13 @@ from axnn.cpu.kinds import (
 )
 from axnn.data import DataSet, Split
 from axnn.errors import RunError
-from axnn.nn.network import Network, batch_innermost
+from axnn.nn.network import Network, batch_innermost, parameter_types
 from axnn.nn.retrain import retrain
+from axnn.nn.spec import NetworkSpec
 from axnn.nn.train import TrainingPlan, cross_entropy
-from qcnpe.spec.archive import read_archive, write_archive
+from qcnpe.spec.documents import Natural, Positive, Share
 from qcnpe.spec.errors import ConfigError, FormatError
+from qcnpe.spec.npz import ArrayType, add_prefix, read_npz, take_prefix, write_npz
 
 CRITERIA = ("replacement", "gradient", "random")
 """What channels are sorted by.
@@ -55,7 +57,7 @@ gradient : mean of |dE/dy| over the channel's neurons (the paper)
 random : a control
 """
 
-_STATE_KIND = "axnn-cpu-approximation-1"
+_KIND = "axnn-cpu-approximation-1"
 _BATCH = 256
 _SAMPLES = 2048
 """Training samples that the channels are judged on."""
@@ -157,32 +159,62 @@ class Approximated:
         """Time of a sample, in multiply-accumulates of the float32 kernels."""
         return cost(self.network, self.assignment)
 
-    def save(self, path: Path, header: Mapping[str, Any]) -> None:
-        """Write it, with facts of the caller, to a file."""
-        arrays: dict[str, NDArray[Any]] = {
-            f"value.{name}": value for name, value in self.network.state().items()
-        }
-        arrays |= {f"kinds.{index}": steps for index, steps in enumerate(self.assignment)}
-        document = {
-            **header,
-            "scales": list(self.scales),
-            "steps": [asdict(step) for step in self.steps],
-        }
-        write_archive(path, _STATE_KIND, document, arrays)
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Parameters and kinds, as files hold them."""
+        kinds = {str(index): steps for index, steps in enumerate(self.assignment)}
+        return add_prefix("value.", self.network.state()) | add_prefix("kinds.", kinds)
 
     @classmethod
-    def load(cls, path: Path, network: Network) -> tuple["Approximated", dict[str, Any]]:
-        """What `save` wrote, in a copy of the network; and the header."""
-        header, arrays = read_archive(path, _STATE_KIND)
-        own = deepcopy(network)
+    def of_arrays(
+        cls,
+        network: Network,
+        arrays: Mapping[str, NDArray[Any]],
+        scales: tuple[float, ...],
+        *,
+        where: Path,
+    ) -> "Approximated":
+        """Inverse of `arrays`, which come from the file `where`; the network takes the parameters.
+
+        `FormatError` if they do not fit.
+        """
+        network.set_state(take_prefix("value.", arrays))
+        kinds = take_prefix("kinds.", arrays)
+        assignment = tuple(kinds[str(index)] for index in range(len(network.neuron_layers)))
         try:
-            prefix = "value."
-            own.set_state({k[len(prefix) :]: v for k, v in arrays.items() if k.startswith(prefix)})
-            kinds = tuple(arrays[f"kinds.{i}"] for i in range(len(own.neuron_layers)))
-            steps = tuple(Step(**entry) for entry in header["steps"])
-            return cls(own, kinds, tuple(header["scales"]), steps), header
-        except (KeyError, TypeError, ValueError, ConfigError, FormatError) as error:
-            raise FormatError(f"{path}: damaged state ({error}); delete it") from error
+            return cls(network, assignment, scales)
+        except ConfigError as error:
+            raise FormatError(f"{where}: {error}; delete it") from error
+
+    def save(self, path: Path, key: str) -> None:
+        """Write it to a file, with the key of all that it was made from."""
+        write_npz(path, _KIND, _Header(self.scales, self.steps, key), self.arrays())
+
+    @classmethod
+    def load(cls, path: Path, network: Network) -> tuple["Approximated", str]:
+        """What `save` wrote, in a copy of the network; and the key."""
+        header, arrays = read_npz(path, _KIND, _Header, lambda _: array_types(network.spec))
+        own = cls.of_arrays(deepcopy(network), arrays, header.scales, where=path)
+        return replace(own, steps=header.steps), header.key
+
+
+def array_types(spec: NetworkSpec) -> dict[str, ArrayType]:
+    """What files must hold for `Approximated.of_arrays`."""
+    kinds = {
+        str(index): ArrayType(np.uint8, (geometry.channels,))
+        for index, geometry in enumerate(spec.geometries)
+    }
+    return add_prefix("value.", parameter_types(spec.parameter_shapes)) | add_prefix(
+        "kinds.", kinds
+    )
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What a file says about an approximated network besides its arrays."""
+
+    scales: tuple[Positive, ...]
+    steps: tuple[Step, ...]
+    key: str
 
 
 def scores(
@@ -418,29 +450,55 @@ class _Loop:
             self.subject = lowered
         return kept
 
-    def _identity(self) -> dict[str, Any]:
-        return {
-            "plan": asdict(self.plan), "seed": self.seed, "floor": self.floor,
-            "data": self.data.digest,
-        }  # fmt: skip
+    def _identity(self) -> "_Identity":
+        return _Identity(self.plan, self.seed, self.floor, self.data.digest)
 
     def save(self, path: Path) -> None:
         """Write everything to the state file."""
-        header = {
-            "identity": self._identity(),
-            "share": self.share,
-            "frozen": sorted(self.frozen),
-        }
-        replace(self.subject, steps=tuple(self.steps)).save(path, header)
+        header = _State(
+            scales=self.subject.scales,
+            steps=tuple(self.steps),
+            identity=self._identity(),
+            share=self.share,
+            frozen=tuple(sorted(self.frozen)),
+        )
+        write_npz(path, _KIND, header, self.subject.arrays())
 
     def restore(self, path: Path) -> None:
         """Take everything from a state file."""
-        subject, header = Approximated.load(path, self.subject.network)
-        if header.get("identity") != self._identity():
-            raise RunError(f"{path}: of a run with another plan, data or seed; delete it")
-        self.subject, self.steps = subject, list(subject.steps)
-        self.share = float(header["share"])
-        self.frozen = {(layer, channel) for layer, channel in header["frozen"]}
+        network = self.subject.network
+
+        def layout(header: _State) -> dict[str, ArrayType]:
+            if header.identity != self._identity():
+                raise RunError(f"{path}: of a run with another plan, data or seed; delete it")
+            return array_types(network.spec)
+
+        header, arrays = read_npz(path, _KIND, _State, layout)
+        own = deepcopy(network)
+        self.subject = Approximated.of_arrays(own, arrays, header.scales, where=path)
+        self.steps, self.share = list(header.steps), header.share
+        self.frozen = set(header.frozen)
+
+
+@dataclass(frozen=True)
+class _Identity:
+    """What a run that goes on must have in common with the one that was interrupted."""
+
+    plan: Plan
+    seed: int
+    floor: float
+    data: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _State:
+    """What a state file says besides its arrays."""
+
+    scales: tuple[Positive, ...]
+    steps: tuple[Step, ...]
+    identity: _Identity
+    share: Share
+    frozen: tuple[tuple[Natural, Natural], ...]
 
 
 def sort_candidates(

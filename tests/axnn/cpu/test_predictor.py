@@ -1,8 +1,6 @@
 """The predictor: the same results by every path, in every partition; clear errors."""
 
-import json
 import threading
-import zipfile
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +11,6 @@ from axnn.cpu.choice.choose import Approximated
 from axnn.cpu.choice.model import input_scales
 from axnn.cpu.errors import InputError
 from axnn.nn.spec import LayerSpec, NetworkSpec
-from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.errors import ConfigError, FormatError
 from tests.axnn.cpu.tiny_nets import (
     make_network,
@@ -22,6 +19,7 @@ from tests.axnn.cpu.tiny_nets import (
     random_inputs,
     summed,
 )
+from tests.damage import resave
 
 SPECS = {"summed": summed(), "pooled": pooled(), "sigmoid": summed("sigmoid")}
 
@@ -157,17 +155,27 @@ def test_files_that_are_no_predictor(tmp_path):
         Predictor.load(tmp_path / "bad.npz")
 
 
-@pytest.mark.parametrize("missing", ["kinds.0", "weights"])
-def test_damaged_predictor_is_named(missing, tmp_path):
+DAMAGES = {
+    "kinds lost": (lambda _, a: a.pop("kinds.0"), r"has no 'kinds\.0\.npy'"),
+    "weights lost": (lambda _, a: a.pop("value.0.weights"), r"has no 'value\.0\.weights\.npy'"),
+    "kind unknown": (lambda _, a: a["kinds.0"].fill(9), "kinds of layer 0 must be one below"),
+    "scales": (lambda h, _: h["scales"].pop(), "scales must be a positive number a layer"),
+    "infinite": (lambda h, _: h.update(scales=["inf"]), "Expected `float`, got `str`"),
+    "spec": (lambda h, _: h["spec"]["layers"][0].update(stride=[1.0, 1]), "Expected `int`"),
+    "another kind": (lambda h, _: h.update(kind="qcnpe-network-1"), "holds 'qcnpe-network-1', not"),
+    "kind of kind": (lambda h, _: h.update(kind=3), "its header names no kind"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_predictor_is_one_clear_error(damage, tmp_path):
     path = tmp_path / "predictor.npz"
     Predictor(mixed(make_network(summed()))).save(path)
-    with zipfile.ZipFile(path) as archive:
-        header = json.loads(archive.read("header.json"))
-    _, arrays = read_archive(path, header["kind"])
-    del arrays[next(name for name in sorted(arrays) if name.endswith(missing))]
-    write_archive(path, header.pop("kind"), header, arrays)
-    with pytest.raises(FormatError, match="damaged predictor"):
+    change, message = DAMAGES[damage]
+    resave(path, change)
+    with pytest.raises(FormatError, match=message) as caught:
         Predictor.load(path)
+    assert str(caught.value).startswith(f"{path}: ")
 
 
 def test_numbers_whose_squares_are_too_large_are_numbers():

@@ -1,12 +1,11 @@
 """Descriptions: geometries, checks, and the passage through JSON."""
 
-import json
-from dataclasses import asdict
-
 import pytest
 
+from axnn.nn.network import Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
-from qcnpe.spec.errors import ConfigError
+from qcnpe.spec.documents import decode_document, encode_document
+from qcnpe.spec.errors import ConfigError, QcnpeError
 
 CONVOLUTION = LayerSpec(
     kind="convolution", channels=6, kernel=(5, 5), padding=(2, 2), pool=(2, 2), function="relu"
@@ -23,11 +22,36 @@ def test_geometries_follow_from_the_shape_before():
     assert (dense.fan_in, dense.output_shape) == (24, (3, 1, 1))
 
 
-def test_description_survives_json():
+def make_spec():
+    """Every kind of layer, and a dropout between them."""
     last = LayerSpec(kind="dense", channels=3, function="identity", dropout=0.0)
     first = (CONVOLUTION, LayerSpec(kind="average", kernel=(2, 2), function="relu", dropout=0.5))
-    spec = NetworkSpec(name="n", input_shape=(1, 28, 28), layers=(*first, SUBSAMPLING, last))
-    assert NetworkSpec.from_document(json.loads(json.dumps(asdict(spec)))) == spec
+    return NetworkSpec(name="n", input_shape=(1, 28, 28), layers=(*first, SUBSAMPLING, last))
+
+
+def test_description_survives_json():
+    spec = make_spec()
+    assert decode_document(encode_document(spec), NetworkSpec, where="") == spec
+
+
+def test_shapes_are_those_of_the_network_that_is_built():
+    spec = make_spec()
+    built = Network(spec, seed=0).parameters
+    assert spec.parameter_shapes == {name: p.value.shape for name, p in built.items()}
+    assert len(built) == 6  # an average has none
+
+
+@pytest.mark.parametrize(
+    ("sizes", "channels", "message"),
+    [
+        ((1, 1, 20_000), 20_000, "has 400020000 parameters, more than 67108864"),
+        ((1, 3000, 3000), 1, "at most 4194304 inputs"),
+    ],
+)
+def test_size_is_known_before_anything_is_built(sizes, channels, message):
+    layer = LayerSpec(kind="dense", channels=channels, function="identity")
+    with pytest.raises(QcnpeError, match=message):
+        NetworkSpec(name="n", input_shape=sizes, layers=(layer,))
 
 
 @pytest.mark.parametrize(

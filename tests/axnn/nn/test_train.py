@@ -12,9 +12,9 @@ from axnn.nn.network import LayerStack, Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.nn.train import TrainingPlan, cross_entropy, train, validate
 from axnn.quantisation.quantize import QuantisedNetwork, calibrate, uniform_precision
-from qcnpe.spec.archive import read_archive
-from qcnpe.spec.errors import ConfigError
+from qcnpe.spec.errors import ConfigError, FormatError
 from tests.axnn.tiny import ENGINE, PLAN, make_data, make_spec, poison_test_part
+from tests.damage import npz_parts, resave
 
 DATA = make_data()
 
@@ -127,6 +127,30 @@ def test_checkpoint_of_another_training_is_refused(tmp_path):
         train(Network(make_spec(), seed=1), DATA, PLAN, seed=4, checkpoint=path)
 
 
+CHECKPOINT_DAMAGES = {
+    "epochs": (lambda h, _: h.update(epochs=[]), None),
+    "older version": (lambda h, _: h["epochs"][0].update(loss=1.0), "unknown field 'loss'"),
+    "field lost": (lambda h, _: h["epochs"][0].pop("train_loss"), "missing required field"),
+    "order": (lambda h, _: h["epochs"][0].update(number=3), "epochs are not in order"),
+    "text": (lambda h, _: h["epochs"][0].update(train_loss="1"), "Expected `float`, got `str`"),
+    "best": (lambda _, a: a.update({"best.0.bias": np.zeros(3, np.float32)}), "best.0.bias must"),
+    "velocity": (lambda _, a: a.pop("velocity.0.bias"), "has no 'velocity.0.bias.npy'"),
+}
+
+
+@pytest.mark.parametrize("damage", CHECKPOINT_DAMAGES)
+def test_damaged_checkpoint_is_one_clear_error(tmp_path, damage):
+    path, plan = tmp_path / "c.npz", replace(PLAN, epochs=1)
+    train(Network(make_spec(), seed=1), DATA, plan, seed=4, checkpoint=path)
+    change, message = CHECKPOINT_DAMAGES[damage]
+    resave(path, change)
+    if message is None:
+        assert len(train(Network(make_spec(), seed=1), DATA, plan, seed=4, checkpoint=path).epochs)
+        return
+    with pytest.raises(FormatError, match=message):
+        train(Network(make_spec(), seed=1), DATA, plan, seed=4, checkpoint=path)
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_diverging_training_says_what_to_do():
     plan = replace(PLAN, learning_rate=1e30)
@@ -176,7 +200,7 @@ def test_full_disk_loses_no_epoch_that_was_saved(tmp_path, monkeypatch):
         with pytest.raises(OSError, match="No space left"):
             train(Network(make_spec(), seed=1), DATA, plan, seed=4, checkpoint=path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["c.npz"]
-    assert len(read_archive(path, "axnn-checkpoint-1")[0]["epochs"]) == 3
+    assert len(npz_parts(path)[0]["epochs"]) == 3
     resumed = Network(make_spec(), seed=99)
     assert train(resumed, DATA, plan, seed=4, checkpoint=path) == expected
     assert equal_states(resumed, whole)
@@ -248,7 +272,7 @@ def test_small_numbers_become_zero_before_they_are_subnormal(tmp_path):
     plan = TrainingPlan(epochs=1, batch=1, learning_rate=60)
     data = replace(DATA, train=same, validation=same)
     train(network, data, plan, seed=0, checkpoint=tmp_path / "c.npz")
-    _, arrays = read_archive(tmp_path / "c.npz", "axnn-checkpoint-1")
+    _, arrays = npz_parts(tmp_path / "c.npz")
     for name in ("velocity.0.weights", "velocity.0.bias"):
         magnitude = np.abs(arrays[name])
         assert magnitude.max() < 1e-30

@@ -1,7 +1,5 @@
 """The loop: it keeps its bound, reads no test data, and can be taken up again."""
 
-import json
-import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -24,9 +22,9 @@ from axnn.cpu.kinds import OMITTED, cost, ladder, uniform_assignment
 from axnn.data import Split
 from axnn.errors import RunError
 from axnn.nn.train import TrainingPlan, validate
-from qcnpe.spec.archive import read_archive, write_archive
-from qcnpe.spec.errors import ConfigError, FormatError
+from qcnpe.spec.errors import ConfigError, FormatError, QcnpeError
 from tests.axnn.tiny import make_data, make_trained, poison_test_part
+from tests.damage import resave
 
 PLAN = Plan(
     bound_percent=5.0,
@@ -129,20 +127,44 @@ def test_kinds_must_fit_the_network(exact, change, message):
         replace(exact, **change)
 
 
-@pytest.mark.parametrize("missing", ["kinds.1", "weights"])
-def test_damaged_state_is_named(missing, exact, tmp_path):
-    path = tmp_path / "state.npz"
-    exact.save(path, {})
-    header, arrays = read_archive(path, header_kind(path))
-    del arrays[next(name for name in sorted(arrays) if name.endswith(missing))]
-    write_archive(path, header.pop("kind"), header, arrays)
-    with pytest.raises(FormatError, match="damaged state"):
+DAMAGES = {
+    "kinds lost": (lambda _, a: a.pop("kinds.1"), r"has no 'kinds\.1\.npy'"),
+    "weights lost": (lambda _, a: a.pop("value.0.weights"), r"has no 'value\.0\.weights\.npy'"),
+    "kind unknown": (lambda _, a: a["kinds.0"].fill(9), "kinds of layer 0 must be one below"),
+    "scales": (lambda h, _: h["scales"].pop(), "scales must be a positive number a layer"),
+    "scale zero": (lambda h, _: h.update(scales=[0, 1]), "Expected `float` > 0"),
+    "steps": (lambda h, _: h.update(steps=[{}]), "missing required field `lowered`"),
+    "key": (lambda h, _: h.update(key=None), "Expected `str`, got `null`"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_choice_is_one_clear_error(damage, exact, tmp_path):
+    path = tmp_path / "choice.npz"
+    exact.save(path, "key")
+    change, message = DAMAGES[damage]
+    resave(path, change)
+    with pytest.raises(FormatError, match=message) as caught:
         Approximated.load(path, exact.network)
+    assert str(caught.value).startswith(f"{path}: ")
 
 
-def header_kind(path):
-    with zipfile.ZipFile(path) as archive:
-        return json.loads(archive.read("header.json"))["kind"]
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda h, _: h.update(share=2), "Expected `float` <= 1"),
+        (lambda h, _: h.update(frozen=[[-1, 0]]), "Expected `int` >= 0"),
+        (lambda h, _: h["identity"]["plan"].update(trials=0), "trials must be at least 1"),
+        (lambda h, _: h["identity"].update(seed=2), "of a run with another plan, data or seed"),
+        (lambda _, a: a["kinds.0"].fill(9), "kinds of layer 0 must be one below"),
+    ],
+)
+def test_damaged_state_is_one_clear_error(change, message, exact, data, tmp_path):
+    path, plan = tmp_path / "state.npz", replace(PLAN, trials=1)
+    approximate(exact, data, plan, floor=0.0, seed=1, state=path)
+    resave(path, change)
+    with pytest.raises(QcnpeError, match=message):
+        approximate(exact, data, plan, floor=0.0, seed=1, state=path)
 
 
 def test_interrupted_run_goes_on_to_the_same_result(exact, data, tmp_path):
