@@ -22,7 +22,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine bench-cpu apps apps-smoke tables report bench-training synth library library-test lint format clean system-tools ngspice opensta bitstream bitstreams program board-report sim-board
+.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine bench-cpu apps apps-smoke tables report bench-training synth library library-test lint format clean system-tools ngspice opensta bitstream bitstreams program board-report link-sessions sim-board
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,6 +104,9 @@ program: $(READY) ## load the bitstream into a board [BOARD=]
 board-report: $(VENV)/ready-fpga ## measure the boards' bitstreams into results/fpga.json
 	@$(PYTHON_VENV) -m qcnpe.boards.report --out results/fpga.json
 	@$(PYTHON_VENV) -m sim.bench_board --out results/fpga.json
+
+link-sessions: $(READY) ## run 20,000 sessions of host and board over a faulty line [SESSIONS=]
+	@$(PYTHON_VENV) -m pytest -n auto -q -rP tests/qcnpe/boards -o python_files='long_*.py'
 
 sim-board: $(READY) ## simulate a board's top to the pins of its UART, faults included
 	@$(PYTHON_VENV) -m pytest tests/sim/board -o python_files='long_*.py'

@@ -387,7 +387,8 @@ def run_command(
 ) -> None:
     """Classify the test samples on an FPGA board, at one operating point after another."""
     try:
-        from qcnpe.boards.serial_transport import SerialTransport
+        from qcnpe.boards.serial_port import SerialPort
+        from qcnpe.boards.transport import BoardTransport
     except ImportError as error:
         raise QcnpeError("pyserial is not installed: pip install 'axnn[boards]'") from error
 
@@ -398,7 +399,7 @@ def run_command(
     samples = Samples(loaded.inputs[:limit], loaded.labels[:limit])
     total = len(points) * len(samples.inputs)
     with (
-        SerialTransport(port, baud=baud) as engine,
+        BoardTransport(SerialPort(port, baud=baud)) as engine,
         show_progress("running", total, quiet=quiet or as_json) as update,
     ):
         prices = EnergyTable.load(table)

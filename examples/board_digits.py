@@ -22,7 +22,8 @@ from axnn.flow.operating_points import run_points
 from axnn.flow.steps import RunFolder, Trained, train_step
 from axnn.quantisation.quantize import calibrate, to_integers, uniform_precision
 from qcnpe.boards.catalog import BOARDS
-from qcnpe.boards.serial_transport import SerialTransport
+from qcnpe.boards.serial_port import SerialPort
+from qcnpe.boards.transport import BoardTransport
 from qcnpe.driver import ModelTransport, Transport
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import QcnpeError, one_line
@@ -49,11 +50,14 @@ def operating_points(trained: Trained, engine: EngineConfig) -> dict[str, QuantN
 def open_engine(port: str | None, *, simulate: bool) -> Iterator[Transport]:
     """A board, its simulation, or the model of the simulated one."""
     if port is not None:
-        with SerialTransport(port) as board:
+        with BoardTransport(SerialPort(port)) as board:
             yield board
     elif simulate:
         # Simulated time is slow; a line that loses nothing may take as long as it likes.
-        with SimulatedBoard(SIMULATED) as top, SerialTransport(top.path, timeout=60) as board:
+        with (
+            SimulatedBoard(SIMULATED) as top,
+            BoardTransport(SerialPort(top.path), timeout=60) as board,
+        ):
             yield board
     else:
         yield ModelTransport(SIMULATED.engine)

@@ -14,7 +14,8 @@ from axnn.flow.steps import RunFolder, train_step
 from axnn.quantisation.quantize import calibrate, to_integers, uniform_precision
 from qcnpe.boards.catalog import BOARDS
 from qcnpe.boards.report import write_figures
-from qcnpe.boards.serial_transport import SerialTransport
+from qcnpe.boards.serial_port import SerialPort
+from qcnpe.boards.transport import BoardTransport
 from qcnpe.spec.errors import QcnpeError, one_line
 from qcnpe.spec.samples import Samples
 from sim.board import SimulatedBoard
@@ -50,7 +51,7 @@ def measure(run: RunFolder, *, count: int, width: int, batch: int) -> dict[str, 
     )
     prices = EnergyTable.load()
     with SimulatedBoard(replace(BOARD.link, clock_hz=CLOCK_HZ)) as top:
-        with SerialTransport(top.path, timeout=120) as board:
+        with BoardTransport(SerialPort(top.path), timeout=120) as board:
             run_point(board, "warm-up", net, first, prices, batch=batch)
             before = board.sent, board.received
             found = run_point(board, f"{width} bit", net, rest, prices, batch=batch)

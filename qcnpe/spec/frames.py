@@ -14,7 +14,8 @@ A frame is a header, a body and the CRC:
 | 4 | CRC-32 of all before it, low octet first |
 
 The body of a `WORK` frame is a list of operations. Each begins with `OPERATION_FIELDS` and goes on
-with `count` words, whose size follows from its code. The board does them in order.
+with `count` words, whose size follows from its code. The board executes them in order. A `READ` is
+the only operation of its body: the `VALUE` that answers it has the sequence number of its frame.
 """
 
 import zlib
@@ -25,7 +26,7 @@ from struct import Struct
 
 from qcnpe.spec.commands import COMMAND_BITS, PARAMETER_BITS, Field
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
-from qcnpe.spec.errors import FormatError
+from qcnpe.spec.errors import ConfigError, TransportError
 from qcnpe.spec.registers import REGISTER_BYTES
 
 LINK_VERSION = 1
@@ -47,6 +48,15 @@ MAX_BODY = 256
 
 RESULT_BEATS = 8
 """Result beats in a frame, at most."""
+
+MIN_BUFFER = 2 * MAX_BODY
+"""Octets of the smallest buffer: a body is executed while the next one arrives."""
+
+MIN_STORE = 16
+"""Beats of the smallest operand store."""
+
+MAX_MEMORY = 1 << 15
+"""Octets of the largest buffer, and beats of the largest operand store."""
 
 SEQUENCES = 256
 """Sequence numbers count modulo this."""
@@ -111,7 +121,26 @@ OPERATION_FIELDS = (
 _HEADER = Struct("<BHB")
 _OPERATION = Struct("<BHH")
 _WELCOME = Struct("<BHHH")
+_WELCOME_NAMES = tuple(field.name for field in WELCOME_FIELDS)
 OPERATION_BYTES = _OPERATION.size
+
+
+def check_memories(buffer: int, store: int) -> None:
+    """Check the sizes of a board's memories.
+
+    Parameters
+    ----------
+    buffer : octets of bodies that wait to be executed, a power of two, `MIN_BUFFER`..`MAX_MEMORY`
+    store : beats of each operand store, a power of two, `MIN_STORE`..`MAX_MEMORY`
+
+    Raises
+    ------
+    ConfigError
+        If one is out of range.
+    """
+    for name, value, low in (("buffer", buffer, MIN_BUFFER), ("store", store, MIN_STORE)):
+        if not low <= value <= MAX_MEMORY or value & (value - 1):
+            raise ConfigError(f"{name} must be a power of two, {low}..{MAX_MEMORY}, not {value}")
 
 
 def word_bytes(operation: Operation, config: EngineConfig) -> int:
@@ -205,15 +234,32 @@ class Welcome:
 
     @staticmethod
     def decode(body: bytes) -> "Welcome":
-        """From the body of a frame; `FormatError` if it is another version's."""
+        """From the body of a frame.
+
+        Raises
+        ------
+        TransportError
+            If it is of another version, or no board of this version sends it.
+        """
         if not body or body[0] != LINK_VERSION:
             found = body[0] if body else "unknown"
-            raise FormatError(
+            raise TransportError(
                 f"the board speaks version {found} of the link, this host {LINK_VERSION};"
                 " build its bitstream again"
             )
-        version, fifo_depth, buffer, store = _WELCOME.unpack(body)
-        return Welcome(version=version, fifo_depth=fifo_depth, buffer=buffer, store=store)
+        if len(body) != _WELCOME.size:
+            raise TransportError(
+                f"the board's welcome has {len(body)} octets, not {_WELCOME.size};"
+                " build its bitstream again"
+            )
+        welcome = Welcome(**dict(zip(_WELCOME_NAMES, _WELCOME.unpack(body), strict=True)))
+        try:
+            check_memories(welcome.buffer, welcome.store)
+        except ConfigError as error:
+            raise TransportError(
+                f"the board's welcome is not valid: {error}; build its bitstream again"
+            ) from error
+        return welcome
 
 
 @dataclass(frozen=True)

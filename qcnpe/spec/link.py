@@ -4,10 +4,7 @@ from dataclasses import dataclass
 
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import ConfigError
-from qcnpe.spec.frames import MAX_BODY, OPERATION_BYTES
-
-_MAX_MEMORY = 1 << 15
-"""Octets or words that a welcome can speak of."""
+from qcnpe.spec.frames import MAX_BODY, OPERATION_BYTES, check_memories
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +42,4 @@ class LinkConfig:
             value = getattr(self.engine, name)
             if value > lanes:
                 raise ConfigError(f"{name} of an engine on a board must be 1..{lanes}, not {value}")
-        _check_power_of_two("buffer", self.buffer, 2 * MAX_BODY)
-        _check_power_of_two("store", self.store, 16)
-
-
-def _check_power_of_two(name: str, value: int, low: int) -> None:
-    if not low <= value <= _MAX_MEMORY or value & (value - 1):
-        raise ConfigError(f"{name} must be a power of two, {low}..{_MAX_MEMORY}, not {value}")
+        check_memories(self.buffer, self.store)

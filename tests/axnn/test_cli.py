@@ -238,7 +238,7 @@ def test_unwritable_folder_is_one_line(call, tmp_path):
 
 
 def test_missing_pyserial_is_one_line(call, tmp_path, monkeypatch):
-    monkeypatch.delitem(sys.modules, "qcnpe.boards.serial_transport", raising=False)
+    monkeypatch.delitem(sys.modules, "qcnpe.boards.serial_port", raising=False)
     monkeypatch.setitem(sys.modules, "serial", None)
     status, _, err = call("run", "--run", tmp_path, "--port", "nowhere")
     assert status == 1

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from qcnpe.boards.serial_port import READ_SECONDS
 from qcnpe.boards.tiles import cut_into_steps
 from qcnpe.spec.commands import command_fields, decode
-from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.frames import (
     LINK_VERSION,
@@ -30,6 +31,9 @@ from qcnpe.spec.model import execute
 from qcnpe.spec.registers import feature_words, registers
 from qcnpe.spec.streams import Streams
 
+CLEAR_COUNTERS = 4
+"""Bit of the control register."""
+
 Noise = Callable[[bytes], bytes]
 
 
@@ -43,6 +47,7 @@ class SoftwareBoard:
         self.parser = FrameParser()
         self.stored_beats = 0
         self.greetings = 0
+        self.stalled = False
         self.restart()
 
     def restart(self) -> None:
@@ -60,6 +65,7 @@ class SoftwareBoard:
             results=0,
         )
         self.table: Streams | None = None
+        self.ceiling = OPERAND_BITS
 
     def take(self, octets: bytes) -> bytes:
         """What comes back for octets of the line."""
@@ -72,18 +78,20 @@ class SoftwareBoard:
     def say(self, kind: Kind, sequence: int, body: bytes) -> Frame:
         return Frame(kind, self.session, sequence, body)
 
+    def welcome(self) -> bytes:
+        return Welcome(
+            version=LINK_VERSION,
+            fifo_depth=self.config.fifo_depth,
+            buffer=self.buffer,
+            store=self.store,
+        ).encode()
+
     def answer(self, frame: Frame) -> list[Frame]:
         if frame.kind == Kind.HELLO:
             self.session = frame.session
             self.greetings += 1
             self.restart()
-            told = Welcome(
-                version=LINK_VERSION,
-                fifo_depth=self.config.fifo_depth,
-                buffer=self.buffer,
-                store=self.store,
-            )
-            return [self.say(Kind.WELCOME, 0, told.encode())]
+            return [self.say(Kind.WELCOME, 0, self.welcome())]
         if frame.session != self.session:
             return [self.say(Kind.REFUSED, self.expected, bytes([Refusal.SESSION]))]
         if frame.kind == Kind.POLL:
@@ -92,11 +100,13 @@ class SoftwareBoard:
             return [self.say(Kind.REFUSED, self.expected, bytes([Refusal.SEQUENCE]))]
         self.expected = (self.expected + 1) % SEQUENCES
         answers = [
-            answer for work in read_works(frame.body, self.config) for answer in self.do(work)
+            answer
+            for work in read_works(frame.body, self.config)
+            for answer in self.do(work, frame.sequence)
         ]
         return [*answers, self.say(Kind.DONE, self.expected, b"\0"), *self.results()]
 
-    def do(self, work: Work) -> list[Frame]:
+    def do(self, work: Work, sequence: int) -> list[Frame]:
         match work.operation:
             case Operation.COMMANDS:
                 self.append(commands=np.frombuffer(work.words, np.uint64))
@@ -113,8 +123,11 @@ class SoftwareBoard:
             case Operation.PLAY_WEIGHTS:
                 memory = self.memories[Operation.STORE_WEIGHTS]
                 self.append(weights=memory[work.address : work.address + work.count])
+            case Operation.WRITE:
+                self.write(work.address, int.from_bytes(work.words, "little"))
             case Operation.READ:
-                return [self.say(Kind.VALUE, 0, self.register(work.address).to_bytes(4, "little"))]
+                value = self.register(work.address).to_bytes(4, "little")
+                return [self.say(Kind.VALUE, sequence, value)]
         return []
 
     def append(self, **more: np.ndarray) -> None:
@@ -123,10 +136,23 @@ class SoftwareBoard:
         }
         self.streams = replace(self.streams, **joined)
 
+    def write(self, offset: int, value: int) -> None:
+        match self.name_of(offset):
+            case "ceiling":
+                self.ceiling = value
+            case "control" if value & CLEAR_COUNTERS:
+                self.cycles = 0
+
+    def name_of(self, offset: int) -> str:
+        (name,) = (entry.name for entry in registers(self.config) if entry.offset == offset)
+        return name
+
     def register(self, offset: int) -> int:
         (register,) = (entry for entry in registers(self.config) if entry.offset == offset)
         if register.name == "busy_cycles_low":
             return self.cycles
+        if register.name == "ceiling":
+            return self.ceiling
         fields = feature_words(self.config).get(register.name, {})
         word = place = 0
         for field in register.fields:
@@ -137,7 +163,7 @@ class SoftwareBoard:
     def results(self) -> list[Frame]:
         """Run the commands whose operands are all there."""
         answers = []
-        while len(self.streams.commands):
+        while len(self.streams.commands) and not self.stalled:
             first = replace(self.streams, commands=self.streams.commands[:1])
             (step,) = cut_into_steps(first, self.config)
             words = self.config.table_segments + 1 if step.loads_table else step.results
@@ -180,6 +206,38 @@ class SoftwareBoard:
         frame = self.say(Kind.RESULTS, self.results_frames, body)
         self.results_frames = (self.results_frames + 1) % SEQUENCES
         return [frame]
+
+
+class SoftwarePort:
+    """A port with a board behind it, in simulated time: an octet takes none, waiting does.
+
+    Attributes
+    ----------
+    now : the time in seconds
+    """
+
+    name = "board in software"
+
+    def __init__(self, board: SoftwareBoard) -> None:
+        self.board = board
+        self.now = 0.0
+        self.answers = b""
+
+    def clock(self) -> float:
+        return self.now
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def write(self, octets: bytes, /) -> None:
+        self.answers += self.board.take(octets)
+
+    def read(self) -> bytes:
+        octets, self.answers = self.answers, b""
+        self.now += 0.001 if octets else READ_SECONDS
+        assert self.now < 1000, "the host waits for ever"
+        return octets
 
 
 class Terminal:

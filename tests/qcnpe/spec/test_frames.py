@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.errors import ConfigError, FormatError
+from qcnpe.spec.errors import ConfigError, TransportError
 from qcnpe.spec.frames import (
     MAX_BODY,
     Frame,
@@ -106,7 +106,7 @@ def test_long_store_is_cut_and_its_addresses_go_on():
 def test_welcome_of_another_version_is_refused():
     welcome = Welcome(version=1, fifo_depth=4, buffer=512, store=64)
     assert Welcome.decode(welcome.encode()) == welcome
-    with pytest.raises(FormatError, match=r"version 9 of the link, this host 1; build"):
+    with pytest.raises(TransportError, match=r"version 9 of the link, this host 1; build"):
         Welcome.decode(b"\x09" + welcome.encode()[1:])
 
 

@@ -7,7 +7,8 @@ import pytest
 from axnn.flow.operating_points import run_points
 from qcnpe.boards.catalog import BOARDS
 from qcnpe.boards.family import ECP5, ICE40, Family
-from qcnpe.boards.serial_transport import SerialTransport
+from qcnpe.boards.serial_port import SerialPort
+from qcnpe.boards.transport import BoardTransport
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.link import LinkConfig
 from sim.board import SimulatedBoard
@@ -21,7 +22,7 @@ def mismatches(link: LinkConfig, count: int, family: Family | None = None) -> li
     points, samples = digits(link.engine, count)
     with (
         SimulatedBoard(link, family=family) as board,
-        SerialTransport(board.path, timeout=300) as engine,
+        BoardTransport(SerialPort(board.path), timeout=300) as engine,
     ):
         results = run_points(engine, points, samples, TABLE, batch=count)
         assert engine.losses == []

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from axnn.flow.operating_points import run_points
-from qcnpe.boards.serial_transport import SerialTransport
+from qcnpe.boards.serial_port import SerialPort
+from qcnpe.boards.transport import BoardTransport
 from qcnpe.random_work import random_streams
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import TransportError
@@ -25,7 +26,7 @@ LINK = LinkConfig(
 pytestmark = pytest.mark.xdist_group("board")
 
 
-def check(engine: SerialTransport, seed: int, commands: int = 4) -> None:
+def check(engine: BoardTransport, seed: int, commands: int = 4) -> None:
     streams = random_streams(engine.config, commands, seed, max_beats=6)
     expected = execute(engine.config, streams).results
     np.testing.assert_array_equal(engine.exchange(streams), expected)
@@ -34,7 +35,10 @@ def check(engine: SerialTransport, seed: int, commands: int = 4) -> None:
 def test_digits_at_every_operating_point_without_reloading():
     points, samples = digits(LINK.engine, 4)
     chosen = {name: points[name] for name in ("16 bit", "4 bit", "2 bit")}
-    with SimulatedBoard(LINK) as board, SerialTransport(board.path, timeout=120) as engine:
+    with (
+        SimulatedBoard(LINK) as board,
+        BoardTransport(SerialPort(board.path), timeout=120) as engine,
+    ):
         assert engine.config == LINK.engine
         results = run_points(engine, chosen, samples, TABLE, batch=4)
         counters = engine.counters()
@@ -51,7 +55,7 @@ def test_digits_at_every_operating_point_without_reloading():
 def test_lost_and_changed_octets_cost_a_session_and_no_result(drop, flip):
     with (
         SimulatedBoard(LINK, drop=drop, flip=flip) as board,
-        SerialTransport(board.path, timeout=4, attempts=8) as engine,
+        BoardTransport(SerialPort(board.path), timeout=4, attempts=8) as engine,
     ):
         for seed in range(2):
             check(engine, seed)
@@ -60,7 +64,7 @@ def test_lost_and_changed_octets_cost_a_session_and_no_result(drop, flip):
 
 def test_unplugged_in_mid_frame():
     with SimulatedBoard(LINK) as board:
-        engine = SerialTransport(board.path, timeout=1, attempts=2)
+        engine = BoardTransport(SerialPort(board.path), timeout=1, attempts=2)
         check(engine, 1)
         board.unplug()
         with pytest.raises(TransportError):
@@ -71,10 +75,10 @@ def test_unplugged_in_mid_frame():
 def test_half_a_frame_and_then_another_host():
     """The first one is cut off within a frame; the second one is not disturbed by it."""
     with SimulatedBoard(LINK) as board:
-        with SerialTransport(board.path, timeout=30) as first:
+        with BoardTransport(SerialPort(board.path), timeout=30) as first:
             with pytest.raises(TransportError, match="no other program"):
-                SerialTransport(board.path)
+                BoardTransport(SerialPort(board.path))
             check(first, 1)
             first._port.write(b"\x7e\x02half of a fra")
-        with SerialTransport(board.path, timeout=30) as second:
+        with BoardTransport(SerialPort(board.path), timeout=30) as second:
             check(second, 2)

@@ -1,0 +1,311 @@
+"""An engine on a board, behind any port."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from time import monotonic
+from types import TracebackType
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.boards.link import Link, LinkLostError
+from qcnpe.boards.port import Port
+from qcnpe.boards.tiles import Planner, Step, cut_into_steps
+from qcnpe.driver import Transport
+from qcnpe.spec.commands import decode
+from qcnpe.spec.config import NCU_KINDS, EngineConfig
+from qcnpe.spec.errors import ConfigError, TransportError
+from qcnpe.spec.frames import RESULT_BEATS, Kind, Operation, Work, cut_into_bodies
+from qcnpe.spec.registers import (
+    COUNTER_BITS,
+    IDENTITY,
+    INTERFACE_VERSION,
+    REGISTER_BYTES,
+    Access,
+    Register,
+    counter_names,
+    registers,
+)
+from qcnpe.spec.streams import Streams
+
+_SEGMENT_BYTES = 1 << 16
+"""Operands that are sent before the host waits for all of their results: what is sent again if
+the line loses something."""
+
+Result = TypeVar("Result")
+
+
+class BoardTransport(Transport):
+    """A board's engine as a transport, used as a context manager.
+
+    A loss on the way ends the session; the work since the last results is repeated in a new one.
+    The board never executes a damaged frame. So a result is right, or there is none.
+
+    No call waits for ever. A board that stays silent is given up after at most `attempts` times
+    twice `timeout`; one that answers must acknowledge a frame, or send results or a value, within
+    twice `timeout`. After an error of any kind the next call begins anew: it opens a closed port,
+    greets the board and checks that the same engine is there.
+
+    Parameters
+    ----------
+    port : the way to the board; the transport closes it at its end
+    timeout : seconds without progress after which the board is polled, and then given up; longer
+        than a frame with results takes on the line
+    attempts : times that the same work is begun before the error is the caller's
+    clock : gives the time in seconds
+
+    Attributes
+    ----------
+    config : the engine, as the board describes it
+    cycles : cycles in which it was busy, over all exchanges
+    losses : why sessions were lost, one line each
+    restarts : number of lost sessions
+    sent, received : octets over the port
+
+    Raises
+    ------
+    TransportError
+        If there is no board, or not one of this version.
+    """
+
+    def __init__(
+        self,
+        port: Port,
+        *,
+        timeout: float = 2.0,
+        attempts: int = 4,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        if attempts < 1:
+            raise ConfigError(f"attempts must be at least 1, not {attempts}")
+        if timeout <= 0:
+            raise ConfigError(f"timeout must be more than 0 seconds, not {timeout:g}")
+        self.cycles = 0
+        self.losses: list[str] = []
+        self._port, self._attempts = port, attempts
+        self._stale, self._described = True, False
+        self._table: tuple[Step, ...] = ()
+        self._settings: dict[str, int] = {}
+        self._link = Link(port, timeout=timeout, clock=clock)
+        try:
+            self._retry(lambda: None)
+        except BaseException:
+            self._port.close()
+            raise
+
+    def __enter__(self) -> "BoardTransport":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the port; a further call opens it again."""
+        self._stale = True
+        self._port.close()
+
+    @property
+    def restarts(self) -> int:
+        """Number of lost sessions."""
+        return len(self.losses)
+
+    @property
+    def sent(self) -> int:
+        """Octets to the board."""
+        return self._link.sent
+
+    @property
+    def received(self) -> int:
+        """Octets from the board."""
+        return self._link.received
+
+    def exchange(self, streams: Streams) -> NDArray[np.uint64]:
+        """Run the streams on the board."""
+        streams.check(self.config)
+        results = [np.zeros((0, self.config.rows), np.uint64)]
+        self._table = ()
+        for segment in _segments(cut_into_steps(streams, self.config)):
+            results.append(self._retry(partial(self._run, segment)))
+            self._table = tuple(step for step in segment if step.loads_table)[-1:] or self._table
+        return np.concatenate(results)
+
+    def read_register(self, name: str) -> int:
+        """Value of one register."""
+        _register(name)
+        return self._retry(lambda: self._read([name]))[name]
+
+    def write_register(self, name: str, value: int) -> None:
+        """Write one register; what it keeps is written again in later sessions."""
+        register, most = _register(name), (1 << 8 * REGISTER_BYTES) - 1
+        if not 0 <= value <= most:
+            raise ConfigError(f"value of {name} must be 0..{most}, not {value}")
+        self._retry(lambda: self._write(name, value))
+        if register.access is Access.READ_WRITE:
+            self._settings[name] = value
+
+    def counters(self) -> dict[str, int]:
+        """All performance counters since the board's last reset."""
+        names = counter_names(self.config)
+        halves = [f"{name}_{half}" for name in names for half in ("low", "high")]
+        values = self._retry(lambda: self._read(halves))
+        # An engine without the others has the first two only; the rest reads zero.
+        return {name: values[f"{name}_low"] | values[f"{name}_high"] << 32 for name in names}
+
+    def _retry(self, work: Callable[[], Result]) -> Result:
+        """Do some work, in a new session if the last one did not end well.
+
+        A session may go on only after work that is finished: whatever interrupts it, an exception
+        of the user's among them, leaves frames on the way.
+        """
+        for _ in range(self._attempts):
+            stale, self._stale = self._stale, True
+            try:
+                if stale:
+                    self._begin()
+                result = work()
+            except LinkLostError as error:
+                lost = error
+                self.losses.append(str(error))
+                continue
+            self._stale = False
+            return result
+        raise TransportError(f"{self._port.name}: {lost} (tried {self._attempts} times)")
+
+    def _begin(self) -> None:
+        """Begin a session: the board is as after power-on, so its state is set up again."""
+        self._port.open()
+        self._link.greet()
+        self._planner = Planner(self._link.welcome.store)
+        self._busy = 0
+        found = self._describe()
+        if self._described and found != self.config:
+            raise TransportError(f"{self._port.name}: another engine is there now; begin again")
+        self.config, self._described = found, True
+        for name, value in self._settings.items():
+            self._write(name, value)
+        if self._table:
+            self._run(self._table)
+
+    def _describe(self) -> EngineConfig:
+        """The engine's parameters out of its registers."""
+        values = self._read(["identity", "version", "shape", "features"])
+        if values["identity"] != IDENTITY or values["version"] != INTERFACE_VERSION:
+            raise TransportError(
+                f"{self._port.name}: no QC-NPE of interface version {INTERFACE_VERSION} there;"
+                " load the board's bitstream, built from this version"
+            )
+        shape = _fields("shape", values["shape"])
+        features = _fields("features", values["features"])
+        widths = tuple(n for n in range(16, 0, -1) if features["precisions"] >> (n - 1) & 1)
+        try:
+            return EngineConfig(
+                rows=shape["rows"],
+                cols=shape["cols"],
+                precisions=widths,
+                ncu=NCU_KINDS[features["ncu"]],
+                accumulator_bits=features["accumulator_bits"],
+                table_segments=1 << features["table_segments"],
+                fifo_depth=self._link.welcome.fifo_depth,
+            )
+        except ConfigError as error:
+            raise TransportError(
+                f"{self._port.name}: the board describes no engine of this version ({error});"
+                " build its bitstream again"
+            ) from error
+
+    def _run(self, segment: Sequence[Step]) -> NDArray[np.uint64]:
+        """Results of a segment; its cycles are added up."""
+        works = (work for step in segment for work in self._planner.works(step))
+        beats = sum(step.results for step in segment)
+        lane_bytes = self.config.result_lane_bits // 8
+        octets = self._collect(
+            cut_into_bodies(works, self.config),
+            Kind.RESULTS,
+            size=self.config.rows * lane_bytes,
+            count=beats,
+        )
+        lanes = np.frombuffer(octets, np.uint8).reshape(beats, self.config.rows, lane_bytes)
+        places = 8 * np.arange(lane_bytes, dtype=np.uint64)
+        results = np.bitwise_or.reduce(lanes.astype(np.uint64) << places, axis=2)
+        before, self._busy = self._busy, self._read_busy()
+        self.cycles += (self._busy - before) % (1 << COUNTER_BITS)
+        return results
+
+    def _read_busy(self) -> int:
+        """The counter of busy cycles."""
+        halves = self._read(["busy_cycles_low", "busy_cycles_high"])
+        return halves["busy_cycles_low"] | halves["busy_cycles_high"] << 32
+
+    def _read(self, names: Sequence[str]) -> dict[str, int]:
+        """Values of registers, read in this order."""
+        bodies = [Work(Operation.READ, 1, _register(name).offset).encode() for name in names]
+        octets = self._collect(bodies, Kind.VALUE, size=REGISTER_BYTES, count=len(names))
+        values = np.frombuffer(octets, "<u4").tolist()
+        return dict(zip(names, values, strict=True))
+
+    def _write(self, name: str, value: int) -> None:
+        words = value.to_bytes(REGISTER_BYTES, "little")
+        body = Work(Operation.WRITE, 1, _register(name).offset, words).encode()
+        self._collect([body], Kind.RESULTS, size=REGISTER_BYTES, count=0)
+        self._busy = self._read_busy()  # the control register clears it
+
+    def _collect(self, bodies: Iterable[bytes], kind: Kind, *, size: int, count: int) -> bytes:
+        """Send bodies and wait until they are executed.
+
+        Parameters
+        ----------
+        bodies : operations
+        kind : of the frames that answer them
+        size : octets of each item in those frames
+        count : items that must come
+
+        Returns
+        -------
+        The items.
+        """
+        pending, got = deque(bodies), bytearray()
+        while pending or not self._link.idle or len(got) < size * count:
+            while pending and self._link.has_room(pending[0]):
+                self._link.send(pending.popleft())
+            for frame in self._link.receive():
+                items, rest = divmod(len(frame.body), size)
+                most = RESULT_BEATS if kind is Kind.RESULTS else 1
+                if frame.kind != kind or rest or not 1 <= items <= most:
+                    raise LinkLostError("an answer came that nobody asked for")
+                got += frame.body
+            if len(got) > size * count:
+                raise LinkLostError(f"more than {size * count} octets of results came")
+        return bytes(got)
+
+
+def _segments(steps: Iterable[Step]) -> Iterator[list[Step]]:
+    """Steps in runs of about `_SEGMENT_BYTES` operands."""
+    segment: list[Step] = []
+    size = 0
+    for step in steps:
+        segment.append(step)
+        size += step.activations.nbytes + step.weights.nbytes
+        if size >= _SEGMENT_BYTES:
+            yield segment
+            segment, size = [], 0
+    if segment:
+        yield segment
+
+
+def _register(name: str) -> Register:
+    # No engine has one more register than another but at the end.
+    known = {register.name: register for register in registers(EngineConfig())}
+    if name not in known:
+        raise ConfigError(f"register must be one of {', '.join(known)}, not {name!r}")
+    return known[name]
+
+
+def _fields(name: str, word: int) -> dict[str, int]:
+    return decode(_register(name).fields, word)
