@@ -157,6 +157,26 @@ async def refuse_forbidden_access(dut: Any) -> None:
 
 
 @cocotb.test()
+async def write_single_bytes(dut: Any) -> None:
+    """Bytes without a strobe keep what they are, and ask for nothing."""
+    bench = await started(dut)
+    config, offsets = bench.config, bench.offsets
+    await assert_right(bench, random_streams(config, 5, 1))
+    narrow = config.precisions[-1] if config.ncu == "gated" else 16
+    await bench.write("ceiling", narrow)
+    for byte in (1, 2, 3):
+        for name in ("control", "ceiling"):
+            found = await bench.control.write(offsets[name] + byte, b"\xff")
+            assert found.resp == AxiResp.OKAY
+    assert (await bench.counters())["tiles"] == 5
+    assert await bench.read("ceiling") == narrow
+    clear_counters = 1 << 2
+    await bench.control.write(offsets["control"], bytes([clear_counters]))
+    await ClockCycles(dut.aclk, 2)
+    assert (await bench.counters())["tiles"] == 0
+
+
+@cocotb.test()
 async def access_registers_back_to_back(dut: Any) -> None:
     """Reads and writes at once, with a master that is slow to take its answers, while it works."""
     bench = await started(dut)

@@ -55,6 +55,8 @@ async def write_register(dut: Any, name: str, value: int) -> None:
     dut.s_axil_wstrb.value = 0xF
     dut.s_axil_bready.value = 1
     dut.s_axil_awvalid.value = dut.s_axil_wvalid.value = 1
+    # Address and data are taken together, at the end of the cycle in which the engine is ready.
+    await RisingEdge(dut.s_axil_awready)
     await RisingEdge(dut.clk)
     dut.s_axil_awvalid.value = dut.s_axil_wvalid.value = 0
     # The control register acts in the cycle after it was written.

@@ -1,6 +1,6 @@
 """The bus side: AXI4-Stream ports and an AXI4-Lite register file."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Flow, In, Member, Out
 
 from qcnpe.rtl.component import Component
@@ -56,12 +56,14 @@ def address_bits(table: tuple[Register, ...]) -> int:
 class AxiLiteRegisters(Component):
     """A register file behind AXI4-Lite, made from a table.
 
-    An address without a register, and an access that its register does not allow, are answered
-    with SLVERR and change nothing. Bytes that `wstrb` leaves out are written as zero: every
-    register here is written whole.
+    No output of the bus depends on an input of the same cycle. An address without a register, and
+    an access that its register does not allow, are answered with SLVERR and change nothing. The two
+    lowest address bits are ignored: the strobes say which bytes are meant. Bytes without a strobe
+    keep their value; those of a register that cannot be read are zero, which asks for nothing.
 
-    Latency: a write or a read is answered in the cycle after its address (and data) were taken.
-    Throughput: one access in two cycles.
+    Latency: a read is answered in the cycle after its address was taken. A write is taken in the
+    cycle after its address and its data are both there, and answered in the one after that.
+    Throughput: a read in two cycles, a write in three, side by side.
 
     Parameters
     ----------
@@ -70,9 +72,10 @@ class AxiLiteRegisters(Component):
     Ports
     -----
     axi_* : the bus
-    value_NAME : what register NAME reads
-    read_NAME : it is read in this cycle
-    written_NAME, data : it is written in this cycle, with `data`
+    value_NAME : in, 32 bits, what register NAME reads
+    read_NAME : out, 1 bit, it is read in this cycle
+    written_NAME : out, 1 bit, it is written in this cycle, with `data`
+    data : out, 32 bits
     """
 
     def __init__(self, table: tuple[Register, ...]) -> None:
@@ -94,38 +97,40 @@ class AxiLiteRegisters(Component):
         return m
 
     def _build_write(self, m: Module) -> None:
-        """Address and data are taken together, when the last answer has gone."""
-        take = Signal(name="take_write")
-        free = ~self.axi_bvalid | self.axi_bready
+        """Address and data are taken together, by a register that is ready for one cycle."""
+        take, known = Signal(name="take_write"), Signal(name="known_write")
+        kept = Signal.like(self.data, name="kept")
         strobes = Cat(*(strobe.replicate(8) for strobe in self.axi_wstrb))
+        m.d.sync += take.eq(self.axi_awvalid & self.axi_wvalid & ~take & ~self.axi_bvalid)
         m.d.comb += [
-            take.eq(self.axi_awvalid & self.axi_wvalid & free),
             self.axi_awready.eq(take),
             self.axi_wready.eq(take),
-            self.data.eq(self.axi_wdata & strobes),
+            self.data.eq(self.axi_wdata & strobes | kept & ~strobes),
         ]
-        known = Signal(name="known_write")
-        with m.Switch(self.axi_awaddr):
+        with m.Switch(_word(self.axi_awaddr)):
             for register in self.table:
                 if register.access is not Access.READ:
-                    with m.Case(register.offset):
+                    with m.Case(register.offset // REGISTER_BYTES):
                         m.d.comb += [known.eq(1), self._port("written", register).eq(take)]
+                        if register.access is Access.READ_WRITE:
+                            m.d.comb += kept.eq(self._port("value", register))
         with m.If(take):
             m.d.sync += [self.axi_bvalid.eq(1), self.axi_bresp.eq(Mux(known, _OKAY, _SLVERR))]
         with m.Elif(self.axi_bready):
             m.d.sync += self.axi_bvalid.eq(0)
 
     def _build_read(self, m: Module) -> None:
+        """An address is taken when the last answer has gone."""
         take, known = Signal(name="take_read"), Signal(name="known_read")
         value = Signal(8 * REGISTER_BYTES)
         m.d.comb += [
-            take.eq(self.axi_arvalid & (~self.axi_rvalid | self.axi_rready)),
-            self.axi_arready.eq(take),
+            self.axi_arready.eq(~self.axi_rvalid),
+            take.eq(self.axi_arvalid & self.axi_arready),
         ]
-        with m.Switch(self.axi_araddr):
+        with m.Switch(_word(self.axi_araddr)):
             for register in self.table:
                 if register.access is not Access.WRITE:
-                    with m.Case(register.offset):
+                    with m.Case(register.offset // REGISTER_BYTES):
                         m.d.comb += [
                             known.eq(1),
                             value.eq(self._port("value", register)),
@@ -143,3 +148,8 @@ class AxiLiteRegisters(Component):
     def _port(self, kind: str, register: Register) -> Signal:
         port: Signal = getattr(self, f"{kind}_{register.name}")
         return port
+
+
+def _word(address: Signal) -> Value:
+    """The number of the word that an address lies in."""
+    return address[(REGISTER_BYTES - 1).bit_length() :]

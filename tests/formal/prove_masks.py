@@ -70,12 +70,12 @@ class TestMasks(ProofTest):
             ncu, "with m.If(working & (first | ~zero)):", "with m.If(first | ~zero):"
         ),
         "masked units are never done": Bug(
-            ncu, "self.done.eq(working & lane.control.last)", "self.done.eq(lane.control.last)"
+            ncu, "self.done.eq(working & last)", "self.done.eq(last)"
         ),
         "the others are done after a last beat": Bug(
             ncu,
-            "self.done.eq(working & lane.control.last)",
-            "self.done.eq(working & lane.control.last & ~lane.lane.zero)",
+            "self.done.eq(working & last)",
+            "self.done.eq(working & last & ~zero)",
         ),
     }
 

@@ -81,8 +81,8 @@ class TestResultStream(ProofTest):
     bugs: ClassVar = {
         "stays valid": Bug(
             collector,
-            "self.output.valid.eq(queue.o.valid & ",
-            "self.output.valid.eq(queue.o.valid & ~self.tiles.valid & ",
+            "complete = queue.o.valid & ",
+            "complete = queue.o.valid & ~self.tiles.valid & ",
         ),
         "payload stays": Bug(
             collector,

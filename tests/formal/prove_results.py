@@ -50,7 +50,7 @@ class TestResults(ProofTest):
             decoder, "self.active.eq(good)", "self.active.eq(self.commands.valid)"
         ),
         "no end of a tile without one": Bug(
-            collector, "self.output.valid.eq(queue.o.valid & ", "self.output.valid.eq("
+            collector, "complete = queue.o.valid & ", "complete = "
         ),
         "what is owed last ends its tile": Bug(
             collector, "eq(column == tile.cols - 1)", "eq(column == tile.cols)"

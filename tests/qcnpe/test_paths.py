@@ -1,0 +1,50 @@
+"""AXI allows no combinational path between a bus's inputs and its outputs (IHI 0022, A3.1.1)."""
+
+import pytest
+
+from qcnpe.generate import TOP, top_verilog
+from qcnpe.rtl.top import Top
+from qcnpe.spec.config import EngineConfig
+from qcnpe.yosys import run_yosys
+from tests.qcnpe.rtl.oracle import name_of
+
+CONFIGS = [
+    EngineConfig(rows=2, cols=3),
+    EngineConfig(rows=2, cols=1, ncu="gated", precisions=(16, 9), counters=False),
+    EngineConfig(rows=2, cols=1, ncu="dsp"),
+]
+
+
+def inputs_behind_outputs(verilog, top, folder):
+    """Inputs of a module that reach an output through gates alone, registers being the ends."""
+    source, found = folder / "design.v", folder / "inputs.txt"
+    source.write_text(verilog)
+    run_yosys(
+        [
+            f"read_verilog {source}",
+            f"hierarchy -check -top {top}",
+            "proc",
+            "flatten",
+            "memory_map",
+            "dffunmap",  # every register is a $dff, or a $sdff before this
+            f"select -write {found} o:* %ci*:-$dff i:* %i",
+        ]
+    )
+    return {line.partition("/")[2] for line in found.read_text().splitlines()}
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=name_of)
+def test_no_input_reaches_an_output_in_its_cycle(config, tmp_path):
+    assert inputs_behind_outputs(top_verilog(Top(config)), TOP, tmp_path) == set()
+
+
+def test_a_path_is_seen(tmp_path):
+    """Through a submodule, and beside a register and an input that only a register sees."""
+    verilog = """
+        module gate(input a, input b, output y); assign y = a & b; endmodule
+        module port(input clk, input valid, input hidden, output ready, output reg seen);
+            gate inner(.a(valid), .b(seen), .y(ready));
+            always @(posedge clk) if (hidden) seen <= valid;
+        endmodule
+    """
+    assert inputs_behind_outputs(verilog, "port", tmp_path) == {"valid"}
