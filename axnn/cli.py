@@ -36,10 +36,10 @@ from axnn.flow.steps import (
     energy_model,
     evaluate_step,
     train_step,
-    write_json,
 )
 from axnn.nn.train import Epoch
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.documents import write_document
 from qcnpe.spec.errors import QcnpeError, one_line
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
@@ -349,7 +349,7 @@ def collect_command(
 ) -> None:
     """Write the figures of all experiments that have been run; those of other applications stay."""
     earlier = read_figures(out) if out.exists() else None
-    write_json(out, collect(folder, named_apps(apps), EnergyTable.load(table), earlier=earlier))
+    write_document(out, collect(folder, named_apps(apps), EnergyTable.load(table), earlier=earlier))
 
 
 @cli.command(epilog="Example: axnn speed letters --run build/cpu/letters/seed-1")

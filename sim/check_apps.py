@@ -9,6 +9,7 @@ import argparse
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
@@ -17,7 +18,8 @@ from axnn.experiments.bounds import BOUNDS, bound_name
 from axnn.experiments.collect import named_apps
 from axnn.experiments.folder import HARDWARE, AppFolder
 from axnn.experiments.stages import SEEDS
-from axnn.flow.steps import make_key, read_json, write_json
+from axnn.flow.steps import make_key
+from qcnpe.spec.documents import read_document, write_document
 from qcnpe.spec.errors import QcnpeError, one_line
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
@@ -77,10 +79,10 @@ def check_apps(folder: Path, names: list[str], images: int) -> list[str]:
             nets = {bound_name(b): place.variant(bound_name(b)).axnn for b in BOUNDS}
             key = make_key(images=images, engine=place.app.engine, **nets)
             path = place.document(HARDWARE)
-            found = read_json(path) if path.exists() else {}
+            found = read_document(path, dict[str, Any]) if path.exists() else {}
             if found.get("key") != key:
                 found = {"key": key, **asdict(check_app(place, images, progress))}
-                write_json(path, found)
+                write_document(path, found)
             if found["mismatches"] or found["miscounts"]:
                 wrong.append(name)
     return wrong

@@ -13,9 +13,9 @@ Source of the loop: S. Venkataramani et al., AxNN, ISLPED 2014, section 3.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,13 +37,17 @@ from axnn.quantisation.quantize import (
     to_integers,
     uniform_precision,
 )
-from qcnpe.spec.archive import read_archive, write_archive
-from qcnpe.spec.config import OPERAND_BITS
+from axnn.quantisation.scales import ScaleDocument
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.documents import Share
 from qcnpe.spec.errors import ConfigError, FormatError
 from qcnpe.spec.inference import infer
+from qcnpe.spec.npz import ArrayType, add_prefix, read_npz, take_prefix, write_npz
 from qcnpe.spec.qnet import QuantNet
 
 _STATE_KIND = "axnn-approximation-1"
+
+Array = TypeVar("Array", bound=NDArray[Any])
 
 _ROUNDING = 1e-9
 """Slack for the last bit of a fraction, so that a loss of exactly the bound is kept."""
@@ -92,11 +96,6 @@ class ApproximationPlan:
             raise ConfigError(f"samples must be at least 1, not {self.samples}")
         if self.rounds < 1:
             raise ConfigError(f"rounds must be at least 1, not {self.rounds}")
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "ApproximationPlan":
-        """Inverse of `dataclasses.asdict`, also after a passage through JSON."""
-        return cls(**{**document, "retraining": TrainingPlan(**document["retraining"])})
 
 
 @dataclass(frozen=True)
@@ -387,61 +386,108 @@ class _Loop:
             steps=tuple(self.steps),
         )
 
-    def _identity(self) -> dict[str, Any]:
-        return {
-            "plan": asdict(self.plan),
-            "seed": self.seed,
-            "data": self.data.digest,
-            "engine": {**asdict(self.config), "precisions": list(self.config.precisions)},
-        }
+    def _identity(self) -> "_Identity":
+        return _Identity(self.plan, self.seed, self.data.digest, self.config)
 
     def save(self, path: Path) -> None:
         """Write everything to the state file."""
-        arrays: dict[str, NDArray[Any]] = {
-            f"value.{name}": value for name, value in self.network.state().items()
-        }
-        for index, (widths, frozen) in enumerate(zip(self.precision, self.frozen, strict=True)):
-            arrays |= {f"precision.{index}": widths, f"frozen.{index}": frozen}
-        header = {
-            "identity": self._identity(),
-            "share": self.share,
-            "steps": [asdict(step) for step in self.steps],
-            "scales": [scale.document() for scale in self.scales],
-        }
-        write_archive(path, _STATE_KIND, header, arrays)
+        arrays = (
+            add_prefix("value.", self.network.state())
+            | add_prefix("precision.", _numbered(self.precision))
+            | add_prefix("frozen.", _numbered(self.frozen))
+        )
+        header = _State(
+            identity=self._identity(),
+            share=self.share,
+            steps=tuple(self.steps),
+            scales=tuple(scale.document() for scale in self.scales),
+        )
+        write_npz(path, _STATE_KIND, header, arrays)
 
     def restore(self, path: Path) -> None:
         """Take everything from a state file; the exact network stays that of the start."""
-        header, arrays = read_archive(path, _STATE_KIND)
-        if header.get("identity") != self._identity():
-            raise RunError(f"{path}: of a run with another plan, engine, data or seed; delete it")
-        self._take(path, header, arrays)
+
+        def check(theirs: _Identity) -> None:
+            if theirs != self._identity():
+                raise RunError(
+                    f"{path}: of a run with another plan, engine, data or seed; delete it"
+                )
+
+        self._take(path, check)
 
     def go_on_from(self, path: Path) -> None:
         """Take network, precision and steps from a run under a tighter bound; all may go down."""
-        header, arrays = read_archive(path, _STATE_KIND)
-        theirs, ours = header.get("identity", {}), self._identity()
-        if any(theirs.get(name) != ours[name] for name in ("seed", "data", "engine")):
-            raise RunError(f"{path}: of a run with another engine, data or seed; delete it")
-        if theirs.get("plan", {}).get("bound_percent", 100) > self.plan.bound_percent:
-            raise RunError(f"{path}: of a run under a looser bound; start from a tighter one")
-        self._take(path, header, arrays)
+
+        def check(theirs: _Identity) -> None:
+            if replace(theirs, plan=self.plan) != self._identity():
+                raise RunError(f"{path}: of a run with another engine, data or seed; delete it")
+            if theirs.plan.bound_percent > self.plan.bound_percent:
+                raise RunError(f"{path}: of a run under a looser bound; start from a tighter one")
+
+        self._take(path, check)
         self.share = self.plan.share
         for frozen in self.frozen:
             frozen[...] = False
 
-    def _take(
-        self, path: Path, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    def _take(self, path: Path, check: "Callable[[_Identity], None]") -> None:
+        """Take everything from a state file whose identity `check` does not refuse."""
+
+        def layout(header: _State) -> dict[str, ArrayType]:
+            check(header.identity)
+            shapes = {name: widths.shape for name, widths in _numbered(self.precision).items()}
+            return (
+                add_prefix("value.", self.network.state_types())
+                | add_prefix("precision.", {n: ArrayType(np.uint8, s) for n, s in shapes.items()})
+                | add_prefix("frozen.", {n: ArrayType(np.bool_, s) for n, s in shapes.items()})
+            )
+
+        header, arrays = read_npz(path, _STATE_KIND, _State, layout)
+        precision = take_prefix("precision.", arrays)
+        self._check_widths(path, header, precision)
+        self.network.set_state(take_prefix("value.", arrays))
+        self.precision = tuple(precision.values())
+        self.frozen = tuple(take_prefix("frozen.", arrays).values())
+        self.scales = tuple(LayerScale.from_document(entry) for entry in header.scales)
+        self.steps, self.share = list(header.steps), header.share
+
+    def _check_widths(
+        self, path: Path, header: "_State", precision: Mapping[str, NDArray[np.uint8]]
     ) -> None:
-        try:
-            prefix = "value."
-            values = {name: array for name, array in arrays.items() if name.startswith(prefix)}
-            self.network.set_state({name[len(prefix) :]: a for name, a in values.items()})
-            layers = range(len(self.precision))
-            self.precision = tuple(arrays[f"precision.{index}"] for index in layers)
-            self.frozen = tuple(arrays[f"frozen.{index}"] for index in layers)
-            self.scales = tuple(LayerScale.from_document(entry) for entry in header["scales"])
-            self.steps = [Step(**entry) for entry in header["steps"]]
-            self.share = float(header["share"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{path}: damaged state ({error}); delete it") from error
+        allowed = self.config.precisions
+        if not all(np.isin(widths, allowed).all() for widths in precision.values()):
+            raise FormatError(f"{path}: holds widths that the engine does not have; delete it")
+        channels = [layer.geometry.channels for layer in self.network.neuron_layers]
+        if len(header.scales) != len(channels) or not all(
+            scale.fits(count, allowed) for scale, count in zip(header.scales, channels, strict=True)
+        ):
+            raise FormatError(f"{path}: its scales are those of another network; delete it")
+
+
+def _numbered(arrays: tuple[Array, ...]) -> dict[str, Array]:
+    """The arrays of the layers by the layers' numbers."""
+    return {str(index): array for index, array in enumerate(arrays)}
+
+
+@dataclass(frozen=True)
+class _Identity:
+    """What a run that goes on must have in common with the one that was interrupted."""
+
+    plan: ApproximationPlan
+    seed: int
+    data: str
+    engine: EngineConfig
+
+
+@dataclass(frozen=True)
+class _State:
+    """What a state file says besides its arrays."""
+
+    identity: _Identity
+    share: Share
+    steps: tuple[Step, ...]
+    scales: tuple[ScaleDocument, ...]
+
+    def __post_init__(self) -> None:
+        numbers = [step.number for step in self.steps]
+        if not numbers or numbers != list(range(len(numbers))) or not self.steps[0].kept:
+            raise FormatError("its steps are not in order; delete it")

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from axnn.flow.apps import App, find_app
-from axnn.flow.steps import RunFolder, read_json
+from axnn.flow.steps import RunFolder
+from qcnpe.spec.documents import read_document
 from qcnpe.spec.errors import FormatError
 
 HARDWARE = "hardware"
@@ -79,7 +80,7 @@ class AppFolder:
         path = self.document(stage)
         if not path.exists():
             return None
-        found = read_json(path)
+        found = read_document(path, dict[str, Any])
         entries = found.values() if stage in _ENTRY_KEYS else [found]
         for key in (*_DOCUMENT_KEYS.get(stage, ()), *_ENTRY_KEYS.get(stage, ())):
             if any(not isinstance(entry, dict) or key not in entry for entry in entries):

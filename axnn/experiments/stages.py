@@ -13,7 +13,8 @@ from axnn.experiments.folder import AppFolder
 from axnn.experiments.ordering import compare_criteria
 from axnn.experiments.overfitting import compare_ways
 from axnn.flow.energy import EnergyModel, EnergyTable
-from axnn.flow.steps import characterize_step, make_key, read_json, train_step, write_json
+from axnn.flow.steps import characterize_step, make_key, train_step
+from qcnpe.spec.documents import read_document, write_document
 from qcnpe.spec.errors import ConfigError
 
 SMALL = ("census", "letters", "faces")
@@ -121,12 +122,14 @@ def _edges(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
 
 def _overfitting(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
     found = compare_ways(folder, table, notify)
-    write_json(folder.document("overfitting"), {way: asdict(each) for way, each in found.items()})
+    write_document(
+        folder.document("overfitting"), {way: asdict(each) for way, each in found.items()}
+    )
 
 
 def _dropout(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
     found = compare_dropout(folder, table, notify)
-    write_json(folder.document("dropout"), {rate: asdict(each) for rate, each in found.items()})
+    write_document(folder.document("dropout"), found)
 
 
 def _document(
@@ -135,9 +138,9 @@ def _document(
     """Write a stage's figures, unless they are there already for this network."""
     key = make_key(network=folder.trained.network, **parts)
     path = folder.document(stage)
-    if path.exists() and read_json(path).get("key") == key:
+    if path.exists() and read_document(path, dict[str, Any]).get("key") == key:
         return
-    write_json(path, {"key": key, **measure()})
+    write_document(path, {"key": key, **measure()})
 
 
 STAGE_NAMES = tuple(stage.name for stage in stages(STUDIED[0], SEEDS[0]))

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from axnn import data
@@ -26,10 +27,9 @@ from axnn.flow.evaluate import Evaluation, evaluate, integer_samples
 from axnn.nn.network import Network
 from axnn.nn.train import Epoch, train
 from axnn.quantisation.quantize import QuantisedNetwork, calibrate, uniform_precision
-from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.config import OPERAND_BITS
-from qcnpe.spec.errors import FormatError
-from qcnpe.spec.files import replace_text
+from qcnpe.spec.documents import Natural, convert_document, read_document, write_document
+from qcnpe.spec.npz import ArrayType, read_npz, read_npz_header, write_npz
 from qcnpe.spec.qnet import QuantNet
 
 _RESILIENCE_KIND = "axnn-resilience-1"
@@ -100,30 +100,16 @@ class RunFolder:
         if not (self.exact16.exists() and self.axnn.exists()):
             raise RunError(f"{self.path}: holds no approximation; run `axnn approximate` first")
         exact, axnn = QuantNet.load(self.exact16), QuantNet.load(self.axnn)
-        try:
-            return Approximation(
-                plan=ApproximationPlan.from_document(axnn.notes["plan"]),
-                exact=exact,
-                axnn=axnn,
-                steps=tuple(Step(**entry) for entry in axnn.notes["steps"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{self.axnn}: damaged notes ({error}); delete it") from error
+        notes = convert_document(axnn.notes, ApproximationNotes, where=f"{self.axnn}: notes")
+        return Approximation(plan=notes.plan, exact=exact, axnn=axnn, steps=notes.steps)
 
     def trained(self) -> "Trained":
         """The trained network and what it was trained for."""
         if not self.network.exists():
             raise RunError(f"{self.path}: holds no trained network; run `axnn train` first")
-        network, notes = Network.load(self.network)
-        try:
-            return Trained(
-                network,
-                find_app(notes["app"]),
-                int(notes["seed"]),
-                tuple(Epoch(**entry) for entry in notes["epochs"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{self.network}: damaged notes ({error}); train again") from error
+        network, found = Network.load(self.network)
+        notes = convert_document(found, TrainingNotes, where=f"{self.network}: notes")
+        return Trained(network, find_app(notes.app), notes.seed, notes.epochs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +120,27 @@ class Trained:
     app: App
     seed: int
     epochs: tuple[Epoch, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingNotes:
+    """Notes in the file of a trained network: what it was made from and how that went."""
+
+    key: str
+    app: str
+    seed: Natural
+    epochs: tuple[Epoch, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApproximationNotes:
+    """Notes in the file of an approximate network: what it was made from and how that went."""
+
+    key: str
+    app: str
+    seed: Natural
+    plan: ApproximationPlan
+    steps: tuple[Step, ...]
 
 
 def make_key(**parts: Any) -> str:
@@ -149,11 +156,6 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def write_json(path: Path, document: Any) -> None:
-    """Write a JSON file, replaced only when complete."""
-    replace_text(path, json.dumps(document, indent=2) + "\n")
-
-
 def train_step(
     run: RunFolder, app: App, *, seed: int, on_epoch: Callable[[Epoch], None] | None = None
 ) -> Trained:
@@ -165,9 +167,8 @@ def train_step(
     network = Network(app.network, seed=seed)
     part = run.unfinished("training", key)
     history = train(network, samples, app.training, seed=seed, checkpoint=part, on_epoch=on_epoch)
-    epochs = [asdict(epoch) for epoch in history.epochs]
-    notes = {"key": key, "app": app.name, "seed": seed, "epochs": epochs}
-    network.save(run.network, notes)
+    notes = TrainingNotes(key=key, app=app.name, seed=seed, epochs=history.epochs)
+    network.save(run.network, asdict(notes))
     part.unlink(missing_ok=True)
     return run.trained()
 
@@ -178,7 +179,7 @@ def characterize_step(
     """Measure every neuron of the exact 16-bit network by every criterion."""
     trained = run.trained()
     key = make_key(network=run.network, engine=trained.app.engine, criteria=CRITERIA)
-    found = _read_scores(run.resilience, key)
+    found = _read_scores(run.resilience, key, trained.network)
     if found is not None:
         return found
     samples = data.load(trained.app.data, seed=trained.seed).train
@@ -190,17 +191,29 @@ def characterize_step(
     arrays: dict[str, NDArray[Any]] = {
         f"{name}.{index}": layer for name in CRITERIA for index, layer in enumerate(scores[name])
     }
-    write_archive(run.resilience, _RESILIENCE_KIND, {"key": key}, arrays)
+    write_npz(run.resilience, _RESILIENCE_KIND, _ResilienceHeader(key), arrays)
     return scores
 
 
-def _read_scores(path: Path, key: str) -> dict[str, Scores] | None:
-    if not path.exists():
+@dataclass(frozen=True)
+class _ResilienceHeader:
+    """What a file of scores says besides them."""
+
+    key: str
+
+
+def _read_scores(path: Path, key: str, network: Network) -> dict[str, Scores] | None:
+    """The scores in a file, if they have this key."""
+    if not path.exists() or read_npz_header(path, _RESILIENCE_KIND, _ResilienceHeader).key != key:
         return None
-    header, arrays = read_archive(path, _RESILIENCE_KIND)
-    if header.get("key") != key:
-        return None
-    layers = range(len(arrays) // len(CRITERIA))
+    geometries = network.spec.geometries
+    types = {
+        f"{name}.{index}": ArrayType(np.float64, (each.channels, each.outputs), finite=False)
+        for name in CRITERIA
+        for index, each in enumerate(geometries)
+    }
+    _, arrays = read_npz(path, _RESILIENCE_KIND, _ResilienceHeader, lambda _: types)
+    layers = range(len(geometries))
     return {name: tuple(arrays[f"{name}.{index}"] for index in layers) for name in CRITERIA}
 
 
@@ -249,12 +262,11 @@ def energy_model(table: EnergyTable, app: App, samples: DataSet) -> EnergyModel:
 
 def save_approximation(run: RunFolder, trained: Trained, found: Approximation, *, key: str) -> None:
     """Write the networks in integers and how they came about."""
-    notes = {"app": trained.app.name, "seed": trained.seed}
-    replace(found.exact, notes=notes).save(run.exact16)
-    steps = [asdict(step) for step in found.steps]
-    approximation = {"plan": asdict(found.plan), "steps": steps}
+    app, seed = trained.app.name, trained.seed
+    replace(found.exact, notes={"app": app, "seed": seed}).save(run.exact16)
+    notes = ApproximationNotes(key=key, app=app, seed=seed, plan=found.plan, steps=found.steps)
     # Last, since its key says that the step is finished.
-    replace(found.axnn, notes={**notes, "key": key, **approximation}).save(run.axnn)
+    replace(found.axnn, notes=asdict(notes)).save(run.axnn)
 
 
 def evaluate_step(run: RunFolder, table: EnergyTable) -> Evaluation:
@@ -262,23 +274,12 @@ def evaluate_step(run: RunFolder, table: EnergyTable) -> Evaluation:
     trained, found = run.trained(), run.approximated()
     key = make_key(network=run.network, exact16=run.exact16, axnn=run.axnn, prices=dict(table.pj))
     if run.evaluation.exists() and run.test_inputs.exists():
-        document = read_json(run.evaluation)
+        document = read_document(run.evaluation, dict[str, Any])
         if document.pop("key", None) == key:
-            return Evaluation(**document)
+            return convert_document(document, Evaluation, where=str(run.evaluation))
     samples = data.load(trained.app.data, seed=trained.seed)
     energy = energy_model(table, trained.app, samples)
     evaluation = evaluate(trained.network, found.exact, found.axnn, samples.test, energy)
     integer_samples(found.axnn, samples.test).save(run.test_inputs)
-    write_json(run.evaluation, {"key": key, **asdict(evaluation)})
+    write_document(run.evaluation, {"key": key, **asdict(evaluation)})
     return evaluation
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read what `write_json` wrote; `FormatError` if it is damaged."""
-    try:
-        document = json.loads(path.read_text())
-    except ValueError as error:
-        raise FormatError(f"{path}: not readable ({error}); delete it") from error
-    if not isinstance(document, dict):
-        raise FormatError(f"{path}: not what this step writes; delete it")
-    return document

@@ -1,14 +1,14 @@
 """Scales: the powers of two by which a layer's operands and results are integers."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from axnn.nn.layers import FloatArray
 from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.documents import Exponent
 from qcnpe.spec.fixed import limits
 
 
@@ -49,22 +49,40 @@ class LayerScale:
         """Whether neurons of this width read unsigned operands."""
         return self.input_unsigned and width < OPERAND_BITS
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> "ScaleDocument":
         """The scales as JSON can hold them."""
         widths = {
-            str(width): [scale.input_fraction_bits, scale.weight_fraction_bits.tolist()]
+            width: (scale.input_fraction_bits, tuple(scale.weight_fraction_bits.tolist()))
             for width, scale in self.widths.items()
         }
-        return {**{name: getattr(self, name) for name in _PLAIN_SCALES}, "widths": widths}
+        plain = {name: getattr(self, name) for name in _PLAIN_SCALES}
+        return ScaleDocument(**plain, widths=widths)
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "LayerScale":
+    def from_document(cls, document: "ScaleDocument") -> "LayerScale":
         """Inverse of `document`."""
         widths = {
-            int(width): WidthScale(int(bits), np.array(weight_bits, np.int64))
-            for width, (bits, weight_bits) in document["widths"].items()
+            width: WidthScale(bits, np.array(weight_bits, np.int64))
+            for width, (bits, weight_bits) in document.widths.items()
         }
-        return cls(**{name: document[name] for name in _PLAIN_SCALES}, widths=widths)
+        return cls(**{name: getattr(document, name) for name in _PLAIN_SCALES}, widths=widths)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScaleDocument:
+    """A `LayerScale` without arrays, as files hold it; `widths` are (input, weights) by width."""
+
+    input_fraction_bits: Exponent
+    input_unsigned: bool
+    fraction_bits: Exponent
+    output_fraction_bits: Exponent
+    widths: dict[int, tuple[Exponent, tuple[Exponent, ...]]]
+
+    def fits(self, channels: int, widths: Collection[int]) -> bool:
+        """Whether these are scales of a layer with so many channels at these widths."""
+        return set(self.widths) == set(widths) and all(
+            len(weight_bits) == channels for _, weight_bits in self.widths.values()
+        )
 
 
 _HALF = np.float32(0.5)

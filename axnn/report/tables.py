@@ -11,8 +11,9 @@ from axnn.approximation.loop import Approximation
 from axnn.approximation.resilience import Scores
 from axnn.flow.energy import EnergyModel
 from axnn.flow.evaluate import Evaluation
-from axnn.flow.steps import RunFolder, Trained, write_json
+from axnn.flow.steps import RunFolder, Trained
 from axnn.report.book import Book
+from qcnpe.spec.documents import write_document
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ def make_summary(
 
 def write_summary(run: RunFolder, summary: Mapping[str, Any]) -> None:
     """Write `summary.json`."""
-    write_json(run.summary, summary)
+    write_document(run.summary, summary)
 
 
 def summary_table(title: str, summary: Mapping[str, Any]) -> Table:

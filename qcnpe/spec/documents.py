@@ -7,6 +7,7 @@ refused, too: a misspelt one would otherwise take its default in silence.
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -22,7 +23,9 @@ Natural = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
-"""Numbers with a range, for the fields of schemas: 0 or more; above 0; 0 < x <= 1; 0 <= x <= 1."""
+Exponent = Annotated[int, msgspec.Meta(ge=-128, le=127)]
+"""Numbers with a range, for the fields of schemas: 0 or more; above 0; 0 < x <= 1; 0 <= x <= 1; of
+a power of two."""
 
 LIMIT_BYTES = 16 << 20
 """Largest document that is read, by default. It bounds the time, too: a second or two."""
@@ -80,8 +83,8 @@ def convert_document(value: Any, schema: type[Document], *, where: str) -> Docum
     return decode_document(encode_document(value), schema, where=where)
 
 
-def encode_document(document: Any, *, indent: int | None = None) -> str:
-    """JSON text of dataclasses, mappings, sequences and plain values, keys sorted.
+def encode_document(document: Any, *, indent: int | None = None, sort_keys: bool = False) -> str:
+    """JSON text of dataclasses, mappings, sequences and plain values.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def encode_document(document: Any, *, indent: int | None = None) -> str:
     """
     try:
         return json.dumps(
-            document, sort_keys=True, allow_nan=False, indent=indent, default=msgspec.to_builtins
+            document, sort_keys=sort_keys, allow_nan=False, indent=indent, default=asdict
         )
     except ValueError as error:
         raise FormatError(f"a figure is not a finite number ({error})") from error

@@ -130,7 +130,7 @@ def write_npz(path: Path, kind: str, header: Any, arrays: Mapping[str, NDArray[A
     arrays : by name; stored in C order
     """
     document = json.loads(encode_document(header))
-    text = encode_document({**document, "kind": kind})
+    text = encode_document({**document, "kind": kind}, sort_keys=True)
 
     def fill(temporary: Path) -> None:
         with zipfile.ZipFile(temporary, "w") as archive:

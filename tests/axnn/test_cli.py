@@ -1,9 +1,11 @@
 """The command: the whole chain, steps that are not done twice, and errors in one line."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from axnn import cli, data
@@ -18,7 +20,7 @@ from qcnpe.spec.qnet import QuantNet
 from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
 from tests.axnn.data.test_fetch import GOOD, Shelf, make_collection
 from tests.axnn.tiny import ENGINE, PLAN, PRICES, make_data, make_spec
-from tests.damage import npz_parts
+from tests.damage import npz_parts, resave
 
 STEPS = ("train", "characterize", "approximate", "evaluate", "report")
 RESULTS = (
@@ -82,6 +84,20 @@ def run_all(call, prices):
         return out
 
     return run
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """A place for a run that several tests copy."""
+    return tmp_path_factory.mktemp("shelf") / "run"
+
+
+@pytest.fixture
+def run_folder(run_all, shelf):
+    """A finished run, made once."""
+    if not shelf.exists():
+        run_all(shelf, "--quiet")
+    return shelf
 
 
 def test_whole_chain_leaves_every_file_and_a_summary(run_all, tmp_path):
@@ -228,6 +244,64 @@ def test_damaged_file_is_one_line_and_the_others_stay(run_all, call, tmp_path, p
         path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.name != name
     }
     assert after == others
+
+
+def note(**fields):
+    return lambda header, _: header["notes"].update(fields)
+
+
+DAMAGES = {
+    "app": ("network.npz", note(app=3), "Expected `str`, got `int`"),
+    "unknown app": ("network.npz", note(app="[/x]"), "application must be one of"),
+    "seed": ("network.npz", note(seed="1"), "Expected `int`, got `str`"),
+    "epochs": ("network.npz", note(epochs=[1]), "Expected `object`, got `int`"),
+    "plan": ("axnn.npz", note(plan=[]), "Expected `object`, got `array`"),
+    "older steps": ("axnn.npz", note(steps=[{"number": 0}]), "missing required field `share`"),
+    "list": ("axnn.npz", lambda h, _: h.update(notes=[1]), "Expected `object`, got `array`"),
+    "scores": ("resilience.npz", lambda _, a: a.popitem(), "has no "),
+    "shape": ("resilience.npz", lambda _, a: a.update({"random.0": np.ones(3)}), "be float64 (10"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_file_of_a_run_that_does_not_fit_is_one_line(
+    run_folder, call, tmp_path, prices, damage, monkeypatch
+):
+    """Keys still match: a file is not what it should be although nothing before it has changed."""
+    shutil.copytree(run_folder, tmp_path / "run")
+    name, change, message = DAMAGES[damage]
+    shelf_file = run_folder / name
+    resave(tmp_path / "run" / name, change)
+    monkeypatch.setattr(steps, "make_key", lambda **_: npz_parts(shelf_file)[0].get("key"))
+    command = "characterize" if name == "resilience.npz" else "evaluate"
+    table = () if name == "resilience.npz" else ("--table", prices)
+    status, _, err = call(command, "--run", tmp_path / "run", *table, "--quiet")
+    assert status == 1
+    assert message in one_line(err)
+    assert name in err or "application must" in err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[" * 100_000, "nested deeper"),
+        ("[1]", "Expected `object`, got `array`"),
+        ('{"key": "k"}', "missing required field `samples`"),
+        ('{"key": "k", "samples": 1' + "0" * 400 + "}", "more than 64 bits"),
+        (b'{"key": "\xff"}', "UTF-8"),
+    ],
+)
+def test_evaluation_of_another_version_is_one_line(
+    run_folder, call, tmp_path, prices, content, message, monkeypatch
+):
+    shutil.copytree(run_folder, tmp_path / "run")
+    path = tmp_path / "run" / "evaluation.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    monkeypatch.setattr(steps, "make_key", lambda **_: "k")
+    status, _, err = call("evaluate", "--run", tmp_path / "run", "--table", prices, "--quiet")
+    assert status == 1
+    assert message in one_line(err)
+    assert str(path) in err
 
 
 def test_unwritable_folder_is_one_line(call, tmp_path):

@@ -20,7 +20,7 @@ from axnn.cpu.benchmark.speed_report import speed_table
 from axnn.cpu.benchmark.speed_step import choices_step, speed_step
 from axnn.cpu.benchmark.subjects import SUBJECTS, find_subject
 from axnn.flow.apps import APPS
-from axnn.flow.steps import write_json
+from qcnpe.spec.documents import write_document
 
 _APPS = [name for name in SUBJECTS if name in APPS]
 _BOUND = axnn_label(BOUNDS_PERCENT[0])
@@ -142,7 +142,7 @@ def main() -> None:
         "load_average": round(os.getloadavg()[1], 1),
         "figures": figures,
     }
-    write_json(options.out, document)
+    write_document(options.out, document)
     print(f"{options.out}: {len(figures)} figures", file=sys.stderr)
 
 

@@ -10,7 +10,7 @@ from axnn.cpu.benchmark.speed import gather, race, summary
 from axnn.cpu.benchmark.speed_report import draw_speed
 from axnn.cpu.benchmark.subjects import find_subject
 from axnn.cpu.predictor import Predictor
-from axnn.flow.steps import write_json
+from qcnpe.spec.documents import write_document
 
 FIGURE_BATCH = 64
 
@@ -38,7 +38,7 @@ def speed_step(name: str, folder: Path, *, seed: int, notify: Notify) -> dict[st
     notify("timing")
     timings = race(field, run.data.test.inputs)
     result = summary(run, field, timings)
-    write_json(folder / "speed.json", result)
+    write_document(folder / "speed.json", result)
     draw_speed(result, folder / "speed.png", batch=FIGURE_BATCH)
     return result
 
@@ -51,5 +51,5 @@ def choices_step(run: Run, *, notify: Notify) -> list[dict[str, Any]]:
         if found["key"] == key:
             return list(found["choices"])
     notify("comparing ways of choosing")
-    write_json(path, document(compare_choices(run), key))
+    write_document(path, document(compare_choices(run), key))
     return list(json.loads(path.read_text())["choices"])

@@ -20,6 +20,7 @@ from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import ConfigError, FormatError
 from tests.axnn.tiny import ENGINE, TABLE, make_data, make_trained, poison_test_part
 from tests.axnn.tiny import PLAN as TRAINING
+from tests.damage import resave
 
 DATA = make_data()
 ENERGY = EnergyModel(TABLE, ENGINE)
@@ -197,6 +198,48 @@ def test_damaged_state_is_refused(tmp_path):
     (tmp_path / "s.npz").write_bytes(b"not an archive")
     with pytest.raises(FormatError, match=r"s\.npz: not a readable"):
         run(state=tmp_path / "s.npz")
+
+
+def scale(**fields):
+    return lambda h, _: h["scales"][0].update(fields)
+
+
+DAMAGES = {
+    "share": (lambda h, _: h.update(share=0), "Expected `float` > 0"),
+    "truth value": (scale(input_unsigned="false"), "Expected `bool`, got `str`"),
+    "fraction bits": (scale(fraction_bits=10**6), "Expected `int` <= 127"),
+    "layers": (lambda h, _: h["scales"].pop(), "its scales are those of another network"),
+    "channels": (lambda h, _: h["scales"][0]["widths"]["8"][1].pop(), "scales are those of"),
+    "widths": (lambda h, _: h["scales"][0]["widths"].pop("8"), "scales are those of another"),
+    "step lost": (lambda h, _: h["steps"].pop(0), "its steps are not in order"),
+    "no steps": (lambda h, _: h.update(steps=[]), "its steps are not in order"),
+    "older version": (lambda h, _: h["steps"][0].update(energy=1.0), "unknown field 'energy'"),
+    "plan": (lambda h, _: h["identity"]["plan"].update(rounds=0), "rounds must be at least 1"),
+    "engine": (lambda h, _: h["identity"]["engine"].update(rows=[4]), "Expected `int`"),
+    "other widths": (lambda _, a: a["precision.0"].fill(3), "holds widths that the engine does"),
+    "shape": (lambda _, a: a.update({"frozen.0": np.zeros(3, bool)}), r"frozen\.0 must be bool \("),
+    "value": (lambda _, a: a["value.0.bias"].fill(np.inf), "values that are not finite"),
+}
+
+
+@pytest.fixture(scope="module")
+def state_bytes(tmp_path_factory):
+    """The state of a run that has ended."""
+    path = tmp_path_factory.mktemp("state") / "s.npz"
+    run(state=path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_state_that_does_not_fit_is_one_clear_error(damage, state_bytes, tmp_path):
+    path = tmp_path / "s.npz"
+    path.write_bytes(state_bytes)
+    change, message = DAMAGES[damage]
+    resave(path, change)
+    for option in ("state", "start"):
+        with pytest.raises(FormatError, match=message) as caught:
+            run(**{option: path})
+        assert str(caught.value).startswith(f"{path}: ")
 
 
 @pytest.mark.parametrize(

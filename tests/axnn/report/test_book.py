@@ -15,10 +15,10 @@ from axnn.experiments.collect import collect
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.run import Finished, plan_jobs, run_jobs
 from axnn.flow.apps import APPS, App
-from axnn.flow.steps import write_json
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.report import make_book
 from axnn.report.overview import PAPER_SAVINGS
+from qcnpe.spec.documents import write_document
 from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
 from tests.axnn.tiny import ENGINE, PLAN, TABLE, make_data
 
@@ -104,7 +104,7 @@ def folder(tiny_app, tmp_path_factory):
     )
     assert [each.error for each in finished] == [None, None]
     hardware = {"images_checked": 123, "mismatches": 4, "miscounts": 0}
-    write_json(AppFolder(path, "tiny", 1).document("hardware"), hardware)
+    write_document(AppFolder(path, "tiny", 1).document("hardware"), hardware)
     return path
 
 
