@@ -1,7 +1,6 @@
 """The `axnn` command: every step of the chain over a run folder."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -38,9 +37,10 @@ from axnn.flow.steps import (
     train_step,
 )
 from axnn.nn.train import Epoch
+from qcnpe.command_line import command
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
-from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
 
@@ -450,8 +450,5 @@ def points_table(engine: EngineConfig, results: Sequence[PointResult]) -> Table:
 
 def main() -> None:
     """Entry point: errors that a user can mend are one line on stderr and status 1."""
-    try:
+    with command("axnn"):
         cli()
-    except (QcnpeError, OSError) as error:
-        print(f"axnn: {one_line(error)}", file=sys.stderr)
-        sys.exit(1)

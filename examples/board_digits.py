@@ -6,7 +6,6 @@ top simulated to the pins of the UART (`--simulate`), or, with neither, on the i
 """
 
 import argparse
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,9 +23,10 @@ from axnn.quantisation.quantize import calibrate, to_integers, uniform_precision
 from qcnpe.boards.catalog import BOARDS
 from qcnpe.boards.serial_port import SerialPort
 from qcnpe.boards.transport import BoardTransport
+from qcnpe.command_line import command
 from qcnpe.driver import ModelTransport, Transport
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
 from sim.board import SimulatedBoard
@@ -93,10 +93,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="samples at each point; default: all")
     parser.add_argument("--batch", type=int, default=64, help="samples sent at once")
     arguments = parser.parse_args()
-    try:
+    with command("board_digits"):
         demonstrate(arguments)
-    except (QcnpeError, OSError) as error:
-        sys.exit(f"board_digits: {one_line(error)}")
 
 
 if __name__ == "__main__":

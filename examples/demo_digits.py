@@ -4,7 +4,6 @@ Run it again and it goes on where it was; steps whose files are there are not do
 """
 
 import argparse
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,8 +26,8 @@ from axnn.flow.steps import (
     train_step,
 )
 from axnn.report import HardwareCheck
+from qcnpe.command_line import command
 from qcnpe.generate import generate
-from qcnpe.spec.errors import QcnpeError, one_line
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
 from sim.check import compare
@@ -118,10 +117,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of split, weights and order")
     parser.add_argument("--table", type=Path, help="energy table; default: the committed one")
     arguments = parser.parse_args()
-    try:
+    with command("demo"):
         demonstrate(RunFolder(arguments.run), arguments.seed, arguments.table)
-    except (QcnpeError, OSError) as error:
-        sys.exit(f"demo: {one_line(error)}")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from axnn.flow.apps import find_app
 from axnn.nn.network import Network
 from axnn.nn.train import train
 from axnn.quantisation.quantize import QuantisedNetwork, calibrate, to_integers, uniform_precision
+from qcnpe.command_line import command
 from synth.count_model import TILES, LayerTiles
 from synth.count_model import save as save_tiles
 from synth.traces import TRACE, Tile, array_tiles, cut, save, spread
@@ -71,4 +72,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with command("operand_traces"):
+        main()

@@ -1,7 +1,6 @@
 """The `qcnpe` command: from an integer network to a simulated engine, its Verilog and its area."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -15,9 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from qcnpe.command_line import command
 from qcnpe.compiler import Program, compile_network
 from qcnpe.spec.config import NCU_KINDS, EngineConfig
-from qcnpe.spec.errors import ConfigError, QcnpeError, one_line
+from qcnpe.spec.errors import ConfigError, QcnpeError
 from qcnpe.spec.files import replace_text
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
@@ -412,8 +412,5 @@ def _show(table: Table, document: dict[str, Any], *, quiet: bool, as_json: bool)
 
 def main() -> None:
     """Entry point: errors that a user can mend are one line on stderr and status 1."""
-    try:
+    with command("qcnpe"):
         cli()
-    except (QcnpeError, OSError) as error:
-        print(f"qcnpe: {one_line(error)}", file=sys.stderr)
-        sys.exit(1)

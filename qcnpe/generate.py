@@ -199,14 +199,14 @@ def _header(config: EngineConfig) -> str:
 
 def _verilog(top: str, rtlil: str) -> str:
     """Verilog of a design in Yosys' own language."""
-    with TemporaryDirectory() as folder:
-        source, verilog = Path(folder, "design.il"), Path(folder, "design.v")
-        source.write_text(rtlil)
+    with TemporaryDirectory(prefix="qcnpe-") as name:
+        folder = Path(name)
+        (folder / "design.il").write_text(rtlil)
         hierarchy = f"hierarchy -check -top {top}"
-        passes = (f"read_rtlil {source}", hierarchy, *_PASSES)
-        run_yosys([*passes, f"write_verilog -noattr {verilog}"])
+        commands = ("read_rtlil design.il", hierarchy, *_PASSES, "write_verilog -noattr design.v")
+        run_yosys(commands, folder)
         # The first line names the Yosys build, which is not a property of the design.
-        text = verilog.read_text().partition("\n")[2]
+        text = (folder / "design.v").read_text().partition("\n")[2]
     return _EXTENDED_WORD.sub(_add_zero, _SIGN_EXTENSION.sub(_replicate, text))
 
 

@@ -1,7 +1,6 @@
 """Throughput through a simulated board's UART, and where the time goes."""
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from qcnpe.boards.catalog import BOARDS
 from qcnpe.boards.report import write_figures
 from qcnpe.boards.serial_port import SerialPort
 from qcnpe.boards.transport import BoardTransport
-from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.command_line import command
 from qcnpe.spec.samples import Samples
 from sim.board import SimulatedBoard
 
@@ -78,14 +77,12 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("build/board"))
     parser.add_argument("--samples", type=int, default=32)
     arguments = parser.parse_args()
-    try:
+    with command("bench_board"):
         for width in (16, 4):
             found = measure(
                 RunFolder(arguments.run), count=arguments.samples, width=width, batch=32
             )
             write_figures(arguments.out, found)
-    except (QcnpeError, OSError) as error:
-        sys.exit(f"bench_board: {one_line(error)}")
 
 
 if __name__ == "__main__":

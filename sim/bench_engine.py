@@ -28,6 +28,7 @@ from axnn.flow.apps import find_app
 from axnn.nn.network import Network
 from axnn.nn.train import TrainingPlan, train
 from axnn.quantisation.quantize import Precision, calibrate, to_integers
+from qcnpe.command_line import command
 from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver
 from qcnpe.random_work import random_streams
@@ -278,4 +279,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with command("bench_engine"):
+        sys.exit(main())

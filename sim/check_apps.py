@@ -19,8 +19,8 @@ from axnn.experiments.collect import named_apps
 from axnn.experiments.folder import HARDWARE, AppFolder
 from axnn.experiments.stages import SEEDS
 from axnn.flow.steps import make_key
+from qcnpe.command_line import command
 from qcnpe.spec.documents import read_document, write_document
-from qcnpe.spec.errors import QcnpeError, one_line
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
 from sim.check import RtlCheck, compare
@@ -99,11 +99,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="of axnn experiments")
     parser.add_argument("--images", type=int, default=100, help="test images of each (100)")
     arguments = parser.parse_args()
-    try:
+    with command("check_apps"):
         names = named_apps(arguments.apps)
         wrong = check_apps(arguments.folder, names, arguments.images)
-    except (QcnpeError, OSError) as error:
-        sys.exit(f"check_apps: {one_line(error)}")
     if wrong:
         sys.exit(f"check_apps: not equal to the model: {', '.join(wrong)}")
 

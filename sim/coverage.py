@@ -20,6 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from qcnpe.command_line import command
 from qcnpe.generate import TOP
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.files import replace_text
@@ -197,4 +198,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with command("coverage"):
+        sys.exit(main())

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from qcnpe.command_line import command
 from qcnpe.random_work import bad_commands, count_results, random_streams, with_bad_commands
 from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
 from qcnpe.spec.config import EngineConfig
@@ -181,4 +182,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with command("long"):
+        sys.exit(main())

@@ -18,18 +18,17 @@ def board_netlist(link: LinkConfig, family: Family) -> str:
     link : engine, clock, rate and memories
     family : of the FPGA
     """
-    with TemporaryDirectory() as scratch:
-        source, netlist = Path(scratch, "bridge.il"), Path(scratch, "netlist.v")
-        source.write_text(bridge_rtlil(link, family))
-        run_yosys(
-            [
-                f"read_rtlil {source}",
-                *family.synthesis(BRIDGE),
-                f"chtype -set {BLOCK_MEMORY} t:DP16KD",
-                f"write_verilog -noattr {netlist}",
-            ]
+    with TemporaryDirectory(prefix="qcnpe-") as name:
+        scratch = Path(name)
+        (scratch / "bridge.il").write_text(bridge_rtlil(link, family))
+        commands = (
+            "read_rtlil bridge.il",
+            *family.synthesis(BRIDGE),
+            f"chtype -set {BLOCK_MEMORY} t:DP16KD",
+            "write_verilog -noattr netlist.v",
         )
-        return netlist.read_text() + CELLS
+        run_yosys(commands, scratch)
+        return (scratch / "netlist.v").read_text() + CELLS
 
 
 def cell_models(family: Family) -> Path:

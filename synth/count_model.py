@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from qcnpe.command_line import command
 from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import FormatError
@@ -359,4 +360,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with command("count_model"):
+        main()

@@ -22,6 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from qcnpe.command_line import command
 from qcnpe.generate import TOP
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.files import replace_text
@@ -294,4 +295,5 @@ def _digest(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with command("energy_table"):
+        main()

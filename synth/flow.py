@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,11 +12,14 @@ from tempfile import TemporaryDirectory
 from qcnpe.rtl.layouts import mode_bits
 from qcnpe.rtl.leaf import Leaf
 from qcnpe.spec.config import EngineConfig
-from qcnpe.yosys import YosysError, run_yosys
+from qcnpe.spec.errors import ToolError
+from qcnpe.spec.files import replace_text
+from qcnpe.tools.process import ToolThreads
+from qcnpe.yosys import run_yosys
 from synth.clock_gates import size_clock_gates
 from synth.errors import LibertyError, SynthesisError
 from synth.liberty import Library, read_liberty
-from synth.mapping import GenericGates, LibertyCells, quoted
+from synth.mapping import LIBRARY_FILE, GenericGates, LibertyCells
 from synth.row import ComplementLane, ResolveRow, ReverseFields
 from synth.structural import STRUCTURAL_CELLS, StructuralNcu
 from synth.units import elaborate_units, leaf_rtlil, short_name
@@ -29,6 +32,9 @@ WORKERS = 2
 
 Progress = Callable[[str, int, int], None]
 """Called with what has just been done, how many steps are done, and how many there are."""
+
+_NETLIST = "netlist"
+"""Base name of Yosys' results in its working folder."""
 
 Cells = GenericGates | LibertyCells
 
@@ -158,7 +164,7 @@ def synthesize(
     make_folder(folder)
     jobs, notes = _jobs(config, cells)
     reports: list[UnitReport] = []
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ToolThreads(WORKERS) as pool:
         waiting = [pool.submit(_map_job, job, cells, folder) for job in jobs]
         for done in as_completed(waiting):
             reports.append(done.result())
@@ -242,41 +248,35 @@ def map_design(
     dict
         Number of each cell; placed submodules are left out.
     """
-    as_json = netlist.with_suffix(".json")
-    with TemporaryDirectory() as temporary:
-        source = Path(temporary, "design.il")
-        source.write_text(rtlil)
-        _run(
-            [
-                *cells.read,
-                f"read_rtlil {source}",
-                f"hierarchy -check -top \\{top}",
-                *before,
-                *cells.passes,
-                "delete t:$scopeinfo",
-                *_write(netlist, top),
-            ],
-            cells,
-        )
-    module = json.loads(as_json.read_text())["modules"][top]
-    if isinstance(cells, LibertyCells) and cells.library.clock_gates:
-        module = size_clock_gates(module, cells.library)
-        as_json.write_text(json.dumps({"modules": {top: module}}))
-        _run([*cells.read, f"read_json {quoted(as_json)}", *_write(netlist, top)], cells)
+    with TemporaryDirectory(prefix="qcnpe-") as name:
+        scratch = Path(name)
+        for file, target in cells.files.items():
+            (scratch / file).symlink_to(target)
+        (scratch / "design.il").write_text(rtlil)
+        read = ("read_rtlil design.il", f"hierarchy -check -top \\{top}")
+        passes = (*cells.passes, "delete t:$scopeinfo")
+        _run([*cells.read, *read, *before, *passes, *_write(top)], cells, scratch)
+        as_json = scratch / f"{_NETLIST}.json"
+        module = json.loads(as_json.read_text())["modules"][top]
+        if isinstance(cells, LibertyCells) and cells.library.clock_gates:
+            module = size_clock_gates(module, cells.library)
+            as_json.write_text(json.dumps({"modules": {top: module}}))
+            _run([*cells.read, f"read_json {as_json.name}", *_write(top)], cells, scratch)
+        for ending in (".v", ".json"):
+            replace_text(netlist.with_suffix(ending), (scratch / f"{_NETLIST}{ending}").read_text())
     counts = Counter(cell["type"] for cell in module["cells"].values())
     return {cell: count for cell, count in sorted(counts.items()) if _is_cell(cell, cells)}
 
 
-def _write(netlist: Path, top: str) -> tuple[str, ...]:
-    as_json = quoted(netlist.with_suffix(".json"))
-    verilog = f"write_verilog -noattr -selected {quoted(netlist)}"
-    return (f"select \\{top}", f"write_json -selected {as_json}", verilog, "select -clear")
+def _write(top: str) -> tuple[str, ...]:
+    verilog = f"write_verilog -noattr -selected {_NETLIST}.v"
+    return (f"select \\{top}", f"write_json -selected {_NETLIST}.json", verilog, "select -clear")
 
 
-def _run(commands: Sequence[str], cells: Cells) -> None:
+def _run(commands: Sequence[str], cells: Cells, folder: Path) -> None:
     try:
-        run_yosys(commands)
-    except YosysError as error:
+        run_yosys(commands, folder)
+    except ToolError as error:
         raise _explain(error, cells) from error
 
 
@@ -284,7 +284,7 @@ def _is_cell(kind: str, cells: Cells) -> bool:
     return kind.startswith("$") or (isinstance(cells, LibertyCells) and kind in cells.library.cells)
 
 
-def _explain(error: YosysError, cells: Cells) -> Exception:
-    if isinstance(cells, LibertyCells) and ("liberty" in str(error) or "ABC" in str(error)):
+def _explain(error: ToolError, cells: Cells) -> Exception:
+    if isinstance(cells, LibertyCells) and (LIBRARY_FILE in str(error) or "ABC" in str(error)):
         return LibertyError(f"{cells.library.path}: {error}; try without --liberty")
     return SynthesisError(str(error))

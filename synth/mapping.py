@@ -1,7 +1,9 @@
 """The Yosys passes that turn a unit into cells: of a Liberty file, or generic gates without one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from synth.liberty import Library, full_adder_pins
 
@@ -34,10 +36,10 @@ _TRANSISTORS = {
 _NAND2_TRANSISTORS = 4
 
 
-def quoted(path: Path) -> str:
-    """A path in a Yosys command."""
-    return f'"{path}"'
+LIBRARY_FILE = "library.lib"
+"""Name by which the passes know the Liberty file in Yosys' working folder."""
 
+_RESET_FILE = "reset.v"
 
 _TO_GATES = (
     "synth -flatten -noabc -run begin:fine",
@@ -45,7 +47,7 @@ _TO_GATES = (
     "memory_map",
     "setattr -unset init w:*",  # silicon has no value before the reset
     "opt -full",
-    f"techmap -map {quoted(Path(__file__).parent / 'cells' / 'reset.v')}",
+    f"techmap -map {_RESET_FILE}",
     "opt -full -nodffe -nosdff",  # or it would find the resets again
 )
 
@@ -71,6 +73,8 @@ _ADDERS = "library_full_adders"
 _TO_FULL_ADDERS = ("maccmap", f"techmap -map %{_ADDERS}", "opt_clean")
 """Sums of products as rows of full adders, each of them a cell."""
 
+_RESET_MAP = Path(__file__).parent / "cells" / _RESET_FILE
+
 _FULL_ADDER_MAP = """read_verilog <<END_OF_MAP
 (* techmap_celltype = "$fa" *)
 module full_adder_row (A, B, C, X, Y);
@@ -95,6 +99,7 @@ class GenericGates:
         "no cell library: areas are gate equivalents"
         f" (transistors / {_NAND2_TRANSISTORS}) of {GATE_EQUIVALENT_UM2} um2",
     )
+    files: ClassVar[Mapping[str, Path]] = {_RESET_FILE: _RESET_MAP}
     read = ()
     passes = (*_TO_GATES, *_TO_FINE_GATES, "abc -g cmos", "opt_clean -purge")
 
@@ -146,25 +151,27 @@ class LibertyCells:
         return tuple(missing)
 
     @property
+    def files(self) -> Mapping[str, Path]:
+        """Files that `read` and `passes` need in Yosys' working folder, by the names there."""
+        return {**GenericGates.files, LIBRARY_FILE: self.library.path.absolute()}
+
+    @property
     def read(self) -> tuple[str, ...]:
         """Commands that make the cells known."""
-        return (
-            *self._adder_map(),
-            f"read_liberty -lib -ignore_miss_func {quoted(self.library.path)}",
-        )
+        return (*self._adder_map(), f"read_liberty -lib -ignore_miss_func {LIBRARY_FILE}")
 
     @property
     def passes(self) -> tuple[str, ...]:
         """From a unit's RTL to a netlist of cells."""
-        path, script = quoted(self.library.path), _QUICK_ABC if self.quick else _ABC
+        script = _QUICK_ABC if self.quick else _ABC
         return (
             *_TO_GATES,
             *(_TO_FULL_ADDERS if self.full_adder else ()),
             *_TO_FINE_GATES,
             *self._clock_gating(),
-            f"dfflibmap -liberty {path}",
+            f"dfflibmap -liberty {LIBRARY_FILE}",
             "opt_clean",
-            f"abc -liberty {path} -script +{script.format(delay=DELAY_TARGET_PS)}",
+            f"abc -liberty {LIBRARY_FILE} -script +{script.format(delay=DELAY_TARGET_PS)}",
             "opt_clean -purge",
         )
 

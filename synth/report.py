@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -12,12 +13,16 @@ from rich.table import Table
 
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.files import replace_text
+from qcnpe.tools.lock import only_writer
 from synth.energy_table import TABLE
 from synth.flow import SynthesisReport, synthesize
 from synth.overheads import in_words, overheads_percent
 
 REPORT = "synth.json"
 """Name of the report's file in the output folder."""
+
+NETLISTS = "netlists"
+"""Name of the subfolder with a Verilog netlist, and the same as JSON, for each unit."""
 
 
 def run(
@@ -43,15 +48,26 @@ def run(
         If the library is missing or unusable.
     SynthesisError
         If the folder cannot be written or Yosys stops.
+    BusyError
+        If another synthesis writes to the folder.
     """
-    with Progress(console=console, transient=True) as bar:
+    with (
+        only_writer(folder),
+        TemporaryDirectory(prefix=".netlists-", dir=folder) as scratch,
+        Progress(console=console, transient=True) as bar,
+    ):
         task = bar.add_task("reading the engine", total=None)
 
         def step(name: str, done: int, total: int) -> None:
             bar.update(task, description=f"mapped {name}", completed=done, total=total)
 
-        report = synthesize(config, folder / "netlists", liberty, quick=quick, progress=step)
-    replace_text(folder / REPORT, json.dumps(as_json(report), indent=1) + "\n")
+        made = Path(scratch, NETLISTS)
+        report = synthesize(config, made, liberty, quick=quick, progress=step)
+        # All at once: no netlist of an engine that was there before stays among them.
+        if (folder / NETLISTS).exists():
+            (folder / NETLISTS).rename(Path(scratch, "earlier"))
+        made.rename(folder / NETLISTS)
+        replace_text(folder / REPORT, json.dumps(as_json(report), indent=1) + "\n")
     return report
 
 

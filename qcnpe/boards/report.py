@@ -17,9 +17,10 @@ from amaranth.hdl import Fragment
 
 from qcnpe.boards.build import DEFAULT_FOLDER, BuildError, Built, build
 from qcnpe.boards.catalog import BOARDS, Board
+from qcnpe.command_line import command
 from qcnpe.rtl.block_queue import FpgaLibrary
 from qcnpe.rtl.ncu import Ncu
-from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.spec.errors import one_line
 from qcnpe.spec.files import replace_text
 from qcnpe.yosys import run_yosys
 
@@ -61,12 +62,14 @@ def ncu_figures(board: Board, prefix: str) -> dict[str, float]:
     family, ncu = board.family, Ncu(board.link.engine)
     library = FpgaLibrary(multiplier_bits=family.multiplier_bits)
     Fragment.get(ncu, library)
-    with TemporaryDirectory() as folder:
-        source, statistics = Path(folder, "ncu.il"), Path(folder, "cells.json")
-        source.write_text("".join(library.modules.values()))
+    with TemporaryDirectory(prefix="qcnpe-") as name:
+        scratch = Path(name)
+        (scratch / "ncu.il").write_text("".join(library.modules.values()))
         synthesis = family.synthesis(ncu.module_name)
-        run_yosys([f"read_rtlil {source}", *synthesis, f"tee -q -o {statistics} stat -json"])
-        cells = json.loads(statistics.read_text())["design"]["num_cells_by_type"]
+        count = "tee -q -o cells.json stat -json"
+        run_yosys(["read_rtlil ncu.il", *synthesis, count], scratch)
+        statistics = json.loads((scratch / "cells.json").read_text())
+    cells = statistics["design"]["num_cells_by_type"]
     return {
         f"{prefix}.luts": sum(cells.get(cell, 0) * count for cell, count in family.luts.items()),
         f"{prefix}.multipliers": cells.get(family.multiplier, 0),
@@ -113,12 +116,10 @@ def main() -> None:
     parser.add_argument("--board", action="append", choices=list(BOARDS), help="only this one")
     parser.add_argument("--no-kinds", action="store_true", help="leave the kinds of NCU out")
     arguments = parser.parse_args()
-    try:
+    with command("board-report"):
         names = arguments.board or list(BOARDS)
         new = measure(names, arguments.folder, compare=not arguments.no_kinds)
         write_figures(arguments.out, new)
-    except (QcnpeError, OSError) as error:
-        sys.exit(f"board-report: {one_line(error)}")
 
 
 def write_figures(out: Path, new: dict[str, float]) -> None:

@@ -21,6 +21,18 @@ class TransportError(QcnpeError):
     """The engine behind a transport did not answer as it must."""
 
 
+class ToolError(QcnpeError):
+    """An external program failed, took too long or is missing."""
+
+
+class ToolMissingError(ToolError):
+    """An external program, or what it needs, is not on this machine."""
+
+
+class BusyError(QcnpeError):
+    """Another command writes to the same folder."""
+
+
 def one_line(error: Exception) -> str:
     """What a command tells a user about an error: what is wrong and what to do."""
     if isinstance(error, OSError) and error.strerror:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
+from qcnpe.command_line import command
 from synth.library import cells
 from synth.library.cells import Cell
 from synth.library.measure import Condition, Event, WalkBench, leakage
@@ -87,4 +88,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with command("alternatives"):
+        main()

@@ -6,7 +6,6 @@ Run with `python -m synth.library.characterize --out synth/tech/axnn45.lib`.
 import ast
 import hashlib
 import os
-import sys
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.command_line import command
 from qcnpe.spec.files import replace_text
 from synth.library.cells import Cell, library
 from synth.library.characterize_cell import (
@@ -117,7 +116,7 @@ def main(
 ) -> None:
     """Characterise the library."""
     folder = cache_folder() / "cells"
-    try:
+    with command("characterize"):
         model_file()
         simulator_version()
         if fresh:
@@ -128,8 +127,6 @@ def main(
         pairs = [(library()[n], tables[n]) for n in names]
         replace_text(out, write_liberty(pairs, provenance()))
         replace_text(out.with_suffix(".v"), write_verilog([c for c, _ in pairs]))
-    except (QcnpeError, OSError) as error:
-        sys.exit(f"characterize: {one_line(error)}")
     Console().print(f"{len(names)} cells written to {out}")
 
 

@@ -8,7 +8,6 @@ must end with the same outputs; the prediction comes from `gate_energy`, which c
 import json
 import platform
 import random
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.command_line import command
 from qcnpe.spec.files import replace_text
 from synth.library.cells import library
 from synth.library.constraints import DISTURBED
@@ -227,12 +226,10 @@ def main(
     cycles: Annotated[int, typer.Option(min=2, help="operands a circuit")] = 40,
 ) -> None:
     """Compare SPICE with the Liberty file's energies."""
-    try:
+    with command("spice_check"):
         read = LibertyFile.read(liberty)
         done = [compare(c, read, cycles) for c in (inverter(), multiplier(), multiply_accumulate())]
         replace_text(out, report(done, "python -m synth.library.spice_check"))
-    except (QcnpeError, OSError) as error:
-        sys.exit(f"spice_check: {one_line(error)}")
     table = Table("circuit", "SPICE fJ", "predicted fJ", "error %")
     for c in done:
         table.add_row(c.name, f"{c.spice_fj:.1f}", f"{c.predicted_fj:.1f}", f"{100 * c.error:+.1f}")

@@ -4,7 +4,6 @@ Run with `python -m synth.library.verify`; needs ngspice and fails without it. T
 other versions of the simulator and of the mathematics library.
 """
 
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -12,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.command_line import command
 from synth.library.cells import library
 from synth.library.characterize import DEFAULT_OUT, characterize_all
 from synth.library.gate_energy import Arc, LibertyCell, LibertyFile
@@ -66,10 +65,8 @@ def main(
 ) -> None:
     """Compare freshly measured cells with the committed file."""
     console = Console(soft_wrap=True)
-    try:
+    with command("verify"):
         committed, fresh = LibertyFile.read(liberty), remade(CELLS, jobs)
-    except (QcnpeError, OSError) as error:
-        sys.exit(f"verify: {one_line(error)}")
     good = True
     for name in CELLS:
         found = differences(committed.cells[name], fresh.cells[name])

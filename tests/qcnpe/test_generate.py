@@ -7,7 +7,6 @@ import pytest
 
 from qcnpe.generate import generate
 from qcnpe.spec.config import EngineConfig
-from qcnpe.yosys import YosysError, run_yosys
 
 KILOBYTE = 1000
 
@@ -76,11 +75,6 @@ def test_other_kinds_generate(ncu, tmp_path):
     precisions = (16,) if ncu == "plain16" else (16, 8)
     made = generate(EngineConfig(rows=1, cols=2, ncu=ncu, precisions=precisions), tmp_path)
     assert f"qcnpe_ncu_{ncu}" in made.verilog.read_text()
-
-
-def test_yosys_says_what_is_wrong():
-    with pytest.raises(YosysError, match="No such command: unknown_pass"):
-        run_yosys(["unknown_pass"])
 
 
 def test_words_are_named_once_where_their_sign_is_extended(default):

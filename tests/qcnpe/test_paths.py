@@ -17,20 +17,20 @@ CONFIGS = [
 
 def inputs_behind_outputs(verilog, top, folder):
     """Inputs of a module that reach an output through gates alone, registers being the ends."""
-    source, found = folder / "design.v", folder / "inputs.txt"
-    source.write_text(verilog)
+    (folder / "design.v").write_text(verilog)
     run_yosys(
         [
-            f"read_verilog {source}",
+            "read_verilog design.v",
             f"hierarchy -check -top {top}",
             "proc",
             "flatten",
             "memory_map",
             "dffunmap",  # every register is a $dff, or a $sdff before this
-            f"select -write {found} o:* %ci*:-$dff i:* %i",
-        ]
+            "select -write inputs.txt o:* %ci*:-$dff i:* %i",
+        ],
+        folder,
     )
-    return {line.partition("/")[2] for line in found.read_text().splitlines()}
+    return {line.partition("/")[2] for line in (folder / "inputs.txt").read_text().splitlines()}
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=name_of)

@@ -16,7 +16,7 @@ from qcnpe.spec.config import EngineConfig
 from qcnpe.yosys import run_yosys
 from synth.errors import LibertyError, SynthesisError
 from synth.flow import DEFAULT_LIBERTY, Cells, choose_cells, map_design, synthesize
-from synth.mapping import GenericGates, LibertyCells
+from synth.mapping import LIBRARY_FILE, GenericGates, LibertyCells
 from synth.report import render, run
 from synth.units import elaborate_units, leaf_rtlil
 
@@ -79,26 +79,31 @@ def test_a_wrong_netlist_is_seen(tmp_path: Path) -> None:
 
 def proven_equal(rtlil: str, netlist: Path, top: str, cells: Cells, folder: Path) -> bool:
     """Whether a SAT solver finds no input for which a combinational netlist differs."""
-    source = folder / "unit.il"
-    source.write_text(rtlil)
+    scratch = folder / "proof"
+    scratch.mkdir()
+    (scratch / "wanted.il").write_text(rtlil)
+    (scratch / "mapped.v").symlink_to(netlist)
+    for name, target in cells.files.items():
+        (scratch / name).symlink_to(target)
     functions = (
-        [f"read_liberty -ignore_miss_func {cells.library.path}"]
+        [f"read_liberty -ignore_miss_func {LIBRARY_FILE}"]
         if isinstance(cells, LibertyCells)
         else []
     )
     log = run_yosys(
         [
             *functions,
-            f"read_verilog {netlist}",
+            "read_verilog mapped.v",
             f"rename {top} mapped",
-            f"read_rtlil {source}",
+            "read_rtlil wanted.il",
             f"rename {top} wanted",
             "setattr -mod -unset top wanted",  # flatten would drop all that is not below a top
             "proc",
             "flatten",
             "miter -equiv -flatten wanted mapped miter",
             "sat -prove trigger 0 miter",
-        ]
+        ],
+        scratch,
     )
     assert "SAT proof finished" in log
     return "no model found: SUCCESS" in log

