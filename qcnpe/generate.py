@@ -14,13 +14,17 @@ from qcnpe.rtl.leaf import ModuleLibrary, flat_ports
 from qcnpe.rtl.top import Top
 from qcnpe.spec.commands import PARAMETER_FIELDS, Field, command_fields
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.files import replace_text
 from qcnpe.spec.registers import register_map, registers
 from qcnpe.testbench import bench_files
 from qcnpe.yosys import run_yosys
 
 TOP = "qcnpe_engine"
-"""Name of the top module."""
+"""Name of the top module, unless the engine is given a name of its own."""
+
+_CORE_NAME = "qcnpe"
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 LINT_WAIVERS = Path(__file__).with_name("lint.vlt")
 """What Verilator may say about the generated Verilog, and why."""
@@ -28,7 +32,7 @@ LINT_WAIVERS = Path(__file__).with_name("lint.vlt")
 PACKAGE_VERSION = version("axnn")
 
 _CORE = """CAPI=2:
-name: axnn:ip:qcnpe:{version}
+name: axnn:ip:{core}:{version}
 description: QC-NPE, a quality-configurable neuromorphic processing engine
 filesets:
   rtl:
@@ -64,7 +68,11 @@ targets:
     flow_options:
       tool: verilator
       mode: binary
-      verilator_options: [-CFLAGS -std=c++20, -CFLAGS -fcoroutines]
+      # The bench is short: it takes longer to optimise than to run. In one file, it needs no
+      # precompiled header, for which not every build of Verilator knows the compiler's option.
+      verilator_options:
+        - -CFLAGS "-std=c++20 -fcoroutines -O0"
+        - --output-split 0
 """
 
 _PASSES = (
@@ -105,31 +113,64 @@ class Generated:
     changed: bool
 
 
-def generate(config: EngineConfig, folder: Path) -> Generated:
+def generate(config: EngineConfig, folder: Path, name: str | None = None) -> Generated:
     """Write the Verilog, `manifest.json`, `registers.md`, `qcnpe.core` and `lint.vlt` to a folder.
 
     Its subfolder `bench` is given a self-checking test bench, which the core's target `sim` runs.
     A file is replaced only if its content changes; the same parameters and tools give the same
     bytes.
+
+    Parameters
+    ----------
+    config : the engine
+    folder : where the files go
+    name : begins the names of all modules, of the Verilog's file and of the core; engines of
+        different names fit into one design
+
+    Raises
+    ------
+    ConfigError
+        If `name` is no Verilog identifier of at most 64 characters.
     """
+    prefix = _prefix(name)
+    module = prefix + TOP
     top = Top(config)
-    text = top_verilog(top)
-    verilog, manifest = folder / f"{TOP}.v", folder / "manifest.json"
+    text = top_verilog(top, prefix)
+    verilog, manifest = folder / f"{module}.v", folder / "manifest.json"
     changed = replace_text(verilog, text)
-    replace_text(manifest, json.dumps(describe(top), indent=1) + "\n")
+    replace_text(manifest, json.dumps(describe(top, module), indent=1) + "\n")
     replace_text(folder / "registers.md", register_map(config))
-    bench = bench_files(config)
-    replace_text(folder / "qcnpe.core", fusesoc_core(bench))
-    for name, content in bench.items():
-        replace_text(folder / "bench" / name, content)
+    bench = bench_files(config, module)
+    replace_text(folder / "qcnpe.core", fusesoc_core(bench, prefix))
+    for file, content in bench.items():
+        replace_text(folder / "bench" / file, content)
     replace_text(folder / LINT_WAIVERS.name, LINT_WAIVERS.read_text())
     modules = sum(line.startswith("module ") for line in text.splitlines())
     return Generated(verilog, manifest, len(text.encode()), modules, changed)
 
 
-def top_verilog(top: Top) -> str:
-    """An engine as Verilog text, each distinct component once."""
-    return _header(top.config) + component_verilog(top, TOP, ModuleLibrary())
+def _prefix(name: str | None) -> str:
+    """What the names of an engine's modules begin with."""
+    if name is None:
+        return ""
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            "name must begin with a letter and hold at most 64 letters, digits and underscores,"
+            f" not {name!r}"
+        )
+    return f"{name}_"
+
+
+def top_verilog(top: Top, prefix: str = "") -> str:
+    """An engine as Verilog text, each distinct component once.
+
+    Parameters
+    ----------
+    top : the engine
+    prefix : what the names of all modules begin with
+    """
+    library = ModuleLibrary(prefix=prefix)
+    return _header(top.config) + component_verilog(top, prefix + TOP, library)
 
 
 def component_verilog(component: Component, name: str, library: ModuleLibrary) -> str:
@@ -138,10 +179,16 @@ def component_verilog(component: Component, name: str, library: ModuleLibrary) -
     return _verilog(name, "".join((*library.modules.values(), rtlil)))
 
 
-def describe(top: Top) -> dict[str, Any]:
-    """The manifest: parameters, ports, layouts of all words, and the register file."""
+def describe(top: Top, module: str) -> dict[str, Any]:
+    """The manifest: parameters, ports, layouts of all words, and the register file.
+
+    Parameters
+    ----------
+    top : the engine
+    module : name of its module
+    """
     return {
-        "top": TOP,
+        "top": module,
         "config": asdict(top.config),
         "ports": [
             {"name": name, "direction": way, "bits": len(value)}
@@ -162,17 +209,23 @@ def describe(top: Top) -> dict[str, Any]:
     }
 
 
-def fusesoc_core(bench: Iterable[str]) -> str:
+def fusesoc_core(bench: Iterable[str], prefix: str = "") -> str:
     """The FuseSoC core description, with targets that lint the Verilog and simulate it.
 
     Parameters
     ----------
     bench : names of the bench's files; those that end in `.hex` lie beside the simulation
+    prefix : what the names of the core and of its modules begin with
     """
     vectors = (
         f"      - bench/{name}: {{copyto: {name}}}" for name in bench if name.endswith(".hex")
     )
-    return _CORE.format(top=TOP, version=PACKAGE_VERSION, vectors="\n".join(vectors))
+    return _CORE.format(
+        core=prefix + _CORE_NAME,
+        top=prefix + TOP,
+        version=PACKAGE_VERSION,
+        vectors="\n".join(vectors),
+    )
 
 
 def _result_fields(config: EngineConfig) -> tuple[Field, ...]:

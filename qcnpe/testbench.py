@@ -11,6 +11,7 @@ from qcnpe.spec.commands import Opcode, command_fields, decode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.model import execute
+from qcnpe.spec.registers import address_bits, registers
 from qcnpe.spec.streams import Streams
 
 BENCH = Path(__file__).with_name("testbench.sv")
@@ -24,22 +25,23 @@ _TIMEOUT_FACTOR = 10
 """The bench takes three results in four cycles; ten times the cycles at full rate is a hang."""
 
 
-def bench_files(config: EngineConfig) -> Mapping[str, str]:
+def bench_files(config: EngineConfig, top: str) -> Mapping[str, str]:
     """Name and text of each file of an engine's test bench.
 
-    `sizes.svh` holds the sizes; the others are read by `$readmemh`, a beat a line. A beat of
-    results is led by a digit that says whether it ends its tile.
+    `sizes.svh` holds the sizes and the engine's name; the others are read by `$readmemh`, a beat a
+    line. A beat of results is led by a digit that says whether it ends its tile.
 
     Parameters
     ----------
     config : the engine
+    top : name of its top module
     """
     streams = random_streams(config, TILES, SEED, max_beats=MAX_BEATS, table_share=0.1)
     results = _hex_lines(execute(config, streams).results, config.result_lane_bits)
     lasts = _tile_ends(config, streams)
     return {
         BENCH.name: BENCH.read_text(),
-        "sizes.svh": _sizes(config, streams),
+        "sizes.svh": _sizes(config, streams, top),
         "commands.hex": _text(_hex_lines(streams.commands[:, None], 64)),
         "activations.hex": _text(_hex_lines(streams.activations, 16)),
         "weights.hex": _text(_hex_lines(streams.weights, 16)),
@@ -50,19 +52,20 @@ def bench_files(config: EngineConfig) -> Mapping[str, str]:
     }
 
 
-def _sizes(config: EngineConfig, streams: Streams) -> str:
+def _sizes(config: EngineConfig, streams: Streams, top: str) -> str:
     sizes = {
         "ROWS": config.rows,
         "COLS": config.cols,
         "LANE_BITS": config.result_lane_bits,
+        "ADDRESS_BITS": address_bits(registers(config)),
         "COMMANDS": len(streams.commands),
         "BEATS": len(streams.activations),
         "PARAMETERS": len(streams.parameters),
         "RESULTS": streams.results,
         "TIMEOUT": _TIMEOUT_FACTOR * count_cycles(config, streams.commands),
     }
-    head = f"// Streams of {TILES} random tiles, seed {SEED}."
-    return _text([head, *(f"localparam int {name} = {size};" for name, size in sizes.items())])
+    head = (f"// Streams of {TILES} random tiles, seed {SEED}.", f"`define ENGINE {top}")
+    return _text([*head, *(f"localparam int {name} = {size};" for name, size in sizes.items())])
 
 
 def _tile_ends(config: EngineConfig, streams: Streams) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@
 module vector_source #(
     parameter int BITS = 32,
     parameter int LENGTH = 1,
-    parameter string FILE = ""
+    parameter FILE = ""  // untyped: Icarus Verilog 11 has no parameters of type string
 ) (
     input  logic            clk,
     input  logic            aresetn,
@@ -54,7 +54,7 @@ module testbench;
     logic results_valid, results_ready, busy, error;
     initial $readmemh("results.hex", expected);
 
-    qcnpe_engine engine (
+    `ENGINE engine (
         .aclk(clk),
         .aresetn(aresetn),
         .busy(busy),
@@ -76,19 +76,19 @@ module testbench;
         .m_axis_results_tvalid(results_valid),
         .m_axis_results_tready(results_ready),
         // The register file is not used: after reset the engine is ready for its streams.
-        .s_axil_awaddr('0),
-        .s_axil_awprot('0),
+        .s_axil_awaddr({ADDRESS_BITS{1'b0}}),
+        .s_axil_awprot(3'd0),
         .s_axil_awvalid(1'b0),
         .s_axil_awready(),
-        .s_axil_wdata('0),
-        .s_axil_wstrb('0),
+        .s_axil_wdata(32'd0),
+        .s_axil_wstrb(4'd0),
         .s_axil_wvalid(1'b0),
         .s_axil_wready(),
         .s_axil_bresp(),
         .s_axil_bvalid(),
         .s_axil_bready(1'b0),
-        .s_axil_araddr('0),
-        .s_axil_arprot('0),
+        .s_axil_araddr({ADDRESS_BITS{1'b0}}),
+        .s_axil_arprot(3'd0),
         .s_axil_arvalid(1'b0),
         .s_axil_arready(),
         .s_axil_rdata(),
@@ -100,7 +100,7 @@ module testbench;
     int received = 0;
     assign results_ready = aresetn && cycle % 4 != 0;  // now and then the host takes nothing
 
-    always_ff @(posedge clk) begin
+    always @(posedge clk) begin
         cycle <= cycle + 1;
         if (results_valid && results_ready) begin
             if (received == RESULTS || results !== expected[received])

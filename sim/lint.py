@@ -7,15 +7,16 @@ from qcnpe.generate import LINT_WAIVERS, TOP
 from sim.verilator import find_verilator, tool_environment
 
 
-def warnings(verilog: Path) -> list[str]:
+def warnings(verilog: Path, top: str = TOP) -> list[str]:
     """Warnings and errors of Verilator's `-Wall` that have no reason in `lint.vlt`.
 
     Parameters
     ----------
     verilog : file that `qcnpe generate` wrote
+    top : name of the top module
     """
     program = find_verilator() / "verilator"
-    command = [str(program), "--lint-only", "-Wall", "--top-module", TOP]
+    command = [str(program), "--lint-only", "-Wall", "--top-module", top]
     with tool_environment():
         done = subprocess.run(
             [*command, str(LINT_WAIVERS), str(verilog)], capture_output=True, text=True, check=False

@@ -47,13 +47,16 @@ class FastVerilator(Verilator):
         return [compile_command, *map(list, commands[1:])]
 
 
+def tool_path() -> str:
+    """Folders, as in PATH, of Verilator and of the Python that its makefiles call."""
+    return os.pathsep.join([str(find_verilator()), str(Path(sys.executable).parent)])
+
+
 @contextmanager
 def tool_environment() -> Iterator[None]:
     """Environment in which Verilator and the makefiles that it writes find their programs."""
-    # Verilator's makefile calls `python3`; this interpreter is certainly one.
-    folders = [str(find_verilator()), str(Path(sys.executable).parent)]
     changes = {
-        "PATH": os.pathsep.join([*folders, os.environ.get("PATH", "")]),
+        "PATH": os.pathsep.join([tool_path(), os.environ.get("PATH", "")]),
         # The wheel's precompiled header does not fit every compiler; its default is to optimise for
         # size, and -O2 takes twice as long as -O1 for no more speed.
         "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1",

@@ -116,8 +116,8 @@ def test_every_make_command_in_the_documents_exists() -> None:
 
 
 def test_parameters_reach_the_generator() -> None:
-    recipe = make("--dry-run", "verilog", "ROWS=4", "PRECISIONS=16,8", "NCU=gated").stdout
-    for option in ("--rows 4", "--cols 16", "--precisions 16,8", "--ncu gated"):
+    recipe = make("--dry-run", "verilog", "ROWS=4", "PRECISIONS=16,8", "NCU=gated", "NAME=a").stdout
+    for option in ("--rows 4", "--cols 16", "--precisions 16,8", "--ncu gated", "--name a"):
         assert option in recipe
 
 

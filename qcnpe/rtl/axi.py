@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Flow, In, Member, Out
 
 from qcnpe.rtl.component import Component
-from qcnpe.spec.registers import REGISTER_BYTES, Access, Register
+from qcnpe.spec.registers import REGISTER_BYTES, Access, Register, address_bits
 
 _OKAY, _SLVERR = 0, 2
 """Responses of AXI4-Lite."""
@@ -46,11 +46,6 @@ def lite_ports(prefix: str, address_bits: int) -> dict[str, Member]:
     }
     ports = {f"{prefix}_{name}": In(bits) for name, bits in inputs.items()}
     return ports | {f"{prefix}_{name}": Out(bits) for name, bits in outputs.items()}
-
-
-def address_bits(table: tuple[Register, ...]) -> int:
-    """Address bits that reach every register of a table."""
-    return max(register.offset for register in table).bit_length()
 
 
 class AxiLiteRegisters(Component):

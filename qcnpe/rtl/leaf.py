@@ -55,17 +55,22 @@ class _Body(Elaboratable):
 class ModuleLibrary:
     """Collects the RTLIL of each distinct leaf of a design.
 
+    Parameters
+    ----------
+    prefix : what the names of all leaves' modules begin with, before the leaf's own name
+
     Attributes
     ----------
     modules : dict of module name to RTLIL text, in the order of first use
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, prefix: str = "") -> None:
+        self.prefix = prefix
         self.modules: dict[str, str] = {}
 
     def place(self, leaf: Leaf) -> Instance:
         """Convert the leaf's body if it is new and return an instance of it."""
-        name = leaf.module_name
+        name = self.prefix + leaf.module_name
         if name not in self.modules:
             self.modules[name] = ""  # keeps the place while nested leaves are collected
             self.modules[name] = self.convert(_Body(leaf), name, leaf)

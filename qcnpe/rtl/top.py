@@ -12,13 +12,13 @@ from amaranth.hdl import (
 )
 from amaranth.lib.wiring import In, Out
 
-from qcnpe.rtl.axi import AxiLiteRegisters, address_bits, lite_ports, stream_ports
+from qcnpe.rtl.axi import AxiLiteRegisters, lite_ports, stream_ports
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.counters import Counters
 from qcnpe.rtl.engine import Engine
 from qcnpe.spec.commands import COMMAND_BITS, PARAMETER_BITS, ErrorCause
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
-from qcnpe.spec.registers import counter_names, feature_words, registers
+from qcnpe.spec.registers import address_bits, counter_names, feature_words, registers
 
 _STREAMS = ("commands", "activations", "weights", "parameters")
 

@@ -50,6 +50,11 @@ def registers(config: EngineConfig) -> tuple[Register, ...]:
     return (*_FIXED, *_counter_registers(config))
 
 
+def address_bits(table: tuple[Register, ...]) -> int:
+    """Address bits that reach every register of a table."""
+    return max(register.offset for register in table).bit_length()
+
+
 def counter_names(config: EngineConfig) -> tuple[str, ...]:
     """The performance counters in the order of their registers."""
     if not config.counters:

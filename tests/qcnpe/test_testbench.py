@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from qcnpe.generate import TOP
 from qcnpe.spec.commands import Opcode, command_fields, decode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.model import execute
@@ -42,7 +43,7 @@ def streams_of(files):
 @pytest.mark.parametrize("config", CONFIGS, ids=name_of)
 def test_results_are_the_models(config):
     """The model reads the written streams; what it makes of them stands in the results' file."""
-    files = bench_files(config)
+    files = bench_files(config, TOP)
     outcome = execute(config, streams_of(files))
     assert not outcome.error
     found = [line[1:] for line in files["results.hex"].splitlines()]
@@ -56,7 +57,7 @@ def test_results_are_the_models(config):
 
 @pytest.mark.parametrize("config", CONFIGS, ids=name_of)
 def test_a_tiles_last_beat_is_marked(config):
-    files, layout = bench_files(config), command_fields(config)
+    files, layout = bench_files(config, TOP), command_fields(config)
     commands = [decode(layout, word) for word in streams_of(files).commands.tolist()]
     marks = "".join(
         "0" * (command["cols"] - 1) + "1"
@@ -68,11 +69,12 @@ def test_a_tiles_last_beat_is_marked(config):
 
 @pytest.mark.parametrize("config", CONFIGS, ids=name_of)
 def test_sizes_are_those_of_the_vectors(config):
-    files = bench_files(config)
+    files = bench_files(config, TOP)
     found = dict(re.findall(r"localparam int (\w+) = (\d+);", files["sizes.svh"]))
     sizes = {name: int(value) for name, value in found.items()}
     assert (sizes["ROWS"], sizes["COLS"]) == (config.rows, config.cols)
     assert sizes["LANE_BITS"] == config.result_lane_bits
+    assert f"`define ENGINE {TOP}\n" in files["sizes.svh"]
     for name in ("commands", "parameters", "results"):
         assert sizes[name.upper()] == len(files[f"{name}.hex"].splitlines())
     for name in ("activations", "weights"):
@@ -83,4 +85,4 @@ def test_sizes_are_those_of_the_vectors(config):
 
 
 def test_every_run_gives_the_same():
-    assert bench_files(CONFIGS[0]) == bench_files(CONFIGS[0])
+    assert bench_files(CONFIGS[0], TOP) == bench_files(CONFIGS[0], TOP)

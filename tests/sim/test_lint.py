@@ -1,6 +1,9 @@
 """The generated Verilog is free of lint but for the reasons that are listed."""
 
+from pathlib import Path
+
 import pytest
+from pyslang.driver import Driver
 
 from qcnpe.generate import TOP, generate
 from qcnpe.spec.config import EngineConfig
@@ -13,24 +16,60 @@ CONFIGS = [
     EngineConfig(rows=2, cols=3, ncu="plain16", precisions=(16,)),
     EngineConfig(rows=1, cols=1),
     EngineConfig(rows=1, cols=1, ncu="plain16", precisions=(16,)),
+    EngineConfig(rows=2, cols=3, ncu="dsp"),
+    EngineConfig(rows=1, cols=1, ncu="dsp", precisions=(16,)),
+    EngineConfig(rows=2, cols=2, counters=False),
 ]
 
+SLANG_REASONS = {
+    "sign-conversion": "two's complement: signed and unsigned vectors of one width are equal bits",
+    "arith-op-mismatch": "Yosys leaves out leading zeros and signs, which the language fills in",
+    "bitwise-op-mismatch": "signed and unsigned vectors of one width under a bitwise operator",
+    "dangling-else": "Yosys nests `if (enable) if (!reset) a else b`; an else is the last if's",
+}
+"""What slang, told to hold nothing back, says about the Verilog, and why each is no fault."""
 
-@pytest.mark.parametrize("config", CONFIGS, ids=name_of)
-def test_nothing_but_the_listed_reasons(config, tmp_path):
-    assert warnings(generate(config, tmp_path).verilog) == []
+
+def slang_findings(verilog: Path) -> set[str]:
+    """The kinds of warnings and errors that slang has, those that are off by default among them."""
+    driver = Driver()
+    driver.addStandardArgs()
+    assert driver.parseCommandLine(f'slang "{verilog}"')
+    assert driver.processOptions()
+    assert driver.parseAllSources()
+    engine = driver.diagEngine
+    found = driver.createCompilation().getAllDiagnostics()
+    return {engine.getOptionName(each.code) or engine.formatMessage(each) for each in found}
+
+
+@pytest.fixture(scope="module", params=CONFIGS, ids=name_of)
+def verilog(request, tmp_path_factory):
+    return generate(request.param, tmp_path_factory.mktemp("lint")).verilog
+
+
+def test_verilator_has_nothing_but_the_listed_reasons(verilog):
+    assert warnings(verilog) == []
+
+
+def test_slang_has_nothing_but_the_listed_reasons(verilog):
+    assert slang_findings(verilog) - SLANG_REASONS.keys() == set()
 
 
 @pytest.mark.parametrize(
-    ("fault", "rule"),
+    ("fault", "rule", "slang"),
     [
-        ("wire forgotten;", "UNUSEDSIGNAL"),
-        ("wire cut; assign cut = s_axil_wdata; assign s_axil_rresp[0] = cut;", "WIDTHTRUNC"),
+        ("wire forgotten;", "UNUSEDSIGNAL", None),
+        (
+            "wire cut; assign cut = s_axil_wdata; assign s_axil_rresp[0] = cut;",
+            "WIDTHTRUNC",
+            "width-trunc",
+        ),
     ],
 )
-def test_other_faults_are_found(fault, rule, tmp_path):
+def test_other_faults_are_found(fault, rule, slang, tmp_path):
     verilog = generate(EngineConfig(rows=2, cols=2), tmp_path).verilog
     before, top, rest = verilog.read_text().partition(f"module {TOP}(")
     verilog.write_text(before + top + rest.replace("endmodule", f"{fault}\nendmodule", 1))
     found = [line for line in warnings(verilog) if line.startswith("%Warning")]
     assert [rule in line for line in found] == [True], found
+    assert slang_findings(verilog) - SLANG_REASONS.keys() == ({slang} if slang else set())

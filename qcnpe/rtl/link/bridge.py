@@ -3,7 +3,7 @@
 from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal
 from amaranth.lib.wiring import In, Out, connect
 
-from qcnpe.rtl.axi import address_bits, lite_ports
+from qcnpe.rtl.axi import lite_ports
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.link.deframer import Deframer
 from qcnpe.rtl.link.executor import STORES, Executor
@@ -19,7 +19,7 @@ from qcnpe.rtl.top import Top
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.frames import LINK_VERSION, Welcome
 from qcnpe.spec.link import LinkConfig
-from qcnpe.spec.registers import registers
+from qcnpe.spec.registers import address_bits, registers
 
 
 class Bridge(Component):

@@ -102,6 +102,8 @@ CHOICES: dict[str, list[dict[str, Any]]] = {
         {"ncu": "plain16", "precisions": (16,)},
         {"ncu": "fused", "precisions": (16,)},
         {"ncu": "gated", "precisions": (16, 2)},
+        {"ncu": "dsp", "precisions": (16, 8, 4, 2)},
+        {"ncu": "dsp", "precisions": (16,)},
     ],
     "cols": [{"cols": 1}, {"cols": 2}, {"cols": 12}],
     "rows": [{"rows": 1}, {"rows": 2}],
