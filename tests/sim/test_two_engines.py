@@ -7,8 +7,8 @@ import pytest
 
 from qcnpe.generate import TOP, generate
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.errors import ConfigError
-from qcnpe.yosys import YosysError, run_yosys
+from qcnpe.spec.errors import ConfigError, ToolError
+from qcnpe.yosys import run_yosys
 from sim.lint import warnings
 from tests.qcnpe.rtl.oracle import name_of
 
@@ -57,7 +57,9 @@ def test_engines_of_different_names_share_no_module(pair, tmp_path):
         }
     both = design(tmp_path, "left_qcnpe_engine", "right_qcnpe_engine")
     assert warnings(both, "both") == []
-    run_yosys([f"read_verilog {both}", "hierarchy -check -top both", "check -assert"])
+    run_yosys(
+        [f"read_verilog {both.name}", "hierarchy -check -top both", "check -assert"], tmp_path
+    )
 
 
 def test_engines_of_the_same_name_are_refused_by_the_tools(tmp_path):
@@ -65,8 +67,8 @@ def test_engines_of_the_same_name_are_refused_by_the_tools(tmp_path):
         generate(config, tmp_path / str(number))
     both = design(tmp_path, TOP)
     assert any("MODDUP" in line for line in warnings(both, "both"))
-    with pytest.raises(YosysError, match="Re-definition of module"):
-        run_yosys([f"read_verilog {both}"])
+    with pytest.raises(ToolError, match="Re-definition of module"):
+        run_yosys([f"read_verilog {both.name}"], tmp_path)
 
 
 @pytest.mark.parametrize("name", ["", "2nd", "a-b", "a b", "a;b", "\u00e4", "_x", "x" * 65, "a\n"])
