@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -24,10 +23,11 @@ from rich.progress import track
 from rich.table import Table
 
 from qcnpe.command_line import command
-from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.documents import Natural, Positive
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import replace_text
+from qcnpe.spec.npz import ArrayType, read_npz, write_npz
 from synth.breakdown import draw
 from synth.energy_table import RESULTS, TABLE
 from synth.flow import WORKERS, own_cells
@@ -255,27 +255,52 @@ def array_figures(arrays: Mapping[int, Mapping[str, float]]) -> dict[str, float]
     }
 
 
+@dataclass(frozen=True)
+class _LayerHeader:
+    """What a file says about a layer; `shapes` are (beats, rows, columns) of its tiles."""
+
+    name: str
+    ncu_beats: Positive
+    precision: Natural
+    unsigned: bool
+    shapes: tuple[tuple[Natural, Natural, Natural], ...]
+
+    def __post_init__(self) -> None:
+        if not self.shapes or not 2 <= self.precision <= OPERAND_BITS:
+            raise FormatError(f"layer {self.name}: needs a tile, of 2..{OPERAND_BITS} bits")
+
+    @classmethod
+    def of(cls, layer: LayerTiles) -> "_LayerHeader":
+        shapes = tuple((len(tile.weights), tile.rows, tile.cols) for tile in layer.tiles)
+        unsigned = layer.tiles[0].unsigned
+        return cls(layer.name, layer.ncu_beats, layer.precision, unsigned, shapes)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What a file says about the tiles besides their operands."""
+
+    layers: tuple[_LayerHeader, ...]
+    provenance: dict[str, str]
+
+    def arrays(self) -> dict[str, ArrayType]:
+        """The operands of all tiles, one after the other."""
+        shapes = [shape for layer in self.layers for shape in layer.shapes]
+        return {
+            "activations": ArrayType(np.uint16, (sum(beats * rows for beats, rows, _ in shapes),)),
+            "weights": ArrayType(np.uint16, (sum(beats * cols for beats, _, cols in shapes),)),
+        }
+
+
 def save(layers: Sequence[LayerTiles], path: Path, provenance: Mapping[str, str]) -> None:
     """Write tiles."""
-    header = {
-        "layers": [
-            {
-                "name": layer.name,
-                "ncu_beats": layer.ncu_beats,
-                "precision": layer.precision,
-                "unsigned": layer.tiles[0].unsigned,
-                "shapes": [[len(tile.weights), tile.rows, tile.cols] for tile in layer.tiles],
-            }
-            for layer in layers
-        ],
-        "provenance": dict(provenance),
-    }
+    header = _Header(tuple(_LayerHeader.of(layer) for layer in layers), dict(provenance))
     tiles = [tile for layer in layers for tile in layer.tiles]
     arrays = {
         "activations": np.concatenate([tile.activations.ravel() for tile in tiles]),
         "weights": np.concatenate([tile.weights.ravel() for tile in tiles]),
     }
-    write_archive(path, _KIND, header, arrays)
+    write_npz(path, _KIND, header, arrays)
 
 
 def load(path: Path = TILES) -> list[LayerTiles]:
@@ -286,29 +311,17 @@ def load(path: Path = TILES) -> list[LayerTiles]:
     FormatError
         If the file is missing, damaged or foreign.
     """
-    header, arrays = read_archive(path, _KIND)
-    try:
-        return _layers(header, arrays["activations"], arrays["weights"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"{path}: no tiles of an array ({error}); make it again") from error
-
-
-def _layers(header: Mapping[str, Any], activations: Any, weights: Any) -> list[LayerTiles]:
+    header, arrays = read_npz(path, _KIND, _Header, _Header.arrays)
+    activations, weights = arrays["activations"], arrays["weights"]
     found = []
-    for entry in header["layers"]:
+    for entry in header.layers:
         tiles = []
-        for beats, rows, cols in entry["shapes"]:
+        for beats, rows, cols in entry.shapes:
             left, activations = np.split(activations, [beats * rows])
             right, weights = np.split(weights, [beats * cols])
-            tiles.append(
-                ArrayTile(
-                    entry["precision"],
-                    entry["unsigned"],
-                    left.reshape(beats, rows),
-                    right.reshape(beats, cols),
-                )
-            )
-        found.append(LayerTiles(entry["name"], entry["ncu_beats"], tuple(tiles)))
+            operands = left.reshape(beats, rows), right.reshape(beats, cols)
+            tiles.append(ArrayTile(entry.precision, entry.unsigned, *operands))
+        found.append(LayerTiles(entry.name, entry.ncu_beats, tuple(tiles)))
     return found
 
 

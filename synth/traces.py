@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver, ModelTransport
-from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.commands import Opcode, command_fields, decode
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.documents import Natural
 from qcnpe.spec.errors import FormatError
+from qcnpe.spec.npz import ArrayType, read_npz, write_npz
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.streams import Streams
 
@@ -137,20 +138,41 @@ def cut(
     return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Header:
+    """What a file says about each tile besides its operands."""
+
+    precision: tuple[Natural, ...]
+    unsigned: tuple[bool, ...]
+    beats: tuple[Natural, ...]
+    provenance: dict[str, str]
+
+    def __post_init__(self) -> None:
+        if not len(self.precision) == len(self.unsigned) == len(self.beats) > 0:
+            raise FormatError("must say precision, unsigned and beats of every tile")
+        if not all(2 <= width <= OPERAND_BITS for width in self.precision):
+            raise FormatError(f"precision must be 2..{OPERAND_BITS}")
+
+    def arrays(self) -> dict[str, ArrayType]:
+        """The operands of all tiles, one after the other."""
+        operands = ArrayType(np.uint16, (sum(self.beats),))
+        return {"activations": operands, "weights": operands}
+
+
 def save(trace: Trace, path: Path, provenance: Mapping[str, str]) -> None:
     """Write a trace."""
     tiles = [tile for group in trace.values() for tile in group]
-    header = {
-        "precision": [tile.precision for tile in tiles],
-        "unsigned": [tile.unsigned for tile in tiles],
-        "beats": [len(tile.weights) for tile in tiles],
-        "provenance": dict(provenance),
-    }
+    header = _Header(
+        precision=tuple(tile.precision for tile in tiles),
+        unsigned=tuple(tile.unsigned for tile in tiles),
+        beats=tuple(len(tile.weights) for tile in tiles),
+        provenance=dict(provenance),
+    )
     arrays = {
         "activations": np.concatenate([tile.activations for tile in tiles]),
         "weights": np.concatenate([tile.weights for tile in tiles]),
     }
-    write_archive(path, _KIND, header, arrays)
+    write_npz(path, _KIND, header, arrays)
 
 
 def load(path: Path = TRACE) -> Trace:
@@ -161,18 +183,15 @@ def load(path: Path = TRACE) -> Trace:
     FormatError
         If the file is missing, damaged or foreign.
     """
-    header, arrays = read_archive(path, _KIND)
-    try:
-        ends = np.cumsum(header["beats"])[:-1]
-        parts = zip(
-            header["precision"],
-            header["unsigned"],
-            np.split(arrays["activations"], ends),
-            np.split(arrays["weights"], ends),
-            strict=True,
-        )
-        tiles = [Tile(*part) for part in parts]
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"{path}: not an operand trace ({error}); make it again") from error
+    header, arrays = read_npz(path, _KIND, _Header, _Header.arrays)
+    ends = np.cumsum(header.beats)[:-1]
+    parts = zip(
+        header.precision,
+        header.unsigned,
+        np.split(arrays["activations"], ends),
+        np.split(arrays["weights"], ends),
+        strict=True,
+    )
+    tiles = [Tile(*part) for part in parts]
     widths = sorted({tile.precision for tile in tiles}, reverse=True)
     return {width: tuple(t for t in tiles if t.precision == width) for width in widths}

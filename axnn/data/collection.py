@@ -75,11 +75,8 @@ class Collection:
             for facts in self.arrays.values()
         )
 
-    def check(self, arrays: Mapping[str, NDArray[Any]], *, hashes: bool = True) -> None:
-        """Raise `DataError` unless these are the collection's arrays, to the last bit.
-
-        Without `hashes` only names, types and shapes are compared.
-        """
+    def check(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Raise `DataError` unless these are the collection's arrays, to the last bit."""
         if set(arrays) != set(self.arrays):
             raise DataError(f"{self.name}: arrays must be {sorted(self.arrays)}")
         for name, facts in self.arrays.items():
@@ -89,7 +86,7 @@ class Collection:
                     f"{self.name}: {name} must be {facts.dtype} {facts.shape}, not"
                     f" {array.dtype.name} {array.shape}"
                 )
-            if hashes and digest(array) != facts.sha256:
+            if digest(array) != facts.sha256:
                 raise DataError(
                     f"{self.name}: {name} is not what was published: its SHA-256 is"
                     f" {digest(array)}, not {facts.sha256}"

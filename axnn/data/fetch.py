@@ -3,18 +3,31 @@
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from axnn.data.archives import read_members
 from axnn.data.collection import Arrays, Collection, Route
 from axnn.errors import DataError
-from qcnpe.spec.archive import read_archive, write_archive
 from qcnpe.spec.errors import FormatError
+from qcnpe.spec.npz import ArrayType, read_npz, write_npz
 
 _KIND = "axnn-data-1"
 
+_HEADERS_BYTES = 1 << 20
+"""Room in a file for all that is not an array's element."""
+
 Notify = Callable[[str], None]
 """Told in a few words what is being done."""
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What a collection's file says besides its arrays."""
+
+    name: str
 
 
 def cache_folder() -> Path:
@@ -43,9 +56,16 @@ def read_collection(collection: Collection) -> Arrays:
             " the application) while it is connected"
         )
     try:
-        _, arrays = read_archive(path, _KIND)
-        collection.check(arrays, hashes=False)
-    except (FormatError, DataError) as error:
+        types = {
+            name: ArrayType(np.dtype(facts.dtype).type, facts.shape)
+            for name, facts in collection.arrays.items()
+        }
+        limit = collection.stored_bytes + _HEADERS_BYTES
+        _, arrays = read_npz(path, _KIND, _Header, lambda _: types, limit_bytes=limit)
+        collection.check(arrays)
+    except FormatError as error:
+        raise DataError(f"{error}: delete it and run `axnn fetch` again") from error
+    except DataError as error:
         raise DataError(f"{path}: {error}; delete it and run `axnn fetch` again") from error
     return arrays
 
@@ -69,7 +89,7 @@ def fetch(collection: Collection, notify: Notify | None = None) -> bool:
     _check_space(collection)
     arrays = _first_success(collection, folder, say)
     say("storing")
-    write_archive(cache_path(collection), _KIND, {"name": collection.name}, arrays)
+    write_npz(cache_path(collection), _KIND, _Header(collection.name), arrays)
     shutil.rmtree(folder, ignore_errors=True)
     return True
 

@@ -97,8 +97,9 @@ class ArrayType:
         return None
 
     def __str__(self) -> str:
-        sizes = ", ".join("any" if size is None else str(size) for size in self.shape)
-        return f"{np.dtype(self.dtype)} ({sizes})"
+        sizes = ["any" if size is None else str(size) for size in self.shape]
+        shape = f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
+        return f"{np.dtype(self.dtype)} {shape}"
 
 
 def add_prefix(prefix: str, entries: Mapping[str, Entry]) -> dict[str, Entry]:

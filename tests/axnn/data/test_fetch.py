@@ -11,6 +11,7 @@ from axnn.data.collection import ArrayFacts, Collection, Route, member
 from axnn.data.fetch import cache_path, fetch, read_collection
 from axnn.data.origins import Origin, Package, debian_package, npm_package, pip_package
 from axnn.errors import DataError
+from tests.damage import resave
 
 CONTENT = bytes([3, 1, 4, 1, 5, 9])
 
@@ -103,6 +104,13 @@ def test_files_put_there_by_hand_are_used(cache):
     assert fetch(make_collection(Shelf(None, "a.bin"), Shelf(None, "b.bin")))
 
 
+def test_cached_arrays_are_those_that_were_published():
+    fetch(GOOD)
+    resave(cache_path(GOOD), lambda _, arrays: arrays["values"].fill(7))
+    with pytest.raises(DataError, match=r"pi\.npz: .*values is not what was published"):
+        read_collection(GOOD)
+
+
 def test_missing_and_damaged_caches_say_what_to_do():
     with pytest.raises(DataError, match="pi data are not on this machine; run `axnn fetch all`"):
         read_collection(GOOD)
@@ -110,7 +118,7 @@ def test_missing_and_damaged_caches_say_what_to_do():
     cache_path(GOOD).write_bytes(cache_path(GOOD).read_bytes()[:-30])
     with pytest.raises(DataError, match=r"pi\.npz: .*delete it and run `axnn fetch` again"):
         read_collection(GOOD)
-    with pytest.raises(DataError, match="delete it"):
+    with pytest.raises(DataError, match="delete "):
         fetch(GOOD)
     cache_path(GOOD).unlink()
     fetch(GOOD)

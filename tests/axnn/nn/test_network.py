@@ -75,7 +75,7 @@ DAMAGES = {
     "kind": (first_layer(kind="x"), "kind of a layer must be"),
     "older version": (first_layer(size=3), "unknown field 'size'"),
     "type": (lambda _, a: a.update({"0.weights": np.zeros((10, 12))}), "must be float32 (10, 12)"),
-    "shape": (lambda _, a: a.update({"0.bias": a["0.bias"][1:]}), "must be float32 (10)"),
+    "shape": (lambda _, a: a.update({"0.bias": a["0.bias"][1:]}), "must be float32 (10,)"),
     "not a number": (lambda _, a: a["0.bias"].fill(np.nan), "values that are not finite"),
     "one kernel size": (first_layer(kernel=[1]), "length 2"),
     "text": (first_layer(channels="10"), "Expected `int | null`, got `str`"),

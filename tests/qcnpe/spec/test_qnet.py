@@ -275,7 +275,7 @@ DAMAGES = {
     "empty": (lambda h, a: h.update(layers=[]) or a.clear(), "needs at least one layer"),
     "array lost": (lambda h, a: a.pop("0.bias"), r"has no '0\.bias\.npy'"),
     "array more": (lambda h, a: a.update(x=np.zeros(1)), r"holds 'x\.npy', which its header does"),
-    "array type": (lambda h, a: a.update({"0.bias": np.zeros(3)}), r"0\.bias must be int16 \(3\)"),
+    "array type": (lambda h, a: a.update({"0.bias": np.zeros(3)}), r"0\.bias must be int16 \(3,\)"),
     "weights": (lambda h, a: a["1.weights_2"].fill(9), "out, 2 bits: weights must be -2..1"),
     "unknown": (geometry(turns=1), "unknown field 'turns'"),
     "chain": (lambda h, a: h["layers"].pop(0), r"net\.npz: "),
