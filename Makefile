@@ -104,7 +104,7 @@ program: $(READY) ## load the bitstream into a board [BOARD=]
 
 board-report: $(VENV)/ready-fpga ## measure the boards' bitstreams into results/fpga.json
 	@$(PYTHON_VENV) -m qcnpe.boards.report --out results/fpga.json
-	@$(PYTHON_VENV) -m sim.bench_board --out results/fpga.json
+	@$(PYTHON_VENV) -m sim.uart_throughput --out results/fpga.json
 
 link-sessions: $(READY) ## run 20,000 sessions of host and board over a faulty line [SESSIONS=]
 	@$(PYTHON_VENV) -m pytest -n auto -q -rP tests/qcnpe/boards -o python_files='long_*.py'

@@ -4,18 +4,17 @@ import hashlib
 import json
 import shutil
 import subprocess
-import threading
-import time
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import mkdtemp
 from types import TracebackType
 
 from qcnpe.boards.design import BRIDGE, bridge_rtlil, bridge_verilog
 from qcnpe.boards.family import Family
 from qcnpe.spec.errors import TransportError
 from qcnpe.spec.link import LinkConfig
+from sim.cocotb_process import CocotbProcess
 from sim.ecp5_cells import CELLS
 from sim.netlist import board_netlist, cell_models
 from sim.runner import DEFAULT_FOLDER
@@ -23,9 +22,6 @@ from sim.verilator import FastVerilator, SimulatorError, tool_environment
 
 LINE_VARIABLE = "QCNPE_BOARD_LINE"
 """Environment variable with the clock, the rate and the faults, as JSON."""
-
-PATH_FILE, STOP_FILE, COUNT_FILE = "line", "stop", "counts.json"
-"""What bench and host tell each other in the working folder: the line's path, the end, counts."""
 
 
 class SimulatedBoard:
@@ -66,31 +62,18 @@ class SimulatedBoard:
         self._build = _build(link, folder, family)
 
     def __enter__(self) -> "SimulatedBoard":
-        self._scratch = TemporaryDirectory(prefix="qcnpe-board-")
-        self._folder = Path(self._scratch.name)
-        self._thread = threading.Thread(target=self._simulate, daemon=True)
-        self._thread.start()
-        told = self._folder / PATH_FILE
-        while not told.is_file():
-            if not self._thread.is_alive():
-                raise TransportError(f"the simulation did not start: see {self._folder}")
-            time.sleep(0.05)
-        self.path = told.read_text()
+        self._process = CocotbProcess(
+            "sim.uart_cocotb",
+            self._build,
+            toplevel=BRIDGE,
+            environment={LINE_VARIABLE: json.dumps(self._line)},
+        )
+        self.path = self._process.receive().strip()
+        if not self.path:
+            reason = self._process.last_line()
+            self._process.close()
+            raise TransportError(f"the simulation did not start: {reason}")
         return self
-
-    def _simulate(self) -> None:
-        # Within pytest, and only there, the runner ends the process if a test failed.
-        with suppress(SystemExit):
-            FastVerilator().test(
-                test_module="sim.board_bench",
-                hdl_toplevel=BRIDGE,
-                hdl_toplevel_lang="verilog",
-                build_dir=self._build,
-                test_dir=self._folder,
-                results_xml=str(self._folder / "results.xml"),
-                extra_env={LINE_VARIABLE: json.dumps(self._line)},
-                log_file=self._folder / "simulation.log",
-            )
 
     def __exit__(
         self,
@@ -98,8 +81,7 @@ class SimulatedBoard:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.unplug()
-        self._scratch.cleanup()
+        self._process.close()
 
     def unplug(self) -> dict[str, float]:
         """End the simulation, and with it the line.
@@ -108,10 +90,7 @@ class SimulatedBoard:
         -------
         `octets_in`, `octets_out` and `seconds` of simulated time while the line was in use.
         """
-        (self._folder / STOP_FILE).touch()
-        self._thread.join()
-        counts = self._folder / COUNT_FILE
-        found: dict[str, float] = json.loads(counts.read_text()) if counts.is_file() else {}
+        found: dict[str, float] = json.loads(self._process.finish())
         return found
 
 

@@ -15,6 +15,7 @@ from qcnpe.spec.config import EngineConfig
 from sim.verilator import FastVerilator, SimulatorError, tool_environment
 
 HARNESS = Path(__file__).with_name("harness.sv")
+HARNESS_TOP = "harness"
 DEFAULT_FOLDER = Path("build/sim")
 
 _COVERAGE = ("--coverage-line", "--coverage-toggle")
@@ -67,7 +68,7 @@ def _verilate(config: EngineConfig, folder: Path, *, bare: bool, coverage: bool)
         with tool_environment():
             runner.build(
                 sources=sources if bare else [*sources, HARNESS],
-                hdl_toplevel=TOP if bare else "harness",
+                hdl_toplevel=TOP if bare else HARNESS_TOP,
                 build_dir=folder,
                 parameters={} if bare else parameters,
                 build_args=[*arguments, *(_COVERAGE if coverage else ())],
@@ -100,7 +101,14 @@ def _publish(scratch: Path, target: Path) -> None:
             raise
 
 
-def run_cocotb(module: str, simulation: Path, folder: Path, environment: Mapping[str, str]) -> Path:
+def run_cocotb(
+    module: str,
+    simulation: Path,
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    toplevel: str = TOP,
+) -> Path:
     """Run the cocotb tests of a module on a built simulation, with `folder` as working folder.
 
     What the simulator says goes to `simulation.log` there. Blocks until the simulation ends.
@@ -109,13 +117,12 @@ def run_cocotb(module: str, simulation: Path, folder: Path, environment: Mapping
     -------
     The file of results in the manner of JUnit; there is none if the simulator failed.
     """
-    bare = not (simulation / "harness").is_file()
     results = folder.absolute() / "results.xml"
     # Within pytest, and only there, the runner ends the process if a test failed.
     with suppress(SystemExit):
         FastVerilator().test(
             test_module=module,
-            hdl_toplevel=TOP if bare else "harness",
+            hdl_toplevel=toplevel,
             hdl_toplevel_lang="verilog",
             build_dir=simulation,
             test_dir=folder,

@@ -5,8 +5,6 @@ folder, see `harness.sv`.
 """
 
 import json
-import os
-import socket
 from typing import Any
 
 import cocotb
@@ -15,7 +13,7 @@ from cocotb.triggers import ClockCycles, First, RisingEdge, Timer
 
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.registers import registers
-from sim.transport import SOCKET_VARIABLE
+from sim.cocotb_process import connected
 
 _REGISTERS = {entry.name: entry for entry in registers(EngineConfig())}
 _CLEAR_ERROR = 1 << [field.name for field in _REGISTERS["control"].fields].index("clear_error")
@@ -25,16 +23,14 @@ _PERIOD_NS = 2
 @cocotb.test()
 async def serve(dut: Any) -> None:
     """Reset the engine, then serve requests until the other side hangs up."""
-    with socket.socket(socket.AF_UNIX) as link:
-        link.connect(os.environ[SOCKET_VARIABLE])
-        with link.makefile("rw") as lines:
-            Clock(dut.clk, _PERIOD_NS, "ns").start()
-            await _reset(dut)
-            # Reading blocks the whole simulator, which has nothing else to do.
-            for line in lines:
-                reply = await _run(dut, **json.loads(line))
-                lines.write(json.dumps(reply) + "\n")
-                lines.flush()
+    with connected() as host, host.makefile("rw") as lines:
+        Clock(dut.clk, _PERIOD_NS, "ns").start()
+        await _reset(dut)
+        # Reading blocks the whole simulator, which has nothing else to do.
+        for line in lines:
+            reply = await _run(dut, **json.loads(line))
+            lines.write(json.dumps(reply) + "\n")
+            lines.flush()
 
 
 async def read_register(dut: Any, name: str) -> int:

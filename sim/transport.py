@@ -2,10 +2,7 @@
 
 import json
 import shutil
-import socket
-import threading
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
@@ -19,10 +16,8 @@ from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.errors import TransportError
 from qcnpe.spec.model import Outcome
 from qcnpe.spec.streams import Streams
-from sim.runner import DEFAULT_FOLDER, build, run_cocotb
-
-SOCKET_VARIABLE = "QCNPE_SIM_SOCKET"
-"""Environment variable that tells the simulation where its requests come from."""
+from sim.cocotb_process import CocotbProcess
+from sim.runner import DEFAULT_FOLDER, HARNESS_TOP, build
 
 _SLACK_CYCLES = 10_000
 _SLACK_FACTOR = 20
@@ -66,32 +61,8 @@ class SimulationTransport(Transport):
         self._build = build(config, folder, coverage=coverage is not None)
 
     def __enter__(self) -> "SimulationTransport":
-        self._scratch = TemporaryDirectory(prefix="qcnpe-")
-        self._folder = Path(self._scratch.name)
-        address = self._folder / "requests"
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(address))
-            listener.listen()
-            listener.settimeout(1)
-            environment = {SOCKET_VARIABLE: str(address)}
-            self._thread = threading.Thread(
-                target=run_cocotb,
-                args=("sim.serve", self._build, self._folder, environment),
-                daemon=True,
-            )
-            self._thread.start()
-            self._socket = self._accept(listener)
-        self._link = self._socket.makefile("rw")
+        self._process = CocotbProcess("sim.serve", self._build, toplevel=HARNESS_TOP)
         return self
-
-    def _accept(self, listener: socket.socket) -> socket.socket:
-        """Wait for the simulation, but not for one that has ended."""
-        while self._thread.is_alive():
-            try:
-                return listener.accept()[0]
-            except TimeoutError:
-                continue
-        raise TransportError(f"the simulation did not start: {self._log()}")
 
     def __exit__(
         self,
@@ -99,12 +70,10 @@ class SimulationTransport(Transport):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._link.close()
-        self._socket.close()
-        self._thread.join()
+        self._process.finish()
         if self._coverage is not None:
-            shutil.copy(self._folder / "coverage.dat", self._coverage)
-        self._scratch.cleanup()
+            shutil.copy(self._process.folder / "coverage.dat", self._coverage)
+        self._process.close()
 
     def exchange(self, streams: Streams) -> NDArray[np.uint64]:
         """Run the streams in the simulator."""
@@ -128,7 +97,7 @@ class SimulationTransport(Transport):
             # The bench reads bytes in network order: the highest lane comes first.
             reversed_lanes = array[:, ::-1] if array.ndim == 2 else array
             big_endian = reversed_lanes.astype(array.dtype.newbyteorder(">"))
-            (self._folder / f"{name}.bin").write_bytes(big_endian.tobytes())
+            (self._process.folder / f"{name}.bin").write_bytes(big_endian.tobytes())
         commands = streams.commands
         # Nobody counts the cycles of bad commands; each takes one.
         good = _good_commands(self.config, commands) if keep_going else commands
@@ -146,31 +115,21 @@ class SimulationTransport(Transport):
         return Outcome(self._read_results(beats), error)
 
     def _request(self, **request: int) -> dict[str, Any]:
-        try:
-            self._link.write(json.dumps(request) + "\n")
-            self._link.flush()
-            answer = self._link.readline()
-        except OSError:
-            answer = ""
+        self._process.send(json.dumps(request))
+        answer = self._process.receive()
         if not answer:
-            raise TransportError(f"the simulation stopped: {self._log()}")
+            raise TransportError(f"the simulation stopped: {self._process.last_line()}")
         reply: dict[str, Any] = json.loads(answer)
         return reply
 
     def _read_results(self, beats: int) -> NDArray[np.uint64]:
         digits = self.config.result_lane_bits // 4
-        text = (self._folder / "results.hex").read_bytes() if beats else b""
+        text = (self._process.folder / "results.hex").read_bytes() if beats else b""
         lines = np.frombuffer(text, np.uint8).reshape(beats, self.config.rows * digits + 1)
         lanes = lines[:, :-1].reshape(beats, self.config.rows, digits)[:, ::-1]
         values = np.where(lanes >= ord("a"), lanes - (ord("a") - 10), lanes - ord("0"))
         places = (4 * np.arange(digits)[::-1]).astype(np.uint64)
         return np.bitwise_or.reduce(values.astype(np.uint64) << places, axis=2)
-
-    def _log(self) -> str:
-        """The last thing that the simulator said."""
-        log = self._folder / "simulation.log"
-        lines = log.read_text().splitlines() if log.is_file() else []
-        return lines[-1] if lines else "it left no log"
 
 
 def _good_commands(config: EngineConfig, commands: NDArray[np.uint64]) -> NDArray[np.uint64]:

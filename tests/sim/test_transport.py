@@ -11,6 +11,7 @@ from qcnpe.spec.errors import TransportError
 from qcnpe.spec.model import execute
 from qcnpe.spec.streams import Streams
 from sim.transport import SimulationTransport
+from tests.sim.orphans import check_nothing_is_left
 
 pytestmark = pytest.mark.xdist_group("sim4")
 
@@ -65,6 +66,20 @@ def test_missing_operands_are_a_clear_error(engine4):
         engine4.exchange(short)
     results = engine4.exchange(streams)
     np.testing.assert_array_equal(results, execute(engine4.config, streams).results)
+
+
+KILLED = """
+from qcnpe.spec.config import EngineConfig
+from sim.transport import SimulationTransport
+
+with SimulationTransport(EngineConfig(rows=4, cols=4)):
+    print("ready", flush=True)
+    input()
+"""
+
+
+def test_simulation_ends_when_its_host_is_killed(engine4):
+    check_nothing_is_left(KILLED)
 
 
 def with_first_command(streams: Streams, word: int) -> Streams:

@@ -14,6 +14,7 @@ from qcnpe.spec.model import execute
 from sim.board import SimulatedBoard
 from tests.axnn.tiny import TABLE
 from tests.sim.board.digits import digits
+from tests.sim.orphans import check_nothing_is_left
 
 LINK = LinkConfig(
     engine=EngineConfig(rows=2, cols=2, ncu="dsp"),
@@ -70,6 +71,24 @@ def test_unplugged_in_mid_frame():
         with pytest.raises(TransportError):
             check(engine, 2)
         engine.close()
+
+
+KILLED = """
+import os
+from qcnpe.spec.frames import Frame, Kind
+from sim.board import SimulatedBoard
+from tests.sim.board.test_board import LINK
+
+with SimulatedBoard(LINK) as board:
+    line = os.open(board.path, os.O_RDWR)
+    os.write(line, Frame(Kind.HELLO, 7, 0, bytes(1)).encode())
+    print(board.path, flush=True)
+    input()
+"""
+
+
+def test_simulated_board_ends_when_its_host_is_killed():
+    check_nothing_is_left(KILLED)
 
 
 def test_half_a_frame_and_then_another_host():
