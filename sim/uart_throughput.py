@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("build/board"))
     parser.add_argument("--samples", type=int, default=32)
     arguments = parser.parse_args()
-    with command("bench_board"):
+    with command("uart_throughput"):
         for width in (16, 4):
             found = measure(
                 RunFolder(arguments.run), count=arguments.samples, width=width, batch=32
