@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -71,8 +72,7 @@ class Collection:
     def stored_bytes(self) -> int:
         """Size of all arrays."""
         return sum(
-            int(np.prod(facts.shape)) * np.dtype(facts.dtype).itemsize
-            for facts in self.arrays.values()
+            prod(facts.shape) * np.dtype(facts.dtype).itemsize for facts in self.arrays.values()
         )
 
     def check(self, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -3,6 +3,8 @@
 Source: Y. LeCun, C. Cortes and C. Burges, The MNIST database, "File formats".
 """
 
+from math import prod
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +35,7 @@ def decode_idx(content: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     found = content[: len(header)]
     if found != header:
         raise DataError(f"IDX header must be {header.hex()} for {shape}, not {found.hex()}")
-    expected = int(np.prod(shape))
+    expected = prod(shape)
     if len(content) - len(header) != expected:
         raise DataError(
             f"IDX file must hold {expected} bytes after its header, not"

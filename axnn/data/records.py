@@ -1,5 +1,7 @@
 """Tables of text: one record a line, its fields between commas."""
 
+import re
+
 from axnn.errors import DataError
 
 
@@ -39,10 +41,9 @@ def decode_records(content: bytes, *, records: int, fields: int) -> list[list[st
 
 def decode_integer(field: str, low: int, high: int) -> int:
     """A field's integer; `DataError` if it is none, or not in low..high."""
-    try:
-        value = int(field)
-    except ValueError:
-        raise DataError(f"field must be an integer, not {field!r}") from None
+    if not re.fullmatch(r"-?[0-9]{1,18}", field):
+        raise DataError(f"field must be an integer, not {field[:40]!r}")
+    value = int(field)
     if not low <= value <= high:
         raise DataError(f"field must be {low}..{high}, not {value}")
     return value

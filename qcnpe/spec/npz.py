@@ -6,12 +6,10 @@ then is memory allocated, for exactly that. Nothing is ever unpickled, and a mem
 does not imply is refused unread.
 """
 
-import io
 import json
 import math
 import tokenize
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 from qcnpe.spec.documents import decode_document, encode_document
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import checked_size, replace_file
+from qcnpe.spec.zips import ZIP_DAMAGE, check_member, opened_zip, read_member
 
 Header = TypeVar("Header")
 Entry = TypeVar("Entry")
@@ -31,8 +30,8 @@ Entry = TypeVar("Entry")
 LIMIT_BYTES = 1 << 30
 """Largest file, and largest sum of what it expands to, by default."""
 
-_DIRECTORY_BYTES = 1 << 20
-"""Largest directory of a zip file: about 20,000 members."""
+_READ_BYTES = 1 << 20
+"""Bytes of an array that are read at once."""
 
 _HEADER_BYTES = 16 << 20
 _ARRAY_HEADER_BYTES = 1024
@@ -40,18 +39,11 @@ _HEADER = "header.json"
 _ARRAY = ".npy"
 
 _DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    ValueError,
-    EOFError,
-    tokenize.TokenError,  # an array's header
+    *ZIP_DAMAGE,
+    tokenize.TokenError,  # of an array's header, as the three below
     SyntaxError,
     TypeError,
-    RecursionError,
-    MemoryError,  # of the parser
-    NotImplementedError,  # an unknown feature of zip
-    RuntimeError,  # an encrypted member
-    OverflowError,
+    MemoryError,
 )
 """What reading a damaged or hostile file raises."""
 
@@ -205,23 +197,12 @@ def npz_kind(path: Path) -> str:
     return found
 
 
-class _BoundedReads(io.FileIO):
-    """A file of which nobody reads much at once: `zipfile` reads a whole directory in one call."""
-
-    def read(self, size: int | None = -1) -> bytes:
-        wanted = _DIRECTORY_BYTES + 1 if size is None or size < 0 else size
-        content = super().read(min(wanted, _DIRECTORY_BYTES + 1))
-        if len(content) > _DIRECTORY_BYTES:
-            raise zipfile.BadZipFile("its directory is too large")
-        return content
-
-
 @contextmanager
 def _opened(path: Path, kind: str, limit_bytes: int) -> Iterator[zipfile.ZipFile]:
     """The zip file, its directory checked; what damage raises is a `FormatError`."""
     checked_size(path, limit_bytes)
     try:
-        with _BoundedReads(path) as stream, zipfile.ZipFile(stream) as archive:
+        with opened_zip(path) as archive:
             _check_members(archive.infolist(), limit_bytes)
             yield archive
     except _DAMAGE as error:
@@ -231,26 +212,17 @@ def _opened(path: Path, kind: str, limit_bytes: int) -> Iterator[zipfile.ZipFile
 
 
 def _check_members(members: list[zipfile.ZipInfo], limit_bytes: int) -> None:
-    names = [member.filename for member in members]
-    if len(set(names)) < len(names):
-        raise zipfile.BadZipFile("two members have one name")
     total = sum(member.file_size for member in members)
     if total > limit_bytes:
         raise zipfile.BadZipFile(f"would expand to {total} bytes, more than {limit_bytes}")
     for member in members:
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise zipfile.BadZipFile(f"compression {member.compress_type} of {member.filename!r}")
-        if member.flag_bits & 1:
-            raise zipfile.BadZipFile(f"{member.filename!r} is encrypted")
+        check_member(member)
 
 
 def _read_document(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
     """The header as it is, its kind among it."""
-    if _HEADER not in archive.namelist():
-        raise zipfile.BadZipFile(f"no member {_HEADER}")
-    if (size := archive.getinfo(_HEADER).file_size) > _HEADER_BYTES:
-        raise zipfile.BadZipFile(f"a header of {size} bytes")
-    return decode_document(archive.read(_HEADER), dict[str, Any], where=f"{path}: {_HEADER}")
+    content = read_member(archive, _HEADER, _HEADER_BYTES)
+    return decode_document(content, dict[str, Any], where=f"{path}: {_HEADER}")
 
 
 def _read_header(path: Path, archive: zipfile.ZipFile, kind: str, schema: type[Header]) -> Header:
@@ -304,7 +276,7 @@ def _fill(stream: IO[bytes], array: NDArray[Any]) -> None:
     """Read exactly the array's content, and on to the member's end, where its checksum is."""
     content = array.reshape(-1).view(np.uint8).data
     done = 0
-    while part := stream.read(min(_DIRECTORY_BYTES, len(content) - done + 1)):
+    while part := stream.read(min(_READ_BYTES, len(content) - done + 1)):
         if done + len(part) > len(content):
             raise ValueError("a member goes on after its array")
         content[done : done + len(part)] = part

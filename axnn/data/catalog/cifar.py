@@ -1,7 +1,5 @@
 """CIFAR-10: colour pictures of 32x32 pixels in ten classes."""
 
-import json
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +7,8 @@ from axnn.data.collection import ArrayFacts, Arrays, Collection, Members, Route,
 from axnn.data.origins import Web, npm_package
 from axnn.data.png import decode_png
 from axnn.errors import DataError
+from qcnpe.spec.documents import decode_document
+from qcnpe.spec.errors import FormatError
 
 _CIFAR_BATCH = 10000
 _CIFAR_BATCHES = range(1, 6)
@@ -44,13 +44,11 @@ def _decode_cifar_picture(content: bytes) -> NDArray[np.uint8]:
 
 def _decode_cifar_labels(content: bytes, samples: int) -> NDArray[np.uint8]:
     try:
-        labels = json.loads(content)
-    except ValueError as error:
-        raise DataError(f"labels are not JSON ({error})") from None
-    if not isinstance(labels, list) or len(labels) != samples:
-        raise DataError(f"labels must be a list of {samples}")
-    if not all(type(label) is int and 0 <= label <= 9 for label in labels):
-        raise DataError("labels must be integers 0..9")
+        labels = decode_document(content, list[int], where="labels")
+    except FormatError as error:
+        raise DataError(str(error)) from error
+    if len(labels) != samples or not set(labels) <= set(range(10)):
+        raise DataError(f"labels must be {samples} integers 0..9")
     return np.array(labels, np.uint8)
 
 
