@@ -1,8 +1,6 @@
 """The `axnn` command: every step of the chain over a run folder."""
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -10,8 +8,6 @@ from time import perf_counter
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from axnn import data, report
@@ -43,6 +39,7 @@ from qcnpe.spec.documents import write_document
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
+from qcnpe.terminal import Console, show, show_progress
 
 cli = typer.Typer(
     name="axnn",
@@ -59,35 +56,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 TableOption = Annotated[
     Path | None, typer.Option("--table", help="Energy table (JSON); default: the committed one.")
 ]
-
-
-def _show(table: Any, document: dict[str, Any], *, quiet: bool, as_json: bool) -> None:
-    """Print a step's result as a table, as JSON, or not at all."""
-    if as_json:
-        print(json.dumps(document, indent=2))
-    elif not quiet:
-        Console().print(table)
-
-
-@contextmanager
-def show_progress(
-    title: str, total: int | None = None, *, quiet: bool = False
-) -> Iterator[Callable[..., None]]:
-    """A progress bar on stderr; what it yields takes `completed` and `note`."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
-        task = progress.add_task(title, total=total, note="")
-
-        def update(completed: int, note: str = "") -> None:
-            progress.update(task, completed=completed, note=note)
-
-        yield update
 
 
 @cli.command(epilog="Example: axnn fetch census")
@@ -110,7 +78,7 @@ def fetch(
             fetched.append({"name": name, "bytes": size, "seconds": seconds})
         update(len(wanted))
     document = {"folder": str(cache_folder()), "collections": fetched}
-    _show(report.fetch_table(document), document, quiet=quiet, as_json=as_json)
+    show(report.fetch_table(document), document, quiet=quiet, as_json=as_json)
 
 
 def _fetch_note(update: Callable[..., None], index: int, name: str, doing: str) -> None:
@@ -135,7 +103,7 @@ def train(
         "epochs": len(trained.epochs),
         "best": asdict(max(trained.epochs, key=lambda epoch: epoch.rank)),
     }
-    _show(report.training_table(trained), document, quiet=quiet, as_json=as_json)
+    show(report.training_table(trained), document, quiet=quiet, as_json=as_json)
 
 
 def _epoch_note(update: Callable[..., None]) -> Callable[[Epoch], None]:
@@ -154,7 +122,7 @@ def characterize(run: RunOption, quiet: QuietOption = False, as_json: JsonOption
         for criterion, layers in scores.items()
     }
     table = report.resilience_table(scores, names)
-    _show(table, document, quiet=quiet, as_json=as_json)
+    show(table, document, quiet=quiet, as_json=as_json)
 
 
 @cli.command(
@@ -192,7 +160,7 @@ def approximate(
         "exact_pj": energy.exact_cost(found.exact).energy_pj,
         "steps": [{**asdict(step), "energy_pj": energy.price(step.events)} for step in found.steps],
     }
-    _show(report.steps_table(found, energy), document, quiet=quiet, as_json=as_json)
+    show(report.steps_table(found, energy), document, quiet=quiet, as_json=as_json)
 
 
 def _step_note(update: Callable[..., None], energy: EnergyModel) -> Callable[[Step], None]:
@@ -218,7 +186,7 @@ def evaluate(
     summary = report.make_summary(evaluation, seed=trained.seed, seconds={})
     document = {**asdict(evaluation), "energy_ratio": evaluation.energy_ratio}
     shown = report.summary_table(trained.app.title, summary)
-    _show(shown, document, quiet=quiet, as_json=as_json)
+    show(shown, document, quiet=quiet, as_json=as_json)
 
 
 @cli.command(
@@ -261,7 +229,7 @@ def _report_run(folder: RunFolder, table: EnergyTable, *, quiet: bool, as_json: 
     report.write_summary(folder, summary)
     report.draw_figures(folder, scores, found, energy)
     shown = report.summary_table(trained.app.title, summary)
-    _show(shown, summary, quiet=quiet, as_json=as_json)
+    show(shown, summary, quiet=quiet, as_json=as_json)
 
 
 def _report_apps(
@@ -282,7 +250,7 @@ def _report_apps(
         "pictures": [str(path) for path in book.pictures],
         "apps": list(book.apps),
     }
-    _show(report.book_table(book), document, quiet=quiet, as_json=as_json)
+    show(report.book_table(book), document, quiet=quiet, as_json=as_json)
 
 
 AppsArgument = Annotated[
@@ -363,7 +331,7 @@ def speed(
     """Race approximate networks on this processor against exact ones and other tools."""
     with show_progress("speed", quiet=quiet or as_json) as update:
         document = speed_step(app, run, seed=seed, notify=partial(update, 0))
-    _show(speed_table(document), document, quiet=quiet, as_json=as_json)
+    show(speed_table(document), document, quiet=quiet, as_json=as_json)
 
 
 @cli.command(
@@ -417,7 +385,7 @@ def run_command(
     others = sorted({_engine_title(net) for net in points.values() if net.engine != engine.config})
     if others:
         shown.caption = f"Approximated for {', '.join(others)}"
-    _show(shown, document, quiet=quiet, as_json=as_json)
+    show(shown, document, quiet=quiet, as_json=as_json)
     if any(result.mismatches for result in results):
         raise QcnpeError("outputs of the board differ from the model; build its bitstream again")
 

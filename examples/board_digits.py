@@ -10,10 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-
 from axnn import data
-from axnn.cli import points_table, show_progress
+from axnn.cli import points_table
 from axnn.flow.apps import find_app
 from axnn.flow.energy import EnergyTable
 from axnn.flow.evaluate import integer_samples
@@ -29,6 +27,7 @@ from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
+from qcnpe.terminal import Console, show_progress
 from sim.board import SimulatedBoard
 
 APP = find_app("digits8x8")

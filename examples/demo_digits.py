@@ -9,11 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
-from rich.console import Console
-
 from axnn import data, report
 from axnn.approximation.loop import Step
-from axnn.cli import show_progress
 from axnn.flow.apps import find_app
 from axnn.flow.energy import EnergyModel, EnergyTable
 from axnn.flow.evaluate import Evaluation
@@ -30,6 +27,7 @@ from qcnpe.command_line import command
 from qcnpe.generate import generate
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
+from qcnpe.terminal import Console, show_progress
 from sim.check import compare
 from sim.transport import SimulationTransport
 from synth.report import render

@@ -10,8 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import TimeElapsedColumn
 from rich.table import Table
 
 from qcnpe.command_line import command
@@ -21,6 +20,7 @@ from qcnpe.spec.errors import ConfigError, QcnpeError
 from qcnpe.spec.files import replace_text
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
+from qcnpe.terminal import Console, PlainColumn, Progress, show, show_progress
 
 cli = typer.Typer(
     name="qcnpe",
@@ -149,7 +149,7 @@ def generate(
     from qcnpe.generate import generate as write_engine  # loads Amaranth
 
     config = engine_config(rows, cols, precisions, ncu)
-    with _progress("generating", None, quiet=quiet or as_json):
+    with show_progress("generating", None, quiet=quiet or as_json):
         made = write_engine(config, out, name)
     document = {**asdict(made), "verilog": str(made.verilog), "manifest": str(made.manifest)}
     table = _table(
@@ -158,7 +158,7 @@ def generate(
         ("manifest", str(made.manifest)),
         ("changed", "yes" if made.changed else "no, the same as before"),
     )
-    _show(table, document, quiet=quiet, as_json=as_json)
+    show(table, document, quiet=quiet, as_json=as_json)
 
 
 @cli.command(name="tool-path", epilog='Example: PATH="$(qcnpe tool-path):$PATH" fusesoc ...')
@@ -188,7 +188,7 @@ def compile_command(
     document = {**engine.document, **_program_document(program)}
     if out is not None:
         replace_text(out, json.dumps(document, indent=1) + "\n")
-    _show(_program_table(program, engine), document, quiet=quiet, as_json=as_json)
+    show(_program_table(program, engine), document, quiet=quiet, as_json=as_json)
 
 
 def _program_document(program: Program) -> dict[str, Any]:
@@ -253,7 +253,7 @@ def promote(
         ("cycles", f"{document['cycles']:,} (before: {document['cycles_before']:,})"),
         ("network", str(out)),
     )
-    _show(table, document, quiet=quiet, as_json=as_json)
+    show(table, document, quiet=quiet, as_json=as_json)
 
 
 @cli.command(
@@ -277,7 +277,7 @@ def simulate(
     network, samples = QuantNet.load(net), Samples.load(inputs)
     engine = NetworkEngine.choose(network, rows=rows, cols=cols, precisions=precisions, ncu=ncu)
     chosen = samples.inputs[:limit]
-    with _progress("simulating", len(chosen), quiet=quiet or as_json) as update:
+    with show_progress("simulating", len(chosen), quiet=quiet or as_json) as update:
         found = check_network(network, chosen, engine.config, batch=batch, progress=update)
     correct = found.outputs.argmax(axis=1) == samples.labels[:limit]
     document = {
@@ -296,7 +296,7 @@ def simulate(
         ("accuracy", f"{document['accuracy']:.2%}"),
         ("cycles", f"{found.cycles:,} (compiler: {found.counted_cycles:,})"),
     )
-    _show(table, document, quiet=quiet, as_json=as_json)
+    show(table, document, quiet=quiet, as_json=as_json)
     if found.mismatches:
         raise QcnpeError(f"{found.mismatches} outputs of the RTL differ from the model")
 
@@ -321,7 +321,7 @@ def synth(
     config = engine_config(rows, cols, precisions, ncu)
     console = Console(stderr=True, quiet=quiet or as_json)
     found = report.run(config, out, liberty=liberty, quick=quick, console=console)
-    _show(report.render(found), report.as_json(found), quiet=quiet, as_json=as_json)
+    show(report.render(found), report.as_json(found), quiet=quiet, as_json=as_json)
 
 
 BoardArgument = Annotated[str, typer.Argument(help="ulx3s_85f, ecpix5_45f or icebreaker.")]
@@ -356,7 +356,7 @@ def bitstream(
         ("block RAMs", f"{made.block_rams:,}"),
     )
     document = {**asdict(made), "bitstream": str(made.bitstream)}
-    _show(table, document, quiet=quiet, as_json=as_json)
+    show(table, document, quiet=quiet, as_json=as_json)
 
 
 @cli.command(epilog="Example: qcnpe program icebreaker")
@@ -374,16 +374,6 @@ def program(board: BoardArgument, out: BoardsOption = Path("build/boards")) -> N
 
 
 @contextmanager
-def _progress(title: str, total: int | None, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """A progress bar on stderr; what it gives takes the number of finished items."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, TimeElapsedColumn(), console=console, disable=quiet) as bar:
-        task = bar.add_task(title, total=total)
-        yield lambda finished: bar.update(task, completed=finished)
-
-
-@contextmanager
 def _steps(title: str, console: Console) -> Iterator[Callable[[str], None]]:
     """Steps that may take long; what it gives is called with the name of each that begins.
 
@@ -393,7 +383,7 @@ def _steps(title: str, console: Console) -> Iterator[Callable[[str], None]]:
         start = monotonic()
         yield lambda step: console.print(f"{title}: {step}, after {monotonic() - start:.0f} s")
         return
-    with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as bar:
+    with Progress(PlainColumn("{task.description}"), TimeElapsedColumn(), console=console) as bar:
 
         def end_last() -> None:
             for task in bar.task_ids[-1:]:
@@ -412,14 +402,6 @@ def _table(title: str, *rows: tuple[str, str]) -> Table:
     for row in rows:
         table.add_row(*row)
     return table
-
-
-def _show(table: Table, document: dict[str, Any], *, quiet: bool, as_json: bool) -> None:
-    """Print a result as a table, as JSON, or not at all."""
-    if as_json:
-        print(json.dumps(document, indent=2))
-    elif not quiet:
-        Console().print(table)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from qcnpe.spec.errors import QcnpeError, one_line
-from qcnpe.tools.cause import printable
+from qcnpe.spec.text import printable
 from qcnpe.tools.extras import explain
 from qcnpe.tools.stop import Stopped, stops_on_signals
 

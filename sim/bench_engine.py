@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from axnn.data import DataSet, load
 from axnn.flow.apps import find_app
@@ -36,6 +35,7 @@ from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.files import replace_text
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import Geometry, QuantLayer, QuantNet, WidthOperands
+from qcnpe.terminal import Console
 from sim import beat_by_beat, long
 from sim.check import compare
 from sim.transport import SimulationTransport
@@ -263,7 +263,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--images", type=int, default=500, help="MNIST images through the engine")
     options = parser.parse_args()
-    console = Console(highlight=False)
+    console = Console()
     document = run(options.seed, options.images, partial(console.print, soft_wrap=True))
     replace_text(options.out, json.dumps(document, indent=1) + "\n")
     wrong = {

@@ -11,9 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress
-
 from axnn.experiments.bounds import BOUNDS, bound_name
 from axnn.experiments.collect import named_apps
 from axnn.experiments.folder import HARDWARE, AppFolder
@@ -23,6 +20,7 @@ from qcnpe.command_line import command
 from qcnpe.spec.documents import read_document, write_document
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
+from qcnpe.terminal import Progress
 from sim.check import RtlCheck, compare
 from sim.transport import SimulationTransport
 
@@ -73,7 +71,7 @@ def _check_bound(
 def check_apps(folder: Path, names: list[str], images: int) -> list[str]:
     """Check applications, one after the other; returns those that differ from the model."""
     wrong = []
-    with Progress(console=Console(stderr=True)) as progress:
+    with Progress() as progress:
         for name in names:
             place = AppFolder(folder, name, SEEDS[0])
             nets = {bound_name(b): place.variant(bound_name(b)).axnn for b in BOUNDS}

@@ -17,13 +17,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from qcnpe.command_line import command
 from qcnpe.generate import TOP
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.files import replace_text
+from qcnpe.terminal import Console
 from sim.axi_bench import environment_of
 from sim.long import RESTS, RandomRun, Tally, run_fuzz, run_random
 from sim.runner import DEFAULT_FOLDER, build, run_cocotb
@@ -182,7 +182,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("build/coverage.json"))
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    console = Console(highlight=False)
+    console = Console()
     found = run_regression(DEFAULT_FOLDER, options.seed, console.print)
     document = summary(found, options.seed)
     replace_text(options.out, json.dumps(document, indent=1) + "\n")

@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from qcnpe.command_line import command
 from qcnpe.random_work import bad_commands, count_results, random_streams, with_bad_commands
 from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
@@ -21,6 +19,7 @@ from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.files import replace_text
 from qcnpe.spec.model import execute
+from qcnpe.terminal import Console
 from sim.transport import SimulationTransport
 
 Report = Callable[[str], None]
@@ -171,7 +170,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     options = parser.parse_args()
-    console = Console(highlight=False)
+    console = Console()
     tally = run_all(seed=options.seed, report=console.print)
     figures = tally.figures()
     if options.out is not None:

@@ -18,8 +18,6 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from qcnpe.command_line import command
@@ -28,6 +26,7 @@ from qcnpe.spec.documents import Natural, Positive
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import replace_text
 from qcnpe.spec.npz import ArrayType, read_npz, write_npz
+from qcnpe.terminal import Console, Progress
 from synth.breakdown import draw
 from synth.energy_table import RESULTS, TABLE
 from synth.flow import WORKERS, own_cells
@@ -165,7 +164,8 @@ def check(
     with ThreadPoolExecutor(WORKERS) as pool:
         done = pool.map(lambda entry: compare(entry[0], entry[1], entry[3], every), work)
         quiet = console or Console(quiet=True)
-        found = list(track(done, "simulating tiles", len(work), console=quiet))
+        with Progress(console=quiet) as bars:
+            found = list(bars.track(done, len(work), description="simulating tiles"))
     grouped: dict[tuple[str, int, str], list[tuple[Energy, float, int]]] = defaultdict(list)
     for (_, kind, layer, _), result in zip(work, found, strict=True):
         grouped[kind.config.ncu, layer.precision, layer.name].append(result)

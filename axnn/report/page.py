@@ -5,6 +5,7 @@ from importlib.resources import files
 
 from axnn.errors import RunError
 from axnn.report.content import Chapter
+from qcnpe.spec.text import printable
 
 TEMPLATE = "page.html"
 """In this package."""
@@ -24,7 +25,11 @@ def render(title: str, chapters: Sequence[Chapter]) -> str:
         raise RunError("the page needs jinja2; install it: pip install 'axnn[plots]'") from None
     source = files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["tied"] = _tied
     return environment.from_string(source).render(title=title, chapters=chapters) + "\n"

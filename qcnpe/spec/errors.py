@@ -1,5 +1,7 @@
 """Typed errors. Every message says what is wrong, where, and what to do about it."""
 
+from qcnpe.spec.text import printable
+
 
 class QcnpeError(Exception):
     """Base of all errors that a user can mend; the command line prints the message alone."""
@@ -37,5 +39,5 @@ def one_line(error: Exception) -> str:
     """What a command tells a user about an error: what is wrong and what to do."""
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror}; choose another folder or mend it"
-    return " ".join(str(error).split())
+        return printable(f"{where}{error.strerror}; choose another folder or mend it")
+    return printable(" ".join(str(error).split()))

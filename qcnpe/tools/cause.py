@@ -5,6 +5,8 @@ import signal
 from collections.abc import Iterable
 from pathlib import Path
 
+from qcnpe.spec.text import printable
+
 _PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -31,7 +33,6 @@ _PATTERNS = tuple(
 _WARNING = re.compile(r"^%?Warning\b|\bwarning: ", re.IGNORECASE)
 _REMARK = re.compile(r"^-?(Info|Note)\b")
 _LONGEST = 400
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def true_cause(errors: Path, output: Path, status: int) -> str:
@@ -62,11 +63,6 @@ def _lines(file: Path) -> Iterable[str]:
             plain = printable(line).strip()
             if plain and not _REMARK.search(plain):
                 yield plain
-
-
-def printable(text: str) -> str:
-    """Text without control characters, which could move a terminal's cursor or colour it."""
-    return _CONTROL.sub("", text)
 
 
 def _shortened(line: str) -> str:

@@ -6,10 +6,10 @@ Run with `python -m synth.library.alternatives`; needs ngspice.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.table import Table
 
 from qcnpe.command_line import command
+from qcnpe.terminal import Console
 from synth.library import cells
 from synth.library.cells import Cell
 from synth.library.measure import Condition, Event, WalkBench, leakage

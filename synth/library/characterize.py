@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from qcnpe.command_line import command
 from qcnpe.spec.files import replace_text
+from qcnpe.terminal import Console, Progress
 from synth.library.cells import Cell, library
 from synth.library.characterize_cell import (
     CONSTRAINT_SLEWS_PS,
@@ -81,18 +80,12 @@ def cached(name: str, folder: Path) -> CellTables:
 
 def characterize_all(names: list[str], folder: Path, processes: int) -> dict[str, CellTables]:
     """Characterise the named cells, slowest first, with a progress bar."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
     cells = library()
     order = sorted(
         names, key=lambda n: (cells[n].kind == "logic", -len(cells[n].network.transistors))
     )
     done: dict[str, CellTables] = {}
-    with Progress(*columns) as bar, ProcessPoolExecutor(processes) as pool:
+    with Progress() as bar, ProcessPoolExecutor(processes) as pool:
         task = bar.add_task("cells", total=len(names))
         left: dict[Future[CellTables], str] = {pool.submit(cached, n, folder): n for n in order}
         try:

@@ -14,11 +14,11 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from qcnpe.command_line import command
 from qcnpe.spec.files import replace_text
+from qcnpe.terminal import Console
 from synth.library.cells import library
 from synth.library.constraints import DISTURBED
 from synth.library.errors import SimulationError

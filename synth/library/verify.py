@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from qcnpe.command_line import command
+from qcnpe.terminal import Console
 from synth.library.cells import library
 from synth.library.characterize import DEFAULT_OUT, characterize_all
 from synth.library.gate_energy import Arc, LibertyCell, LibertyFile

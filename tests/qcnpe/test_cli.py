@@ -67,6 +67,18 @@ def test_the_table_says_which_engine(files):
     assert "Engine: 16 x 16 NCUs (fused, 16/8/4/2 bits), the default, since" in shown
 
 
+def test_names_in_a_file_are_shown_not_obeyed(files):
+    """A closing tag was a `MarkupError`; an escape sequence reached the terminal."""
+    net = QuantNet.load(files / "net.npz")
+    layers = (replace(net.layers[0], name="[/x]\x1b[2J"), net.layers[1])
+    replace(net, name="[red]\x1b]0;title\x07net", layers=layers).save(files / "evil.npz")
+    run = qcnpe("compile", files / "evil.npz")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "[red]net" in run.stdout
+    assert "[/x]" in run.stdout
+    assert "\x1b" not in run.stdout
+
+
 def test_promote_writes_a_network_of_fewer_cycles(tmp_path):
     geometry = Geometry.dense(90, 3)
     layer = random_layer(

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from amaranth.hdl import Module, signed
 from amaranth.lib.wiring import In, Out
-from rich.console import Console
 
 from qcnpe.rtl.leaf import Leaf
 from qcnpe.rtl.requantize import Requantize
 from qcnpe.rtl.stream import Fifo
 from qcnpe.spec.config import EngineConfig
+from qcnpe.terminal import Console
 from qcnpe.yosys import run_yosys
 from synth.errors import LibertyError, SynthesisError
 from synth.flow import DEFAULT_LIBERTY, Cells, choose_cells, map_design, synthesize

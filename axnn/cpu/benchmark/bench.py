@@ -12,8 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from axnn.cpu.benchmark.run import BOUNDS_PERCENT, open_run
 from axnn.cpu.benchmark.speed import EXACT, ORT, ORT_INT8, TORCH, UNIFORM, axnn_label, machine
 from axnn.cpu.benchmark.speed_report import speed_table
@@ -22,6 +20,7 @@ from axnn.cpu.benchmark.subjects import SUBJECTS, find_subject
 from axnn.flow.apps import APPS
 from qcnpe.command_line import command
 from qcnpe.spec.documents import write_document
+from qcnpe.terminal import Console
 
 _APPS = [name for name in SUBJECTS if name in APPS]
 _BOUND = axnn_label(BOUNDS_PERCENT[0])
@@ -99,7 +98,7 @@ def measure(names: list[str], folder: Path, seed: int, console: Console, *, time
         place = folder / name / f"seed-{seed}"
 
         def notify(message: str, name: str = name) -> None:
-            console.print(f"{name}: {message}", highlight=False)
+            console.print(f"{name}: {message}")
 
         earlier = place / "speed.json"
         if timed and earlier.exists():

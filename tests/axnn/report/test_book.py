@@ -17,7 +17,9 @@ from axnn.experiments.run import Finished, plan_jobs, run_jobs
 from axnn.flow.apps import APPS, App
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.report import make_book
+from axnn.report.content import Chapter, Section
 from axnn.report.overview import PAPER_SAVINGS
+from axnn.report.page import render
 from qcnpe.spec.documents import write_document
 from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
 from tests.axnn.tiny import ENGINE, PLAN, TABLE, make_data
@@ -287,3 +289,11 @@ def test_a_damaged_file_of_costs_is_one_clear_line(folder, tmp_path, content, mo
     assert status == 1
     assert f"{path}: not a file of figures" in error
     assert not (tmp_path / "out").exists()
+
+
+def test_foreign_text_is_text_on_the_page():
+    section = Section(title="<b>\x1b[2J", text=("a\x00b\u202e & c",))
+    page = render("title", [Chapter(name="x", title="x", sections=(section,))])
+    assert "&lt;b&gt;</h3>" in page
+    assert "ab &amp; c" in page
+    assert not set("\x00\x1b\u202e") & set(page)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from qcnpe.tools.cause import printable, true_cause
+from qcnpe.tools.cause import true_cause
 
 VERILATOR = """\
 %Warning-UNUSEDSIGNAL: top.v:2:8: Signal is not used: 'error'
@@ -82,10 +82,6 @@ def test_cause_is_what_a_person_would_point_at(
 def test_signal_is_named_if_the_tool_said_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "none").touch()
     assert true_cause(tmp_path / "none", tmp_path / "none", -9) == "ended by SIGKILL"
-
-
-def test_a_tool_cannot_write_to_the_terminal() -> None:
-    assert printable("\x1b[31;1mred\x1b[0m\x07 \x9b2Jnever\tlost\n") == "red 2Jnever\tlost\n"
 
 
 def test_long_lines_are_cut(tmp_path: Path) -> None:
