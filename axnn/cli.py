@@ -24,8 +24,8 @@ from axnn.experiments.stages import SEEDS, STAGE_NAMES, check_seeds, check_stage
 from axnn.flow.apps import APPS, find_app
 from axnn.flow.energy import EnergyModel, EnergyTable
 from axnn.flow.operating_points import PointResult, run_points
+from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import (
-    RunFolder,
     approximate_step,
     characterize_step,
     energy_model,
@@ -33,7 +33,7 @@ from axnn.flow.steps import (
     train_step,
 )
 from axnn.nn.train import Epoch
-from qcnpe.command_line import command
+from qcnpe.command_line import command, say
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.errors import QcnpeError
@@ -96,7 +96,10 @@ def train(
     """Train an application's network in floating point."""
     chosen = find_app(app)
     with show_progress("training", chosen.training.epochs, quiet=quiet or as_json) as update:
-        trained = train_step(RunFolder(run), chosen, seed=seed, on_epoch=_epoch_note(update))
+        tell = _epoch_note(update)
+        trained = train_step(
+            RunFolder(run), chosen, seed=seed, on_epoch=tell, notify=_warn(quiet=quiet)
+        )
     document = {
         "app": app,
         "seed": seed,
@@ -104,6 +107,16 @@ def train(
         "best": asdict(max(trained.epochs, key=lambda epoch: epoch.rank)),
     }
     show(report.training_table(trained), document, quiet=quiet, as_json=as_json)
+
+
+def _warn(*, quiet: bool) -> Callable[[str], None]:
+    """Prints a line for the user on stderr, above a progress bar."""
+
+    def warn(line: str) -> None:
+        if not quiet:
+            say("axnn", line)
+
+    return warn
 
 
 def _epoch_note(update: Callable[..., None]) -> Callable[[Epoch], None]:
@@ -115,7 +128,7 @@ def characterize(run: RunOption, quiet: QuietOption = False, as_json: JsonOption
     """Measure how resilient every neuron is: one backward pass over the training set."""
     folder = RunFolder(run)
     with show_progress("characterizing", quiet=quiet or as_json) as update:
-        scores = characterize_step(folder, progress=update)
+        scores = characterize_step(folder, progress=update, notify=_warn(quiet=quiet))
     names = [layer.name for layer in folder.trained().network.neuron_layers]
     document = {
         criterion: {name: layer.tolist() for name, layer in zip(names, layers, strict=True)}
@@ -150,12 +163,12 @@ def approximate(
         plan = replace(plan, bound_percent=bound)
     if criterion is not None:
         plan = replace(plan, criterion=criterion)
-    samples = data.load(trained.app.data, seed=trained.seed)
-    energy = energy_model(EnergyTable.load(table), trained.app, samples)
+    energy = energy_model(EnergyTable.load(table), trained.app, folder.samples())
     with show_progress("approximating", quiet=quiet or as_json) as update:
         tell = _step_note(update, energy)
-        found = approximate_step(folder, plan, on_step=tell)
+        found = approximate_step(folder, plan, on_step=tell, notify=_warn(quiet=quiet))
     document = {
+        **asdict(folder.facts()),
         "plan": asdict(plan),
         "exact_pj": energy.exact_cost(found.exact).energy_pj,
         "steps": [{**asdict(step), "energy_pj": energy.price(step.events)} for step in found.steps],
@@ -181,11 +194,12 @@ def evaluate(
 ) -> None:
     """Judge the networks on the test set and price them."""
     folder = RunFolder(run)
-    evaluation = evaluate_step(folder, EnergyTable.load(table))
-    trained = folder.trained()
-    summary = report.make_summary(evaluation, seed=trained.seed, seconds={})
-    document = {**asdict(evaluation), "energy_ratio": evaluation.energy_ratio}
-    shown = report.summary_table(trained.app.title, summary)
+    evaluation = evaluate_step(folder, EnergyTable.load(table), notify=_warn(quiet=quiet))
+    facts = folder.facts()
+    summary = report.make_summary(evaluation, facts, seconds={})
+    ratio = {"energy_ratio": evaluation.energy_ratio}
+    document = {**asdict(facts), **asdict(evaluation), **ratio}
+    shown = report.summary_table(folder.record().app.title, summary)
     show(shown, document, quiet=quiet, as_json=as_json)
 
 
@@ -220,15 +234,16 @@ def report_command(
 
 
 def _report_run(folder: RunFolder, table: EnergyTable, *, quiet: bool, as_json: bool) -> None:
-    trained, found = folder.trained(), folder.approximated()
-    samples = data.load(trained.app.data, seed=trained.seed)
-    energy = energy_model(table, trained.app, samples)
-    evaluation = evaluate_step(folder, table)
-    scores = characterize_step(folder)
-    summary = report.make_summary(evaluation, seed=trained.seed, seconds={})
-    report.write_summary(folder, summary)
-    report.draw_figures(folder, scores, found, energy)
-    shown = report.summary_table(trained.app.title, summary)
+    app, found = folder.trained().app, folder.approximated()
+    warn = _warn(quiet=quiet)
+    with folder.lock():
+        evaluation = evaluate_step(folder, table, notify=warn)
+        scores = characterize_step(folder, notify=warn)
+        energy = energy_model(table, app, folder.samples())
+        summary = report.make_summary(evaluation, folder.facts(), seconds={})
+        report.write_summary(folder, summary)
+        report.draw_figures(folder, scores, found, energy)
+    shown = report.summary_table(app.title, summary)
     show(shown, summary, quiet=quiet, as_json=as_json)
 
 
@@ -362,7 +377,8 @@ def run_command(
 
     folder = RunFolder(run)
     names = point or [folder.exact16.stem, folder.axnn.stem]
-    points = {name: QuantNet.load(folder.path / f"{name}.npz") for name in names}
+    folder.judgement()
+    points = {name: folder.point(name) for name in names}
     loaded = Samples.load(folder.test_inputs)
     samples = Samples(loaded.inputs[:limit], loaded.labels[:limit])
     total = len(points) * len(samples.inputs)

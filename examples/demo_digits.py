@@ -14,8 +14,8 @@ from axnn.approximation.loop import Step
 from axnn.flow.apps import find_app
 from axnn.flow.energy import EnergyModel, EnergyTable
 from axnn.flow.evaluate import Evaluation
+from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import (
-    RunFolder,
     approximate_step,
     characterize_step,
     energy_model,
@@ -93,14 +93,16 @@ def demonstrate(run: RunFolder, seed: int, table_path: Path | None) -> None:
     """Do every step, then show and write the figures."""
     watch = Stopwatch()
     energy = energy_model(EnergyTable.load(table_path), APP, data.load(APP.data, seed=seed))
-    evaluation = prepare_network(run, seed, energy, watch)
-    hardware = check_hardware(run, watch)
-    with watch.step("report"):
-        report.draw_figures(run, characterize_step(run), run.approximated(), energy)
-    with watch.step("synthesise"):
-        area = synthesize(ENGINE, run.path / "synth", quick=True)
-    summary = report.make_summary(evaluation, seed=seed, seconds=watch.seconds, hardware=hardware)
-    report.write_summary(run, summary)
+    with run.lock():
+        evaluation = prepare_network(run, seed, energy, watch)
+        hardware = check_hardware(run, watch)
+        with watch.step("report"):
+            report.draw_figures(run, characterize_step(run), run.approximated(), energy)
+        with watch.step("synthesise"):
+            area = synthesize(ENGINE, run.path / "synth", quick=True)
+        facts, seconds = run.facts(), watch.seconds
+        summary = report.make_summary(evaluation, facts, seconds=seconds, hardware=hardware)
+        report.write_summary(run, summary)
     console = Console()
     console.print(report.steps_table(run.approximated(), energy))
     console.print(render(area))

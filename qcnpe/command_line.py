@@ -35,6 +35,11 @@ def command(name: str) -> Iterator[None]:
         _fail(name, "stopped; run again to continue", stopped.status)
 
 
-def _fail(name: str, message: str, status: int) -> None:
+def say(name: str, message: str) -> None:
+    """Print one line on stderr, as that of the command."""
     print(f"{name}: {printable(message)}", file=sys.stderr)
+
+
+def _fail(name: str, message: str, status: int) -> None:
+    say(name, message)
     sys.exit(status)

@@ -15,9 +15,7 @@ from axnn.experiments.bounds import BOUNDS, bound_name
 from axnn.experiments.collect import named_apps
 from axnn.experiments.folder import HARDWARE, AppFolder
 from axnn.experiments.stages import SEEDS
-from axnn.flow.steps import make_key
 from qcnpe.command_line import command
-from qcnpe.spec.documents import read_document, write_document
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
 from qcnpe.terminal import Progress
@@ -46,7 +44,7 @@ class AppCheck:
 
 def check_app(place: AppFolder, images: int, progress: Progress) -> AppCheck:
     """Run test images through the networks of all bounds on the application's engine."""
-    with SimulationTransport(place.app.engine) as engine:
+    with SimulationTransport(place.trained.record().app.engine) as engine:
         found = [_check_bound(place, bound, images, engine, progress) for bound in BOUNDS]
     return AppCheck(
         images_checked=min(each.samples for each in found),
@@ -74,16 +72,24 @@ def check_apps(folder: Path, names: list[str], images: int) -> list[str]:
     with Progress() as progress:
         for name in names:
             place = AppFolder(folder, name, SEEDS[0])
-            nets = {bound_name(b): place.variant(bound_name(b)).axnn for b in BOUNDS}
-            key = make_key(images=images, engine=place.app.engine, **nets)
-            path = place.document(HARDWARE)
-            found = read_document(path, dict[str, Any]) if path.exists() else {}
-            if found.get("key") != key:
-                found = {"key": key, **asdict(check_app(place, images, progress))}
-                write_document(path, found)
+            found = _checked(place, images, progress)
             if found["mismatches"] or found["miscounts"]:
                 wrong.append(name)
     return wrong
+
+
+def _checked(place: AppFolder, images: int, progress: Progress) -> dict[str, Any]:
+    """The figures of an application: those that are there, if their networks are still the same."""
+    place.check()
+    with place.trained.lock():
+        runs = [place.variant(bound_name(bound)) for bound in BOUNDS]
+        for run in runs:
+            run.judgement()
+        files = [file for run in runs for file in (run.axnn, run.test_inputs)]
+        made_from = place.ancestry(HARDWARE, files, images=images)
+        if not place.holds(HARDWARE, made_from):
+            place.write(HARDWARE, asdict(check_app(place, images, progress)), made_from)
+    return place.figures(HARDWARE) or {}
 
 
 def main() -> None:

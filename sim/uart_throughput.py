@@ -9,7 +9,8 @@ from axnn.flow.apps import find_app
 from axnn.flow.energy import EnergyTable
 from axnn.flow.evaluate import integer_samples
 from axnn.flow.operating_points import run_point
-from axnn.flow.steps import RunFolder, train_step
+from axnn.flow.run_folder import RunFolder
+from axnn.flow.steps import train_step
 from axnn.quantisation.quantize import calibrate, to_integers, uniform_precision
 from qcnpe.boards.catalog import BOARDS
 from qcnpe.boards.report import write_figures

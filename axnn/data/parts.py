@@ -33,6 +33,14 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the samples."""
+        total = hashlib.sha256()
+        for values in (self.inputs, self.labels):
+            total.update(np.ascontiguousarray(values).data)
+        return total.hexdigest()
+
     def head(self, samples: int) -> "Split":
         """The first samples, at most as many as there are."""
         return Split(self.inputs[:samples], self.labels[:samples])
@@ -66,11 +74,7 @@ class DataSet:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of what training sees: the training and the validation part."""
-        total = hashlib.sha256()
-        for split in (self.train, self.validation):
-            total.update(np.ascontiguousarray(split.inputs).data)
-            total.update(np.ascontiguousarray(split.labels).data)
-        return total.hexdigest()
+        return hashlib.sha256(f"{self.train.digest} {self.validation.digest}".encode()).hexdigest()
 
 
 def stratified_split(

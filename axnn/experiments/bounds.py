@@ -6,19 +6,15 @@ The bounds form a chain: a looser one goes on from where the tighter one ended.
 from collections.abc import Callable
 from dataclasses import replace
 
-from axnn import data
 from axnn.approximation.loop import ApproximationPlan, Step
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.uniform import approximate_uniformly, same_budget
+from axnn.flow.ancestry import Ancestry
 from axnn.flow.energy import EnergyTable
-from axnn.flow.steps import (
-    approximate_step,
-    evaluate_step,
-    event_counter,
-    make_key,
-    save_approximation,
-)
-from qcnpe.spec.qnet import QuantNet
+from axnn.flow.notes import ApproximationNotes
+from axnn.flow.run_folder import RunFolder
+from axnn.flow.steps import approximate_step, evaluate_step, event_counter, save_approximation
+from axnn.nn.train import TrainingPlan
 
 BOUNDS = (0.5, 2.5, 7.5)
 """Loss of accuracy in percentage points (the paper's three quality constraints)."""
@@ -81,27 +77,37 @@ def run_choices(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
 def run_uniform(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
     """Approximate all neurons alike, with the retraining that the loosest bound's AxNN had."""
     axnn = folder.variant(bound_name(BOUNDS[-1])).approximated()
-    samples = data.load(folder.app.data, seed=folder.seed)
-    retraining = same_budget(axnn, len(samples.train))
+    retraining = same_budget(axnn, len(folder.trained.samples().train))
     for width in UNIFORM_WIDTHS:
         run = folder.variant(uniform_name(width))
-        trained = folder.trained.trained()  # anew: each width retrains the network
-        key = make_key(network=run.network, retraining=retraining, width=width)
-        if not (run.axnn.exists() and QuantNet.load(run.axnn).notes.get("key") == key):
-            part = run.unfinished("uniform", key)
-            found = approximate_uniformly(
-                trained.network,
-                samples,
-                event_counter(trained.app, samples),
-                retraining,
-                width=width,
-                seed=trained.seed,
-                checkpoint=part,
-            )
-            save_approximation(run, trained, found, key=key)
-            part.unlink(missing_ok=True)
-            notify(f"{uniform_name(width)}: validation {found.last_kept.accuracy:.2%}")
+        accuracy = _lower_uniformly(run, width, retraining)
+        if accuracy is not None:
+            notify(f"{uniform_name(width)}: validation {accuracy:.2%}")
         evaluate_step(run, table)
+
+
+def _lower_uniformly(run: RunFolder, width: int, retraining: TrainingPlan) -> float | None:
+    """Approximate with one width; the accuracy on validation, None if that was done before."""
+    trained = run.trained()  # anew: each width retrains the network
+    values = {"retraining": retraining, "width": width, **run.record().approximation}
+    made_from = Ancestry.of(run.axnn, [run.network], **values)
+    part = made_from.unfinished(run.axnn, "uniform")
+    if run.axnn.exists() and ApproximationNotes.ancestry(run.axnn) == made_from:
+        part.unlink(missing_ok=True)
+        return None
+    samples = run.samples()
+    found = approximate_uniformly(
+        trained.network,
+        samples,
+        event_counter(trained.app, samples),
+        retraining,
+        width=width,
+        seed=trained.seed,
+        checkpoint=part,
+    )
+    save_approximation(run, found, made_from)
+    part.unlink(missing_ok=True)
+    return found.last_kept.accuracy
 
 
 def _tell(name: str, notify: Notify) -> Callable[[Step], None]:

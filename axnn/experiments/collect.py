@@ -127,6 +127,9 @@ def _app_figures(folder: Path, name: str, table: EnergyTable) -> dict[str, float
 
 def judge_variants(place: AppFolder, table: EnergyTable) -> dict[str, Evaluation]:
     """The judgement of every variant that is there, by its name."""
+    if not place.trained.network.exists():
+        return {}
+    place.check()
     names = [
         *map(bound_name, BOUNDS),
         *map(uniform_name, UNIFORM_WIDTHS),

@@ -15,6 +15,7 @@ from axnn.experiments.bounds import BOUNDS, Notify
 from axnn.experiments.folder import AppFolder
 from axnn.flow.apps import App
 from axnn.flow.energy import EnergyTable
+from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
 
 RATES = (0.0, 0.2, 0.5)
@@ -52,13 +53,17 @@ def with_dropout(app: App, rate: float) -> App:
     return replace(app, network=replace(app.network, layers=(*layers, last)))
 
 
+def rate_runs(folder: AppFolder) -> dict[str, RunFolder]:
+    """The run of each rate."""
+    return {f"{rate:g}": folder.retrained(f"dropout-{rate:g}") for rate in RATES}
+
+
 def compare_dropout(folder: AppFolder, table: EnergyTable, notify: Notify) -> dict[str, Dropped]:
     """Train, characterise, approximate and judge with each rate."""
     app = folder.app
     found: dict[str, Dropped] = {}
     plain: Scores | None = None
-    for rate in RATES:
-        run = folder.retrained(f"dropout-{rate:g}")
+    for rate, run in zip(RATES, rate_runs(folder).values(), strict=True):
         train_step(run, with_dropout(app, rate), seed=folder.seed)
         scores = characterize_step(run)
         plain = plain if plain is not None else scores["quantisation"]

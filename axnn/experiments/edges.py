@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from axnn import data
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.rings import edge_experiment, ring_means
 from axnn.flow.steps import characterize_step
@@ -48,13 +47,13 @@ def find_edges(
         }
         for criterion in RING_CRITERIA
     }
-    samples = data.load(folder.app.data, seed=folder.seed)
+    samples = folder.trained.samples()
     accuracy = {
         str(width): edge_experiment(
             trained.network,
             samples.train,
             samples.validation.head(judged),
-            folder.app.engine,
+            trained.app.engine,
             width=width,
             shares=SHARES,
             seed=folder.seed,

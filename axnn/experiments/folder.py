@@ -1,12 +1,15 @@
 """Where the experiments of an application keep their files."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from axnn.errors import RunError
+from axnn.flow.ancestry import MADE_FROM, Ancestry
 from axnn.flow.apps import App, find_app
-from axnn.flow.steps import RunFolder
-from qcnpe.spec.documents import read_document
+from axnn.flow.run_folder import RunFolder
+from qcnpe.spec.documents import read_document, write_document
 from qcnpe.spec.errors import FormatError
 
 HARDWARE = "hardware"
@@ -69,20 +72,59 @@ class AppFolder:
         """The figures of a stage."""
         return self.path / f"{stage}.json"
 
+    def check(self) -> None:
+        """Refuse a folder whose run is of another application or seed than its name says."""
+        record = self.trained.record()
+        if (record.name, record.seed) != (self.name, self.seed):
+            raise RunError(
+                f"{self.path}: holds {record.name!r} with seed {record.seed}; move it to its place"
+            )
+
+    def ancestry(self, stage: str, files: Iterable[Path] = (), **values: Any) -> Ancestry:
+        """What the figures of a stage are made from now: the trained network, and this."""
+        run = self.trained
+        return Ancestry.of(
+            self.document(stage), [run.network, *files], **run.record().approximation, **values
+        )
+
+    def holds(self, stage: str, made_from: Ancestry) -> bool:
+        """Whether the figures of a stage are there, made from this."""
+        path = self.document(stage)
+        return path.exists() and Ancestry.recorded(_read(path), path) == made_from
+
+    def write(self, stage: str, figures: Mapping[str, Any], made_from: Ancestry) -> None:
+        """Write the figures of a stage."""
+        write_document(self.document(stage), {MADE_FROM: asdict(made_from), **figures})
+
     def figures(self, stage: str) -> dict[str, Any] | None:
         """What the document of a stage holds; None if it is not there.
 
         Raises
         ------
+        RunError
+            If they were made from something that has changed since.
         FormatError
             If it is damaged, or not the document of that stage.
         """
         path = self.document(stage)
         if not path.exists():
             return None
-        found = read_document(path, dict[str, Any])
+        found = _read(path)
+        run, made_from = self.trained, Ancestry.recorded(found, path)
+        values = run.record().approximation
+        made_from.check(path, files=[run.network], values=values, remedy=self._remedy(stage))
+        del found[MADE_FROM]
         entries = found.values() if stage in _ENTRY_KEYS else [found]
         for key in (*_DOCUMENT_KEYS.get(stage, ()), *_ENTRY_KEYS.get(stage, ())):
             if any(not isinstance(entry, dict) or key not in entry for entry in entries):
                 raise FormatError(f"{path}: no {key} in it; delete it")
         return found
+
+    def _remedy(self, stage: str) -> str:
+        if stage == HARDWARE:
+            return "`python -m sim.check_apps`"
+        return f"`axnn experiments {self.name} --stage {stage}`"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return read_document(path, dict[str, Any])

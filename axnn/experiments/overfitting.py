@@ -11,6 +11,7 @@ from typing import Any
 from axnn.experiments.bounds import BOUNDS, Notify
 from axnn.experiments.folder import AppFolder
 from axnn.flow.energy import EnergyTable
+from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, evaluate_step, train_step
 from axnn.nn.train import TrainingPlan
 
@@ -50,12 +51,19 @@ def ways(plan: TrainingPlan) -> dict[str, TrainingPlan]:
     return {"none left out": plan, **left_out}
 
 
+def way_runs(folder: AppFolder) -> dict[str, RunFolder]:
+    """The run of each way."""
+    names = ways(folder.app.training)
+    return {name: folder.retrained(f"overfitting-{name.replace(' ', '-')}") for name in names}
+
+
 def compare_ways(folder: AppFolder, table: EnergyTable, notify: Notify) -> dict[str, Overfitting]:
     """Train, approximate and judge the application in each way."""
     app = folder.app
     found = {}
+    runs = way_runs(folder)
     for name, plan in ways(app.training).items():
-        run = folder.retrained(f"overfitting-{name.replace(' ', '-')}")
+        run = runs[name]
         trained = train_step(run, replace(app, training=plan), seed=folder.seed)
         approximate_step(run, replace(app.approximation, bound_percent=BOUNDS[0]))
         judged = evaluate_step(run, table)

@@ -156,11 +156,12 @@ def _run(job: Job, folder: Path, table: EnergyTable, notify: Callable[[str], Non
     place = AppFolder(folder, job.name, job.seed)
     seconds: dict[str, float] = {}
     try:
-        for stage in stages(job.name, job.seed):
-            if stage.name in job.stages:
-                begin = perf_counter()
-                stage.run(place, table, partial(_prefixed, notify, stage.name))
-                seconds[stage.name] = perf_counter() - begin
+        with place.trained.lock():
+            for stage in stages(job.name, job.seed):
+                if stage.name in job.stages:
+                    begin = perf_counter()
+                    stage.run(place, table, partial(_prefixed, notify, stage.name))
+                    seconds[stage.name] = perf_counter() - begin
     except (QcnpeError, OSError) as error:
         return Finished(job, seconds, one_line(error))
     return Finished(job, seconds, None)

@@ -1,20 +1,19 @@
 """The stages of an application: what is run, in which order, and what each writes."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from axnn import data
 from axnn.approximation.resilience import CRITERIA
 from axnn.experiments.bounds import Notify, run_bounds, run_choices, run_uniform
-from axnn.experiments.dropout import compare_dropout
+from axnn.experiments.dropout import compare_dropout, rate_runs
 from axnn.experiments.edges import find_edges
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.ordering import compare_criteria
-from axnn.experiments.overfitting import compare_ways
+from axnn.experiments.overfitting import compare_ways, way_runs
 from axnn.flow.energy import EnergyModel, EnergyTable
-from axnn.flow.steps import characterize_step, make_key, train_step
-from qcnpe.spec.documents import read_document, write_document
+from axnn.flow.run_folder import RunFolder
+from axnn.flow.steps import characterize_step, train_step
 from qcnpe.spec.errors import ConfigError
 
 SMALL = ("census", "letters", "faces")
@@ -97,8 +96,8 @@ def _ordering(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
             "width": ORDERING_WIDTH,
             "curves": compare_criteria(
                 trained.network,
-                data.load(folder.app.data, seed=folder.seed),
-                EnergyModel(table, folder.app.engine),
+                folder.trained.samples(),
+                EnergyModel(table, trained.app.engine),
                 width=ORDERING_WIDTH,
                 seed=folder.seed,
                 judged=JUDGED,
@@ -107,7 +106,14 @@ def _ordering(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
             ),
         }
 
-    _document(folder, "ordering", measure, prices=dict(table.pj), criteria=CRITERIA)
+    _document(
+        folder,
+        "ordering",
+        measure,
+        prices=dict(table.pj),
+        criteria=CRITERIA,
+        samples=[JUDGED, CHARACTERISED],
+    )
 
 
 def _edges(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
@@ -117,30 +123,34 @@ def _edges(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
 
         return asdict(find_edges(folder, judged=JUDGED, progress=progress))
 
-    _document(folder, "edges", measure)
+    _document(folder, "edges", measure, samples=[JUDGED])
 
 
 def _overfitting(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
     found = compare_ways(folder, table, notify)
-    write_document(
-        folder.document("overfitting"), {way: asdict(each) for way, each in found.items()}
-    )
+    _compared(folder, "overfitting", way_runs(folder), found)
 
 
 def _dropout(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
     found = compare_dropout(folder, table, notify)
-    write_document(folder.document("dropout"), found)
+    _compared(folder, "dropout", rate_runs(folder), found)
+
+
+def _compared(
+    folder: AppFolder, stage: str, runs: Mapping[str, RunFolder], found: Mapping[str, Any]
+) -> None:
+    """Write the figures of trainings that were compared, each in a run of its own."""
+    files = [file for run in runs.values() for file in (run.network, run.axnn, run.evaluation)]
+    folder.write(stage, found, folder.ancestry(stage, files))
 
 
 def _document(
-    folder: AppFolder, stage: str, measure: Callable[[], dict[str, Any]], **parts: Any
+    folder: AppFolder, stage: str, measure: Callable[[], dict[str, Any]], **values: Any
 ) -> None:
     """Write a stage's figures, unless they are there already for this network."""
-    key = make_key(network=folder.trained.network, **parts)
-    path = folder.document(stage)
-    if path.exists() and read_document(path, dict[str, Any]).get("key") == key:
-        return
-    write_document(path, {"key": key, **measure()})
+    made_from = folder.ancestry(stage, **values)
+    if not folder.holds(stage, made_from):
+        folder.write(stage, measure(), made_from)
 
 
 STAGE_NAMES = tuple(stage.name for stage in stages(STUDIED[0], SEEDS[0]))

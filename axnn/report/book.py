@@ -124,7 +124,7 @@ def _chapter(found: Findings, tell: Callable[[str], None]) -> Chapter:
 def _facts(found: Findings) -> tuple[tuple[str, str], ...]:
     network = found.trained.network
     neurons = sum(each.geometry.channels * each.geometry.outputs for each in network.neuron_layers)
-    config = found.place.app.engine
+    config = found.trained.app.engine
     facts = [
         ("data", found.trained.app.data),
         ("neurons", f"{neurons:,}"),

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from axnn import data
 from axnn.approximation.loop import Approximation, Step
 from axnn.approximation.resilience import Scores
 from axnn.errors import DataError
@@ -15,7 +14,8 @@ from axnn.experiments.folder import HARDWARE, AppFolder
 from axnn.experiments.stages import stages
 from axnn.flow.energy import EnergyModel, EnergyTable
 from axnn.flow.evaluate import Evaluation
-from axnn.flow.steps import Trained, characterize_step, energy_model
+from axnn.flow.run_folder import Trained
+from axnn.flow.steps import characterize_step, energy_model
 from qcnpe.spec.qnet import QuantNet
 
 DOCUMENTS = ("ordering", "edges", "overfitting", "dropout", HARDWARE)
@@ -78,7 +78,7 @@ class Findings:
 
     @cached_property
     def _prices(self) -> EnergyModel:
-        return EnergyModel(self.table, self.place.app.engine)
+        return EnergyModel(self.table, self.trained.app.engine)
 
 
 def read_findings(
@@ -127,10 +127,10 @@ def _read_documents(place: AppFolder, names: Collection[str]) -> dict[str, dict[
 
 
 def _exact_layers(place: AppFolder, table: EnergyTable, exact: QuantNet) -> dict[str, float] | None:
-    app = place.app
+    run = place.trained
     try:
-        samples = data.load(app.data, seed=place.seed)
+        samples = run.samples()
     except DataError:
         return None
-    cost = energy_model(table, app, samples).exact_cost(exact)
+    cost = energy_model(table, run.record().app, samples).exact_cost(exact)
     return dict(zip((layer.name for layer in exact.layers), cost.layers_pj, strict=True))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from axnn.approximation.loop import Approximation
 from axnn.approximation.resilience import Scores
 from axnn.flow.energy import EnergyModel
-from axnn.flow.steps import RunFolder
+from axnn.flow.run_folder import RunFolder
 from axnn.report.drawing import draw, legend_above, write_bytes
 from axnn.report.figures.resilience import draw_ranked
 from axnn.report.figures.trade import draw_quality

@@ -1,7 +1,7 @@
 """Reports of a run: tables on the terminal and `summary.json`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -11,8 +11,10 @@ from axnn.approximation.loop import Approximation
 from axnn.approximation.resilience import Scores
 from axnn.flow.energy import EnergyModel
 from axnn.flow.evaluate import Evaluation
-from axnn.flow.steps import RunFolder, Trained
+from axnn.flow.judgement import RunFacts
+from axnn.flow.run_folder import RunFolder, Trained
 from axnn.report.book import Book
+from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 
 
@@ -35,12 +37,12 @@ class HardwareCheck:
 
 def make_summary(
     evaluation: Evaluation,
+    facts: RunFacts,
     *,
-    seed: int,
     seconds: Mapping[str, float],
     hardware: HardwareCheck | None = None,
 ) -> dict[str, Any]:
-    """The figures of a run, as `summary.json` holds them.
+    """The figures of a run and what they are of, as `summary.json` holds them.
 
     Accuracies are fractions. Without a hardware check no image is checked, `mismatches` is null
     and the cycles are those of the compiled programs, for one sample each.
@@ -50,6 +52,7 @@ def make_summary(
     else:
         cycles = {"exact16": hardware.exact16_cycles, "axnn": hardware.axnn_cycles}
     return {
+        **asdict(facts),
         "accuracy": {
             "float": evaluation.float_accuracy,
             "exact16": evaluation.exact16_accuracy,
@@ -61,7 +64,6 @@ def make_summary(
         "cycles": cycles,
         "energy_ratio": evaluation.energy_ratio,
         "seconds": {step: round(value, 3) for step, value in seconds.items()},
-        "seed": seed,
     }
 
 
@@ -76,6 +78,9 @@ def summary_table(title: str, summary: Mapping[str, Any]) -> Table:
     table.add_column("figure")
     table.add_column("value", justify="right")
     accuracy, cycles = summary["accuracy"], summary["cycles"]
+    table.add_row("application, seed", f"{summary['app']}, {summary['seed']}")
+    table.add_row("bound, criterion", f"{summary['bound_percent']:g} %, {summary['criterion']}")
+    table.add_row("engine", EngineConfig(**summary["engine"]).title)
     table.add_row("test accuracy, floating point", f"{accuracy['float']:.2%}")
     table.add_row("test accuracy, exact 16 bit", f"{accuracy['exact16']:.2%}")
     table.add_row("test accuracy, AxNN", f"{accuracy['axnn']:.2%}")

@@ -8,6 +8,10 @@ from pathlib import Path
 
 from qcnpe.spec.errors import FormatError
 
+_TOKEN_BYTES = 8
+_TEMPORARY = "." + "[0-9a-f]" * 2 * _TOKEN_BYTES + ".part"
+"""Names of the temporary files, as `Path.glob` matches them."""
+
 
 def replace_file(path: Path, fill: Callable[[Path], None], *, executable: bool = False) -> None:
     """Let `fill(temporary_path)` write a new file, then rename it to `path`.
@@ -23,7 +27,7 @@ def replace_file(path: Path, fill: Callable[[Path], None], *, executable: bool =
     executable : whether the file is a program
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{secrets.token_hex(8)}.part"
+    temporary = path.parent / f".{secrets.token_hex(_TOKEN_BYTES)}.part"
     mode = 0o777 if executable else 0o666
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
@@ -36,6 +40,12 @@ def replace_file(path: Path, fill: Callable[[Path], None], *, executable: bool =
             error.filename = str(path)
         raise
     finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what killed processes have left; nobody else may be writing files of the folder."""
+    for temporary in folder.glob(_TEMPORARY):
         temporary.unlink(missing_ok=True)
 
 

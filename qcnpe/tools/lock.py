@@ -8,6 +8,9 @@ from filelock import FileLock, Timeout
 
 from qcnpe.spec.errors import BusyError
 
+LOCK = ".lock"
+"""The lock's empty file, which stays in the folder; the lock itself is the operating system's."""
+
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
@@ -19,7 +22,8 @@ def only_writer(folder: Path) -> Iterator[None]:
         If another process, or thread, holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
+    # Without fallback: a lock that is a mere file would stay behind after a kill.
+    lock = FileLock(folder / LOCK, fallback_to_soft=False)
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -12,6 +12,7 @@ from axnn.flow.apps import APPS
 from sim import check_apps
 from tests.axnn.experiments.test_experiments import APP
 from tests.axnn.tiny import TABLE, make_data
+from tests.damage import resave
 
 pytestmark = pytest.mark.xdist_group("sim4")
 
@@ -48,6 +49,16 @@ def test_every_bound_agrees_and_is_checked_once(folder, monkeypatch):
         call(monkeypatch, "tiny", "--folder", folder, "--images", 30)
 
 
-def test_missing_networks_are_one_clear_line(tmp_path, monkeypatch):
-    with pytest.raises(SystemExit, match=r"check_apps: .*axnn\.npz"):
+def test_networks_that_have_changed_are_checked_again(folder, monkeypatch, capsys):
+    call(monkeypatch, "tiny", "--folder", folder, "--images", 30)
+    network = folder / "tiny" / "seed-1" / "bound-2.5" / "axnn.npz"
+    resave(network, lambda header, _: header["notes"].update(seed=9))
+    with pytest.raises(SystemExit):
+        call(monkeypatch, "tiny", "--folder", folder, "--images", 30)
+    assert "was made from another axnn.npz; run `axnn evaluate` again" in capsys.readouterr().err
+
+
+def test_missing_networks_are_one_clear_line(tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
         call(monkeypatch, "digits8x8", "--folder", tmp_path)
+    assert "holds no run; run `axnn train` first" in capsys.readouterr().err

@@ -5,7 +5,6 @@ interrupted: what was trained and approximated is taken up again, only the timin
 """
 
 import argparse
-import json
 import os
 import sys
 from importlib.metadata import version
@@ -91,7 +90,7 @@ def choice_figures(name: str, choices: list[dict[str, Any]]) -> Figures:
 def measure(names: list[str], folder: Path, seed: int, console: Console, *, timed: bool) -> Figures:
     """The figures of these subjects, and the means if all applications are among them.
 
-    With `timed`, timings that are in the folder already are not repeated.
+    With `timed`, timings of the same networks that are in the folder already are not repeated.
     """
     figures: Figures = {}
     for name in names:
@@ -100,11 +99,7 @@ def measure(names: list[str], folder: Path, seed: int, console: Console, *, time
         def notify(message: str, name: str = name) -> None:
             console.print(f"{name}: {message}")
 
-        earlier = place / "speed.json"
-        if timed and earlier.exists():
-            result = json.loads(earlier.read_text())
-        else:
-            result = speed_step(name, place, seed=seed, notify=notify)
+        result = speed_step(name, place, seed=seed, notify=notify, repeat=not timed)
         console.print(speed_table(result))
         figures |= figures_of(result)
         if name in _COMPARED:

@@ -1,6 +1,6 @@
 """Whether it pays to choose: networks of equal cost, their channels chosen in different ways."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import process_time
@@ -21,7 +21,6 @@ from axnn.cpu.choice.choose import (
     sort_candidates,
 )
 from axnn.cpu.predictor import Predictor
-from axnn.flow.steps import make_key
 from axnn.nn.train import validate
 
 _ROUNDS = 8
@@ -59,17 +58,22 @@ class Choice:
     test: float
 
 
+def uniform_file(run: Run) -> Path:
+    """File of the network of `uniform`."""
+    return run.folder / "uniform.npz"
+
+
 def uniform(run: Run) -> Approximated:
     """Every channel replaced as far as it can be without being omitted, and retrained."""
-    path = run.folder / "uniform.npz"
-    key = make_key(plan=run.plan(0), network=run.folder / "network.npz", seed=run.seed)
+    path = uniform_file(run)
+    made_from = run.ancestry(path, plan=run.plan(0))
     if path.exists():
-        found, found_key = Approximated.load(path, run.exact.network)
-        if found_key == key:
+        found, recorded = Approximated.load(path, run.exact.network)
+        if recorded == made_from:
             return found
     lowered = replace_everywhere(run.exact, run.data)
     heal(lowered, run.data, run.plan(0), seed=run.seed)
-    lowered.save(path, key)
+    lowered.save(path, made_from)
     return lowered
 
 
@@ -118,17 +122,3 @@ def _bring_down(run: Run, plan: Plan, target: float) -> Approximated:
                 return current
             current = lower_channels(current, chosen, run.data)
     return current
-
-
-def choices_file(run: Run) -> tuple[Path, str]:
-    """Where the comparison is kept, and the key of what it was made from."""
-    key = make_key(
-        plan=run.plan(0), network=run.folder / "network.npz", seed=run.seed,
-        shares=list(SHARES), ways=list(WAYS),
-    )  # fmt: skip
-    return run.folder / "choices.json", key
-
-
-def document(choices: list[Choice], key: str) -> dict[str, object]:
-    """What the file holds."""
-    return {"key": key, "choices": [asdict(choice) for choice in choices]}

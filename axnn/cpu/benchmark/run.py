@@ -3,14 +3,15 @@
 A file that is there already and was made from the same things is taken as it is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from axnn.cpu.benchmark.subjects import Subject, train_subject
+from axnn.cpu.benchmark.subjects import NETWORK, Subject, train_subject
 from axnn.cpu.choice.choose import Approximated, Plan, Step, approximate
 from axnn.data import DataSet
-from axnn.flow.steps import make_key
+from axnn.flow.ancestry import Ancestry
 from axnn.nn.train import validate
 
 BOUNDS_PERCENT = (0.5, 2.5, 7.5)
@@ -47,32 +48,41 @@ class Run:
             samples=self.subject.healing_samples,
         )
 
+    @property
+    def network(self) -> Path:
+        """File of the trained network."""
+        return self.folder / NETWORK
+
+    def bound_file(self, bound_percent: float) -> Path:
+        """File of the approximate network for a bound."""
+        return self.folder / f"bound-{bound_percent:g}.npz"
+
+    def ancestry(self, path: Path, files: Iterable[Path] = (), **values: Any) -> Ancestry:
+        """What a file is made from now: the trained network, and this."""
+        common = {"seed": self.seed, "data": self.data.digest}
+        return Ancestry.of(path, [self.network, *files], **common, **values)
+
     def approximated(self, notify: Notify) -> dict[float, Approximated]:
         """The approximate network for each bound; each goes on from the tighter one before."""
         found: dict[float, Approximated] = {}
+        before: list[Path] = []
         current = self.exact
-        earlier = ""
         for bound in BOUNDS_PERCENT:
-            key = make_key(
-                plan=self.plan(bound),
-                network=self.folder / "network.npz",
-                data=self.data.digest,
-                seed=self.seed,
-                earlier=earlier,
-            )
-            current = self._approximated(bound, key, current, notify)
-            found[bound], earlier = current, key
+            found[bound] = current = self._approximated(bound, before, current, notify)
+            before = [self.bound_file(bound)]
         return found
 
     def _approximated(
-        self, bound: float, key: str, start: Approximated, notify: Notify
+        self, bound: float, before: list[Path], start: Approximated, notify: Notify
     ) -> Approximated:
-        path = self.folder / f"bound-{bound:g}.npz"
+        path = self.bound_file(bound)
+        made_from = self.ancestry(path, before, plan=self.plan(bound))
+        part = made_from.unfinished(path, f"bound-{bound:g}")
         if path.exists():
-            approximated, found_key = Approximated.load(path, self.exact.network)
-            if found_key == key:
+            approximated, recorded = Approximated.load(path, self.exact.network)
+            if recorded == made_from:
+                part.unlink(missing_ok=True)
                 return approximated
-        part = self.folder / f"bound-{bound:g}-{key[:12]}.part.npz"
 
         def on_step(step: Step) -> None:
             verdict = "kept" if step.kept else "taken back"
@@ -87,7 +97,7 @@ class Run:
             state=part,
             on_step=on_step,
         )
-        approximated.save(path, key)
+        approximated.save(path, made_from)
         part.unlink(missing_ok=True)
         return approximated
 

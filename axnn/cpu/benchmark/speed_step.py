@@ -1,21 +1,31 @@
 """`axnn speed`: everything from training to the race, in a run folder."""
 
-import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from axnn.cpu.benchmark.compare import choices_file, compare_choices, document, uniform
-from axnn.cpu.benchmark.run import Notify, Run, open_run
+from axnn.cpu.benchmark.compare import (
+    SHARES,
+    WAYS,
+    compare_choices,
+    uniform,
+    uniform_file,
+)
+from axnn.cpu.benchmark.run import BOUNDS_PERCENT, Notify, Run, open_run
 from axnn.cpu.benchmark.speed import gather, race, summary
 from axnn.cpu.benchmark.speed_report import draw_speed
 from axnn.cpu.benchmark.subjects import find_subject
 from axnn.cpu.predictor import Predictor
-from qcnpe.spec.documents import write_document
+from axnn.flow.ancestry import MADE_FROM, Ancestry
+from axnn.flow.lock import lock_folder
+from qcnpe.spec.documents import read_document, write_document
 
 FIGURE_BATCH = 64
 
 
-def speed_step(name: str, folder: Path, *, seed: int, notify: Notify) -> dict[str, Any]:
+def speed_step(
+    name: str, folder: Path, *, seed: int, notify: Notify, repeat: bool = True
+) -> dict[str, Any]:
     """Train, approximate, time; write `speed.json`, `speed.png` and the predictors.
 
     What is in the folder already is not made again, but for the timing.
@@ -26,30 +36,56 @@ def speed_step(name: str, folder: Path, *, seed: int, notify: Notify) -> dict[st
     folder : of the run's files
     seed : of split, weights and order
     notify : is told what is being done
+    repeat : False to take timings that are there, if they are those of the same networks
+
+    Raises
+    ------
+    RunError
+        If the folder is of something else.
+    BusyError
+        If another command writes it.
     """
-    run = open_run(find_subject(name), folder, seed=seed, notify=notify)
-    approximated = run.approximated(notify)
-    notify("replacing everything")
-    everywhere = uniform(run)
-    for bound, found in approximated.items():
-        Predictor(found).save(folder / f"axnn-{bound:g}.npz")
-    notify("judging on the test part")
-    field = gather(run, approximated, everywhere)
-    notify("timing")
-    timings = race(field, run.data.test.inputs)
-    result = summary(run, field, timings)
-    write_document(folder / "speed.json", result)
-    draw_speed(result, folder / "speed.png", batch=FIGURE_BATCH)
+    with lock_folder(folder):
+        run = open_run(find_subject(name), folder, seed=seed, notify=notify)
+        approximated = run.approximated(notify)
+        notify("replacing everything")
+        everywhere = uniform(run)
+        path = folder / "speed.json"
+        files = [*map(run.bound_file, BOUNDS_PERCENT), uniform_file(run)]
+        made_from = run.ancestry(path, files, test_part=run.data.test.digest)
+        if not repeat and (found := _read(path, made_from)) is not None:
+            return found
+        for bound, network in approximated.items():
+            Predictor(network).save(folder / f"axnn-{bound:g}.npz")
+        notify("judging on the test part")
+        field = gather(run, approximated, everywhere)
+        notify("timing")
+        timings = race(field, run.data.test.inputs)
+        result = summary(run, field, timings)
+        write_document(path, {MADE_FROM: asdict(made_from), **result})
+        draw_speed(result, folder / "speed.png", batch=FIGURE_BATCH)
     return result
 
 
 def choices_step(run: Run, *, notify: Notify) -> list[dict[str, Any]]:
     """Compare ways of choosing channels, see `axnn.cpu.benchmark.compare`; once."""
-    path, key = choices_file(run)
-    if path.exists():
-        found = json.loads(path.read_text())
-        if found["key"] == key:
-            return list(found["choices"])
-    notify("comparing ways of choosing")
-    write_document(path, document(compare_choices(run), key))
-    return list(json.loads(path.read_text())["choices"])
+    path = run.folder / "choices.json"
+    made_from = run.ancestry(path, plan=run.plan(0), shares=SHARES, ways=WAYS)
+    with lock_folder(run.folder):
+        found = _read(path, made_from)
+        if found is None:
+            notify("comparing ways of choosing")
+            found = {"choices": [asdict(choice) for choice in compare_choices(run)]}
+            write_document(path, {MADE_FROM: asdict(made_from), **found})
+    return list(found["choices"])
+
+
+def _read(path: Path, made_from: Ancestry) -> dict[str, Any] | None:
+    """The figures in a file without their ancestors, if these are the same; else None."""
+    if not path.exists():
+        return None
+    document = read_document(path, dict[str, Any])
+    if Ancestry.recorded(document, path) != made_from:
+        return None
+    del document[MADE_FROM]
+    return document

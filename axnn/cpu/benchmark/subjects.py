@@ -14,12 +14,20 @@ import numpy as np
 
 from axnn import data
 from axnn.data import DataSet, Split
+from axnn.flow.ancestry import Ancestry
 from axnn.flow.apps import APPS, App
-from axnn.flow.steps import make_key
+from axnn.flow.lock import lock_folder
+from axnn.flow.notes import TrainingNotes
+from axnn.flow.record import claim_folder
+from axnn.flow.steps import train_into
 from axnn.nn.network import Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
-from axnn.nn.train import Epoch, TrainingPlan, train
+from axnn.nn.train import Epoch, TrainingPlan
 from qcnpe.spec.errors import ConfigError
+
+_RECORD_KIND = "axnn-speed-1"
+NETWORK = "network.npz"
+"""File of the trained network in the folder of a subject."""
 
 _BORDER = 2
 """Pixels around the 28x28 pictures of MNIST that the loader adds for LeNet."""
@@ -174,19 +182,20 @@ def train_subject(
     """The trained network: from `folder`/network.npz if it is there, else trained into it.
 
     A training that was interrupted goes on where it was.
+
+    Raises
+    ------
+    RunError
+        If the folder is of something else, or in use.
     """
-    path = folder / "network.npz"
-    key = make_key(network=subject.network, plan=subject.training, data=samples.digest, seed=seed)
-    if path.exists():
-        network, notes = Network.load(path)
-        if notes.get("key") == key:
-            return network
-    network = Network(subject.network, seed=seed)
-    part = folder / f"training-{key[:12]}.part.npz"
-    history = train(
-        network, samples, subject.training, seed=seed, checkpoint=part, on_epoch=on_epoch
-    )
-    epochs = [asdict(epoch) for epoch in history.epochs]
-    network.save(path, {"key": key, "app": subject.name, "seed": seed, "epochs": epochs})
-    part.unlink(missing_ok=True)
-    return network
+    path = folder / NETWORK
+    record = {"kind": _RECORD_KIND, "name": subject.name, "seed": seed, "subject": asdict(subject)}
+    values = {"seed": seed, "data": samples.digest}
+    with lock_folder(folder):
+        claim_folder(folder, _RECORD_KIND, subject.name, record)
+        spec, plan = subject.network, subject.training
+        made_from = Ancestry.of(path, (), network=spec, training_plan=plan, **values)
+        if not (path.exists() and TrainingNotes.ancestry(path) == made_from):
+            train_into(path, spec, samples, plan, seed=seed, made_from=made_from, on_epoch=on_epoch)
+        made_from.unfinished(path, "training").unlink(missing_ok=True)
+    return Network.load(path)[0]

@@ -41,6 +41,7 @@ from axnn.cpu.kinds import (
 )
 from axnn.data import DataSet, Split
 from axnn.errors import RunError
+from axnn.flow.ancestry import Ancestry
 from axnn.nn.network import Network, batch_innermost, parameter_types
 from axnn.nn.retrain import retrain
 from axnn.nn.spec import NetworkSpec
@@ -185,16 +186,16 @@ class Approximated:
         except ConfigError as error:
             raise FormatError(f"{where}: {error}; delete it") from error
 
-    def save(self, path: Path, key: str) -> None:
-        """Write it to a file, with the key of all that it was made from."""
-        write_npz(path, _KIND, _Header(self.scales, self.steps, key), self.arrays())
+    def save(self, path: Path, made_from: Ancestry) -> None:
+        """Write it to a file, with all that it was made from."""
+        write_npz(path, _KIND, _Header(self.scales, self.steps, made_from), self.arrays())
 
     @classmethod
-    def load(cls, path: Path, network: Network) -> tuple["Approximated", str]:
-        """What `save` wrote, in a copy of the network; and the key."""
+    def load(cls, path: Path, network: Network) -> tuple["Approximated", Ancestry]:
+        """What `save` wrote, in a copy of the network; and what it was made from."""
         header, arrays = read_npz(path, _KIND, _Header, lambda _: array_types(network.spec))
         own = cls.of_arrays(deepcopy(network), arrays, header.scales, where=path)
-        return replace(own, steps=header.steps), header.key
+        return replace(own, steps=header.steps), header.made_from
 
 
 def array_types(spec: NetworkSpec) -> dict[str, ArrayType]:
@@ -214,7 +215,7 @@ class _Header:
 
     scales: tuple[Positive, ...]
     steps: tuple[Step, ...]
-    key: str
+    made_from: Ancestry
 
 
 def scores(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from axnn import cli, data
-from axnn.errors import DataError
+from axnn.errors import DataError, RunError
 from axnn.experiments import stages
 from axnn.experiments.bounds import BOUNDS, CHOICES, UNIFORM_WIDTHS
 from axnn.experiments.collect import (
@@ -28,9 +29,11 @@ from axnn.experiments.folder import AppFolder
 from axnn.experiments.run import Finished, plan_jobs, run_jobs
 from axnn.flow.apps import APPS, App
 from axnn.flow.energy import EnergyTable
+from axnn.flow.steps import train_step
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from qcnpe.spec.errors import FormatError
 from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
+from tests.axnn.flow.test_lock import held_elsewhere
 from tests.axnn.tiny import ENGINE, PLAN, PRICES, TABLE, make_data
 
 SPEC = NetworkSpec(
@@ -202,10 +205,10 @@ def test_what_is_collected_anew_stands_where_it_stood(folder):
         ("dropout", {"0": 3}, "float_accuracy"),
     ],
 )
-def test_a_document_of_something_else_is_refused(tmp_path, stage, content, missing):
-    place = AppFolder(tmp_path, "tiny", 1)
-    place.path.mkdir(parents=True)
-    place.document(stage).write_text(json.dumps(content))
+def test_a_document_of_something_else_is_refused(folder, tmp_path, stage, content, missing):
+    shutil.copytree(folder, tmp_path / "apps")
+    place = AppFolder(tmp_path / "apps", "tiny", 1)
+    place.write(stage, content, place.ancestry(stage))
     with pytest.raises(FormatError, match=rf"{stage}\.json: no {missing} in it; delete it"):
         place.figures(stage)
 
@@ -234,6 +237,43 @@ def test_edges_have_rings_of_every_map(place):
     assert all(
         len(curve) == 5 for orders in edges["accuracy"].values() for curve in orders.values()
     )
+
+
+def test_a_job_in_a_folder_that_is_held_is_reported(tmp_path):
+    with held_elsewhere(AppFolder(tmp_path, "tiny", 1).path):
+        first, second = run_all(tmp_path, only=["train"])
+    assert "another command is writing here" in (first.error or "")
+    assert second.error is None
+
+
+def test_figures_of_another_network_are_refused(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "apps")
+    place = AppFolder(tmp_path / "apps", "tiny", 1)
+    assert place.figures("ordering")
+    train_step(place.trained, replace(APP, training=replace(APP.training, epochs=2)), seed=1)
+    for stage in ("ordering", "edges", "overfitting", "dropout"):
+        message = rf"{stage}\.json: was made from another network\.npz; run `axnn experiments tiny"
+        with pytest.raises(RunError, match=message):
+            place.figures(stage)
+    with pytest.raises(RunError, match="was made from another"):
+        collect(tmp_path / "apps", ["tiny"], TABLE)
+
+
+@pytest.mark.parametrize("stage", ["overfitting", "dropout"])
+def test_figures_of_another_comparison_are_refused(folder, tmp_path, stage):
+    shutil.copytree(folder, tmp_path / "apps")
+    place = AppFolder(tmp_path / "apps", "tiny", 1)
+    run = next(path for path in place.path.iterdir() if path.name.startswith(f"{stage}-"))
+    (run / "evaluation.json").write_text("{}")
+    message = rf"was made from another {run.name}/evaluation\.json"
+    with pytest.raises(RunError, match=message):
+        place.figures(stage)
+
+
+def test_a_folder_of_another_application_is_not_collected(folder, tmp_path):
+    shutil.copytree(folder / "tiny" / "seed-1", tmp_path / "digits8x8" / "seed-1")
+    with pytest.raises(RunError, match="holds 'tiny' with seed 1; move it to its place"):
+        collect(tmp_path, ["digits8x8"], TABLE)
 
 
 def test_a_job_that_fails_is_reported_and_the_others_go_on(tmp_path, monkeypatch):

@@ -20,7 +20,6 @@ from axnn.report import make_book
 from axnn.report.content import Chapter, Section
 from axnn.report.overview import PAPER_SAVINGS
 from axnn.report.page import render
-from qcnpe.spec.documents import write_document
 from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
 from tests.axnn.tiny import ENGINE, PLAN, TABLE, make_data
 
@@ -106,7 +105,8 @@ def folder(tiny_app, tmp_path_factory):
     )
     assert [each.error for each in finished] == [None, None]
     hardware = {"images_checked": 123, "mismatches": 4, "miscounts": 0}
-    write_document(AppFolder(path, "tiny", 1).document("hardware"), hardware)
+    place = AppFolder(path, "tiny", 1)
+    place.write("hardware", hardware, place.ancestry("hardware"))
     return path
 
 
@@ -243,7 +243,8 @@ def test_what_has_not_been_run_leaves_a_line_with_its_command(folder, tmp_path):
 def test_a_network_without_approximations_has_only_its_training(folder, tmp_path):
     place = tmp_path / "apps" / "tiny" / "seed-1"
     place.mkdir(parents=True)
-    shutil.copy(folder / "tiny" / "seed-1" / "network.npz", place)
+    for name in ("run.json", "network.npz"):
+        shutil.copy(folder / "tiny" / "seed-1" / name, place)
     (tmp_path / "apps" / "letters" / "seed-1").mkdir(parents=True)
     book = make_book(tmp_path / "apps", tmp_path / "report", TABLE)
     assert [path.stem for path in book.pictures] == ["tiny-training"]

@@ -1,11 +1,14 @@
 """Summary and tables say what they are given."""
 
 import io
+from dataclasses import asdict
 
 from rich.console import Console
 
 from axnn.flow.evaluate import Evaluation
+from axnn.flow.judgement import RunFacts
 from axnn.report import HardwareCheck, make_summary, summary_table
+from qcnpe.spec.config import EngineConfig
 
 EVALUATION = Evaluation(
     samples=200,
@@ -21,6 +24,13 @@ EVALUATION = Evaluation(
     layers_pj={"dense1": 300.0, "dense2": 100.0},
     precision_histogram={"16": 2, "4": 40},
 )
+FACTS = RunFacts(
+    app="digits",
+    seed=7,
+    bound_percent=0.5,
+    criterion="gradient",
+    engine=EngineConfig(rows=4, cols=8, precisions=(16, 4)),
+)
 CHECK = HardwareCheck(images_checked=200, mismatches=0, exact16_cycles=30000, axnn_cycles=5200)
 
 
@@ -31,8 +41,13 @@ def shown(summary) -> str:
 
 
 def test_summary_with_hardware_has_its_figures():
-    summary = make_summary(EVALUATION, seed=7, seconds={"train": 1.23456}, hardware=CHECK)
+    summary = make_summary(EVALUATION, FACTS, seconds={"train": 1.23456}, hardware=CHECK)
     assert summary == {
+        "app": "digits",
+        "seed": 7,
+        "bound_percent": 0.5,
+        "criterion": "gradient",
+        "engine": asdict(FACTS.engine),
         "accuracy": {"float": 0.975, "exact16": 0.97, "axnn": 0.965},
         "images_checked": 200,
         "mismatches": 0,
@@ -40,19 +55,24 @@ def test_summary_with_hardware_has_its_figures():
         "cycles": {"exact16": 30000, "axnn": 5200},
         "energy_ratio": 7.5,
         "seconds": {"train": 1.235},
-        "seed": 7,
     }
 
 
 def test_summary_without_hardware_says_so():
-    summary = make_summary(EVALUATION, seed=7, seconds={})
+    summary = make_summary(EVALUATION, FACTS, seconds={})
     assert (summary["images_checked"], summary["mismatches"]) == (0, None)
     assert summary["cycles"] == {"exact16": 150.5, "axnn": 26.0}
     assert "none" in shown(summary)
 
 
 def test_table_shows_accuracies_ratio_and_mismatches():
-    text = shown(make_summary(EVALUATION, seed=7, seconds={"train": 1.2}, hardware=CHECK))
+    text = shown(make_summary(EVALUATION, FACTS, seconds={"train": 1.2}, hardware=CHECK))
     for figure in ("97.50%", "97.00%", "96.50%", "7.50 x", "2 at 16 bit, 40 at 4 bit", "30,000"):
         assert figure in text
     assert "seconds, train" in text
+
+
+def test_table_says_what_the_figures_are_of():
+    text = shown(make_summary(EVALUATION, FACTS, seconds={}))
+    for fact in ("digits, 7", "0.5 %, gradient", "4 x 8 NCUs (fused, 16/4 bits)"):
+        assert fact in text

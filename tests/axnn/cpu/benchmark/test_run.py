@@ -6,13 +6,20 @@ import numpy as np
 import pytest
 
 from axnn import data
+from axnn.cpu.benchmark import speed_step as speed_steps
 from axnn.cpu.benchmark.compare import SHARES, WAYS, compare_choices, uniform
 from axnn.cpu.benchmark.run import BOUNDS_PERCENT, open_run
+from axnn.cpu.benchmark.speed_step import speed_step
 from axnn.cpu.benchmark.subjects import SUBJECTS, Subject
 from axnn.cpu.choice import choose
 from axnn.cpu.kinds import OMITTED, ladder
 from axnn.data import DataSet, Split
+from axnn.errors import RunError
+from axnn.flow.apps import APPS
+from axnn.flow.record import RunRecord
 from axnn.nn.train import TrainingPlan, validate
+from qcnpe.spec.errors import BusyError
+from tests.axnn.flow.test_lock import held_elsewhere
 from tests.axnn.tiny import make_data, make_spec, poison_test_part
 
 PLAN = TrainingPlan(epochs=6, batch=16, learning_rate=0.1)
@@ -92,6 +99,38 @@ def test_another_training_is_another_network(tmp_path):
     run, heard = opened(tmp_path, training=replace(PLAN, epochs=2))
     assert len(heard) == 2
     assert any((value != before[name]).any() for name, value in run.exact.network.state().items())
+
+
+def test_a_folder_of_another_subject_or_command_is_refused(tmp_path):
+    opened(tmp_path / "speed")
+    other = replace(SUBJECT.network, name="cats")
+    with pytest.raises(RunError, match="holds application 'tiny', not 'cats'"):
+        opened(tmp_path / "speed", network=other)
+    RunRecord.of(APPS["digits8x8"], 1, make_data()).claim(tmp_path)
+    with pytest.raises(RunError, match="holds files of kind 'axnn-run-1', not 'axnn-speed-1'"):
+        opened(tmp_path)
+
+
+def test_a_folder_that_is_held_is_refused(tmp_path):
+    with held_elsewhere(tmp_path), pytest.raises(BusyError):
+        speed_step("letters", tmp_path, seed=1, notify=lambda message: None)
+
+
+def test_timings_of_other_networks_are_not_taken(tmp_path, monkeypatch):
+    monkeypatch.setitem(SUBJECTS, "tiny", SUBJECT)
+    races = []
+    monkeypatch.setattr(speed_steps, "gather", lambda *_: None)
+    monkeypatch.setattr(speed_steps, "race", lambda *_, **__: races.append(1))
+    monkeypatch.setattr(speed_steps, "summary", lambda *_: {"race": len(races)})
+    monkeypatch.setattr(speed_steps, "draw_speed", lambda *_, **__: None)
+
+    def timed(*, repeat=False):
+        found = speed_step("tiny", tmp_path, seed=1, notify=lambda _: None, repeat=repeat)
+        return found["race"]
+
+    assert [timed(), timed(), timed(repeat=True), timed()] == [1, 1, 2, 2]
+    monkeypatch.setitem(SUBJECTS, "tiny", replace(SUBJECT, trials=2))
+    assert timed() == 3
 
 
 def test_uniform_replaces_everything_and_omits_nothing(tmp_path, monkeypatch):

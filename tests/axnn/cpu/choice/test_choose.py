@@ -21,6 +21,7 @@ from axnn.cpu.choice.choose import (
 from axnn.cpu.kinds import OMITTED, cost, ladder, uniform_assignment
 from axnn.data import Split
 from axnn.errors import RunError
+from axnn.flow.ancestry import Ancestry
 from axnn.nn.train import TrainingPlan, validate
 from qcnpe.spec.errors import ConfigError, FormatError, QcnpeError
 from tests.axnn.tiny import make_data, make_trained, poison_test_part
@@ -134,14 +135,14 @@ DAMAGES = {
     "scales": (lambda h, _: h["scales"].pop(), "scales must be a positive number a layer"),
     "scale zero": (lambda h, _: h.update(scales=[0, 1]), "Expected `float` > 0"),
     "steps": (lambda h, _: h.update(steps=[{}]), "missing required field `lowered`"),
-    "key": (lambda h, _: h.update(key=None), "Expected `str`, got `null`"),
+    "ancestors": (lambda h, _: h.update(made_from=None), "Expected `object`, got `null`"),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_choice_is_one_clear_error(damage, exact, tmp_path):
     path = tmp_path / "choice.npz"
-    exact.save(path, "key")
+    exact.save(path, Ancestry({}, {}))
     change, message = DAMAGES[damage]
     resave(path, change)
     with pytest.raises(FormatError, match=message) as caught:

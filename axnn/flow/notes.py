@@ -1,0 +1,50 @@
+"""What the files of a run's networks say besides the networks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from axnn.approximation.loop import ApproximationPlan, Step
+from axnn.flow.ancestry import Ancestry
+from axnn.nn.network import Network
+from axnn.nn.train import Epoch
+from qcnpe.spec.qnet import QuantNet
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingNotes:
+    """Notes in the file of a trained network: what it was made from, and how that went."""
+
+    made_from: Ancestry
+    seed: int
+    epochs: tuple[Epoch, ...]
+
+    @staticmethod
+    def ancestry(path: Path) -> Ancestry:
+        """What the network in a file was made from."""
+        return Ancestry.recorded(Network.load(path)[1], path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApproximationNotes:
+    """Notes in the file of an approximate network: what it was made from, and how that went.
+
+    Attributes
+    ----------
+    made_from : its ancestors
+    app : name of the application
+    seed : of the run
+    data : SHA-256 of training and validation part
+    plan, steps : of the approximation
+    """
+
+    made_from: Ancestry
+    app: str
+    seed: int
+    data: str
+    plan: ApproximationPlan
+    steps: tuple[Step, ...]
+
+    @staticmethod
+    def ancestry(path: Path) -> Ancestry:
+        """What the network in a file was made from."""
+        return Ancestry.recorded(QuantNet.load(path).notes, path)

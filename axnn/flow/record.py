@@ -1,0 +1,163 @@
+"""What a run folder is of, by value: later commands need neither the catalogue nor an option."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from axnn import data
+from axnn.data import DataSet
+from axnn.errors import RunError
+from axnn.flow.apps import App
+from qcnpe.spec.documents import read_document, write_document
+
+RECORD = "run.json"
+"""The file of the record, the ancestor of all others."""
+
+RunKind = Literal["axnn-run-1"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataDigests:
+    """SHA-256 of the parts of a data set.
+
+    Attributes
+    ----------
+    fitted : of what training sees: the training and the validation part
+    test : of the test part
+    """
+
+    fitted: str
+    test: str
+
+    @classmethod
+    def of(cls, samples: DataSet) -> "DataDigests":
+        """Those of a data set."""
+        return cls(fitted=samples.digest, test=samples.test.digest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """An application with everything that its run depends on.
+
+    Attributes
+    ----------
+    kind : tells the record of a run from those of other folders
+    name : of the application
+    app : the application: data set, network, plans, engine
+    seed : of split, weights and order
+    digests : of the data
+    """
+
+    kind: RunKind = "axnn-run-1"
+    name: str
+    app: App
+    seed: int
+    digests: DataDigests
+
+    @classmethod
+    def of(cls, app: App, seed: int, samples: DataSet) -> "RunRecord":
+        """The record of an application with its data."""
+        return cls(name=app.name, app=app, seed=seed, digests=DataDigests.of(samples))
+
+    @classmethod
+    def read(cls, folder: Path) -> "RunRecord":
+        """The record in a folder.
+
+        Raises
+        ------
+        RunError
+            If there is none, or it is that of another command.
+        """
+        path = folder / RECORD
+        if not path.exists():
+            check_no_older_run(folder)
+            raise RunError(f"{folder}: holds no run; run `axnn train` first")
+        _check_kind(folder, read_document(path, dict[str, Any]), cls.kind)
+        return read_document(path, cls)
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """What the trained network depends on."""
+        return {
+            "seed": self.seed,
+            "network": self.app.network,
+            "training_plan": self.app.training,
+            "data": self.digests.fitted,
+        }
+
+    @property
+    def approximation(self) -> dict[str, Any]:
+        """What all that is made from the trained network depends on, besides plans."""
+        return {"seed": self.seed, "engine": self.app.engine, "data": self.digests.fitted}
+
+    @property
+    def judgement(self) -> dict[str, Any]:
+        """What the judgement of networks depends on, besides prices."""
+        return {**self.approximation, "test_part": self.digests.test}
+
+    def samples(self, folder: Path) -> DataSet:
+        """The data, the same as when the folder's run began.
+
+        Raises
+        ------
+        RunError
+            If they are others.
+        """
+        samples = data.load(self.app.data, seed=self.seed)
+        if DataDigests.of(samples) != self.digests:
+            raise RunError(
+                f"{folder}: data set {self.app.data} is another one than when its run began; "
+                "run `axnn train` again"
+            )
+        return samples
+
+    def claim(self, folder: Path) -> None:
+        """Write the record, see `claim_folder`."""
+        claim_folder(folder, self.kind, self.name, asdict(self))
+
+
+def claim_folder(folder: Path, kind: str, name: str, document: Mapping[str, Any]) -> None:
+    """Write what a folder is of into it, unless it is of something else.
+
+    Parameters
+    ----------
+    folder : the folder
+    kind : of the record, different for each command that keeps its files in a folder
+    name : of what the folder is of
+    document : all that its files depend on, `kind` and `name` among it
+
+    Raises
+    ------
+    RunError
+        If the folder is of something else, or of an earlier version.
+    """
+    path = folder / RECORD
+    if path.exists():
+        found = read_document(path, dict[str, Any])
+        _check_kind(folder, found, kind)
+        if found.get("name") != name:
+            raise RunError(
+                f"{folder}: holds application {found.get('name')!r}, not {name!r}; "
+                "choose another folder"
+            )
+    else:
+        check_no_older_run(folder)
+    write_document(path, document)
+
+
+def check_no_older_run(folder: Path) -> None:
+    """Refuse a folder with files of a version that did not record what they were made from."""
+    if (folder / "network.npz").exists():
+        raise RunError(
+            f"{folder}: its files do not say what they were made from, as those of earlier "
+            "versions do not; delete the folder or choose another"
+        )
+
+
+def _check_kind(folder: Path, record: Mapping[str, Any], kind: str) -> None:
+    if record.get("kind") != kind:
+        raise RunError(
+            f"{folder}: holds files of kind {record.get('kind')!r}, not {kind!r}; "
+            "choose another folder"
+        )

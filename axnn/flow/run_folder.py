@@ -1,0 +1,188 @@
+"""The folder of a run: where its files are, and reading those that other files are made from.
+
+Whatever is read is checked first: a file that was made from something that has changed since is
+refused, with the command that makes it anew.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from axnn.approximation.loop import Approximation
+from axnn.data import DataSet
+from axnn.errors import RunError
+from axnn.flow.ancestry import MADE_FROM, Ancestry
+from axnn.flow.apps import App
+from axnn.flow.judgement import Judgement, RunFacts
+from axnn.flow.lock import lock_folder
+from axnn.flow.notes import ApproximationNotes, TrainingNotes
+from axnn.flow.record import RunRecord
+from axnn.nn.network import Network
+from axnn.nn.train import Epoch
+from qcnpe.spec.documents import convert_document
+from qcnpe.spec.qnet import QuantNet
+
+TRAIN, APPROXIMATE, EVALUATE = "`axnn train`", "`axnn approximate`", "`axnn evaluate`"
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network, its application, the seed of the run and the training's epochs."""
+
+    network: Network
+    app: App
+    seed: int
+    epochs: tuple[Epoch, ...]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a run keeps its files.
+
+    Attributes
+    ----------
+    path : the folder
+    trained_in : the folder of the trained network, if several runs share one
+    """
+
+    path: Path
+    trained_in: Path | None = None
+
+    @property
+    def root(self) -> Path:
+        """Folder of the trained network."""
+        return self.trained_in or self.path
+
+    @property
+    def network(self) -> Path:
+        """The trained network in floating point."""
+        return self.root / "network.npz"
+
+    @property
+    def resilience(self) -> Path:
+        """Score of every neuron by every criterion."""
+        return self.root / "resilience.npz"
+
+    @property
+    def state(self) -> Path:
+        """Where the approximation ended, for a run under a looser bound to go on from."""
+        return self.path / "state.npz"
+
+    @property
+    def exact16(self) -> Path:
+        """The exact network in integers."""
+        return self.path / "exact16.npz"
+
+    @property
+    def axnn(self) -> Path:
+        """The approximate network in integers."""
+        return self.path / "axnn.npz"
+
+    @property
+    def test_inputs(self) -> Path:
+        """The test part in integers, see `qcnpe.spec.samples`."""
+        return self.path / "test_inputs.npz"
+
+    @property
+    def evaluation(self) -> Path:
+        """Accuracies on the test part and costs."""
+        return self.path / "evaluation.json"
+
+    @property
+    def summary(self) -> Path:
+        """The figures of the whole run."""
+        return self.path / "summary.json"
+
+    def lock(self) -> AbstractContextManager[Callable[[], None]]:
+        """Hold this while writing; runs that share a trained network share the lock."""
+        return lock_folder(self.root)
+
+    def record(self) -> RunRecord:
+        """What the run is of."""
+        return RunRecord.read(self.root)
+
+    def samples(self) -> DataSet:
+        """The application's data, as they were when the run began."""
+        return self.record().samples(self.root)
+
+    def trained(self) -> Trained:
+        """The trained network and what it was trained for.
+
+        Raises
+        ------
+        RunError
+            If there is none, or it was trained on or with something else.
+        """
+        record = self.record()
+        if not self.network.exists():
+            raise RunError(f"{self.path}: holds no trained network; run {TRAIN} first")
+        network, found = Network.load(self.network)
+        notes = convert_document(found, TrainingNotes, where=f"{self.network}: notes")
+        notes.made_from.check(self.network, files=(), values=record.training, remedy=TRAIN)
+        return Trained(network, record.app, record.seed, notes.epochs)
+
+    def approximated(self) -> Approximation:
+        """What the approximation found.
+
+        Raises
+        ------
+        RunError
+            If there is nothing, or it was made from or for something else.
+        """
+        self.trained()
+        if not (self.exact16.exists() and self.axnn.exists()):
+            raise RunError(f"{self.path}: holds no approximation; run {APPROXIMATE} first")
+        exact, axnn = self._load(self.exact16), self._load(self.axnn)
+        notes = convert_document(axnn.notes, ApproximationNotes, where=str(self.axnn))
+        if exact.notes[MADE_FROM] != axnn.notes[MADE_FROM]:
+            raise RunError(f"{self.path}: the approximation was interrupted; run {APPROXIMATE}")
+        return Approximation(notes.plan, exact, axnn, notes.steps)
+
+    def point(self, name: str) -> QuantNet:
+        """An integer network of the run by its file's name without `.npz`; as `approximated`."""
+        self.trained()
+        return self._load(self.path / f"{name}.npz")
+
+    def _load(self, path: Path) -> QuantNet:
+        record = self.record()
+        if not path.exists():
+            raise RunError(f"{path}: no such network; run {APPROXIMATE} first")
+        net = QuantNet.load(path)
+        made_from = Ancestry.recorded(net.notes, path)
+        values = record.approximation
+        made_from.check(path, files=[self.network], values=values, remedy=APPROXIMATE)
+        return net
+
+    def judgement(self) -> Judgement:
+        """The figures on the test part, and what they are of.
+
+        Raises
+        ------
+        RunError
+            If there are none, or they are of something else.
+        """
+        self.approximated()
+        if not (self.evaluation.exists() and self.test_inputs.exists()):
+            raise RunError(f"{self.path}: holds no evaluation; run {EVALUATE} first")
+        found = Judgement.read(self.evaluation)
+        found.made_from.check(
+            self.evaluation, files=self.judged, values=self.record().judgement, remedy=EVALUATE
+        )
+        return found
+
+    @property
+    def judged(self) -> tuple[Path, ...]:
+        """The files that an evaluation judges."""
+        return self.network, self.exact16, self.axnn, self.test_inputs
+
+    def facts(self) -> RunFacts:
+        """What the approximate network's figures are of."""
+        record, plan = self.record(), self.approximated().plan
+        return RunFacts(
+            app=record.name,
+            seed=record.seed,
+            bound_percent=plan.bound_percent,
+            criterion=plan.criterion,
+            engine=record.app.engine,
+        )
