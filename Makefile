@@ -41,12 +41,13 @@ verilog: $(READY) ## write the engine's Verilog to build/verilog [ROWS= COLS= PR
 sim: $(READY) icarus ## run only the tests that simulate the Verilog
 	@$(PYTHON_VENV) -m pytest -n auto --dist loadgroup tests/sim
 
-synth: $(READY) ## measure area, timing and energy into build/synth, synth/ and results/ [QUICK=1: area]
+synth: $(READY) ## measure area, timing and energy into build/synth, synth/ and results/ [QUICK=1: area] [ROWS= COLS= PRECISIONS= NCU=]
 ifndef QUICK
 	@$(PYTHON_VENV) -m synth.energy_table
 	@$(PYTHON_VENV) -m synth.count_model
 endif
-	@$(VENV)/bin/qcnpe synth --out build/synth $(if $(QUICK),--quick)
+	@$(VENV)/bin/qcnpe synth --rows $(ROWS) --cols $(COLS) --precisions $(PRECISIONS) \
+		--ncu $(NCU) --out build/synth $(if $(QUICK),--quick)
 
 sim-long: $(READY) ## run over a million random results and malformed commands through the Verilog
 	@$(PYTHON_VENV) -m sim.long

@@ -106,6 +106,27 @@ def test_every_target_in_the_help_can_be_made() -> None:
         assert target in phony.split()
 
 
+def help_variables() -> dict[str, list[str]]:
+    """For each target, the variables that its help offers in brackets."""
+    lines = re.findall(r"^  make ([a-z-]+)(.*)$", make("help").stdout, flags=re.MULTILINE)
+    return {target: re.findall(r"\b([A-Z]+)=", text) for target, text in lines}
+
+
+def test_targets_use_the_variables_that_their_help_offers() -> None:
+    for target, variables in help_variables().items():
+        for variable in variables:
+            runs = (make("--dry-run", target, f"{variable}={value}") for value in ("", "9"))
+            assert len({run.stdout for run in runs}) == 2, f"make {target} ignores {variable}"
+
+
+def test_a_quick_synthesis_is_of_the_engine_that_was_asked_for() -> None:
+    engine = ("ROWS=2", "COLS=3", "PRECISIONS=16,8", "NCU=gated")
+    commands = make("--dry-run", "synth", "QUICK=1", *engine).stdout.replace("\\\n", " ").split()
+    for option, value in (("rows", "2"), ("cols", "3"), ("precisions", "16,8"), ("ncu", "gated")):
+        assert commands[commands.index(f"--{option}") + 1] == value
+    assert "--quick" in commands
+
+
 def test_every_make_command_in_the_documents_exists() -> None:
     inline = r"`make ([a-z-]+)"
     line = r"^ *(?:\$ )?make ([a-z-]+)(?: +[A-Z]+=\S+)*(?: +#.*)?$"
