@@ -57,7 +57,7 @@ class EventCounts:
     ncu_idle_cycles : cycles of one NCU in which it has nothing to do
     afu_ops : by function (identity, relu, table), accumulators brought to 16 bits
     requantize_ops : narrow copies made
-    activation_words, weight_words, parameter_words, result_words : 16-bit words that pass queues
+    activation_words, weight_words, parameter_words, result_words : 16-bit words of each stream
     """
 
     cycles: int = 0
@@ -80,13 +80,19 @@ class EventCounts:
         return EventCounts(**{name: added(name) for name in self.__dataclass_fields__})
 
     @property
+    def operand_words(self) -> int:
+        """16-bit words that enter the array, each through its lane's skew registers."""
+        return self.activation_words + self.weight_words
+
+    @property
     def words(self) -> int:
-        """16-bit words that pass queues, on their way from and to a memory."""
-        operands = self.activation_words + self.weight_words
-        return operands + self.parameter_words + self.result_words
+        """16-bit words of all streams, on their way from and to a memory."""
+        return self.operand_words + self.parameter_words + self.result_words
 
     def events(self, activity: Mapping[int, OperandActivity] | None = None) -> dict[str, int]:
         """Counts by the names under which an energy table prices them.
+
+        Results pass no input queue: the queue of their row is part of `afu_*`.
 
         Parameters
         ----------
@@ -97,7 +103,8 @@ class EventCounts:
         flat |= {
             "ncu_idle_cycle": self.ncu_idle_cycles,
             "requantize": self.requantize_ops,
-            "fifo_word": self.words,
+            "fifo_word": self.operand_words + self.parameter_words,
+            "skew_word": self.operand_words,
         }
         if activity is None:
             return {f"ncu_mac_{width}b": count for width, count in self.macs.items()} | flat

@@ -18,7 +18,7 @@ PARTS = {
     "clock": ("clock",),
     "leakage": ("leakage",),
     "clock and leakage of other units": ("other_units_clock_and_leakage",),
-    "queues": ("fifo",),
+    "queues and skew": ("fifo",),
     "AFU with requantisation": ("afu_with_requantize",),
 }
 """What the figure shows, and the parts of the results that it adds."""

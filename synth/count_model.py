@@ -209,9 +209,9 @@ def array_fj(
 ) -> dict[str, float]:
     """Energy of the array by part, in fJ for a cycle of a working NCU, at one precision.
 
-    NCUs as simulated; clock and leakage of all other units; words through queues, results of the
-    activation function and narrow copies as the table prices them. Every result is counted with a
-    ReLU and, below 16 bits, one narrow copy.
+    NCUs as simulated; clock and leakage of all other units; words through input queues and skew,
+    results of the activation function and narrow copies as the table prices them. Every result is
+    counted with a ReLU and, below 16 bits, one narrow copy.
     """
     total: dict[str, float] = defaultdict(float)
     work = sum(layer.ncu_beats for layer in layers)
@@ -221,12 +221,12 @@ def array_fj(
             layer.tiles[0].rows,
             layer.tiles[0].cols,
         )
-        result_words = -(-FUSED.result_lane_bits // OPERAND_BITS)
-        words = 1 / rows + 1 / cols + 2 / (rows * beats) + result_words / beats
+        operand_words, parameter_words = 1 / rows + 1 / cols, 2 / (rows * beats)
+        queued = (operand_words + parameter_words) * prices["fifo_word"]
         copy = prices["requantize"] if layer.precision < OPERAND_BITS else 0.0
         parts = {
             **checked.simulated.parts,
-            "fifo": 1000 * words * prices["fifo_word"],
+            "fifo": 1000 * (queued + operand_words * prices["skew_word"]),
             "afu_with_requantize": 1000 * (prices["afu_relu"] + copy) / beats,
             "reverse": 1000 * prices["reverse_ncu_cycle"],
             "other_units_clock_and_leakage": 1000 * prices["units_idle_ncu_cycle"],

@@ -93,8 +93,8 @@ def prices_pj(
     prices |= {"resolve_row": resolve, "reverse_ncu_cycle": reverse, "result_queue": queue}
     progress("activation function unit")
     prices["requantize"] = units.requantize_fj()
-    skew = units.skew_word_fj(placed, f"{TOP}.array.row_skew")
-    prices["fifo_word"] = units.queue_word_fj() + skew
+    prices["skew_word"] = units.skew_word_fj(placed, f"{TOP}.array.row_skew")
+    prices["fifo_word"] = units.queue_word_fj()
     progress("narrow copies, queues, skew")
     found = {event: energy / 1000 for event, energy in prices.items()}
     return {**found, "memory_word": memory_word_pj()}
@@ -137,7 +137,8 @@ def provenance(cells: LibertyCells) -> dict[str, Any]:
             "resolve_row": "stored carries added, narrow sums shifted; is in afu_*",
             "reverse_ncu_cycle": "weights' fields reversed, for each NCU; is in ncu_mac_*",
             "requantize": "a narrow copy",
-            "fifo_word": "16 bits through a queue and the array's skew",
+            "fifo_word": "16 bits of operands or parameters through an input queue",
+            "skew_word": "16 bits of operands through the array's skew",
             "memory_word": "16 bits of a local 8 KB memory; Horowitz, ISSCC 2014, scaled to 1.1 V;"
             " not in any event's count",
         },

@@ -23,7 +23,8 @@ PRICES = {
     "afu_relu": 1.0,
     "afu_table": 2.0,
     "requantize": 0.2,
-    "fifo_word": 0.3,
+    "fifo_word": 0.1,
+    "skew_word": 0.2,
     "memory_word": 3.0,
 }
 for _width, _pairs in ((16, 1), (8, 2), (4, 4), (2, 8)):

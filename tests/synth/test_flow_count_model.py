@@ -51,20 +51,21 @@ def test_runs_count_by_their_cycles() -> None:
 
 
 def test_array_is_the_sum_of_its_parts() -> None:
-    # One row and column, four beats: 1 activation, 1 weight, 2/4 parameter and 2/4 result words.
+    # One row and column, four beats: 1 activation, 1 weight and 2/4 parameter words.
     tile = ArrayTile(8, True, np.zeros((4, 1), np.uint16), np.zeros((4, 1), np.uint16))
     checked = LayerCheck("fused", 8, "c", 1.0, Energy({"tree": 60.0}), 0.0)
     prices = {
-        "fifo_word": 0.001,
+        "fifo_word": 0.002,
+        "skew_word": 0.003,
         "requantize": 0.004,
         "afu_relu": 0.016,
         "reverse_ncu_cycle": 0.007,
         "units_idle_ncu_cycle": 0.008,
     }
     parts = array_fj([LayerTiles("c", 1.0, (tile,))], [checked], prices)
-    assert parts["fifo"] == pytest.approx(3)
+    assert parts["fifo"] == pytest.approx(2.5 * 2 + 2 * 3)
     assert parts["afu_with_requantize"] == pytest.approx(5)
-    assert sum(parts.values()) == pytest.approx(60 + 3 + 5 + 7 + 8)
+    assert sum(parts.values()) == pytest.approx(60 + 11 + 5 + 7 + 8)
 
 
 def test_prediction_leaves_out_what_is_around_the_ncu() -> None:

@@ -15,7 +15,7 @@ from qcnpe.spec.errors import FormatError
 from tests.axnn.tiny import ENGINE, TABLE
 
 FREE = dict.fromkeys(
-    ("ncu_idle_cycle", "afu_identity", "requantize", "fifo_word", "memory_word"), 0.0
+    ("ncu_idle_cycle", "afu_identity", "requantize", "fifo_word", "skew_word", "memory_word"), 0.0
 )
 
 
