@@ -3,10 +3,10 @@
 The exact network is judged on the same samples as the approximate one.
 """
 
-import json
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from axnn.approximation.event_counter import PROGRAM_BATCH, EventCounter
 from qcnpe.spec.config import OPERAND_BITS, SUB_WORD_KINDS, EngineConfig
+from qcnpe.spec.documents import read_document
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.qnet import QuantNet
 
@@ -31,6 +32,15 @@ _ANY_KIND = "ncu_idle_cycle"
 
 
 @dataclass(frozen=True)
+class _TableFile:
+    """An energy table as its file holds it."""
+
+    pj: dict[str, float]
+    provenance: dict[str, Any] = field(default_factory=dict)
+    ncu_16b: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class EnergyTable:
     """What each event costs.
 
@@ -39,11 +49,25 @@ class EnergyTable:
     pj : energy of one event in pJ, by the event's name
     provenance : where the numbers come from
     kind : of the NCUs whose events are priced: `ncu_mac_16b` is `plain16_mac_16b` on another kind
+
+    Raises
+    ------
+    FormatError
+        If there is no price, or one is negative or not a finite number.
     """
 
     pj: Mapping[str, float]
     provenance: Mapping[str, Any]
     kind: str = _OWN_KIND
+
+    def __post_init__(self) -> None:
+        if not self.pj:
+            raise FormatError("an energy table without prices; make it with `make synth`")
+        for event, price in self.pj.items():
+            if not 0 <= price < math.inf:  # false for NaN, too
+                raise FormatError(
+                    f"the price of {event} must be a finite number of pJ, at least 0, not {price}"
+                )
 
     @classmethod
     def load(cls, path: Path | None = None) -> "EnergyTable":
@@ -52,21 +76,16 @@ class EnergyTable:
         Raises
         ------
         FormatError
-            If the file is missing or damaged.
+            If the file is missing or damaged, or a price is no finite number of at least 0.
         """
         if path is None:
             with as_file(files("synth") / DEFAULT_TABLE) as bundled:
                 return cls.load(bundled)
+        document = read_document(path, _TableFile)
         try:
-            document = json.loads(path.read_text())
-            prices = {str(name): float(value) for name, value in document["pj"].items()}
-            return cls(prices, dict(document.get("provenance", {})))
-        except FileNotFoundError:
-            raise FormatError(
-                f"{path}: no such energy table; make it with `make synth` or name another"
-            ) from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise FormatError(f"{path}: not an energy table ({error})") from error
+            return cls(document.pj, document.provenance)
+        except FormatError as error:
+            raise FormatError(f"{path}: {error}") from error
 
     def for_engine(self, config: EngineConfig) -> "EnergyTable":
         """The table with the prices of the engine's kind of NCU."""

@@ -125,14 +125,40 @@ def test_table_is_read_from_a_file(tmp_path):
     assert EnergyTable.load(path) == EnergyTable({"fifo_word": 1.0}, {"cells": "x"})
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pj": 3}', '{"pj": {"a": "b"}}', "\xff{"])
+DAMAGED = ["", "[]", "{}", '{"pj": 3}', '{"pj": {"a": "b"}}', '{"pj": {"a": null}}', "\xff{"]
+DAMAGED += ['{"pj": {"a": NaN}}', '{"pj": {"a": Infinity}}', '{"pj": {"a": 1e999}}']
+DAMAGED += ['{"pj": {"a": true}}', '{"pj": {"a": 1}, "price": {}}', '{"pj": ' + "[" * 100_000]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
 def test_damaged_table_is_one_clear_error(tmp_path, text):
     path = tmp_path / "t.json"
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(FormatError, match=r"t\.json: not an energy table"):
+    with pytest.raises(FormatError, match=r"^[^\n]*t\.json: [^\n]+$"):
         EnergyTable.load(path)
 
 
-def test_missing_table_says_how_to_make_it(tmp_path):
-    with pytest.raises(FormatError, match="no such energy table; make it with `make synth`"):
+@pytest.mark.parametrize(
+    ("prices", "message"),
+    [
+        ({"a": 1, "b": -0.5}, "price of b must be a finite number of pJ, at least 0, not -0.5"),
+        ({}, "without prices; make it with `make synth`"),
+    ],
+)
+def test_impossible_price_is_refused(tmp_path, prices, message):
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps({"pj": prices}))
+    with pytest.raises(FormatError, match=rf"t\.json: .*{message}"):
+        EnergyTable.load(path)
+    with pytest.raises(FormatError, match=message):
+        EnergyTable(prices, {})
+
+
+def test_price_that_is_no_number_is_refused_from_python_too():
+    with pytest.raises(FormatError, match="price of a must be a finite number of pJ"):
+        EnergyTable({"a": float("nan")}, {})
+
+
+def test_missing_table_is_one_clear_error(tmp_path):
+    with pytest.raises(FormatError, match=r"none\.json: no such file; run the step that makes it"):
         EnergyTable.load(tmp_path / "none.json")
