@@ -308,7 +308,10 @@ def synth(
     precisions: PrecisionsOption = ALL_PRECISIONS,
     ncu: NcuOption = "fused",
     liberty: Annotated[
-        Path | None, typer.Option(help="Cell library (Liberty); default: our own 45 nm set.")
+        list[Path] | None,
+        typer.Option(
+            help="Liberty file; several times for a kit in several. Default: our own 45 nm cells."
+        ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Less effort, for a first look.")] = False,
     out: Annotated[Path, typer.Option(help="Output folder.")] = Path("build/synth"),
@@ -320,7 +323,7 @@ def synth(
 
     config = engine_config(rows, cols, precisions, ncu)
     console = Console(stderr=True, quiet=quiet or as_json)
-    found = report.run(config, out, liberty=liberty, quick=quick, console=console)
+    found = report.run(config, out, liberty=liberty or (), quick=quick, console=console)
     show(report.render(found), report.as_json(found), quiet=quiet, as_json=as_json)
 
 

@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from synth.cell_models import CellModel
-from synth.netlist import Netlist, Placed
+from synth.liberty.cells import CellKind
+from synth.liberty.models import CellModel, Tied
+from synth.netlist import CONSTANT_NETS, Netlist, Placed
 
 WIRE_FF_PER_SINK = 0.5
 """Wire of a net for each pin that it feeds: 2.8 um (two mean cell pitches) at 0.18 fF/um."""
@@ -43,7 +44,7 @@ def annotate(netlist: Netlist, models: Mapping[str, CellModel]) -> Annotation:
             net = placed.pins[output]
             found = [
                 drive.transition.at(slews[placed.pins[pin]], loads[net])
-                for row in model.steps
+                for row in model.steps(tied_inputs(model, placed.pins))
                 for pin, step in zip(model.inputs, row, strict=True)
                 for drive in step.drives
                 if drive.output == output
@@ -51,6 +52,13 @@ def annotate(netlist: Netlist, models: Mapping[str, CellModel]) -> Annotation:
             if found:
                 slews[net] = max(sum(found) / len(found), 0.002)
     return Annotation(loads, slews)
+
+
+def tied_inputs(model: CellModel, pins: Mapping[str, int]) -> Tied:
+    """Inputs of a placed cell that are constant, each with its value."""
+    return tuple(
+        (pin, CONSTANT_NETS[pins[pin]]) for pin in model.inputs if pins[pin] in CONSTANT_NETS
+    )
 
 
 def _loads(netlist: Netlist, models: Mapping[str, CellModel]) -> dict[int, float]:
@@ -84,7 +92,7 @@ def in_order(netlist: Netlist, models: Mapping[str, CellModel]) -> list[Placed]:
             placed = netlist.placed[index]
             model = models[placed.cell]
             # An enable may come from the very flip-flops that its clock gate drives.
-            stores = model.kind in ("flipflop", "clockgate")
+            stores = model.kind in (CellKind.FLIPFLOP, CellKind.CLOCK_GATE)
             feeds = (model.clock,) if stores else model.inputs
             before = [drivers[n] for pin in feeds if (n := placed.pins[pin]) in drivers]
             if ready or all(other in done for other in before):

@@ -5,19 +5,29 @@ clocks would break the hold times of registers that feed each other.
 """
 
 import copy
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from synth.liberty import Library
-from synth.mapping import clock_gate_pins
+from synth.liberty.cells import ClockGatePins
+from synth.liberty.library import Library
+from synth.mapping import MIN_GATED_FLIPFLOPS, clock_gate_pins
 
 MAX_FLIPFLOPS = 48
 """A gate with more flip-flops than this is split."""
 
-FLIPFLOPS_A_DRIVE = 16
-"""Flip-flops that a gate of drive 1 takes; one of drive n takes n times as many."""
+LOAD_SHARE = 0.205
+"""Share of the load that a gate may drive at most that its flip-flops' clock pins may take: they
+are spread, so that wires and steep edges need the rest. 16 flip-flops for a drive of 1 in our own
+library."""
 
 Module = dict[str, Any]
 """A module of Yosys' JSON."""
+
+Sink = tuple[str, str]
+"""A placed cell and its pin."""
 
 
 def size_clock_gates(module: Module, library: Library) -> Module:
@@ -27,19 +37,18 @@ def size_clock_gates(module: Module, library: Library) -> Module:
     gates = {name for name, cell in cells.items() if cell["type"] in library.clock_gates}
     if not gates:
         return module
-    _, _, output = clock_gate_pins(library, library.clock_gates[0])
+    family = _Family(library)
     sinks = _sinks(module, gates)
     bits = [bit for cell in cells.values() for pins in cell["connections"].values() for bit in pins]
     free = 1 + max(bit for bit in bits if isinstance(bit, int))
     for name in sorted(gates):
         gate = cells[name]
-        driven = sinks.get(gate["connections"][output][0], [])
-        parts = [driven[i : i + MAX_FLIPFLOPS] for i in range(0, len(driven), MAX_FLIPFLOPS)]
-        for number, part in enumerate(parts or [[]]):
+        driven = sinks.get(gate["connections"][family.output][0], [])
+        for number, part in enumerate(family.parts(driven, cells)):
             twin = copy.deepcopy(gate)
-            twin["type"] = _drive_for(len(part), library)
+            twin["type"] = family.gate_for(family.load_ff(part, cells))
             if number:
-                twin["connections"][output] = [free]
+                twin["connections"][family.output] = [free]
                 for cell, pin in part:
                     cells[cell]["connections"][pin] = [free]
                 free += 1
@@ -47,18 +56,61 @@ def size_clock_gates(module: Module, library: Library) -> Module:
     return module
 
 
-def _sinks(module: Module, gates: set[str]) -> dict[int | str, list[tuple[str, str]]]:
+@dataclass(frozen=True)
+class _Family:
+    """The clock gates of a library that can stand for one another."""
+
+    library: Library
+
+    @cached_property
+    def output(self) -> str:
+        """Pin of the gated clock."""
+        return self._pins.output
+
+    @cached_property
+    def _pins(self) -> ClockGatePins:
+        return clock_gate_pins(self.library, self.library.clock_gates[0])
+
+    @cached_property
+    def _limits(self) -> dict[str, float]:
+        """Load in fF that each gate is given at most, the weakest first."""
+        found = {
+            name: LOAD_SHARE * self.library.cells[name].max_load_ff.get(self.output, math.inf)
+            for name in self.library.clock_gates
+            if clock_gate_pins(self.library, name) == self._pins
+        }
+        return dict(sorted(found.items(), key=lambda entry: entry[1]))
+
+    def gate_for(self, load_ff: float) -> str:
+        """The weakest gate that is strong enough, or the strongest."""
+        strong = (name for name, limit in self._limits.items() if limit >= load_ff)
+        return next(strong, list(self._limits)[-1])
+
+    def load_ff(self, sinks: Sequence[Sink], cells: Module) -> float:
+        """Capacitance of pins."""
+        kinds = self.library.cells
+        return sum(kinds[cells[cell]["type"]].capacitance_ff[pin] for cell, pin in sinks)
+
+    def parts(self, sinks: Sequence[Sink], cells: Module) -> Iterator[list[Sink]]:
+        """What each of the gates is to drive that one is split into; one at least."""
+        strongest = max(self._limits.values())
+        part: list[Sink] = []
+        for sink in sinks:
+            is_full = len(part) >= MAX_FLIPFLOPS or (
+                len(part) >= MIN_GATED_FLIPFLOPS and self.load_ff([*part, sink], cells) > strongest
+            )
+            if is_full:
+                yield part
+                part = []
+            part.append(sink)
+        yield part
+
+
+def _sinks(module: Module, gates: set[str]) -> dict[int | str, list[Sink]]:
     """For each net that only cells' inputs read as a clock: (cell, pin), in order of names."""
-    found: dict[int | str, list[tuple[str, str]]] = {}
+    found: dict[int | str, list[Sink]] = {}
     for name in sorted(set(module["cells"]) - gates):
         for pin, bits in module["cells"][name]["connections"].items():
             if len(bits) == 1:
                 found.setdefault(bits[0], []).append((name, pin))
     return found
-
-
-def _drive_for(flipflops: int, library: Library) -> str:
-    """The smallest gate that is strong enough; the gates are in order of their size."""
-    drives = {name: int(name.rpartition("_X")[2] or 1) for name in library.clock_gates}
-    strong = [name for name, drive in drives.items() if drive * FLIPFLOPS_A_DRIVE >= flipflops]
-    return min(strong, key=drives.__getitem__) if strong else max(drives, key=drives.__getitem__)

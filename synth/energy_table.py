@@ -27,7 +27,6 @@ from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.files import replace_text
 from qcnpe.terminal import Console
 from synth.flow import own_cells
-from synth.gatesim import SUPPLY_V
 from synth.ladder import FUSED, GATED, RUNGS, climb
 from synth.mapping import LibertyCells
 from synth.measure import NcuFigures
@@ -55,10 +54,10 @@ M. Horowitz, "Computing's energy problem (and what we can do about it)", ISSCC 2
 _MEMORY_SUPPLY_V = 0.9
 
 
-def memory_word_pj() -> float:
-    """A 16-bit word of a local memory of 8 KB, at the library's supply."""
+def memory_word_pj(supply_v: float) -> float:
+    """A 16-bit word of a local memory of 8 KB, at a library's supply."""
     share = OPERAND_BITS / 64
-    return MEMORY_PJ_64_BITS * share * (SUPPLY_V / _MEMORY_SUPPLY_V) ** 2
+    return MEMORY_PJ_64_BITS * share * (supply_v / _MEMORY_SUPPLY_V) ** 2
 
 
 def prices_pj(
@@ -97,7 +96,7 @@ def prices_pj(
     prices["fifo_word"] = units.queue_word_fj()
     progress("narrow copies, queues, skew")
     found = {event: energy / 1000 for event, energy in prices.items()}
-    return {**found, "memory_word": memory_word_pj()}
+    return {**found, "memory_word": memory_word_pj(units.cells.library.supply_v)}
 
 
 def event_prices(kind: str, figures: NcuFigures, around_fj: float) -> dict[str, float]:
@@ -114,9 +113,9 @@ def provenance(cells: LibertyCells) -> dict[str, Any]:
     return {
         "status": "measured by gate-level simulation with cell delays, glitches counted",
         "command": COMMAND,
-        "operating_point": f"{1e6 / PERIOD_PS:.0f} MHz, {SUPPLY_V} V, 25 C, typical",
+        "operating_point": f"{1e6 / PERIOD_PS:.0f} MHz, {cells.library.supply_v} V, 25 C, typical",
         "library": cells.name,
-        "library_sha256": _digest(cells.library.path),
+        "library_sha256": _digest(*cells.library.paths),
         "trace_sha256": _digest(TRACE),
         "unit": "pJ per event",
         "events": {
@@ -291,8 +290,8 @@ def _rounded(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _digest(*paths: Path) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from qcnpe.tools.process import ToolThreads
 from qcnpe.yosys import run_yosys
 from synth.clock_gates import size_clock_gates
 from synth.errors import LibertyError, SynthesisError
-from synth.liberty import Library, read_liberty
+from synth.liberty.library import Library, read_library
 from synth.mapping import LIBRARY_FILE, GenericGates, LibertyCells
 from synth.row import ComplementLane, ResolveRow, ReverseFields
 from synth.structural import STRUCTURAL_CELLS, StructuralNcu
@@ -112,20 +112,20 @@ def own_cells() -> LibertyCells:
     LibertyError
         If the file is missing or unusable.
     """
-    return LibertyCells(read_liberty(DEFAULT_LIBERTY))
+    return LibertyCells(read_library(DEFAULT_LIBERTY))
 
 
-def choose_cells(liberty: Path | None = None, *, quick: bool = False) -> Cells:
-    """The cells of a Liberty file, by default our own, or generic gates where there is none.
+def choose_cells(liberty: Sequence[Path] = (), *, quick: bool = False) -> Cells:
+    """The cells of Liberty files, by default our own, or generic gates where there is none.
 
     Raises
     ------
     LibertyError
         If a named file is missing or unusable.
     """
-    if liberty is None and not DEFAULT_LIBERTY.is_file():
+    if not liberty and not DEFAULT_LIBERTY.is_file():
         return GenericGates()
-    library = read_liberty((liberty or DEFAULT_LIBERTY).resolve())
+    library = read_library(*(liberty or (DEFAULT_LIBERTY,)))
     return LibertyCells(library, quick, places_adders=not has_tree_cells(library))
 
 
@@ -137,7 +137,7 @@ def has_tree_cells(library: Library) -> bool:
 def synthesize(
     config: EngineConfig,
     folder: Path,
-    liberty: Path | None = None,
+    liberty: Sequence[Path] = (),
     progress: Progress | None = None,
     *,
     quick: bool = False,
@@ -148,7 +148,7 @@ def synthesize(
     ----------
     config : the engine
     folder : gets a Verilog netlist for each unit
-    liberty : cell library, by default `DEFAULT_LIBERTY`
+    liberty : files of the cell library, by default `DEFAULT_LIBERTY`
     progress : told of every finished unit
     quick : less effort in optimisation, for a first look
 
@@ -250,8 +250,8 @@ def map_design(
     """
     with TemporaryDirectory(prefix="qcnpe-") as name:
         scratch = Path(name)
-        for file, target in cells.files.items():
-            (scratch / file).symlink_to(target)
+        for file, text in cells.files.items():
+            (scratch / file).write_text(text)
         (scratch / "design.il").write_text(rtlil)
         read = ("read_rtlil design.il", f"hierarchy -check -top \\{top}")
         passes = (*cells.passes, "delete t:$scopeinfo")
@@ -286,5 +286,5 @@ def _is_cell(kind: str, cells: Cells) -> bool:
 
 def _explain(error: ToolError, cells: Cells) -> Exception:
     if isinstance(cells, LibertyCells) and (LIBRARY_FILE in str(error) or "ABC" in str(error)):
-        return LibertyError(f"{cells.library.path}: {error}; try without --liberty")
+        return LibertyError(f"{cells.library.where}: {error}; try without --liberty")
     return SynthesisError(str(error))

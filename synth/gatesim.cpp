@@ -10,13 +10,14 @@
 
 namespace {
 
-constexpr int kInputs = 4;
-constexpr int kOutputs = 2;
+constexpr int kInputs = 8;
+constexpr int kOutputs = 4;
 
 // What a toggle of one input does in one state.
 struct Step {
   int32_t after;
   int32_t changed;             // bit o: output o changes
+  int32_t values;              // bit o: to this value
   float hidden_fj;             // taken if no output changes
   float delay_ps[kOutputs];
   float energy_fj[kOutputs];
@@ -113,11 +114,11 @@ class Simulator {
   void react(const Reader& reader, double time_ps) {
     Cell& cell = cells_[reader.cell];
     const Step& step = steps_[cell.first_step + cell.state * cell.inputs + reader.input];
-    cell.state = step.after & 0xff;
+    cell.state = step.after;
     if (!step.changed) energy_[reader.cell] += step.hidden_fj;
     for (int o = 0; o < kOutputs; ++o) {
       if (!(step.changed >> o & 1)) continue;
-      const int32_t value = step.after >> (8 + o) & 1;
+      const int32_t value = step.values >> o & 1;
       schedule(time_ps + step.delay_ps[o], cell.output_nets[o], value, reader.cell,
                step.energy_fj[o]);
     }

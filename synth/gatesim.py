@@ -20,20 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.spec.files import replace_file
-from synth.annotate import Annotation, annotate, in_order
-from synth.cell_models import CellModel, read_models
-from synth.errors import SynthesisError, ToolError
-from synth.liberty import Library
+from synth.annotate import Annotation, annotate, in_order, tied_inputs
+from synth.errors import LibertyError, SynthesisError, ToolError
+from synth.liberty.cells import MAX_OUTPUTS
+from synth.liberty.library import Library
+from synth.liberty.logic import MAX_INPUTS
+from synth.liberty.models import CellModel
 from synth.netlist import Netlist
 
-SUPPLY_V = 1.1
-
-_OUTPUTS = 2
 _CELL = np.dtype(
     [
         ("inputs", "i4"),
-        ("input_nets", "i4", 4),
-        ("output_nets", "i4", _OUTPUTS),
+        ("input_nets", "i4", MAX_INPUTS),
+        ("output_nets", "i4", MAX_OUTPUTS),
         ("first_step", "i4"),
         ("state", "i4"),
     ]
@@ -42,9 +41,10 @@ _STEP = np.dtype(
     [
         ("after", "i4"),
         ("changed", "i4"),
+        ("values", "i4"),
         ("hidden_fj", "f4"),
-        ("delay_ps", "f4", _OUTPUTS),
-        ("energy_fj", "f4", _OUTPUTS),
+        ("delay_ps", "f4", MAX_OUTPUTS),
+        ("energy_fj", "f4", MAX_OUTPUTS),
     ]
 )
 TOGGLE = np.dtype([("time_ps", "f8"), ("net", "i4"), ("value", "i4")])
@@ -77,9 +77,12 @@ class Circuit:
     """
 
     def __init__(self, netlist: Netlist, library: Library) -> None:
-        self.netlist = netlist
-        self.models = read_models(library, sorted({cell.cell for cell in netlist.placed}))
-        self.annotation = annotate(netlist, self.models)
+        self.netlist, self.supply_v = netlist, library.supply_v
+        self.models = library.models(sorted({cell.cell for cell in netlist.placed}))
+        try:
+            self.annotation = annotate(netlist, self.models)
+        except LibertyError as error:
+            raise LibertyError(f"{library.where}: {error}") from error
         self.areas_um2 = np.array([library.area_um2(cell.cell) for cell in netlist.placed])
         self.ordered = in_order(netlist, self.models)
         self._values = self._settle()
@@ -144,10 +147,9 @@ class Circuit:
         return values
 
     def _state(self, pins: Mapping[str, int], model: CellModel, values: NDArray[np.int32]) -> int:
-        state = sum(int(values[pins[pin]]) << n for n, pin in enumerate(model.inputs))
-        if model.kind == "clockgate":  # transparent while the clock is low
-            state |= int(values[pins[model.data]]) << len(model.inputs)
-        return state
+        return model.at_start(
+            sum(int(values[pins[pin]]) << n for n, pin in enumerate(model.inputs))
+        )
 
     def _tables(self) -> tuple[NDArray[np.void], NDArray[np.void]]:
         cells = np.zeros(len(self.netlist.placed), _CELL)
@@ -156,7 +158,7 @@ class Circuit:
         for index, placed in enumerate(self.netlist.placed):
             model = self.models[placed.cell]
             nets = [placed.pins.get(output, spare) for output in model.outputs]
-            block = _steps(model, placed.pins, self.annotation)
+            block = _steps(model, placed.pins, self.annotation, self.supply_v)
             entry = cells[index]
             entry["inputs"] = len(model.inputs)
             entry["input_nets"][: len(model.inputs)] = [placed.pins[pin] for pin in model.inputs]
@@ -168,26 +170,28 @@ class Circuit:
         return cells, np.concatenate(blocks)
 
 
-def _steps(model: CellModel, pins: Mapping[str, int], annotation: Annotation) -> NDArray[np.void]:
+def _steps(
+    model: CellModel, pins: Mapping[str, int], annotation: Annotation, supply_v: float
+) -> NDArray[np.void]:
     """Steps of one placed cell, numbered state * inputs + input."""
     rows = []
-    for state in model.steps:
+    for state in model.steps(tied_inputs(model, pins)):
         for pin, step in zip(model.inputs, state, strict=True):
             slew = annotation.slews_ns[pins[pin]]
-            after, changed = step.after, 0
-            delays, energies = [0.0] * _OUTPUTS, [0.0] * _OUTPUTS
+            changed = values = 0
+            delays, energies = [0.0] * MAX_OUTPUTS, [0.0] * MAX_OUTPUTS
             for drive in step.drives:
                 if drive.output not in pins:
                     continue
                 place = model.outputs.index(drive.output)
                 load = annotation.loads_ff[pins[drive.output]]
                 changed |= 1 << place
-                after |= drive.value << (8 + place)
+                values |= drive.value << place
                 delays[place] = max(1000 * drive.delay.at(slew, load), 0.1)
                 internal = sum(table.at(slew, load) for table in drive.power)
-                energies[place] = internal + drive.value * load * SUPPLY_V**2
+                energies[place] = internal + drive.value * load * supply_v**2
             hidden = sum(table.at(slew, 0.0) for table in step.hidden)
-            rows.append((after, changed, hidden, delays, energies))
+            rows.append((step.after, changed, values, hidden, delays, energies))
     return np.array(rows, _STEP)
 
 

@@ -2,16 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from synth.liberty import Library, full_adder_pins
+from synth.errors import LibertyError
+from synth.liberty.cells import Cell, CellKind, ClockGatePins
+from synth.liberty.library import Library
+from synth.liberty.plain import plain_text
 
 GATE_EQUIVALENT_UM2 = 0.798
 """Area of a two-input NAND: NAND2_X1 of the Nangate 45 nm Open Cell Library."""
 
 MIN_GATED_FLIPFLOPS = 4
 """Fewer flip-flops than this get a multiplexer instead of a clock gate, which would cost more."""
+
+MIN_GATE_KINDS = 3
+"""ABC refuses a library whose gates have fewer different functions."""
 
 DELAY_TARGET_PS = 1500
 """What gates are sized for: a cycle at 500 MHz less setup, clock skew and a margin."""
@@ -59,10 +66,8 @@ _TO_FINE_GATES = (
     "opt_clean",
 )
 
-_ABC = (
-    "strash;ifraig;scorr;dc2;dch,-f;map,-a,-B,0.9,-D,{delay};topo;"
-    "upsize,-D,{delay};dnsize,-D,{delay};stime,-p"
-)
+_ABC = "strash;ifraig;scorr;dc2;dch,-f;map,-a,-B,0.9,-D,{delay}"
+_SIZING_ABC = ";topo;upsize,-D,{delay};dnsize,-D,{delay};stime,-p"
 
 _QUICK_ABC = "strash;dch,-f;map,-a,-B,0.9,-D,{delay}"
 
@@ -99,7 +104,7 @@ class GenericGates:
         "no cell library: areas are gate equivalents"
         f" (transistors / {_NAND2_TRANSISTORS}) of {GATE_EQUIVALENT_UM2} um2",
     )
-    files: ClassVar[Mapping[str, Path]] = {_RESET_FILE: _RESET_MAP}
+    files: ClassVar[Mapping[str, str]] = {_RESET_FILE: _RESET_MAP.read_text()}
     read = ()
     passes = (*_TO_GATES, *_TO_FINE_GATES, "abc -g cmos", "opt_clean -purge")
 
@@ -114,56 +119,108 @@ class GenericGates:
 
 @dataclass(frozen=True)
 class LibertyCells:
-    """Cells of a Liberty file.
+    """Cells of a library.
 
     Parameters
     ----------
-    library : the parsed file
+    library : the parsed files
     quick : map once, without sizing and without a search for better structures
     places_adders : multipliers are made of the library's full adders, if it has any; our own are
         placed by hand, and what is left there is smaller as gates
+
+    Raises
+    ------
+    LibertyError
+        If no netlist can be made of the cells.
     """
 
     library: Library
     quick: bool = False
     places_adders: bool = False
 
+    def __post_init__(self) -> None:
+        gates = [cell for cell in self.library.for_mapping if cell.table]
+        lacking = [
+            what
+            for what, is_there in (
+                ("flip-flop", bool(self._flipflops)),
+                ("inverter", any(cell.is_inverter for cell in gates)),
+                ("gate such as a NAND of two inputs", any(c.is_two_input_gate for c in gates)),
+                ("third kind of gate", len({cell.table for cell in gates}) >= MIN_GATE_KINDS),
+            )
+            if not is_there
+        ]
+        if lacking:
+            raise LibertyError(
+                f"{self.library.where}: no {', no '.join(lacking)} that may be placed; give a"
+                " library that has it, or all files of the kit"
+            )
+
+    @property
+    def _flipflops(self) -> list[Cell]:
+        cells = self.library.for_mapping
+        return [cell for cell in cells if cell.kind is CellKind.FLIPFLOP]
+
     @property
     def name(self) -> str:
         """The library's name."""
         return self.library.name
 
+    @cached_property
+    def liberty(self) -> str:
+        """The text that `read` and `passes` expect in their file."""
+        return plain_text(self.library)
+
     @property
     def flipflop(self) -> str:
-        """The smallest flip-flop."""
-        return min(self.library.flipflops, key=self.library.area_um2)
+        """The smallest flip-flop that may be placed."""
+        return min(self._flipflops, key=lambda cell: cell.area_um2).name
+
+    @cached_property
+    def _sizes_gates(self) -> bool:
+        """Whether gates are sized: it takes delays, and buffers to make gates drive more."""
+        has_buffer = any(cell.is_buffer for cell in self.library.for_mapping)
+        return not self.quick and self.library.is_timed and has_buffer
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the library lacks, and what was done instead."""
-        missing = ["quick: gates are not sized"] if self.quick else []
+        notes = [] if self._sizes_gates else [f"{self._why_not_sized}: gates are not sized"]
         if not self.library.full_adders:
-            missing.append("no full adder in the library: adders are made of gates")
+            notes.append("no full adder in the library: adders are made of gates")
         if self.full_adder:
-            missing.append(f"multipliers are made of full adders {self.full_adder}")
+            notes.append(f"multipliers are made of full adders {self.full_adder}")
         if not self.library.clock_gates:
-            missing.append("no clock gate in the library: enables are multiplexers")
-        return tuple(missing)
+            notes.append("no clock gate in the library: enables are multiplexers")
+        damaged = list(self.library.damaged.values())
+        if damaged:
+            notes.append(f"{len(damaged)} damaged cells are left out, the first: {damaged[0]}")
+        return tuple(notes)
 
     @property
-    def files(self) -> Mapping[str, Path]:
-        """Files that `read` and `passes` need in Yosys' working folder, by the names there."""
-        return {**GenericGates.files, LIBRARY_FILE: self.library.path.absolute()}
+    def _why_not_sized(self) -> str:
+        if self.quick:
+            return "quick"
+        return f"no {'buffer' if self.library.is_timed else 'delays'} in the library"
+
+    @cached_property
+    def files(self) -> Mapping[str, str]:
+        """Files that `read` and `passes` need in Yosys' working folder: texts by name."""
+        return {**GenericGates.files, LIBRARY_FILE: plain_text(self.library)}
 
     @property
     def read(self) -> tuple[str, ...]:
         """Commands that make the cells known."""
-        return (*self._adder_map(), f"read_liberty -lib -ignore_miss_func {LIBRARY_FILE}")
+        return (
+            "libcache -scl -disable",  # kept by path and time: a changed file would not be seen
+            *self._adder_map(),
+            f"read_liberty -lib -ignore_miss_func {LIBRARY_FILE}",
+        )
 
     @property
     def passes(self) -> tuple[str, ...]:
         """From a unit's RTL to a netlist of cells."""
-        script = _QUICK_ABC if self.quick else _ABC
+        script = (_QUICK_ABC if self.quick else _ABC) + (_SIZING_ABC if self._sizes_gates else "")
         return (
             *_TO_GATES,
             *(_TO_FULL_ADDERS if self.full_adder else ()),
@@ -194,7 +251,7 @@ class LibertyCells:
         if not self.full_adder:
             return ()
         cell = self.library.cells[self.full_adder]
-        pins = dict(zip(full_adder_pins(cell), "ABCXY", strict=True))
+        pins = dict(zip(cell.full_adder_pins, "ABCXY", strict=True))
         connected = ", ".join(f".{pin}({port}[bit])" for pin, port in pins.items())
         text = _FULL_ADDER_MAP.format(cell=self.full_adder, pins=connected)
         return (text, f"design -stash {_ADDERS}")
@@ -203,15 +260,15 @@ class LibertyCells:
         if not self.library.clock_gates:
             return ()
         cell = self.library.clock_gates[0]
-        pins = ":".join(clock_gate_pins(self.library, cell))
-        return (f"clockgate -pos {cell} {pins} -min_net_size {MIN_GATED_FLIPFLOPS}",)
+        pins = clock_gate_pins(self.library, cell)
+        tied = f" -tie_lo {pins.test}" if pins.test else ""
+        ports = f"{pins.enable}:{pins.clock}:{pins.output}"
+        return (f"clockgate -pos {cell} {ports}{tied} -min_net_size {MIN_GATED_FLIPFLOPS}",)
 
 
-def clock_gate_pins(library: Library, cell: str) -> tuple[str, str, str]:
-    """(enable, clock, gated clock) pins of a clock gate."""
-    roles = {}
-    for pin in library.cells[cell].of_kind("pin"):
-        for role in ("enable", "clock", "out"):
-            if pin.attributes.get(f"clock_gate_{role}_pin") == "true":
-                roles[role] = pin.name
-    return roles["enable"], roles["clock"], roles["out"]
+def clock_gate_pins(library: Library, cell: str) -> ClockGatePins:
+    """Pins of a clock gate; `LibertyError` if the cell is none."""
+    gate = library.cells[cell].gate
+    if gate is None:
+        raise LibertyError(f"{cell} is no clock gate; name one that is")
+    return gate

@@ -13,7 +13,8 @@ from qcnpe.rtl.ncu import Ncu
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.fixed import pack, unpack
 from synth.flow import map_design
-from synth.gatesim import SUPPLY_V, Activity, Circuit
+from synth.gatesim import Activity, Circuit
+from synth.liberty.cells import CellKind
 from synth.mapping import LibertyCells
 from synth.ncu_bench import LATENCY, NcuBench
 from synth.ncu_prices import NcuPrices, NcuWork, fit_prices, runs_of
@@ -164,13 +165,14 @@ def cycle_energy(circuit: Circuit, activity: Activity, cycles: int) -> Energy:
     sums = _from_tree(circuit)
     for placed, energy in zip(circuit.netlist.placed, activity.energy_fj, strict=True):
         role = _role(circuit, placed.name, placed.cell)
-        if role == "registers" and placed.pins.get("D") in sums:
+        data = (placed.pins[pin] for pin in circuit.models[placed.cell].data)
+        if role == "registers" and not sums.isdisjoint(data):
             role = "accumulator"
         parts[role] += float(energy) / cycles
     if "clk" in circuit.netlist.ports:
         (clock,) = circuit.netlist.ports["clk"].nets
         rises = activity.toggles[clock] / 2 / cycles
-        pins = rises * circuit.annotation.loads_ff[clock] * SUPPLY_V**2
+        pins = rises * circuit.annotation.loads_ff[clock] * circuit.supply_v**2
         parts["clock"] += float(pins) + CLOCK_TREE * (float(pins) + parts["clock"])
     parts["leakage"] = circuit.leakage_nw * PERIOD_PS * 1e-6
     return Energy(dict(parts))
@@ -189,9 +191,9 @@ def _from_tree(circuit: Circuit) -> set[int]:
 
 def _role(circuit: Circuit, name: str, cell: str) -> str:
     kind = circuit.models[cell].kind
-    if kind == "clockgate":
+    if kind is CellKind.CLOCK_GATE:
         return "clock"
-    if kind != "logic":
+    if kind is not CellKind.LOGIC:
         return "registers"
     role = name.rpartition(".")[2].partition("_")[0]
     return {

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from synth.errors import SynthesisError
 
-CONSTANTS = {"0": 0, "1": 1, "x": 0}
+CONSTANTS = {"0": 0, "1": 1, "x": 0, "z": 0}
 """Nets 0 and 1 are the constants; Yosys numbers signals from 2 on."""
+
+CONSTANT_NETS = {0: 0, 1: 1}
+"""Value of each net that is constant."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Runs a synthesis for people: a progress bar, a table, and JSON beside the netlists."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +28,7 @@ NETLISTS = "netlists"
 def run(
     config: EngineConfig,
     folder: Path,
-    liberty: Path | None = None,
+    liberty: Sequence[Path] = (),
     quick: bool = False,
     console: Console | None = None,
 ) -> SynthesisReport:
@@ -37,7 +38,7 @@ def run(
     ----------
     config : the engine
     folder : gets the report and, below `netlists`, the netlists
-    liberty : cell library, by default our own
+    liberty : files of the cell library, by default our own
     quick : less effort in optimisation, for a first look
     console : where the bar goes
 

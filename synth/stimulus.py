@@ -19,17 +19,19 @@ INPUT_DELAY_PS = 150.0
 RESET_CYCLES = 2
 
 
-def stimulus(netlist: Netlist, cycles: Sequence[Mapping[str, int]]) -> NDArray[np.void]:
+def stimulus(
+    netlist: Netlist, cycles: Sequence[Mapping[str, int]], period_ps: float = PERIOD_PS
+) -> NDArray[np.void]:
     """Two cycles of reset, then these values; a port that is not named keeps its last value."""
     held = [{"rst": 1}] + [{"rst": 0}] * (RESET_CYCLES - 1)
     toggles: list[tuple[float, int, int]] = []
     before: dict[str, int] = {}
     for cycle, values in enumerate([*held, *cycles]):
-        start = cycle * PERIOD_PS
+        start = cycle * period_ps
         if "clk" in netlist.ports:
             (clock,) = netlist.ports["clk"].nets
             toggles += [(start, clock, 1)] if cycle else []
-            toggles.append((start + PERIOD_PS / 2, clock, 0))
+            toggles.append((start + period_ps / 2, clock, 0))
         for name, value in values.items():
             if name not in netlist.ports:
                 continue

@@ -2,7 +2,9 @@
 
 from collections import defaultdict
 
+from synth.annotate import tied_inputs
 from synth.gatesim import Circuit
+from synth.liberty.cells import CellKind
 from synth.netlist import Placed
 
 SETUP_NS = 0.05
@@ -47,9 +49,9 @@ def _arcs(circuit: Circuit, placed: Placed) -> list[tuple[Edge, Edge, float]]:
     """(input edge, output edge, delay) of a placed cell in all its states."""
     model, annotation = circuit.models[placed.cell], circuit.annotation
     found = []
-    for state, row in enumerate(model.steps):
+    for state, row in enumerate(model.steps(tied_inputs(model, placed.pins))):
         for index, (pin, step) in enumerate(zip(model.inputs, row, strict=True)):
-            if model.kind != "logic" and pin != model.clock:
+            if model.kind is not CellKind.LOGIC and pin != model.clock:
                 continue
             source = placed.pins[pin]
             for drive in step.drives:
@@ -63,8 +65,9 @@ def _arcs(circuit: Circuit, placed: Placed) -> list[tuple[Edge, Edge, float]]:
 
 def _ends(circuit: Circuit) -> list[Edge]:
     return [
-        (placed.pins[model.data], value)
+        (placed.pins[pin], value)
         for placed in circuit.netlist.placed
-        if (model := circuit.models[placed.cell]).kind in ("flipflop", "clockgate")
+        if (model := circuit.models[placed.cell]).kind in (CellKind.FLIPFLOP, CellKind.CLOCK_GATE)
+        for pin in model.data
         for value in (0, 1)
     ]
