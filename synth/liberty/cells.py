@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from synth.errors import LibertyError
 from synth.liberty.arcs import Arc, ArcReader
@@ -146,7 +147,7 @@ class Cell:
         """Whether it is, with inverters, enough to make any logic of: an AND, NAND, OR or NOR."""
         return len(self.table) == 4 and sum(self.table) in (1, 3)
 
-    @property
+    @cached_property
     def table(self) -> tuple[int, ...]:
         """Truth table of a gate with one output; else nothing."""
         if self.kind is not CellKind.LOGIC or len(self.outputs) != 1:
