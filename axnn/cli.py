@@ -11,7 +11,7 @@ import typer
 from rich.table import Column, Table
 
 from axnn import data, report
-from axnn.approximation.loop import Step
+from axnn.approximation.widths import Trial
 from axnn.cpu.benchmark.speed_report import speed_table
 from axnn.cpu.benchmark.speed_step import speed_step
 from axnn.cpu.benchmark.subjects import SUBJECTS
@@ -166,18 +166,20 @@ def approximate(
     energy = energy_model(EnergyTable.load(table), trained.app, folder.samples())
     with show_progress("approximating", quiet=quiet or as_json) as update:
         tell = _step_note(update, energy)
-        found = approximate_step(folder, plan, on_step=tell, notify=_warn(quiet=quiet))
+        found = approximate_step(folder, plan, on_trial=tell, notify=_warn(quiet=quiet))
     document = {
         **asdict(folder.facts()),
         "plan": asdict(plan),
         "exact_pj": energy.exact_cost(found.exact).energy_pj,
-        "steps": [{**asdict(step), "energy_pj": energy.price(step.events)} for step in found.steps],
+        "steps": [
+            {**asdict(trial), "energy_pj": energy.price(trial.events)} for trial in found.trials
+        ],
     }
     show(report.steps_table(found, energy), document, quiet=quiet, as_json=as_json)
 
 
-def _step_note(update: Callable[..., None], energy: EnergyModel) -> Callable[[Step], None]:
-    def note(step: Step) -> None:
+def _step_note(update: Callable[..., None], energy: EnergyModel) -> Callable[[Trial], None]:
+    def note(step: Trial) -> None:
         verdict = "kept" if step.kept else "taken back"
         price = f"{energy.price(step.events):,.0f} pJ a sample"
         update(step.number, f"validation {step.accuracy:.2%}, {price}, {verdict}")

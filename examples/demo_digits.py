@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 
 from axnn import data, report
-from axnn.approximation.loop import Step
+from axnn.approximation.widths import Trial
 from axnn.flow.apps import find_app
 from axnn.flow.energy import EnergyModel, EnergyTable
 from axnn.flow.evaluate import Evaluation
@@ -59,11 +59,11 @@ def prepare_network(run: RunFolder, seed: int, energy: EnergyModel, watch: Stopw
         characterize_step(run, progress=update)
     with watch.step("approximate"), show_progress("approximating") as update:
 
-        def tell(step: Step) -> None:
+        def tell(step: Trial) -> None:
             note = f"validation {step.accuracy:.2%}, {energy.price(step.events):,.0f} pJ"
             update(step.number, note)
 
-        approximate_step(run, APP.approximation, on_step=tell)
+        approximate_step(run, APP.approximation, on_trial=tell)
     with watch.step("evaluate"):
         return evaluate_step(run, energy.table)
 

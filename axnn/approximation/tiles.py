@@ -8,12 +8,12 @@ neuron to a wider neighbour.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from axnn.approximation.resilience import Scores, next_width
+from axnn.approximation.search import Frozen, Unit
 from axnn.quantisation.quantize import Precision
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.qnet import Geometry
@@ -22,33 +22,13 @@ UNITS = ("tile", "layer")
 """What can go down together: a tile of the engine, or all of a layer."""
 
 
-@dataclass(frozen=True, eq=False)
-class Tile:
-    """Neurons of one layer and one width that go down together.
-
-    Attributes
-    ----------
-    layer : index of the layer
-    neurons : flat indices into the layer's (channels, outputs)
-    score : mean of the neurons' scores
-    """
-
-    layer: int
-    neurons: NDArray[np.intp]
-    score: float
-
-
-Frozen = tuple[NDArray[np.bool_], ...]
-"""Neurons that must keep their width: for each layer (channels, outputs), as in `Precision`."""
-
-
 def form_tiles(
     scores: Scores,
     precision: Precision,
     frozen: Frozen,
     geometries: Sequence[Geometry],
     config: EngineConfig,
-) -> list[Tile]:
+) -> list[Unit]:
     """All tiles that can go down, the least significant first.
 
     Parameters
@@ -67,13 +47,13 @@ def form_tiles(
         ):
             neurons = (channels[:, None] * geometry.outputs + outputs).reshape(-1)
             score = float(scores[index].reshape(-1)[neurons].mean())
-            tiles.append(Tile(index, neurons, score))
+            tiles.append(Unit(index, neurons, len(neurons), score))
     return sorted(tiles, key=lambda tile: tile.score)
 
 
 def form_layers(
     scores: Scores, precision: Precision, frozen: Frozen, config: EngineConfig
-) -> list[Tile]:
+) -> list[Unit]:
     """Each layer's movable neurons of its widest width as one tile, the least significant first.
 
     What a choice by layers can do, as a control for the choice by tiles.
@@ -83,7 +63,9 @@ def form_layers(
         movable = np.where(frozen[index], 0, widths).reshape(-1)
         if movable.max(initial=0) > min(config.precisions):
             neurons = np.flatnonzero(movable == movable.max())
-            tiles.append(Tile(index, neurons, float(layer.reshape(-1)[neurons].mean())))
+            tiles.append(
+                Unit(index, neurons, len(neurons), float(layer.reshape(-1)[neurons].mean()))
+            )
     return sorted(tiles, key=lambda tile: tile.score)
 
 
@@ -125,16 +107,10 @@ def _cut(
         yield ordered[start : start + size]
 
 
-def take_share(tiles: list[Tile], share: float) -> list[Tile]:
-    """The first tiles that together hold this share of all the tiles' neurons, at least one."""
-    sizes = np.cumsum([len(tile.neurons) for tile in tiles])
-    return tiles[: int(np.searchsorted(sizes, share * sizes[-1])) + 1]
-
-
-def lower(precision: Precision, tiles: list[Tile], config: EngineConfig) -> Precision:
+def lower(precision: Precision, tiles: Sequence[Unit], config: EngineConfig) -> Precision:
     """The precision with these tiles one width down."""
     lowered = tuple(widths.copy() for widths in precision)
     for tile in tiles:
         flat = lowered[tile.layer].reshape(-1)
-        flat[tile.neurons] = next_width(int(flat[tile.neurons[0]]), config)
+        flat[tile.members] = next_width(int(flat[tile.members[0]]), config)
     return lowered

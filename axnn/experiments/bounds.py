@@ -6,7 +6,7 @@ The bounds form a chain: a looser one goes on from where the tighter one ended.
 from collections.abc import Callable
 from dataclasses import replace
 
-from axnn.approximation.loop import ApproximationPlan, Step
+from axnn.approximation.widths import ApproximationPlan, Trial
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.uniform import approximate_uniformly, same_budget
 from axnn.flow.ancestry import Ancestry
@@ -56,7 +56,7 @@ def run_bounds(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
     for bound in BOUNDS:
         run = folder.variant(bound_name(bound))
         plan = replace(folder.app.approximation, bound_percent=bound)
-        approximate_step(run, plan, start=before, on_step=_tell(bound_name(bound), notify))
+        approximate_step(run, plan, start=before, on_trial=_tell(bound_name(bound), notify))
         evaluate_step(run, table)
         before = run
 
@@ -70,7 +70,7 @@ def run_choices(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
             plan = replace(plan, unit="layer")
         else:
             plan = replace(plan, criterion=choice)
-        approximate_step(run, plan, on_step=_tell(choice_name(choice), notify))
+        approximate_step(run, plan, on_trial=_tell(choice_name(choice), notify))
         evaluate_step(run, table)
 
 
@@ -110,8 +110,8 @@ def _lower_uniformly(run: RunFolder, width: int, retraining: TrainingPlan) -> fl
     return found.last_kept.accuracy
 
 
-def _tell(name: str, notify: Notify) -> Callable[[Step], None]:
-    def tell(step: Step) -> None:
+def _tell(name: str, notify: Notify) -> Callable[[Trial], None]:
+    def tell(step: Trial) -> None:
         verdict = "kept" if step.kept else "taken back"
         notify(f"{name}: step {step.number}, validation {step.accuracy:.2%}, {verdict}")
 

@@ -160,7 +160,7 @@ def over_best_uniform(
     prices = []
     for name in wanted[1:]:
         found = place.variant(name).approximated()
-        floor = found.steps[0].accuracy - bound / 100
+        floor = found.trials[0].accuracy - bound / 100
         if found.last_kept.accuracy >= floor or name == uniform_name(UNIFORM_WIDTHS[0]):
             prices.append(judged[name].axnn_pj)
     return min(prices) / judged[wanted[0]].axnn_pj

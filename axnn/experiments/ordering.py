@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from axnn.approximation.resilience import CRITERIA, Scores, characterize
-from axnn.approximation.tiles import form_tiles, lower, take_share
+from axnn.approximation.search import take_share
+from axnn.approximation.tiles import form_tiles, lower
 from axnn.data import DataSet, Split
 from axnn.flow.energy import EnergyModel
 from axnn.nn.network import Network

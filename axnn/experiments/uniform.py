@@ -6,13 +6,8 @@ from math import ceil
 from pathlib import Path
 
 from axnn.approximation.event_counter import EventCounter
-from axnn.approximation.loop import (
-    Approximation,
-    ApproximationPlan,
-    Step,
-    histogram,
-    integer_accuracy,
-)
+from axnn.approximation.loop import Approximation
+from axnn.approximation.widths import ApproximationPlan, Trial, histogram, integer_accuracy
 from axnn.data import DataSet
 from axnn.nn.network import Network
 from axnn.nn.retrain import retrain
@@ -37,7 +32,7 @@ def same_budget(axnn: Approximation, training_samples: int) -> TrainingPlan:
     """
     plan = axnn.plan
     seen = min(plan.samples or training_samples, training_samples)
-    rounds = sum(step.rounds for step in axnn.steps if step.kept)
+    rounds = sum(step.rounds for step in axnn.trials if step.kept)
     epochs = max(1, ceil(rounds * plan.retraining.epochs * seen / training_samples))
     return replace(plan.retraining, epochs=epochs, patience=epochs)
 
@@ -84,7 +79,7 @@ def approximate_uniformly(
         plan=ApproximationPlan(bound_percent=99.0, retraining=retraining),
         exact=exact,
         axnn=healed,
-        steps=(
+        trials=(
             _step(0, exact_widths, quality, quality, counter.count(exact)),
             _step(1, widths, before, after, counter.count(healed)),
         ),
@@ -93,9 +88,9 @@ def approximate_uniformly(
 
 def _step(
     number: int, widths: Precision, before: float, after: float, events: dict[str, int]
-) -> Step:
+) -> Trial:
     """The exact network as step 0, or the lowering of all neurons as step 1."""
-    return Step(
+    return Trial(
         number=number,
         share=float(number),
         lowered=number * sum(entry.size for entry in widths),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from axnn.approximation.loop import ApproximationPlan
+from axnn.approximation.widths import ApproximationPlan
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.nn.train import TrainingPlan
 from qcnpe.spec.config import EngineConfig

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from axnn.approximation.loop import histogram, integer_accuracy
+from axnn.approximation.widths import histogram, integer_accuracy
 from axnn.data import Split
 from axnn.flow.energy import EnergyModel
 from axnn.nn.network import Network

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from axnn.approximation.loop import ApproximationPlan, Step
+from axnn.approximation.widths import ApproximationPlan, Trial
 from axnn.flow.ancestry import Ancestry
 from axnn.nn.network import Network
 from axnn.nn.train import Epoch
@@ -42,7 +42,7 @@ class ApproximationNotes:
     seed: int
     data: str
     plan: ApproximationPlan
-    steps: tuple[Step, ...]
+    steps: tuple[Trial, ...]
 
     @staticmethod
     def ancestry(path: Path) -> Ancestry:

@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from axnn import data
 from axnn.approximation.event_counter import EventCounter
-from axnn.approximation.loop import Approximation, ApproximationPlan, Step, approximate
+from axnn.approximation.loop import Approximation, approximate
 from axnn.approximation.resilience import CRITERIA, Scores, characterize
+from axnn.approximation.widths import ApproximationPlan, Trial
 from axnn.data import DataSet
 from axnn.flow.ancestry import Ancestry
 from axnn.flow.apps import App
@@ -140,7 +141,7 @@ def approximate_step(
     plan: ApproximationPlan,
     *,
     start: RunFolder | None = None,
-    on_step: Callable[[Step], None] | None = None,
+    on_trial: Callable[[Trial], None] | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     notify: Notify | None = None,
 ) -> Approximation:
@@ -161,7 +162,7 @@ def approximate_step(
                 seed=trained.seed,
                 state=part,
                 start=origin,
-                on_step=_checked(check, on_step),
+                on_trial=_checked(check, on_trial),
                 on_epoch=_checked(check, on_epoch),
             )
             save_approximation(run, found, made_from, state=part)
@@ -202,7 +203,7 @@ def save_approximation(
         seed=record.seed,
         data=record.digests.fitted,
         plan=found.plan,
-        steps=found.steps,
+        steps=found.trials,
     )
     replace(found.exact, notes=asdict(notes)).save(run.exact16)
     if state is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,13 @@ class Network(LayerStack):
         super().__init__(layers)
         self.spec = spec
         self.neuron_layers: tuple[NeuronLayer, ...] = tuple(neuron_layers)
+
+    def copy(self, state: Mapping[str, NDArray[Any]] | None = None) -> "Network":
+        """A network of its own with the same parameters, or with those of a state."""
+        network = deepcopy(self)
+        if state is not None:
+            network.set_state(state)
+        return network
 
     def save(self, path: Path, notes: Mapping[str, Any]) -> None:
         """Write description, parameters and notes (JSON-compatible facts) to a file."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from axnn.approximation.loop import Approximation, Step
+from axnn.approximation.loop import Approximation
 from axnn.approximation.resilience import Scores
+from axnn.approximation.widths import Trial
 from axnn.errors import DataError
 from axnn.experiments.bounds import BOUNDS, bound_name
 from axnn.experiments.collect import judge_variants
@@ -72,7 +73,7 @@ class Findings:
         """What runs a stage."""
         return f"axnn experiments {self.name} --folder {self.place.root} --stage {stage}"
 
-    def saving(self, step: Step) -> float:
+    def saving(self, step: Trial) -> float:
         """How many times less energy the network of a step takes than the exact one."""
         return self.exact.exact16_pj / self._prices.price(step.events)
 

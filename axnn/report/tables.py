@@ -104,7 +104,7 @@ def steps_table(found: Approximation, energy: EnergyModel) -> Table:
     table = Table(title=title, box=SIMPLE_HEAD)  # without rules between the columns 80 do
     for heading in ("step", "lowered", "neurons by width", "unhealed", "retrained", "energy", ""):
         table.add_column(heading, justify="right")
-    for step in found.steps:
+    for step in found.trials:
         table.add_row(
             str(step.number),
             str(step.lowered),

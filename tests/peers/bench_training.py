@@ -22,7 +22,8 @@ import torch
 from rich.console import Console
 
 from axnn.approximation.resilience import characterize
-from axnn.approximation.tiles import form_tiles, lower, take_share
+from axnn.approximation.search import take_share
+from axnn.approximation.tiles import form_tiles, lower
 from axnn.data import DataSet, Split, load
 from axnn.flow.apps import find_app, perceptron
 from axnn.nn.network import LayerStack, Network

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from axnn.approximation.tiles import form_tiles, lower, take_share
+from axnn.approximation.search import take_share
+from axnn.approximation.tiles import form_tiles, lower
 from axnn.quantisation.quantize import Precision
 from qcnpe.compiler import compile_network
 from qcnpe.promotion import promote

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.approximation.loop import Approximation, histogram
+from axnn.approximation.loop import Approximation
 from axnn.approximation.resilience import Scores
+from axnn.approximation.widths import histogram
 from axnn.experiments.bounds import bound_name
 from axnn.report.content import Picture
 from axnn.report.drawing import PAGE_WIDTH, draw, width_colour

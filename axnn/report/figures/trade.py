@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from axnn.approximation.loop import Approximation, Step
+from axnn.approximation.loop import Approximation
+from axnn.approximation.widths import Trial
 from axnn.experiments.bounds import (
     BOUNDS,
     UNIFORM_WIDTHS,
@@ -132,7 +133,7 @@ def along_the_way(found: Findings) -> Picture:
     loosest = found.bounds[-1]
     approximation = found.found[bound_name(loosest)]
     control = found.found.get(uniform_name(16))
-    savings = {step.number: found.saving(step) for step in approximation.steps}
+    savings = {step.number: found.saving(step) for step in approximation.trials}
     more_training = None if control is None else control.last_kept.accuracy
 
     def fill(figure: "Figure") -> None:
@@ -142,7 +143,7 @@ def along_the_way(found: Findings) -> Picture:
         axis.set_xlabel("times less energy than exact 16 bit on plain16")
         legend_above(axis, columns=2)
 
-    kept = [step for step in approximation.steps if step.kept]
+    kept = [step for step in approximation.trials if step.kept]
     said = [
         f"{times(savings[step.number])}: {percent(step.before_retraining)} before, "
         f"{percent(step.accuracy)} after"
@@ -178,12 +179,12 @@ def draw_quality(
     bounds : each a line, in percent
     """
 
-    def plot(steps: Iterable[Step], quality: str, style: str, colour: str, label: str) -> None:
+    def plot(steps: Iterable[Trial], quality: str, style: str, colour: str, label: str) -> None:
         chosen = list(steps)
         x = [savings[step.number] for step in chosen]
         axis.plot(x, [100 * getattr(s, quality) for s in chosen], style, color=colour, label=label)
 
-    steps = found.steps
+    steps = found.trials
     plot(steps[1:], "before_retraining", ".", GREY, "before retraining")
     plot((s for s in steps if s.kept), "accuracy", "o-", BLUE, "retrained, kept")
     plot((s for s in steps if not s.kept), "accuracy", "x", RED, "retrained, taken back")

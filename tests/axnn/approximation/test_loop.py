@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 
 from axnn.approximation.event_counter import EventCounter
-from axnn.approximation.loop import (
-    ApproximationPlan,
-    Step,
-    approximate,
-    histogram,
-    integer_accuracy,
-)
+from axnn.approximation.loop import approximate
+from axnn.approximation.widths import ApproximationPlan, Trial, histogram, integer_accuracy
 from axnn.errors import RunError
 from axnn.flow.energy import EnergyModel
 from axnn.nn.train import TrainingPlan
@@ -70,7 +65,7 @@ def test_result_holds_the_bound_and_saves_energy():
 
 
 def test_kept_steps_only_ever_lower_the_energy():
-    kept = [ENERGY.price(step.events) for step in run().steps if step.kept]
+    kept = [ENERGY.price(step.events) for step in run().trials if step.kept]
     assert len(kept) > 2
     assert kept == sorted(kept, reverse=True)
 
@@ -86,11 +81,11 @@ def test_neurons_of_a_width_fill_whole_tiles_of_the_engine():
 def test_loose_bound_lowers_everything_and_tight_bound_stops():
     loose = run(replace(PLAN, bound_percent=99.0))
     assert set(loose.last_kept.histogram) == {"2"}
-    assert all(step.kept for step in loose.steps)
+    assert all(step.kept for step in loose.trials)
     quick = replace(PLAN.retraining, epochs=1, learning_rate=1e-9)
     tight = run(replace(PLAN, bound_percent=0.0, retraining=quick))
-    assert not all(step.kept for step in tight.steps)
-    assert tight.last_kept.accuracy >= tight.steps[0].accuracy
+    assert not all(step.kept for step in tight.trials)
+    assert tight.last_kept.accuracy >= tight.trials[0].accuracy
 
 
 def test_no_trial_is_made_twice():
@@ -99,22 +94,22 @@ def test_no_trial_is_made_twice():
     plan = replace(
         HARD_PLAN, bound_percent=0.0, retraining=replace(PLAN.retraining, learning_rate=1e-9)
     )
-    steps = approximate(make_undertrained(), HARD, plan, wide, seed=1).steps
+    steps = approximate(make_undertrained(), HARD, plan, wide, seed=1).trials
     trials = [(step.histogram, step.lowered) for step in steps]
     assert not all(step.kept for step in steps)
     assert all(trial not in trials[:index] for index, trial in enumerate(trials))
 
 
 def test_test_part_is_never_read():
-    assert run(data=poison_test_part(DATA)).steps == run().steps
+    assert run(data=poison_test_part(DATA)).trials == run().trials
 
 
 def test_a_step_that_fails_leaves_no_trace():
     network, states = make_undertrained(), []
     approximate(
-        network, HARD, HARD_PLAN, COUNTER, seed=1, on_step=lambda _: states.append(network.state())
+        network, HARD, HARD_PLAN, COUNTER, seed=1, on_trial=lambda _: states.append(network.state())
     )
-    steps = run_hard().steps
+    steps = run_hard().trials
     assert any(not step.kept and step.accuracy != step.before_retraining for step in steps)
     for step, before, after in zip(steps[1:], states[:-1], states[1:], strict=True):
         if not step.kept:
@@ -126,14 +121,14 @@ def test_interrupted_loop_ends_as_if_it_had_not_been(tmp_path, interrupted_at):
     whole = run_hard()
 
     def interrupt(step):
-        if step == whole.steps[interrupted_at]:
+        if step == whole.trials[interrupted_at]:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_hard(state=tmp_path / "s.npz", on_step=interrupt)
-    seen: list[Step] = []
-    resumed = run_hard(state=tmp_path / "s.npz", on_step=seen.append)
-    assert resumed.steps == whole.steps == tuple(seen)
+        run_hard(state=tmp_path / "s.npz", on_trial=interrupt)
+    seen: list[Trial] = []
+    resumed = run_hard(state=tmp_path / "s.npz", on_trial=seen.append)
+    assert resumed.trials == whole.trials == tuple(seen)
     resumed.axnn.save(tmp_path / "resumed.npz")
     whole.axnn.save(tmp_path / "whole.npz")
     assert (tmp_path / "resumed.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
@@ -145,9 +140,9 @@ def test_a_looser_bound_goes_on_from_where_a_tighter_one_ended(tmp_path):
     loose = approximate(
         make_undertrained(), HARD, plan, COUNTER, seed=1, start=tmp_path / "tight.npz"
     )
-    assert loose.steps[: len(tight.steps)] == tight.steps
+    assert loose.trials[: len(tight.trials)] == tight.trials
     assert ENERGY.price(loose.last_kept.events) < ENERGY.price(tight.last_kept.events)
-    assert loose.last_kept.accuracy >= loose.steps[0].accuracy - 0.1
+    assert loose.last_kept.accuracy >= loose.trials[0].accuracy - 0.1
     assert integer_accuracy(loose.axnn, HARD.validation) == loose.last_kept.accuracy
 
 
@@ -159,7 +154,7 @@ def test_nothing_goes_on_from_a_looser_bound(tmp_path):
 
 def test_a_share_that_is_not_divided_any_further_freezes_what_fails():
     plan = replace(HARD_PLAN, bound_percent=0.0, share=0.5, smallest_share=0.5)
-    steps = approximate(make_undertrained(), HARD, plan, COUNTER, seed=1).steps
+    steps = approximate(make_undertrained(), HARD, plan, COUNTER, seed=1).trials
     assert not all(step.kept for step in steps)
     # 13 neurons: half of them at least, or all that have not failed yet.
     assert all(step.lowered >= 6.5 or step.share == 1.0 for step in steps[1:])
@@ -169,22 +164,22 @@ def test_a_share_that_is_not_divided_any_further_freezes_what_fails():
 def test_layers_go_down_whole():
     found = run(replace(PLAN, unit="layer"))
     assert all(len(np.unique(layer.precision)) == 1 for layer in found.axnn.layers)
-    assert len(found.steps) > 3
+    assert len(found.trials) > 3
 
 
 def test_a_step_may_see_a_part_of_the_training_samples_only():
     seen = run(replace(PLAN, samples=40))
-    assert seen.last_kept.accuracy >= seen.steps[0].accuracy - 0.02
-    assert seen.steps == run(replace(PLAN, samples=40)).steps != run().steps
-    assert run(replace(PLAN, samples=10**6)).steps == run().steps
+    assert seen.last_kept.accuracy >= seen.trials[0].accuracy - 0.02
+    assert seen.trials == run(replace(PLAN, samples=40)).trials != run().trials
+    assert run(replace(PLAN, samples=10**6)).trials == run().trials
 
 
 def test_a_step_that_is_nearly_healed_is_retrained_again():
     once, often = run_hard(), run_hard(rounds=4)
-    assert {step.rounds for step in once.steps[1:]} == {1}
-    healed = [step for step in often.steps if step.kept and step.rounds > 1]
+    assert {step.rounds for step in once.trials[1:]} == {1}
+    healed = [step for step in often.trials if step.kept and step.rounds > 1]
     assert healed
-    assert max(step.rounds for step in often.steps) <= 4
+    assert max(step.rounds for step in often.trials) <= 4
     assert ENERGY.price(often.last_kept.events) < ENERGY.price(once.last_kept.events)
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from axnn.approximation.tiles import form_tiles, lower, take_share
+from axnn.approximation.search import take_share
+from axnn.approximation.tiles import form_tiles, lower
 from axnn.nn.network import Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.quantisation.quantize import calibrate, to_integers, uniform_precision
@@ -31,7 +32,7 @@ def test_tiles_are_the_least_significant_neurons_of_one_layer_and_width():
     scores = scored([9, 1, 8, 2, 3, 4], [0.5, 7, 7, 7])
     precision = at_widths([16, 16, 16, 16, 16, 8], [2, 4, 4, 4])
     tiles = form_tiles(scores, precision, unfrozen(precision), flat(precision), ENGINE)
-    found = [(tile.layer, sorted(tile.neurons.tolist()), tile.score) for tile in tiles]
+    found = [(tile.layer, sorted(tile.members.tolist()), tile.score) for tile in tiles]
     assert found == [(0, [1, 2, 3, 4], 3.5), (0, [5], 4), (1, [1, 2, 3], 7), (0, [0], 9)]
 
 
@@ -40,7 +41,7 @@ def test_frozen_neurons_form_no_tile():
     frozen = unfrozen(precision)
     frozen[0][:3] = True
     tiles = form_tiles(scored(range(5)), precision, frozen, flat(precision), ENGINE)
-    assert [tile.neurons.tolist() for tile in tiles] == [[3, 4]]
+    assert [tile.members.tolist() for tile in tiles] == [[3, 4]]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_frozen_neurons_form_no_tile():
 def test_a_share_is_rounded_up_to_whole_tiles(share, taken):
     precision = at_widths([16] * 10)
     tiles = form_tiles(scored(range(10)), precision, unfrozen(precision), flat(precision), ENGINE)
-    assert [len(tile.neurons) for tile in tiles] == [4, 4, 2]
+    assert [len(tile.members) for tile in tiles] == [4, 4, 2]
     assert len(take_share(tiles, share)) == taken
 
 
@@ -62,7 +63,7 @@ def test_lowering_moves_only_the_tiles_and_by_one_width():
     untouched = tiles[0]
     for index, (before, after) in enumerate(zip(precision, lowered, strict=True)):
         for neuron, width in enumerate(before.ravel()):
-            stays = index == untouched.layer and neuron in untouched.neurons
+            stays = index == untouched.layer and neuron in untouched.members
             assert after.ravel()[neuron] == (width if stays else width // 2)
 
 
@@ -78,10 +79,10 @@ def test_tiles_of_maps_are_channels_by_positions_that_the_rows_hold(geometry, ch
     tiles = form_tiles((rng.random(shape),), precision, unfrozen(precision), [geometry], ENGINE)
     counted = np.zeros(shape, int)
     for tile in tiles:
-        which, where = np.unravel_index(tile.neurons, shape)
+        which, where = np.unravel_index(tile.members, shape)
         block = np.zeros(shape, int)
         block[np.ix_(np.unique(which), np.unique(where))] = 1
-        assert block.sum() == len(tile.neurons)
+        assert block.sum() == len(tile.members)
         assert len(np.unique(which)) <= channels
         assert len(np.unique(where)) <= ENGINE.rows // geometry.window
         counted += block
@@ -96,7 +97,7 @@ def test_least_significant_positions_and_channels_go_down_together():
     scores = (10 * channel[:, None] + position,)
     precision = (np.full((6, 9), 8, np.uint8),)
     tiles = form_tiles(scores, precision, unfrozen(precision), [geometry], ENGINE)
-    which, where = np.unravel_index(tiles[0].neurons, (6, 9))
+    which, where = np.unravel_index(tiles[0].members, (6, 9))
     assert set(which.tolist()) == {1, 3, 5, 2}
     assert set(where.tolist()) == {3, 1, 4, 8}
 

@@ -114,14 +114,14 @@ def test_bounds_hold_and_a_looser_one_is_never_dearer(place):
     judged = judge_variants(place, TABLE)
     for bound in BOUNDS:
         found = place.variant(f"bound-{bound:g}").approximated()
-        assert found.last_kept.accuracy >= found.steps[0].accuracy - bound / 100 - 1e-9
+        assert found.last_kept.accuracy >= found.trials[0].accuracy - bound / 100 - 1e-9
     prices = [judged[f"bound-{bound:g}"].axnn_pj for bound in BOUNDS]
     assert prices == sorted(prices, reverse=True)
 
 
 def test_uniform_controls_have_one_width_and_the_budget_of_the_axnn(place):
     axnn = place.variant("bound-7.5").approximated()
-    kept = sum(step.kept for step in axnn.steps) - 1
+    kept = sum(step.kept for step in axnn.trials) - 1
     for width in UNIFORM_WIDTHS:
         found = place.variant(f"uniform-{width}").approximated()
         assert list(found.last_kept.histogram) == [str(width)]
@@ -138,7 +138,7 @@ def test_best_uniform_is_the_cheapest_that_holds_the_bound_on_validation(place):
     for bound in BOUNDS:
         holding = [16]
         for width in UNIFORM_WIDTHS[1:]:
-            exact, uniform = place.variant(f"uniform-{width}").approximated().steps
+            exact, uniform = place.variant(f"uniform-{width}").approximated().trials
             if uniform.accuracy >= exact.accuracy - bound / 100:
                 holding.append(width)
         cheapest = min(judged[f"uniform-{width}"].axnn_pj for width in holding)

@@ -128,7 +128,7 @@ def test_so_is_one_that_is_deleted_during_an_approximation(tmp_path):
     run = RunFolder(tmp_path / "run")
     train_step(run, APP, seed=1)
     with pytest.raises(RunError, match="was deleted while a command was writing here"):
-        approximate_step(run, APP.approximation, on_step=lambda _: shutil.rmtree(run.path))
+        approximate_step(run, APP.approximation, on_trial=lambda _: shutil.rmtree(run.path))
 
 
 def test_so_is_one_that_is_deleted_during_a_short_step(tmp_path, monkeypatch):

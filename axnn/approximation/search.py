@@ -1,0 +1,303 @@
+"""The AxNN loop, whatever is lowered: the least significant first, as long as a bound holds.
+
+A target says what can be lowered and in which order, what a lowered network computes, and what it
+costs. All units are sorted by their score; the least significant share of them goes one level
+down; the network is retrained with the approximation in place; the accuracy on the validation part
+decides whether the trial is kept. A trial whose retraining has nearly restored the accuracy is
+retrained again: taking it back would waste what it gained. A trial that fails is taken back, and
+the share is halved. A unit that fails alone keeps its level. The loop ends when no unit can be
+lowered.
+
+Source of the loop: S. Venkataramani et al., AxNN, ISLPED 2014, section 3.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.data import DataSet, Split
+from axnn.nn.train import Epoch, TrainingPlan
+from qcnpe.spec.errors import ConfigError
+
+_ROUNDING = 1e-9
+"""Slack for the last bit of a fraction, so that a loss of exactly the bound is kept."""
+
+OnEpoch = Callable[[Epoch], None]
+
+Frozen = tuple[NDArray[np.bool_], ...]
+"""What must keep its level: one array for each layer, as the target numbers its members."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchPlan:
+    """How to search.
+
+    Attributes
+    ----------
+    bound_percent : accuracy that may be lost on validation, in percentage points
+    retraining : hyper-parameters of the retraining in each trial
+    criterion : what units are sorted by, one that the target knows
+    share : of what can be lowered, how much the first trial lowers, 0..1
+    smallest_share : of everything, how much a trial lowers at least; when so little fails, it keeps
+        its level; at 0 only a unit that fails alone does
+    samples : training samples drawn anew for each trial, which it characterises and retrains with;
+        None: all
+    rounds : how often a trial is retrained at most; again while the bound does not hold, but the
+        last time gained as much as is still missing, or more
+    trials : how many trials at most; None: until nothing can be lowered
+    """
+
+    bound_percent: float
+    retraining: TrainingPlan
+    criterion: str
+    share: float = 0.5
+    smallest_share: float = 0.0
+    samples: int | None = None
+    rounds: int = 1
+    trials: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.bound_percent < 100:
+            raise ConfigError(f"bound_percent must be 0..100, not {self.bound_percent}")
+        if not 0 < self.share <= 1:
+            raise ConfigError(f"share must be more than 0 and at most 1, not {self.share}")
+        if not 0 <= self.smallest_share <= self.share:
+            raise ConfigError(f"smallest_share must be 0..share, not {self.smallest_share}")
+        for name in ("samples", "rounds", "trials"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} must be at least 1, not {value}")
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """What is lowered together.
+
+    Attributes
+    ----------
+    layer : index of the layer
+    members : flat indices into the layer's array of levels
+    size : what shares are counted in, such as neurons, or the time that lowering it saves
+    score : how significant it is; a low one is lowered early
+    """
+
+    layer: int
+    members: NDArray[np.intp]
+    size: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a trial; a target adds what the network costs.
+
+    Attributes
+    ----------
+    number : counted from the first trial of the search
+    share : of what could be lowered that was to be
+    lowered : members that were lowered
+    before_retraining, accuracy : fraction right on validation
+    kept : whether the bound held
+    rounds : how often the trial was retrained
+    """
+
+    number: int
+    share: float
+    lowered: int
+    before_retraining: float
+    accuracy: float
+    kept: bool
+    rounds: int
+
+
+Point = TypeVar("Point")
+Trial = TypeVar("Trial")
+Record = TypeVar("Record", covariant=True)
+
+
+class Target(Protocol[Point, Record]):
+    """What the loop searches: a family of networks (points) from exact to fully lowered."""
+
+    @property
+    def size(self) -> float:
+        """Of everything that could ever be lowered, counted as the units' sizes are."""
+
+    def opening(self, point: Point) -> Point | None:
+        """What the first trial tries before any units are sorted, if there is such a thing."""
+
+    def score(self, point: Point, frozen: Frozen, train: Split, *, seed: int) -> list[Unit]:
+        """The units that can be lowered, the least significant first."""
+
+    def lower(self, point: Point, units: Sequence[Unit]) -> Point:
+        """A new point with these units one level down, not yet retrained."""
+
+    def count_changes(self, before: Point, after: Point) -> int:
+        """How many members differ in their level."""
+
+    def retrain(self, point: Point, data: DataSet, *, seed: int, on_epoch: OnEpoch | None) -> Point:
+        """The point with its weights retrained, the approximation in place."""
+
+    def accuracy(self, point: Point) -> float:
+        """Fraction right on validation, of the network as it will be used."""
+
+    def cost(self, point: Point, outcome: Outcome) -> Record:
+        """The record of a trial: its outcome, and what the network costs."""
+
+
+@dataclass
+class Progress(Generic[Point, Trial]):
+    """All that a search remembers from trial to trial.
+
+    Attributes
+    ----------
+    point : the last network that was kept
+    frozen : what keeps its level
+    share : that the next trial begins with
+    trials : so far
+    """
+
+    point: Point
+    frozen: Frozen
+    share: float
+    trials: list[Trial]
+
+
+def draw_part(data: DataSet, samples: int | None, seeds: Sequence[int]) -> DataSet:
+    """The data with so many of the training samples, drawn by the seeds."""
+    train = data.train
+    if samples is None or samples >= len(train):
+        return data
+    drawn = np.sort(np.random.default_rng(seeds).choice(len(train), samples, replace=False))
+    return replace(data, train=Split(train.inputs[drawn], train.labels[drawn]))
+
+
+def take_share(units: Sequence[Unit], share: float) -> list[Unit]:
+    """The first units that together hold this share of all the units' size, at least one."""
+    sizes = np.cumsum([unit.size for unit in units])
+    wanted = share * sizes[-1] * (1 - _ROUNDING)
+    return list(units[: int(np.searchsorted(sizes, wanted)) + 1])
+
+
+class Search(Generic[Point, Trial]):
+    """A search that can be interrupted between any two trials.
+
+    Parameters
+    ----------
+    target : what is searched
+    data : its training part is fitted, its validation part decides; its test part is not read
+    plan : how
+    floor : lowest accuracy that is kept, a fraction
+    seed : of the retraining, of the samples drawn and of random criteria
+    progress : where the search begins or goes on
+    """
+
+    def __init__(
+        self,
+        target: Target[Point, Trial],
+        data: DataSet,
+        plan: SearchPlan,
+        *,
+        floor: float,
+        seed: int,
+        progress: Progress[Point, Trial],
+    ) -> None:
+        self.target = target
+        self.data = data
+        self.plan = plan
+        self.floor = floor
+        self.seed = seed
+        self.progress = progress
+
+    def run(self, on_trial: Callable[[Trial], None], on_epoch: OnEpoch | None = None) -> None:
+        """Make trials until nothing can be lowered or the plan's trials are used up."""
+        trials = self.progress.trials
+        while self.plan.trials is None or len(trials) < self.plan.trials:
+            if not self._try_next(on_epoch):
+                return
+            on_trial(trials[-1])
+
+    def _try_next(self, on_epoch: OnEpoch | None) -> bool:
+        """Make one trial; False if there is none to make."""
+        progress = self.progress
+        opening = None if progress.trials else self.target.opening(progress.point)
+        if opening is not None:
+            self._judge(opening, 1.0, on_epoch)
+            return True
+        train = self._draw(0).train
+        units = self.target.score(progress.point, progress.frozen, train, seed=self._seed(0))
+        if not units:
+            return False
+        share = max(progress.share, self._smallest_share(units))
+        chosen = take_share(units, share)
+        if not self._judge(self.target.lower(progress.point, chosen), share, on_epoch):
+            self._back_off(units, chosen)
+        return True
+
+    def _judge(self, lowered: Point, share: float, on_epoch: OnEpoch | None) -> bool:
+        """Retrain, record the trial, and take the network for the present one if it is kept."""
+        progress, target = self.progress, self.target
+        qualities = [target.accuracy(lowered)]
+        present = lowered
+        while self._is_worth_a_round(qualities):
+            round_ = len(qualities) - 1
+            present = target.retrain(
+                present, self._draw(round_), seed=self._seed(round_), on_epoch=on_epoch
+            )
+            qualities.append(target.accuracy(present))
+        outcome = Outcome(
+            number=len(progress.trials),
+            share=share,
+            lowered=target.count_changes(progress.point, lowered),
+            before_retraining=qualities[0],
+            accuracy=qualities[-1],
+            kept=self._holds(qualities[-1]),
+            rounds=len(qualities) - 1,
+        )
+        progress.trials.append(target.cost(present, outcome))
+        if outcome.kept:
+            progress.point = present
+        return outcome.kept
+
+    def _holds(self, quality: float) -> bool:
+        """Whether an accuracy holds the bound."""
+        return quality >= self.floor - _ROUNDING
+
+    def _is_worth_a_round(self, qualities: list[float]) -> bool:
+        """Whether to retrain, given the accuracies before and after the rounds so far."""
+        rounds = len(qualities) - 1
+        if rounds == 0:
+            return True
+        if rounds == self.plan.rounds or self._holds(qualities[-1]):
+            return False
+        return qualities[-1] - qualities[-2] >= self.floor - qualities[-1]
+
+    def _back_off(self, units: list[Unit], failed: list[Unit]) -> None:
+        """Try half as much next time, and at least one unit less; what is indivisible stays."""
+        progress = self.progress
+        if len(failed) == 1 or progress.share <= self._smallest_share(units):
+            for unit in failed:
+                progress.frozen[unit.layer].reshape(-1)[unit.members] = True
+            return
+        tried, movable = (sum(unit.size for unit in each) for each in (failed, units))
+        # Half a neuron less than without the last unit, since a share is rounded up to whole units.
+        without_last = (tried - failed[-1].size - 0.5) / movable
+        progress.share = min(progress.share / 2, tried / movable / 2, without_last)
+
+    def _smallest_share(self, units: list[Unit]) -> float:
+        """The plan's smallest share of everything as one of what can be lowered."""
+        movable = sum(unit.size for unit in units)
+        return min(1.0, self.plan.smallest_share * self.target.size / movable)
+
+    def _seeds(self, round_: int) -> list[int]:
+        """Seeds of the coming trial, so that a resumed search needs no generator's state."""
+        return [self.seed, len(self.progress.trials), round_]
+
+    def _seed(self, round_: int) -> int:
+        return int(np.random.SeedSequence(self._seeds(round_)).generate_state(1)[0])
+
+    def _draw(self, round_: int) -> DataSet:
+        """What the coming trial characterises, and retrains with in one of its rounds."""
+        return draw_part(self.data, self.plan.samples, self._seeds(round_))
