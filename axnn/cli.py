@@ -18,7 +18,7 @@ from axnn.cpu.benchmark.subjects import SUBJECTS
 from axnn.data.fetch import cache_folder, cache_path
 from axnn.data.fetch import fetch as bring
 from axnn.errors import RunError
-from axnn.experiments.collect import PAPER_APPS, collect, named_apps, read_figures
+from axnn.experiments.collect import PAPER_APPS, collect, named_apps
 from axnn.experiments.run import Finished, Job, plan_jobs, run_jobs
 from axnn.experiments.stages import SEEDS, STAGE_NAMES, check_seeds, check_stages
 from axnn.flow.apps import APPS, find_app
@@ -38,6 +38,7 @@ from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.qnet import QuantNet
+from qcnpe.spec.results import read_figures
 from qcnpe.spec.samples import Samples
 from qcnpe.terminal import Console, show, show_progress
 
@@ -347,8 +348,8 @@ def speed(
 ) -> None:
     """Race approximate networks on this processor against exact ones and other tools."""
     with show_progress("speed", quiet=quiet or as_json) as update:
-        document = speed_step(app, run, seed=seed, notify=partial(update, 0))
-    show(speed_table(document), document, quiet=quiet, as_json=as_json)
+        found = speed_step(app, run, seed=seed, notify=partial(update, 0))
+    show(speed_table(found), asdict(found), quiet=quiet, as_json=as_json)
 
 
 @cli.command(

@@ -13,7 +13,8 @@ from typing import Any
 
 from axnn.experiments.bounds import BOUNDS, bound_name
 from axnn.experiments.collect import named_apps
-from axnn.experiments.folder import HARDWARE, AppFolder
+from axnn.experiments.documents import HARDWARE
+from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import SEEDS
 from qcnpe.command_line import command
 from qcnpe.spec.qnet import QuantNet

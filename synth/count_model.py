@@ -26,6 +26,7 @@ from qcnpe.spec.documents import Natural, Positive
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import replace_text
 from qcnpe.spec.npz import ArrayType, read_npz, write_npz
+from qcnpe.spec.results import read_results
 from qcnpe.terminal import Console, Progress
 from synth.breakdown import draw
 from synth.energy_table import RESULTS, TABLE
@@ -363,7 +364,7 @@ def main() -> None:
     prices = json.loads(TABLE.read_text())["pj"]
     layers = load()
     checks = check(own_cells(), prices, layers, console=console)
-    results = json.loads(RESULTS.read_text())
+    results = read_results(RESULTS)
     results["sources"] |= {"count_model_*": COMMAND, "array_*": COMMAND}
     arrays = arrays_fj(layers, checks, prices)
     results["figures"] |= figures(checks) | array_figures(arrays)

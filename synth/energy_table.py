@@ -25,6 +25,7 @@ from qcnpe.command_line import command
 from qcnpe.generate import TOP
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.files import replace_text
+from qcnpe.spec.results import read_figures, read_results
 from qcnpe.terminal import Console
 from synth.flow import own_cells
 from synth.ladder import FUSED, GATED, RUNGS, climb
@@ -190,8 +191,7 @@ def overhead_figures(kinds: Mapping[str, Mapping[str, float]]) -> dict[str, floa
 
 def spice_figures() -> dict[str, float]:
     """Largest error of the library's gate-level energy against SPICE, as a fraction."""
-    document = json.loads(SPICE_CHECK.read_text())
-    return {"spice_error_max": document["figures"]["spice_error_max"]}
+    return {"spice_error_max": read_figures(SPICE_CHECK)["spice_error_max"]}
 
 
 def ladder_rows(ncus: Mapping[str, NcuFigures]) -> list[dict[str, Any]]:
@@ -280,7 +280,7 @@ def main() -> None:
     console = Console()
     with console.status("mapping NCUs") as status:
         table, results = make(lambda done: status.update(f"measured: {done}"))
-    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    before = read_results(RESULTS) if RESULTS.exists() else {}
     replace_text(TABLE, json.dumps(table, indent=1) + "\n")
     replace_text(RESULTS, json.dumps(keep_others(results, before), indent=1) + "\n")
     console.print(render(results["ladder"]))

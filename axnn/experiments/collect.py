@@ -1,6 +1,5 @@
 """The figures of all experiments as one flat document: `results/apps.json`."""
 
-import json
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,14 +16,14 @@ from axnn.experiments.bounds import (
     choices_of,
     uniform_name,
 )
-from axnn.experiments.folder import HARDWARE, AppFolder
+from axnn.experiments.documents import HARDWARE
+from axnn.experiments.folder import AppFolder
 from axnn.experiments.ordering import accuracy_at_equal_energy, shared_grid
 from axnn.experiments.stages import SEEDS, seeds
 from axnn.flow.apps import find_app
 from axnn.flow.energy import EnergyTable
 from axnn.flow.evaluate import Evaluation
 from axnn.flow.steps import evaluate_step
-from qcnpe.spec.errors import FormatError
 
 PAPER_APPS = ("digits", "objects", "garments", "faces", "census", "letters")
 """Applications that count in the means."""
@@ -35,22 +34,6 @@ TOOLS = ("numpy",)
 def named_apps(names: Sequence[str]) -> list[str]:
     """Names of applications; `all` stands for those of the paper."""
     return list(PAPER_APPS) if list(names) == ["all"] else [find_app(name).name for name in names]
-
-
-def read_figures(path: Path) -> dict[str, float]:
-    """The figures of a result file; `FormatError` if it is damaged."""
-    try:
-        figures = json.loads(path.read_text())["figures"]
-        return {str(key): _number(value) for key, value in figures.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"{path}: not a file of figures ({error!r})") from error
-
-
-def _number(value: object) -> float:
-    """The value as it is: a count that is written again stays an integer."""
-    if not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is not a number")
-    return value
 
 
 def collect(

@@ -5,13 +5,14 @@ networks trained with dropout ranked their neurons as others do, and were as che
 the two would be the same; that is measured here.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from axnn.approximation.resilience import Scores
 from axnn.experiments.bounds import BOUNDS, Notify
+from axnn.experiments.documents import Dropped
 from axnn.experiments.folder import AppFolder
 from axnn.flow.apps import App
 from axnn.flow.energy import EnergyTable
@@ -20,27 +21,6 @@ from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, 
 
 RATES = (0.0, 0.2, 0.5)
 """Shares of the hidden dense layers' results that training drops; 0 is the control."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dropped:
-    """What training with one rate of dropout gave.
-
-    Attributes
-    ----------
-    float_accuracy, axnn_accuracy : on the test part
-    energy_ratio : of the AxNN under the tightest bound
-    same_ranking : rank correlation, mean over the layers, of the neurons' resilience (criterion
-        `quantisation`) with that of the network trained without dropout from the same start
-    removal_ranking : the same between the criteria `fisher`, the loss when a neuron is removed as
-        dropout does, and `quantisation`, the loss when it is lowered, within this network
-    """
-
-    float_accuracy: float
-    axnn_accuracy: float
-    energy_ratio: float
-    same_ranking: float
-    removal_ranking: float
 
 
 def with_dropout(app: App, rate: float) -> App:

@@ -1,8 +1,8 @@
 """Where on a map the resilient neurons are: ring means, and accuracy with edges lowered first."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from axnn.experiments.documents import Edges
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.rings import edge_experiment, ring_means
 from axnn.flow.steps import characterize_step
@@ -12,22 +12,6 @@ WIDTHS = (4, 2)
 """Widths that positions are lowered to, one experiment for each."""
 
 RING_CRITERIA = ("gradient", "quantisation")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Edges:
-    """What the edge experiment found; empty for a network without maps.
-
-    Attributes
-    ----------
-    rings : by criterion and layer, the mean score of each ring, the edge first
-    shares : of each map's positions that were lowered
-    accuracy : by width and order, the fraction right on validation at each share
-    """
-
-    rings: dict[str, dict[str, list[float]]]
-    shares: tuple[float, ...]
-    accuracy: dict[str, dict[str, list[float]]]
 
 
 def find_edges(

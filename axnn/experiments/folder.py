@@ -6,28 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from axnn.errors import RunError
+from axnn.experiments.documents import HARDWARE, SCHEMAS
 from axnn.flow.ancestry import MADE_FROM, Ancestry
 from axnn.flow.apps import App, find_app
 from axnn.flow.run_folder import RunFolder
-from qcnpe.spec.documents import read_document, write_document
-from qcnpe.spec.errors import FormatError
-
-HARDWARE = "hardware"
-"""Name of the document of the run on the simulated engine."""
-
-_JUDGED = ("float_accuracy", "axnn_accuracy", "energy_ratio")
-_DOCUMENT_KEYS = {
-    "ordering": ("curves",),
-    "edges": ("rings", "shares", "accuracy"),
-    HARDWARE: ("images_checked", "mismatches", "miscounts"),
-}
-"""What the document of a stage must hold."""
-
-_ENTRY_KEYS = {
-    "overfitting": (*_JUDGED, "epochs"),
-    "dropout": (*_JUDGED, "same_ranking", "removal_ranking"),
-}
-"""What each entry must hold in the document of a stage that compares trainings."""
+from qcnpe.spec.documents import convert_document, read_document, write_document
 
 
 @dataclass(frozen=True)
@@ -114,11 +97,10 @@ class AppFolder:
         values = run.record().approximation
         made_from.check(path, files=[run.network], values=values, remedy=self._remedy(stage))
         del found[MADE_FROM]
-        entries = found.values() if stage in _ENTRY_KEYS else [found]
-        for key in (*_DOCUMENT_KEYS.get(stage, ()), *_ENTRY_KEYS.get(stage, ())):
-            if any(not isinstance(entry, dict) or key not in entry for entry in entries):
-                raise FormatError(f"{path}: no {key} in it; delete it")
-        return found
+        document = convert_document(found, SCHEMAS[stage], where=str(path))
+        if isinstance(document, dict):
+            return {name: asdict(entry) for name, entry in document.items()}
+        return asdict(document)
 
     def _remedy(self, stage: str) -> str:
         if stage == HARDWARE:

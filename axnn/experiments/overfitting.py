@@ -5,38 +5,15 @@ and on the validation part is the overfitting; the AxNN of each shows whether ap
 it or takes from it.
 """
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from axnn.experiments.bounds import BOUNDS, Notify
+from axnn.experiments.documents import Overfitting
 from axnn.experiments.folder import AppFolder
 from axnn.flow.energy import EnergyTable
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, evaluate_step, train_step
 from axnn.nn.train import TrainingPlan
-
-
-@dataclass(frozen=True, kw_only=True)
-class Overfitting:
-    """What one way of training gave.
-
-    Attributes
-    ----------
-    epochs : of the training in floating point, see `axnn.nn.train.Epoch`
-    float_accuracy, axnn_accuracy : on the test part
-    energy_ratio : of the AxNN under the tightest bound
-    """
-
-    epochs: list[dict[str, Any]]
-    float_accuracy: float
-    axnn_accuracy: float
-    energy_ratio: float
-
-    @property
-    def gap(self) -> float:
-        """Loss on validation minus loss on training, in nats, after the last epoch."""
-        last = self.epochs[-1]
-        return float(last["validation_loss"] - last["train_loss"])
 
 
 def ways(plan: TrainingPlan) -> dict[str, TrainingPlan]:
@@ -68,7 +45,7 @@ def compare_ways(folder: AppFolder, table: EnergyTable, notify: Notify) -> dict[
         approximate_step(run, replace(app.approximation, bound_percent=BOUNDS[0]))
         judged = evaluate_step(run, table)
         found[name] = Overfitting(
-            epochs=[asdict(epoch) for epoch in trained.epochs],
+            epochs=trained.epochs,
             float_accuracy=judged.float_accuracy,
             axnn_accuracy=judged.axnn_accuracy,
             energy_ratio=judged.energy_ratio,

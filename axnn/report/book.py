@@ -6,7 +6,7 @@ from pathlib import Path
 
 from axnn.errors import RunError
 from axnn.experiments.bounds import BOUNDS
-from axnn.experiments.collect import PAPER_APPS, collect, read_figures
+from axnn.experiments.collect import PAPER_APPS, collect
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import SEEDS
 from axnn.flow.apps import APPS
@@ -20,6 +20,7 @@ from axnn.report.page import render
 from axnn.report.sections import app_sections
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import replace_text
+from qcnpe.spec.results import read_figures
 
 TITLE = "AxNN: approximate networks on a quality-configurable engine"
 

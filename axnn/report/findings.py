@@ -11,7 +11,8 @@ from axnn.approximation.widths import Trial
 from axnn.errors import DataError
 from axnn.experiments.bounds import BOUNDS, bound_name
 from axnn.experiments.collect import judge_variants
-from axnn.experiments.folder import HARDWARE, AppFolder
+from axnn.experiments.documents import HARDWARE
+from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import stages
 from axnn.flow.energy import EnergyModel, EnergyTable
 from axnn.flow.evaluate import Evaluation

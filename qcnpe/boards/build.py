@@ -1,6 +1,5 @@
 """From a board's design to its bitstream, with open tools."""
 
-import json
 import re
 import shlex
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any
 from qcnpe.boards.catalog import Board
 from qcnpe.boards.design import BoardDesign
 from qcnpe.boards.family import APART, TOGETHER
+from qcnpe.spec.documents import read_document
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.files import replace_text
 from qcnpe.tools.find import require, yowasp
@@ -198,7 +198,15 @@ def _run(words: list[str], folder: Path) -> None:
 
 def read_report(folder: Path) -> Built:
     """What nextpnr reported of a build."""
-    report: dict[str, Any] = json.loads((folder / f"{NAME}.report.json").read_text())
+    path = folder / f"{NAME}.report.json"
+    report = read_document(path, dict[str, Any], more_fields=True)
+    try:
+        return _built(folder, report)
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+        raise BuildError(f"{path}: not a report of nextpnr ({error!r}); build again") from error
+
+
+def _built(folder: Path, report: dict[str, Any]) -> Built:
     clock = min(report["fmax"].values(), key=lambda entry: entry["achieved"] / entry["constraint"])
     path = _slowest_path(report)
     through = path[-1][1] if path else 0.0

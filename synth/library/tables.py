@@ -1,8 +1,6 @@
 """What the characterisation knows of a cell, ready to be written or cached."""
 
-import json
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 Table = list[list[float]]
 
@@ -64,17 +62,3 @@ class CellTables:
     power: list[PowerArc] = field(default_factory=list)
     hidden: list[HiddenPower] = field(default_factory=list)
     constraints: list[ConstraintArc] = field(default_factory=list)
-
-    def to_json(self) -> str:
-        """For the cache."""
-        return json.dumps(asdict(self))
-
-    @staticmethod
-    def from_json(text: str) -> "CellTables":
-        """From the cache."""
-        data: dict[str, Any] = json.loads(text)
-        data["timing"] = [TimingArc(**x) for x in data["timing"]]
-        data["power"] = [PowerArc(**x) for x in data["power"]]
-        data["hidden"] = [HiddenPower(**x) for x in data["hidden"]]
-        data["constraints"] = [ConstraintArc(**x) for x in data["constraints"]]
-        return CellTables(**data)

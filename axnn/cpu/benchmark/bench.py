@@ -7,12 +7,22 @@ interrupted: what was trained and approximated is taken up again, only the timin
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
+from axnn.cpu.benchmark.compare import Choice
 from axnn.cpu.benchmark.run import BOUNDS_PERCENT, open_run
-from axnn.cpu.benchmark.speed import EXACT, ORT, ORT_INT8, TORCH, UNIFORM, axnn_label, machine
+from axnn.cpu.benchmark.speed import (
+    EXACT,
+    ORT,
+    ORT_INT8,
+    TORCH,
+    UNIFORM,
+    Speed,
+    axnn_label,
+    machine,
+)
 from axnn.cpu.benchmark.speed_report import speed_table
 from axnn.cpu.benchmark.speed_step import choices_step, speed_step
 from axnn.cpu.benchmark.subjects import SUBJECTS, find_subject
@@ -32,26 +42,27 @@ _COMPARED = ("digits", "letters", "mlp")
 Figures = dict[str, float]
 
 
-def figures_of(result: dict[str, Any]) -> Figures:
+def figures_of(result: Speed) -> Figures:
     """The flat figures of one subject, one thread, at its batch size."""
-    name, quality = result["app"], result["accuracy"]
+    name, quality = result.app, result.accuracy
     batch = _BATCH.get(name, _USUAL_BATCH)
-    timed = {t["label"]: t for t in result["timings"] if (t["threads"], t["batch"]) == (1, batch)}
+    labels = (EXACT, _BOUND, ORT, ORT_INT8, TORCH, *(label for label, _ in _further()))
+    timed = {label: result.timing(label, threads=1, batch=batch) for label in labels}
     figures: Figures = {
         f"{name}.batch": batch,
-        f"{name}.speedup_vs_exact": timed[_BOUND]["speedup"],
-        f"{name}.speedup_vs_onnxruntime": timed[_BOUND]["over_onnxruntime"],
+        f"{name}.speedup_vs_exact": timed[_BOUND].speedup,
+        f"{name}.speedup_vs_onnxruntime": timed[_BOUND].over_onnxruntime,
         f"{name}.loss": _points(quality[EXACT] - quality[_BOUND]),
-        f"{name}.exact_speedup_vs_onnxruntime": timed[EXACT]["over_onnxruntime"],
+        f"{name}.exact_speedup_vs_onnxruntime": timed[EXACT].over_onnxruntime,
         f"{name}.onnxruntime_int8_loss": _points(quality[EXACT] - quality[ORT_INT8]),
-        f"{name}.first_call_seconds": result["first_call"]["seconds"],
-        f"{name}.first_call_processor_seconds": result["first_call"]["processor_seconds"],
-        f"{name}.cached_call_seconds": result["cached_call"]["seconds"],
+        f"{name}.first_call_seconds": result.first_call.seconds,
+        f"{name}.first_call_processor_seconds": result.first_call.processor_seconds,
+        f"{name}.cached_call_seconds": result.cached_call.seconds,
     }
     for label in (EXACT, _BOUND, ORT, ORT_INT8, TORCH):
-        figures[f"{name}.us.{label}"] = timed[label]["median_us"]
+        figures[f"{name}.us.{label}"] = timed[label].median_us
     for label, key in _further():
-        figures[f"{name}.{key}.speedup_vs_exact"] = timed[label]["speedup"]
+        figures[f"{name}.{key}.speedup_vs_exact"] = timed[label].speedup
         figures[f"{name}.{key}.loss"] = _points(quality[EXACT] - quality[label])
     figures[f"{name}.exact_accuracy"] = _points(quality[EXACT])
     return figures
@@ -76,14 +87,14 @@ def means(figures: Figures) -> Figures:
     }
 
 
-def choice_figures(name: str, choices: list[dict[str, Any]]) -> Figures:
+def choice_figures(name: str, choices: Sequence[Choice]) -> Figures:
     """Accuracies, in percent, and microseconds of networks that are to cost the same."""
     figures: Figures = {}
     for choice in choices:
-        key = f"choice.{name}.{choice['share']:g}.{choice['way']}"
+        key = f"choice.{name}.{choice.share:g}.{choice.way}"
         for part in ("before_retraining", "validation", "test"):
-            figures[f"{key}.{part}"] = _points(choice[part])
-        figures[f"{key}.us"] = round(choice["median_us"], 3)
+            figures[f"{key}.{part}"] = _points(getattr(choice, part))
+        figures[f"{key}.us"] = round(choice.median_us, 3)
     return figures
 
 

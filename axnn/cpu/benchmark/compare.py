@@ -122,3 +122,10 @@ def _bring_down(run: Run, plan: Plan, target: float) -> Approximated:
                 return current
             current = lower_channels(current, chosen, run.data)
     return current
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the file holds besides its ancestors."""
+
+    choices: tuple[Choice, ...]

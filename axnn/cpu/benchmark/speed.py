@@ -10,13 +10,12 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +33,8 @@ from axnn.cpu.choice.choose import Approximated
 from axnn.cpu.predictor import Predictor
 from axnn.data import Split
 from axnn.nn.train import accuracy
+from qcnpe.spec.documents import Fraction, Natural
+from qcnpe.spec.errors import FormatError
 
 BATCHES = (1, 64, 256)
 THREADS = (1, 2)
@@ -233,22 +234,63 @@ def _first_call(predictor: Path, cache: str) -> FirstCall:
     return FirstCall(*(round(float(word), 2) for word in output.split()))
 
 
-def summary(run: Run, field: Field, timings: list[Timing]) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """What `speed.json` holds: how fast and how good each contestant is.
+
+    Attributes
+    ----------
+    app, seed : the subject and its seed
+    machine, versions : what it was measured with
+    samples : of the test part
+    accuracy : on the test part, by contestant
+    cost : in multiply-accumulates of the float32 kernels, of our own
+    channels : of our own, for each layer how many channels are on each step of its ladder
+    first_call, cached_call : see `first_calls`
+    timings : all measurements
+    """
+
+    app: str
+    seed: Natural
+    machine: str
+    versions: dict[str, str]
+    samples: Natural
+    accuracy: dict[str, Fraction]
+    cost: dict[str, float]
+    channels: dict[str, list[list[Natural]]]
+    first_call: FirstCall
+    cached_call: FirstCall
+    timings: tuple[Timing, ...]
+
+    def __post_init__(self) -> None:
+        labels = {timing.label for timing in self.timings} | self.cost.keys()
+        if missing := sorted(labels - self.accuracy.keys()):
+            raise FormatError(f"{missing[0]!r} has no accuracy")
+
+    def timing(self, label: str, *, threads: int, batch: int) -> Timing:
+        """One measurement; `FormatError` if there is none."""
+        for found in self.timings:
+            if (found.label, found.threads, found.batch) == (label, threads, batch):
+                return found
+        raise FormatError(f"{self.app}: {label} has not been measured; delete speed.json")
+
+
+def summary(run: Run, field: Field, timings: list[Timing]) -> Speed:
     """What `speed.json` holds."""
     first, cached = first_calls(run.folder / f"axnn-{BOUNDS_PERCENT[0]:g}.npz")
-    return {
-        "app": run.subject.name,
-        "seed": run.seed,
-        "machine": machine(),
-        "versions": {name: version(name) for name in _PACKAGES},
-        "samples": len(run.data.test),
-        "accuracy": field.accuracies,
-        "cost": {label: found.cost for label, found in field.predictors.items()},
-        "channels": {label: _channels(found) for label, found in field.predictors.items()},
-        "first_call": asdict(first),
-        "cached_call": asdict(cached),
-        "timings": [asdict(timing) for timing in timings],
-    }
+    return Speed(
+        app=run.subject.name,
+        seed=run.seed,
+        machine=machine(),
+        versions={name: version(name) for name in _PACKAGES},
+        samples=len(run.data.test),
+        accuracy=field.accuracies,
+        cost={label: found.cost for label, found in field.predictors.items()},
+        channels={label: _channels(found) for label, found in field.predictors.items()},
+        first_call=first,
+        cached_call=cached,
+        timings=tuple(timings),
+    )
 
 
 def _channels(found: Approximated) -> list[list[int]]:

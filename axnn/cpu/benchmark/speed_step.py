@@ -2,30 +2,32 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from axnn.cpu.benchmark.compare import (
     SHARES,
     WAYS,
+    Choice,
+    Choices,
     compare_choices,
     uniform,
     uniform_file,
 )
 from axnn.cpu.benchmark.run import BOUNDS_PERCENT, Notify, Run, open_run
-from axnn.cpu.benchmark.speed import gather, race, summary
+from axnn.cpu.benchmark.speed import Speed, gather, race, summary
 from axnn.cpu.benchmark.speed_report import draw_speed
 from axnn.cpu.benchmark.subjects import find_subject
 from axnn.cpu.predictor import Predictor
 from axnn.flow.ancestry import MADE_FROM, Ancestry
 from axnn.flow.lock import lock_folder
-from qcnpe.spec.documents import read_document, write_document
+from qcnpe.spec.documents import convert_document, read_document, write_document
 
 FIGURE_BATCH = 64
 
+Document = TypeVar("Document")
 
-def speed_step(
-    name: str, folder: Path, *, seed: int, notify: Notify, repeat: bool = True
-) -> dict[str, Any]:
+
+def speed_step(name: str, folder: Path, *, seed: int, notify: Notify, repeat: bool = True) -> Speed:
     """Train, approximate, time; write `speed.json`, `speed.png` and the predictors.
 
     What is in the folder already is not made again, but for the timing.
@@ -53,7 +55,7 @@ def speed_step(
         path = folder / "speed.json"
         files = [*map(run.bound_file, BOUNDS_PERCENT), uniform_file(run)]
         made_from = run.ancestry(path, files, test_part=run.data.test.digest)
-        if not repeat and (found := _read(path, made_from)) is not None:
+        if not repeat and (found := _read(path, made_from, Speed)) is not None:
             return found
         for bound, network in approximated.items():
             Predictor(network).save(folder / f"axnn-{bound:g}.npz")
@@ -62,30 +64,30 @@ def speed_step(
         notify("timing")
         timings = race(field, run.data.test.inputs)
         result = summary(run, field, timings)
-        write_document(path, {MADE_FROM: asdict(made_from), **result})
+        write_document(path, {MADE_FROM: asdict(made_from), **asdict(result)})
         draw_speed(result, folder / "speed.png", batch=FIGURE_BATCH)
     return result
 
 
-def choices_step(run: Run, *, notify: Notify) -> list[dict[str, Any]]:
+def choices_step(run: Run, *, notify: Notify) -> tuple[Choice, ...]:
     """Compare ways of choosing channels, see `axnn.cpu.benchmark.compare`; once."""
     path = run.folder / "choices.json"
     made_from = run.ancestry(path, plan=run.plan(0), shares=SHARES, ways=WAYS)
     with lock_folder(run.folder):
-        found = _read(path, made_from)
+        found = _read(path, made_from, Choices)
         if found is None:
             notify("comparing ways of choosing")
-            found = {"choices": [asdict(choice) for choice in compare_choices(run)]}
-            write_document(path, {MADE_FROM: asdict(made_from), **found})
-    return list(found["choices"])
+            found = Choices(tuple(compare_choices(run)))
+            write_document(path, {MADE_FROM: asdict(made_from), **asdict(found)})
+    return found.choices
 
 
-def _read(path: Path, made_from: Ancestry) -> dict[str, Any] | None:
-    """The figures in a file without their ancestors, if these are the same; else None."""
+def _read(path: Path, made_from: Ancestry, schema: type[Document]) -> Document | None:
+    """What a file holds without its ancestors, if these are the same; else None."""
     if not path.exists():
         return None
     document = read_document(path, dict[str, Any])
     if Ancestry.recorded(document, path) != made_from:
         return None
     del document[MADE_FROM]
-    return document
+    return convert_document(document, schema, where=str(path))

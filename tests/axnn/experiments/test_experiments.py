@@ -23,7 +23,6 @@ from axnn.experiments.collect import (
     collect,
     judge_variants,
     over_best_uniform,
-    read_figures,
 )
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.run import Finished, plan_jobs, run_jobs
@@ -32,6 +31,7 @@ from axnn.flow.energy import EnergyTable
 from axnn.flow.steps import train_step
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from qcnpe.spec.errors import FormatError
+from qcnpe.spec.results import read_figures
 from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
 from tests.axnn.flow.test_lock import held_elsewhere
 from tests.axnn.tiny import ENGINE, PLAN, PRICES, TABLE, make_data
@@ -196,20 +196,32 @@ def test_what_is_collected_anew_stands_where_it_stood(folder):
     assert next(iter(once["figures"])) == "digits.0.5.accuracy"
 
 
+JUDGED = {"float_accuracy": 1.0, "axnn_accuracy": 1.0, "energy_ratio": 2.0}
+EDGES = {"rings": {}, "shares": [0.5], "accuracy": {}}
+
+
 @pytest.mark.parametrize(
-    ("stage", "content", "missing"),
+    ("stage", "content", "message"),
     [
-        ("ordering", {"width": 2}, "curves"),
-        ("hardware", {"images_checked": 1, "mismatches": 0}, "miscounts"),
-        ("dropout", {"0": {"float_accuracy": 1.0}}, "axnn_accuracy"),
-        ("dropout", {"0": 3}, "float_accuracy"),
+        ("ordering", {"width": 2}, "missing required field `curves`"),
+        ("ordering", {"width": 2, "curves": {"x": [[[1, 1]]]}}, "criteria must be of"),
+        ("ordering", {"width": 2, "curves": {"random": [[]]}}, "a curve without"),
+        ("ordering", {"width": 2, "curves": {"random": [[[1, 2]]]}}, "<= 1"),
+        ("hardware", {"images_checked": 1, "mismatches": 0}, "`miscounts`"),
+        ("hardware", {"images_checked": 1, "mismatches": -1, "miscounts": 0}, ">= 0"),
+        ("dropout", {"0": {"float_accuracy": 1.0}}, "missing required field `axnn_accuracy`"),
+        ("dropout", {"0": 3}, "Expected `object`, got `int`"),
+        ("overfitting", {"w": {"epochs": [], **JUDGED}}, "a training without epochs"),
+        ("edges", {**EDGES, "accuracy": {"4": {"x": [1]}}}, "orders must be of"),
+        ("edges", {**EDGES, "rings": {"a": {}}}, "no rings of"),
+        ("edges", {**EDGES, "accuracy": {"4": {"edges": []}}}, "an accuracy for each share"),
     ],
 )
-def test_a_document_of_something_else_is_refused(folder, tmp_path, stage, content, missing):
+def test_a_document_of_something_else_is_refused(folder, tmp_path, stage, content, message):
     shutil.copytree(folder, tmp_path / "apps")
     place = AppFolder(tmp_path / "apps", "tiny", 1)
     place.write(stage, content, place.ancestry(stage))
-    with pytest.raises(FormatError, match=rf"{stage}\.json: no {missing} in it; delete it"):
+    with pytest.raises(FormatError, match=rf"{stage}\.json: .*{message}"):
         place.figures(stage)
 
 
@@ -222,10 +234,10 @@ def test_a_count_that_is_read_stays_an_integer(tmp_path):
 def test_a_result_file_that_holds_no_figures_is_refused(tmp_path):
     path = tmp_path / "apps.json"
     path.write_text('{"figures": {"a": "1.5"}}')
-    with pytest.raises(FormatError, match=r"apps\.json: not a file of figures .*'1\.5' is not a"):
+    with pytest.raises(FormatError, match=r"apps\.json: figures: .*got `str`"):
         read_figures(path)
     path.write_text('{"figures": [1]}')
-    with pytest.raises(FormatError, match=r"apps\.json: not a file of figures"):
+    with pytest.raises(FormatError, match=r"apps\.json: figures: .*Expected `object`"):
         read_figures(path)
 
 

@@ -92,6 +92,13 @@ def test_fields_with_a_default_may_be_missing():
     assert decode_document('{"name": "", "parts": [{}]}', Whole, where="") == Whole("", (Part(),))
 
 
+def test_fields_of_other_peoples_tools_are_read_over_where_asked():
+    text = '{"rate": 0.5, "creator": "a tool"}'
+    assert decode_document(text, Part, where="", more_fields=True) == Part(rate=0.5)
+    with pytest.raises(FormatError, match="unknown field 'creator'"):
+        decode_document(text, Part, where="")
+
+
 def test_brackets_in_strings_are_no_nesting():
     text = json.dumps({"name": '"[\\"' * 1000, "parts": []})
     assert decode_document(text, Whole, where="").name == '"[\\"' * 1000

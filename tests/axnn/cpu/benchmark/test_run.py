@@ -19,6 +19,7 @@ from axnn.flow.apps import APPS
 from axnn.flow.record import RunRecord
 from axnn.nn.train import TrainingPlan, validate
 from qcnpe.spec.errors import BusyError
+from tests.axnn.cpu.benchmark.test_speed import made_up_result
 from tests.axnn.flow.test_lock import held_elsewhere
 from tests.axnn.tiny import make_data, make_spec, poison_test_part
 
@@ -121,12 +122,13 @@ def test_timings_of_other_networks_are_not_taken(tmp_path, monkeypatch):
     races = []
     monkeypatch.setattr(speed_steps, "gather", lambda *_: None)
     monkeypatch.setattr(speed_steps, "race", lambda *_, **__: races.append(1))
-    monkeypatch.setattr(speed_steps, "summary", lambda *_: {"race": len(races)})
+    summary = made_up_result("digits")
+    monkeypatch.setattr(speed_steps, "summary", lambda *_: replace(summary, samples=len(races)))
     monkeypatch.setattr(speed_steps, "draw_speed", lambda *_, **__: None)
 
     def timed(*, repeat=False):
         found = speed_step("tiny", tmp_path, seed=1, notify=lambda _: None, repeat=repeat)
-        return found["race"]
+        return found.samples
 
     assert [timed(), timed(), timed(repeat=True), timed()] == [1, 1, 2, 2]
     monkeypatch.setitem(SUBJECTS, "tiny", replace(SUBJECT, trials=2))

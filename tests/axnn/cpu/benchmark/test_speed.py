@@ -1,6 +1,7 @@
 """The race and its report, on made-up contestants and on a small network."""
 
 import time
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -8,14 +9,16 @@ import pytest
 from axnn.cpu import Predictor
 from axnn.cpu.benchmark import peers, speed
 from axnn.cpu.benchmark.bench import choice_figures, figures_of, means
-from axnn.cpu.benchmark.speed import first_calls, race, take_turns
+from axnn.cpu.benchmark.compare import Choice
+from axnn.cpu.benchmark.speed import FirstCall, Speed, Timing, first_calls, race, take_turns
 from axnn.cpu.benchmark.speed_report import draw_speed, speed_table
 from axnn.cpu.benchmark.subjects import SUBJECTS, find_subject
 from axnn.cpu.kernels.plain import run
 from axnn.cpu.kernels.stages import lower
 from axnn.cpu.kinds import exact_assignment
 from axnn.errors import RunError
-from qcnpe.spec.errors import ConfigError
+from qcnpe.spec.documents import read_document, write_document
+from qcnpe.spec.errors import ConfigError, FormatError
 from tests.axnn.cpu.tiny_nets import make_network, pooled, random_inputs, summed
 
 
@@ -83,19 +86,49 @@ OTHERS = ("ONNX Runtime", "ONNX Runtime int8")
 
 
 def made_up_result(name, gain=2.0):
-    timings = [
-        {
-            "label": label, "threads": 1, "batch": batch, "median_us": 10.0, "low_us": 9.0,
-            "high_us": 12.0, "speedup": gain, "over_onnxruntime": 3 * gain,
-        }
+    timings = tuple(
+        Timing(label, 1, batch, 10.0, 9.0, 12.0, gain, 3 * gain)
         for label in LABELS + OTHERS
         for batch in (64, 256)
-    ]  # fmt: skip
-    accuracy = dict.fromkeys(LABELS + OTHERS, 0.95) | {"AxNN 0.5 %": 0.9475}
-    cost = dict.fromkeys(LABELS[:5], 1.0)
-    call = {"seconds": 5.0, "processor_seconds": 4.0}
-    return {"app": name, "timings": timings, "accuracy": accuracy, "cost": cost,
-            "first_call": call, "cached_call": call}  # fmt: skip
+    )
+    return Speed(
+        app=name,
+        seed=1,
+        machine="made up",
+        versions={},
+        samples=100,
+        accuracy=dict.fromkeys(LABELS + OTHERS, 0.95) | {"AxNN 0.5 %": 0.9475},
+        cost=dict.fromkeys(LABELS[:5], 1.0),
+        channels={},
+        first_call=FirstCall(5.0, 4.0),
+        cached_call=FirstCall(5.0, 4.0),
+        timings=timings,
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"accuracy": {"exact": 1.0}}, "'AxNN 0.5 %' has no accuracy"),
+        ({"timings": [{}]}, "missing required field `label`"),
+        ({"first_call": None}, "Expected `object`"),
+        ({"accuracy": {"exact": "NaN"}}, "Expected `float`"),
+    ],
+)
+def test_damaged_measurements_are_one_clear_error(tmp_path, change, message):
+    document = asdict(made_up_result("digits"))
+    write_document(tmp_path / "speed.json", document)
+    assert read_document(tmp_path / "speed.json", Speed) == made_up_result("digits")
+    write_document(tmp_path / "speed.json", document | change)
+    with pytest.raises(FormatError, match=message):
+        read_document(tmp_path / "speed.json", Speed)
+
+
+def test_figures_want_every_contestant():
+    result = made_up_result("digits")
+    fewer = replace(result, timings=result.timings[2:])
+    with pytest.raises(FormatError, match="digits: exact has not been measured"):
+        figures_of(fewer)
 
 
 def test_figures_are_points_and_ratios():
@@ -116,8 +149,7 @@ def test_mean_is_over_the_six_applications():
 
 
 def test_choices_become_percent():
-    choice = {"way": "random", "share": 0.5, "median_us": 1.25, "before_retraining": 0.5,
-              "validation": 0.75, "test": 0.7}  # fmt: skip
+    choice = Choice("random", 0.5, 10.0, 1.25, 0.5, 0.75, 0.7)
     figures = choice_figures("letters", [choice])
     assert figures["choice.letters.0.5.random.test"] == 70.0
     assert figures["choice.letters.0.5.random.us"] == 1.25

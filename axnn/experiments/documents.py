@@ -1,0 +1,129 @@
+"""What the documents of the stages hold; each is read by its schema."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from axnn.approximation.resilience import CRITERIA
+from axnn.nn.train import Epoch
+from qcnpe.spec.documents import Fraction, Natural
+from qcnpe.spec.errors import FormatError
+
+HARDWARE = "hardware"
+"""Name of the document of the run on the simulated engine."""
+
+ORDERS = ("edges", "centre", "random")
+"""Orders in which positions of maps are lowered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ordering:
+    """The comparison of criteria.
+
+    Attributes
+    ----------
+    width : that neurons are lowered to, in bits
+    curves : by criterion, one or several of (relative energy, fraction right)
+    """
+
+    width: Natural
+    curves: dict[str, list[list[tuple[float, Fraction]]]]
+
+    def __post_init__(self) -> None:
+        if not self.curves or not set(self.curves) <= set(CRITERIA):
+            raise FormatError(f"criteria must be of {', '.join(CRITERIA)}")
+        if not all(entry and all(entry) for entry in self.curves.values()):
+            raise FormatError("a curve without points")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edges:
+    """What the edge experiment found; empty for a network without maps.
+
+    Attributes
+    ----------
+    rings : by criterion and layer, the mean score of each ring, the edge first
+    shares : of each map's positions that were lowered
+    accuracy : by width and order, the fraction right on validation at each share
+    """
+
+    rings: dict[str, dict[str, list[float]]]
+    shares: tuple[Fraction, ...]
+    accuracy: dict[str, dict[str, list[Fraction]]]
+
+    def __post_init__(self) -> None:
+        if not all(means for layers in self.rings.values() for means in layers.values()):
+            raise FormatError("a layer without rings")
+        if self.rings and "gradient" not in self.rings:
+            raise FormatError("no rings of the criterion gradient")
+        for orders in self.accuracy.values():
+            if not set(orders) <= set(ORDERS):
+                raise FormatError(f"orders must be of {', '.join(ORDERS)}")
+            if any(len(values) != len(self.shares) for values in orders.values()):
+                raise FormatError("an accuracy for each share is wanted")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """What came of the run on the simulated engine."""
+
+    images_checked: Natural
+    mismatches: Natural
+    miscounts: Natural
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overfitting:
+    """What one way of training gave.
+
+    Attributes
+    ----------
+    epochs : of the training in floating point
+    float_accuracy, axnn_accuracy : on the test part
+    energy_ratio : of the AxNN under the tightest bound
+    """
+
+    epochs: tuple[Epoch, ...]
+    float_accuracy: Fraction
+    axnn_accuracy: Fraction
+    energy_ratio: float
+
+    def __post_init__(self) -> None:
+        if not self.epochs:
+            raise FormatError("a training without epochs")
+
+    @property
+    def gap(self) -> float:
+        """Loss on validation minus loss on training, in nats, after the last epoch."""
+        return self.epochs[-1].validation_loss - self.epochs[-1].train_loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropped:
+    """What training with one rate of dropout gave.
+
+    Attributes
+    ----------
+    float_accuracy, axnn_accuracy : on the test part
+    energy_ratio : of the AxNN under the tightest bound
+    same_ranking : rank correlation, mean over the layers, of the neurons' resilience (criterion
+        `quantisation`) with that of the network trained without dropout from the same start
+    removal_ranking : the same between the criteria `fisher`, the loss when a neuron is removed as
+        dropout does, and `quantisation`, the loss when it is lowered, within this network
+    """
+
+    float_accuracy: Fraction
+    axnn_accuracy: Fraction
+    energy_ratio: float
+    same_ranking: float
+    removal_ranking: float
+
+
+SCHEMAS: dict[str, Any] = {
+    "ordering": Ordering,
+    "edges": Edges,
+    HARDWARE: Hardware,
+    "overfitting": dict[str, Overfitting],
+    "dropout": dict[str, Dropped],
+}
+"""What the document of each stage is besides its ancestors; those of trainings have an entry for
+each."""
