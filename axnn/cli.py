@@ -372,11 +372,8 @@ def run_command(
     as_json: JsonOption = False,
 ) -> None:
     """Classify the test samples on an FPGA board, at one operating point after another."""
-    try:
-        from qcnpe.boards.serial_port import SerialPort
-        from qcnpe.boards.transport import BoardTransport
-    except ImportError as error:
-        raise QcnpeError("pyserial is not installed: pip install 'axnn[boards]'") from error
+    from qcnpe.boards.serial_port import SerialPort
+    from qcnpe.boards.transport import BoardTransport
 
     folder = RunFolder(run)
     names = point or [folder.exact16.stem, folder.axnn.stem]

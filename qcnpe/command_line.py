@@ -27,7 +27,7 @@ def command(name: str) -> Iterator[None]:
     except (QcnpeError, OSError) as error:
         _fail(name, one_line(error), 1)
     except ModuleNotFoundError as error:
-        remedy = explain(error)
+        remedy = explain(error.name or "")
         if remedy is None:
             raise
         _fail(name, remedy, 1)

@@ -12,6 +12,17 @@ from qcnpe.tools.process import run
 
 _PROCESS = Path(__file__).with_name("yosys_process.py")
 _SCRIPT = "script.ys"
+_OWN_FOLDER = Path("/proc/self/cwd")
+
+
+def for_abc(name: str) -> str:
+    """A file of the working folder, as an option of Yosys' pass `abc` must name it.
+
+    Yosys makes a relative name absolute and has ABC and a shell read it, which take quotes and
+    dollar signs for their own. The name by way of the process, where the system has one, is
+    absolute already.
+    """
+    return str(_OWN_FOLDER / name) if _OWN_FOLDER.exists() else name
 
 
 def run_yosys(commands: Sequence[str], folder: Path, *, log: Path | None = None) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcnpe.spec.files import replace_file
-from synth.errors import ToolError
+from qcnpe.tools.extras import require_modules
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,13 +50,12 @@ def draw(arrays: Arrays, path: Path) -> None:
 
     Raises
     ------
-    ToolError
+    ToolMissingError
         If matplotlib is missing.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ToolError("figures need matplotlib: pip install 'axnn[plots]'") from None
+    require_modules("matplotlib")
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(7.5, 4.5), layout="constrained")
     _fill(figure, arrays)
 

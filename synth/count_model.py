@@ -28,9 +28,11 @@ from qcnpe.spec.files import replace_text
 from qcnpe.spec.npz import ArrayType, read_npz, write_npz
 from qcnpe.spec.results import read_results
 from qcnpe.terminal import Console, Progress
+from qcnpe.tools.extras import require_modules
 from synth.breakdown import draw
 from synth.energy_table import RESULTS, TABLE
 from synth.flow import WORKERS, own_cells
+from synth.gatesim import simulator
 from synth.ladder import FUSED, PLAIN
 from synth.mapping import LibertyCells
 from synth.measure import Energy, beat_energy, make_bench, mean_energy
@@ -360,6 +362,9 @@ def render_arrays(arrays: Mapping[int, Mapping[str, float]]) -> Table:
 
 def main() -> None:
     """Check all tiles; put the errors and the array's parts into the results, and draw these."""
+    # Both are needed only after minutes of mapping.
+    simulator()
+    require_modules("matplotlib")
     console = Console()
     prices = json.loads(TABLE.read_text())["pj"]
     layers = load()

@@ -28,6 +28,7 @@ from qcnpe.spec.files import replace_text
 from qcnpe.spec.results import read_figures, read_results
 from qcnpe.terminal import Console
 from synth.flow import own_cells
+from synth.gatesim import simulator
 from synth.ladder import FUSED, GATED, RUNGS, climb
 from synth.mapping import LibertyCells
 from synth.measure import NcuFigures
@@ -277,6 +278,7 @@ def keep_others(results: dict[str, Any], before: Mapping[str, Any]) -> dict[str,
 
 def main() -> None:
     """Write the table and the results."""
+    simulator()  # needed only after minutes of mapping
     console = Console()
     with console.status("mapping NCUs") as status:
         table, results = make(lambda done: status.update(f"measured: {done}"))

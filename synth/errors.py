@@ -9,7 +9,3 @@ class LibertyError(QcnpeError):
 
 class SynthesisError(QcnpeError):
     """A unit could not be synthesised, timed or simulated."""
-
-
-class ToolError(QcnpeError):
-    """A program that the step needs is not on this machine."""

@@ -9,7 +9,6 @@ once in the user's cache folder.
 import hashlib
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,8 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.spec.files import replace_file
+from qcnpe.tools.find import COMPILER
+from qcnpe.tools.process import run
+from qcnpe.tools.trust import require_trusted
 from synth.annotate import Annotation, annotate, in_order, tied_inputs
-from synth.errors import LibertyError, SynthesisError, ToolError
+from synth.errors import LibertyError
 from synth.liberty.cells import MAX_OUTPUTS
 from synth.liberty.library import Library
 from synth.liberty.logic import MAX_INPUTS
@@ -47,6 +49,8 @@ _STEP = np.dtype(
         ("energy_fj", "f4", MAX_OUTPUTS),
     ]
 )
+_BUILD_LIMIT_S = 600
+
 TOGGLE = np.dtype([("time_ps", "f8"), ("net", "i4"), ("value", "i4")])
 """A change of a net from outside; a stimulus is an array of them in order of time."""
 
@@ -119,17 +123,13 @@ class Circuit:
             np.asarray(watched, np.int32),
             np.array([begin_ps]),
         )
-        with TemporaryDirectory() as folder:
-            given, made = Path(folder, "given"), Path(folder, "made")
-            with given.open("wb") as file:
+        with TemporaryDirectory(prefix="qcnpe-") as name:
+            folder = Path(name)
+            with (folder / "given").open("wb") as file:
                 for part in parts:
                     file.write(np.int64(len(part)).tobytes() + part.tobytes())
-            done = subprocess.run(
-                [simulator(), given, made], capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                raise SynthesisError(f"gate-level simulation stopped: {done.stderr.strip()}")
-            raw = made.read_bytes()
+            run("gate-level simulation", [simulator(), "given", "made"], folder)
+            raw = (folder / "made").read_bytes()
         energy = np.frombuffer(raw, np.float64, count)
         toggles = np.frombuffer(raw, np.int64, nets, offset=8 * count)
         seen = np.frombuffer(raw, np.uint8, offset=8 * (count + nets))
@@ -201,24 +201,31 @@ def simulator() -> Path:
 
     Raises
     ------
-    ToolError
+    ToolMissingError
         If there is no C++ compiler.
+    ToolError
+        If it cannot be built, or if somebody else could have written the one that is there.
     """
     source = Path(__file__).with_suffix(".cpp")
     digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    program = home / "axnn" / f"gatesim-{digest}"
-    if program.is_file():
-        return program
-    compiler = shutil.which("g++")
-    if compiler is None:
-        raise ToolError("gate-level simulation needs a C++ compiler: apt-get install g++")
-
-    def build(temporary: Path) -> None:
-        command = [compiler, "-O2", "-std=c++17", "-o", str(temporary), str(source)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise ToolError(f"g++ failed on {source}: {done.stderr.strip()[-300:]}")
-
-    replace_file(program, build, executable=True)
+    program = (home / "axnn" / f"gatesim-{digest}").absolute()
+    if not program.is_file():
+        _build(source, program)
+    require_trusted(program)
     return program
+
+
+def _build(source: Path, program: Path) -> None:
+    compiler = COMPILER.require()
+    with TemporaryDirectory(prefix="qcnpe-") as name:
+        folder = Path(name)
+        (folder / source.name).symlink_to(source)
+        options = ["-O2", "-std=c++17", "-o", "gatesim"]
+        run(COMPILER.name, [compiler, *options, source.name], folder, limit_s=_BUILD_LIMIT_S)
+
+        def place(temporary: Path) -> None:
+            shutil.copyfile(folder / "gatesim", temporary)
+            temporary.chmod(0o755)  # whatever the umask: others must not write what is run
+
+        replace_file(program, place)

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
+from qcnpe.yosys import for_abc
 from synth.errors import LibertyError
 from synth.liberty.cells import Cell, CellKind, ClockGatePins
 from synth.liberty.library import Library
@@ -228,7 +229,7 @@ class LibertyCells:
             *self._clock_gating(),
             f"dfflibmap -liberty {LIBRARY_FILE}",
             "opt_clean",
-            f"abc -liberty {LIBRARY_FILE} -script +{script.format(delay=DELAY_TARGET_PS)}",
+            f"abc -liberty {for_abc(LIBRARY_FILE)} -script +{script.format(delay=DELAY_TARGET_PS)}",
             "opt_clean -purge",
         )
 

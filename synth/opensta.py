@@ -1,15 +1,16 @@
 """Timing by OpenSTA, an outside judge of `synth.timing`."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from qcnpe.tools.find import OPENSTA
+from qcnpe.tools.process import Process
 from synth.annotate import PORT_FF, PORT_SLEW_NS, WIRE_FF_PER_SINK
-from synth.errors import SynthesisError, ToolError
 
 _CAPACITANCE = re.compile(r"^(\s*(?:rise_|fall_)?capacitance : )([\d.]+);", re.MULTILINE)
+_LIMIT_S = 600
+
 _ARRIVAL = re.compile(r"^\s+([\d.]+)\s+data arrival time", re.MULTILINE)
 
 
@@ -27,20 +28,19 @@ def arrival_ns(netlist: Path, module: str, liberty: Path) -> float:
 
     Raises
     ------
-    ToolError
+    ToolMissingError
         If OpenSTA is not installed.
-    SynthesisError
+    ToolError
         If it reports no path.
     """
-    program = shutil.which("sta")
-    if program is None:
-        raise ToolError("timing needs OpenSTA: apt-get install opensta")
-    with TemporaryDirectory() as folder:
-        wired, script = Path(folder, "wired.lib"), Path(folder, "timing.tcl")
-        wired.write_text(_CAPACITANCE.sub(_with_wire, liberty.read_text()))
+    program = OPENSTA.require()
+    with TemporaryDirectory(prefix="qcnpe-") as name:
+        folder = Path(name)
+        (folder / "wired.lib").write_text(_CAPACITANCE.sub(_with_wire, liberty.read_text()))
+        (folder / "netlist.v").symlink_to(netlist.absolute())
         commands = [
-            f"read_liberty {{{wired}}}",
-            f"read_verilog {{{netlist}}}",
+            "read_liberty wired.lib",
+            "read_verilog netlist.v",
             f"link_design {module}",
             "create_clock -name clk -period 2 [get_ports clk]",
             "set_propagated_clock clk",
@@ -50,18 +50,13 @@ def arrival_ns(netlist: Path, module: str, liberty: Path) -> float:
             " -to [all_registers -data_pins]",
             "exit",
         ]
-        script.write_text("\n".join(commands) + "\n")
-        done = subprocess.run(
-            [program, "-no_splash", "-exit", script],
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    found = _ARRIVAL.search(done.stdout)
-    if not found:
-        raise SynthesisError(f"OpenSTA reports no path of {module}: {done.stdout[-300:].strip()}")
-    return float(found[1])
+        (folder / "timing.tcl").write_text("\n".join(commands) + "\n")
+        call = [program, "-no_splash", "-exit", "timing.tcl"]
+        with Process("OpenSTA", call, folder) as process:
+            found = _ARRIVAL.search(process.wait(_LIMIT_S).stdout)
+            if not found:  # its status is zero whatever happens
+                raise process.failure()
+            return float(found[1])
 
 
 def _with_wire(match: re.Match[str]) -> str:

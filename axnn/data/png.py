@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axnn.errors import DataError
+from qcnpe.tools.extras import require_modules
 
 
 def decode_png(content: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
@@ -22,13 +23,14 @@ def decode_png(content: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
 
     Raises
     ------
+    ToolMissingError
+        If Pillow is not installed.
     DataError
-        If Pillow is not installed, or the file is not such a picture of this size.
+        If the file is not such a picture of this size.
     """
-    try:
-        from PIL import Image
-    except ImportError:
-        raise DataError("pictures need Pillow; install it: pip install 'axnn[data]'") from None
+    require_modules("PIL")
+    from PIL import Image
+
     try:
         with Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
             found = (picture.height, picture.width)

@@ -1,22 +1,17 @@
 """Runs the experiments of several applications, several at once, and says how far they are."""
 
-import os
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context, parent_process
 from pathlib import Path
-from threading import Thread
 from time import perf_counter
 
-from axnn.errors import RunError
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import seeds, stages
 from axnn.flow.energy import EnergyTable
 from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.tools.workers import worker_processes
 
 _POLL_SECONDS = 1.0
 """How often the notes of jobs in other processes are read."""
@@ -101,19 +96,14 @@ def run_jobs(
 
     Raises
     ------
-    RunError
+    WorkerError
         If a process is killed.
     """
     if processes == 1:
         for job in jobs:
             on_finished(_run(job, folder, table, partial(notify, job)))
         return
-    with (
-        _clear_if_killed(),
-        ProcessPoolExecutor(
-            processes, mp_context=get_context("spawn"), initializer=_end_with_parent
-        ) as pool,
-    ):
+    with worker_processes(processes) as pool:
         running = {pool.submit(_run_logged, job, folder, table): job for job in jobs}
         while running:
             done, _ = wait(running, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
@@ -124,32 +114,6 @@ def run_jobs(
                 note = _last_line(_log_path(folder, job))
                 if note:
                     notify(job, note)
-
-
-@contextmanager
-def _clear_if_killed() -> Iterator[None]:
-    try:
-        yield
-    except BrokenProcessPool:
-        raise RunError(
-            "a process of the experiments was killed, perhaps for want of memory; run again with "
-            "fewer processes: what is finished is kept"
-        ) from None
-
-
-def _end_with_parent() -> None:
-    """In a process of the pool: end when the parent is killed, instead of finishing the job.
-
-    Else the next run would write the same files at the same time.
-    """
-    Thread(target=_wait_for_parent, daemon=True).start()
-
-
-def _wait_for_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _run(job: Job, folder: Path, table: EnergyTable, notify: Callable[[str], None]) -> Finished:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from axnn.errors import RunError
 from qcnpe.spec.files import replace_file
+from qcnpe.tools.extras import require_modules
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,11 +68,10 @@ def draw(fill: "Callable[[Figure], None]", *, height: float, width: float = PAGE
 
     The reader's own matplotlib settings do not count.
     """
-    try:
-        from matplotlib import style
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise RunError("figures need matplotlib; install it: pip install 'axnn[plots]'") from None
+    require_modules("matplotlib")
+    from matplotlib import style
+    from matplotlib.figure import Figure
+
     with style.context(["default", _STYLE]):
         figure = Figure(figsize=(width, height), layout="constrained")
         fill(figure)

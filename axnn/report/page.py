@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from importlib.resources import files
 
-from axnn.errors import RunError
 from axnn.report.content import Chapter
 from qcnpe.spec.text import printable
+from qcnpe.tools.extras import require_modules
 
 TEMPLATE = "page.html"
 """In this package."""
@@ -19,10 +19,9 @@ def render(title: str, chapters: Sequence[Chapter]) -> str:
     title : of the page
     chapters : in order, the overview first
     """
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ImportError:
-        raise RunError("the page needs jinja2; install it: pip install 'axnn[plots]'") from None
+    require_modules("jinja2")
+    from jinja2 import Environment, StrictUndefined
+
     source = files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(
         autoescape=True,

@@ -31,6 +31,10 @@ class ToolMissingError(ToolError):
     """An external program, or what it needs, is not on this machine."""
 
 
+class WorkerError(QcnpeError):
+    """A process that took part in the work was killed."""
+
+
 class BusyError(QcnpeError):
     """Another command writes to the same folder."""
 

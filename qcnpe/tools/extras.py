@@ -3,6 +3,9 @@
 import re
 from collections import defaultdict
 from importlib.metadata import requires
+from importlib.util import find_spec
+
+from qcnpe.spec.errors import ToolMissingError
 
 DISTRIBUTIONS = {
     "PIL": "pillow",
@@ -35,11 +38,23 @@ def extra_of(module: str) -> str | None:
     return min(bringing, key=lambda extra: len(extras[extra]), default=None)
 
 
-def explain(error: ModuleNotFoundError) -> str | None:
-    """What to install, if an extra brings the module that was not found."""
-    module = error.name or ""
+def explain(module: str) -> str | None:
+    """What to install for a module that is missing, if an extra brings it."""
     extra = extra_of(module)
     if extra is None:
         return None
-    package = module.partition(".")[0]
-    return f"{package} is missing: install the extra {extra}: pip install 'axnn[{extra}]'"
+    top = module.partition(".")[0]
+    return f"{top} is missing: install the extra {extra}: pip install 'axnn[{extra}]'"
+
+
+def require_modules(*modules: str) -> None:
+    """Check that modules of extras are installed, without importing them.
+
+    Raises
+    ------
+    ToolMissingError
+        Names all that are missing, and what to install.
+    """
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise ToolMissingError("; ".join(explain(name) or f"{name} is missing" for name in missing))

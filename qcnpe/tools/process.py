@@ -69,13 +69,8 @@ class ToolGroup:
             process.end()
 
 
-_OWN_TOOLS = ToolGroup()
 _of_thread = threading.local()
-
-
-def end_own_tools() -> None:
-    """End the tools of this process, for one that is about to end itself."""
-    _OWN_TOOLS.end()
+"""Its `group` is that of the thread, if it has one."""
 
 
 class ToolThreads(ThreadPoolExecutor):
@@ -151,12 +146,13 @@ class Process:
             "TMPDIR": place.name,
             **(environment or {}),
         }
-        self._lock, self._is_swept = threading.Lock(), False
-        self._group: ToolGroup = getattr(_of_thread, "group", _OWN_TOOLS)
+        self._lock, self._is_swept, self._was_ended = threading.Lock(), False, False
+        self._group: ToolGroup | None = getattr(_of_thread, "group", None)
         try:
             with uninterrupted():
                 self._process = self._start(variables)
-                self._group.add(self)
+                if self._group:
+                    self._group.add(self)
         except OSError as error:
             self._scratch.cleanup()
             raise ToolError(f"{name}: cannot start {command[0]}: {error.strerror}") from error
@@ -183,7 +179,8 @@ class Process:
         trace: TracebackType | None,
     ) -> None:
         self.end()
-        self._group.remove(self)
+        if self._group:
+            self._group.remove(self)
         self._scratch.cleanup()
 
     @property
@@ -228,6 +225,7 @@ class Process:
     def end(self) -> None:
         """End it and all that it started, politely at first."""
         if self.is_running:
+            self._was_ended = True
             self._signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_GRACE_S)
@@ -249,6 +247,8 @@ class Process:
 
     def failure(self) -> ToolError:
         """Why the tool, which has ended, failed; names the file that holds all it said."""
+        if self._was_ended:
+            return ToolError(f"{self.name}: was ended")
         cause = true_cause(self._errors, self._output, self._process.returncode)
         return ToolError(f"{self.name}: {cause}{self._logged()}")
 

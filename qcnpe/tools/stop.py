@@ -2,12 +2,13 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, the polite end, the end of the terminal."""
 
 
 class Stopped(BaseException):
@@ -47,16 +48,20 @@ def _handle(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def stops_on_signals() -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and the end of the terminal raise `Stopped` in the block, once.
+def stops_on_signals(signals: Collection[signal.Signals] = _SIGNALS) -> Iterator[None]:
+    """Let signals raise `Stopped` in the block, once.
 
-    For the main thread of a command: elsewhere it does nothing, since Python handles signals there.
+    It does nothing but in the main thread, where Python handles signals.
+
+    Parameters
+    ----------
+    signals : by default Ctrl-C, SIGTERM and the end of the terminal
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     _state.is_ending, _state.pending = False, None
-    before = {number: signal.signal(number, _handle) for number in _SIGNALS}
+    before = {number: signal.signal(number, _handle) for number in signals}
     try:
         yield
     finally:

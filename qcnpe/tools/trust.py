@@ -1,12 +1,39 @@
 """Whether a cached program may be run: one that others can write could be anybody's."""
 
+import grp
 import os
+import pwd
+import stat
 from pathlib import Path
 
-_OTHERS_WRITE = 0o022
+from qcnpe.spec.errors import ToolError
 
 
 def is_trusted(path: Path) -> bool:
     """Whether only this user and root can write a file or folder; follows links."""
     found = path.stat()
-    return found.st_uid in (os.geteuid(), 0) and not found.st_mode & _OTHERS_WRITE
+    if found.st_uid not in (os.geteuid(), 0) or found.st_mode & stat.S_IWOTH:
+        return False
+    return not found.st_mode & stat.S_IWGRP or _is_own_group(found.st_gid)
+
+
+def _is_own_group(group: int) -> bool:
+    """Whether a group is this user alone, as many systems give one to everybody."""
+    try:
+        user, members = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
+    except KeyError:
+        return False
+    is_private = user.pw_gid == group and members.gr_name == user.pw_name
+    return is_private and set(members.gr_mem) <= {user.pw_name}
+
+
+def require_trusted(path: Path) -> None:
+    """Check a program before it is run.
+
+    Raises
+    ------
+    ToolError
+        If somebody else can write it.
+    """
+    if not is_trusted(path):
+        raise ToolError(f"{path}: others can write this program, so that it is not run; delete it")

@@ -6,7 +6,7 @@ Run with `python -m synth.library.characterize --out synth/tech/axnn45.lib`.
 import ast
 import hashlib
 import os
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, as_completed
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from qcnpe.command_line import command
 from qcnpe.spec.documents import read_document, write_document
 from qcnpe.spec.files import replace_text
 from qcnpe.terminal import Console, Progress
+from qcnpe.tools.workers import worker_processes
 from synth.library.cells import Cell, library
 from synth.library.characterize_cell import (
     CONSTRAINT_SLEWS_PS,
@@ -24,7 +25,6 @@ from synth.library.characterize_cell import (
     SLEWS_PS,
     characterize,
 )
-from synth.library.errors import LibraryError
 from synth.library.liberty import write_liberty
 from synth.library.models import SHA256, cache_folder, model_file
 from synth.library.spice import simulator_version
@@ -84,18 +84,12 @@ def characterize_all(names: list[str], folder: Path, processes: int) -> dict[str
         names, key=lambda n: (cells[n].kind == "logic", -len(cells[n].network.transistors))
     )
     done: dict[str, CellTables] = {}
-    with Progress() as bar, ProcessPoolExecutor(processes) as pool:
+    with Progress() as bar, worker_processes(processes) as pool:
         task = bar.add_task("cells", total=len(names))
-        left: dict[Future[CellTables], str] = {pool.submit(cached, n, folder): n for n in order}
-        try:
-            while left:
-                finished, _ = wait(left, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    done[left.pop(future)] = future.result()
-                    bar.advance(task)
-        except LibraryError:
-            pool.shutdown(cancel_futures=True)
-            raise
+        jobs: dict[Future[CellTables], str] = {pool.submit(cached, n, folder): n for n in order}
+        for job in as_completed(jobs):
+            done[jobs[job]] = job.result()
+            bar.advance(task)
     return done
 
 
@@ -109,8 +103,8 @@ def main(
     """Characterise the library."""
     folder = cache_folder() / "cells"
     with command("characterize"):
-        model_file()
         simulator_version()
+        model_file()
         if fresh:
             for path in folder.glob("*.json"):
                 path.unlink()

@@ -7,10 +7,6 @@ class LibraryError(QcnpeError):
     """Base class of every error that the cell library raises."""
 
 
-class ToolMissingError(LibraryError):
-    """A program that the characterisation needs is not installed."""
-
-
 class ModelFileError(LibraryError):
     """The transistor models cannot be fetched, or are not the expected ones."""
 

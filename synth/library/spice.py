@@ -1,15 +1,14 @@
 """Runs ngspice on a deck and reads back its waveforms."""
 
-import shutil
-import subprocess
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from synth.library.errors import SimulationError, ToolMissingError
+from qcnpe.tools import process
+from qcnpe.tools.find import NGSPICE
 from synth.library.models import model_cards, model_file
 from synth.library.network import GROUND, SUPPLY
 from synth.library.technology import TECHNOLOGY
@@ -18,6 +17,9 @@ Array = np.ndarray
 # One thread: two cores run two cells, and threads that wait for one another spin.
 SETTINGS = "set num_threads=1\nset ngbehavior=hsa\n"
 OPTIONS = ".options reltol=5e-4 abstol=1e-14 chgtol=1e-17 gmin=1e-15 itl1=500 itl4=50\n"
+
+LIMIT_S = 900
+"""Longest time of a simulation; a busy machine takes minutes for a flip-flop."""
 
 
 @dataclass(frozen=True)
@@ -36,27 +38,19 @@ class Waveforms:
         return -self.signals[f"i({source.lower()})"]
 
 
-def simulator() -> str:
-    """Path of ngspice.
+@cache
+def simulator_version() -> str:
+    """Version of ngspice, such as `ngspice-39`.
 
     Raises
     ------
     ToolMissingError
-        it is not on the PATH.
+        It is not installed.
     """
-    path = shutil.which("ngspice")
-    if path is None:
-        raise ToolMissingError(
-            "ngspice is not installed: run `apt-get install ngspice` and try again"
-        )
-    return path
-
-
-@cache
-def simulator_version() -> str:
-    """Version of ngspice, such as `ngspice-39`."""
-    done = subprocess.run([simulator(), "--version"], capture_output=True, text=True, check=False)
-    words = [w for w in done.stdout.split() if w.startswith("ngspice-")]
+    with TemporaryDirectory(prefix="qcnpe-") as folder:
+        command = [NGSPICE.require(), "--version"]
+        said = process.run(NGSPICE.name, command, Path(folder), limit_s=30, check=False)
+    words = [w for w in said.stdout.split() if w.startswith("ngspice-")]
     return words[0] if words else "ngspice"
 
 
@@ -76,10 +70,12 @@ def run(body: str, analysis: str, save: list[str]) -> Waveforms:
 
     Raises
     ------
-    SimulationError
-        ngspice reports an error or writes nothing.
+    ToolMissingError
+        ngspice is not installed.
+    ToolError
+        It takes too long or writes nothing.
     """
-    with tempfile.TemporaryDirectory() as name:
+    with TemporaryDirectory(prefix="qcnpe-") as name:
         folder = Path(name)
         (folder / ".spiceinit").write_text(SETTINGS)
         deck = (
@@ -87,18 +83,13 @@ def run(body: str, analysis: str, save: list[str]) -> Waveforms:
             f"{analysis}\nwrite out.raw {' '.join(save)}\n.endc\n.end\n"
         )
         (folder / "deck.sp").write_text(deck)
-        done = subprocess.run(
-            [simulator(), "-b", "deck.sp"], cwd=folder, capture_output=True, text=True, check=False
-        )
-        raw = folder / "out.raw"
-        if not raw.exists():
-            raise SimulationError(_reason(done.stdout + done.stderr))
-        return _read_raw(raw.read_bytes())
-
-
-def _reason(log: str) -> str:
-    wrong = [s for s in log.splitlines() if "rror" in s or "too small" in s]
-    return f"ngspice failed: {wrong[0] if wrong else 'no output written'}"
+        command = [NGSPICE.require(), "-b", "deck.sp"]
+        with process.Process(NGSPICE.name, command, folder) as simulator:
+            simulator.wait(LIMIT_S)
+            raw = folder / "out.raw"
+            if not raw.exists():  # its status says little
+                raise simulator.failure()
+            return _read_raw(raw.read_bytes())
 
 
 def _read_raw(data: bytes) -> Waveforms:

@@ -343,7 +343,9 @@ def test_missing_pyserial_is_one_line(call, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "serial", None)
     status, _, err = call("run", "--run", tmp_path, "--port", "nowhere")
     assert status == 1
-    assert "pyserial is not installed: pip install 'axnn[boards]'" in one_line(err)
+    assert "serial is missing: install the extra boards: pip install 'axnn[boards]'" in one_line(
+        err
+    )
 
 
 def test_missing_data_is_one_line(call, tmp_path, monkeypatch):

@@ -1,8 +1,11 @@
 """The `qcnpe` command as a user runs it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.qnet import Geometry, QuantNet
 from qcnpe.spec.samples import Samples
+from tests.processes import descendants, is_alive, wait_for
 from tests.qcnpe.networks import by_channel, dense_layer, network, random_inputs, random_layer
 
 
@@ -159,3 +163,23 @@ def test_bad_input_is_one_line(tmp_path, monkeypatch, words, said):
     assert run.stderr.count("\n") == 1, run.stderr
     assert "Traceback" not in run.stderr
     assert Path("text.npz").read_text() == "not an archive"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_synthesis_at_once(tmp_path, number):
+    """Nothing that it started goes on, and nothing stays but the folder's lock."""
+    words = ["synth", "--rows", "2", "--cols", "2", "--quiet", "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-c", "from qcnpe.cli import main; main()", *words]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
+    ) as run:
+        wait_for(lambda: len(descendants(run.pid)) >= 2, 60)
+        started = descendants(run.pid)
+        begin = time.monotonic()
+        run.send_signal(number)
+        _, said = run.communicate(timeout=60)
+    assert time.monotonic() - begin < 20
+    assert said == "qcnpe: stopped; run again to continue\n"
+    assert run.returncode == 128 + number
+    assert not any(map(is_alive, started))
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", ".lock"]

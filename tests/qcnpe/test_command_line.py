@@ -25,7 +25,7 @@ def test_signal_ends_a_command_in_order(tmp_path, number):
         pid = tmp_path / "pid"
         wait_for(lambda: pid.exists() and pid.read_text())
         started.send_signal(number)
-        _, said = started.communicate(timeout=10)
+        _, said = started.communicate(timeout=60)
     assert said == "ours: stopped; run again to continue\n"
     assert started.returncode == 128 + number
     assert not is_alive(int(pid.read_text()))

@@ -12,13 +12,16 @@ from qcnpe.rtl.leaf import Leaf
 from qcnpe.rtl.requantize import Requantize
 from qcnpe.rtl.stream import Fifo
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import BusyError
 from qcnpe.terminal import Console
+from qcnpe.tools.lock import only_writer
 from qcnpe.yosys import run_yosys
 from synth.errors import LibertyError, SynthesisError
 from synth.flow import DEFAULT_LIBERTY, Cells, choose_cells, map_design, synthesize
 from synth.mapping import GenericGates, LibertyCells
 from synth.report import render, run
 from synth.units import elaborate_units, leaf_rtlil
+from tests.hostile import WEIRD
 
 SMALL = EngineConfig(rows=2, cols=3, precisions=(16, 8), table_segments=8, fifo_depth=2)
 CELLS = pytest.mark.parametrize(
@@ -57,6 +60,25 @@ def test_queue_has_the_flipflops_that_it_must(cells: Cells, tmp_path: Path) -> N
         assert all(count(text, cell) == n for cell, n in counts.items())
         gates = sum(n for cell, n in counts.items() if cell in cells.library.clock_gates)
         assert gates == depth + 2  # one a word and pointer; the level is too small for one
+
+
+def test_names_of_folders_and_files_do_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ABC reads the library, and is started by a shell."""
+    folder = tmp_path / WEIRD
+    folder.mkdir()
+    library = folder / f"{WEIRD}.lib"
+    library.write_text(DEFAULT_LIBERTY.read_text())
+    queue = Fifo(width=2, depth=2)
+    rtlil, name = leaf_rtlil(queue), queue.module_name
+    plain = map_design(rtlil, name, choose_cells(quick=True), tmp_path / "queue.v")
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    monkeypatch.chdir(folder)
+    weird = map_design(rtlil, name, choose_cells([library], quick=True), folder / f"{WEIRD}.v")
+    assert weird == plain
+    assert (folder / f"{WEIRD}.v").read_text() == (tmp_path / "queue.v").read_text()
+    assert {path.suffix for path in folder.iterdir()} == {".lib", ".v", ".json"}
 
 
 @CELLS
@@ -110,6 +132,8 @@ def test_report_adds_up_and_is_written(tmp_path: Path) -> None:
     config = EngineConfig(
         rows=1, cols=2, ncu="plain16", precisions=(16,), table_segments=8, fifo_depth=2
     )
+    (tmp_path / "netlists").mkdir()
+    (tmp_path / "netlists" / "other_engine.v").touch()
     report = run(config, tmp_path, quick=True, console=Console(quiet=True))
     stored = json.loads((tmp_path / "synth.json").read_text())
     total = sum(unit["places"] * unit["area_um2"] for unit in stored["units"])
@@ -125,6 +149,25 @@ def test_report_adds_up_and_is_written(tmp_path: Path) -> None:
     assert f"{report.area_um2:,.0f}" in shown
     assert "over plain16" in shown
     assert set(stored["over_plain16_at_16_bits_percent"]) == {"fused", "gated"}
+
+
+def test_netlists_are_replaced_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second synthesis in the folder is refused; a failed one leaves the first one's results."""
+    (tmp_path / "netlists").mkdir()
+    (tmp_path / "netlists" / "other_engine.v").touch()
+    quiet = Console(quiet=True)
+    with only_writer(tmp_path), pytest.raises(BusyError, match="another command is writing here"):
+        run(SMALL, tmp_path, quick=True, console=quiet)
+
+    def synthesize_one(config: EngineConfig, folder: Path, *_: object, **__: object) -> object:
+        map_design(leaf_rtlil(Fifo(width=1, depth=2)), "qcnpe_fifo_1x2", GenericGates(), folder)
+        raise SynthesisError("no more")
+
+    monkeypatch.setattr("synth.report.synthesize", synthesize_one)
+    with pytest.raises(SynthesisError, match="no more"):
+        run(SMALL, tmp_path, quick=True, console=quiet)
+    assert {path.name for path in tmp_path.iterdir()} == {".lock", "netlists"}
+    assert [path.name for path in (tmp_path / "netlists").iterdir()] == ["other_engine.v"]
 
 
 def test_foreign_library_does_without_our_adder_tree(tmp_path: Path) -> None:

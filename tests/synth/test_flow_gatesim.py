@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qcnpe.spec.errors import ToolError, ToolMissingError
 from synth import annotate
 from synth.flow import DEFAULT_LIBERTY, own_cells
 from synth.gatesim import TOGGLE, Circuit, simulator
 from synth.library.gate_energy import GateSimulator, Instance, LibertyFile, Toggle
 from synth.netlist import Netlist, Placed, Port
+from tests.hostile import WEIRD, hostile_variables
 
 WIDTH = 6
 PERIOD_PS = 2000.0
@@ -114,3 +116,36 @@ def test_program_can_be_run_as_soon_as_it_has_its_name(
     monkeypatch.setattr(Path, "replace", replace)
     assert simulator.__wrapped__().is_file()
     assert runnable == [True]
+
+
+def test_program_is_built_in_folders_of_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / WEIRD
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    hostile_variables(monkeypatch, folder)
+    assert simulator.__wrapped__().is_file()
+    assert [path.name for path in folder.iterdir()] == ["cache"]
+
+
+def test_program_that_others_can_write_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before = os.umask(0)
+    try:
+        program = simulator.__wrapped__()
+    finally:
+        os.umask(before)
+    program.chmod(0o777)
+    with pytest.raises(ToolError, match=r"gatesim-.*: others can write this program"):
+        simulator.__wrapped__()
+
+
+def test_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolMissingError, match=r"g\+\+ is missing: apt-get install g\+\+"):
+        simulator.__wrapped__()

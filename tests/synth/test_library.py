@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from qcnpe.spec.errors import ToolMissingError
 from synth.library.cells import CATALOGUE, Cell, library
 from synth.library.characterize import design_hash
-from synth.library.errors import LibraryError, ModelFileError
+from synth.library.errors import ModelFileError
 from synth.library.gate_energy import GateSimulator, Instance, LibertyCell, LibertyFile, Toggle
 from synth.library.liberty import number, sdf_condition
 from synth.library.models import SHA256, model_cards, model_file
@@ -287,8 +288,9 @@ def test_missing_simulator_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) ->
     from synth.library import spice
 
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(LibraryError, match="apt-get install ngspice"):
-        spice.simulator()
+    spice.simulator_version.cache_clear()
+    with pytest.raises(ToolMissingError, match="ngspice is missing: apt-get install ngspice"):
+        spice.simulator_version()
 
 
 def test_catalogue_has_the_cells_that_synthesis_needs() -> None:

@@ -7,7 +7,6 @@ on the machine hardly change; with two it is that of the clock.
 
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from numpy.typing import NDArray
 
 from axnn.cpu.benchmark.peers import (
     Classify,
-    check_peers,
     export_onnx,
     onnxruntime_session,
     quantise_onnx,
@@ -35,6 +33,7 @@ from axnn.data import Split
 from axnn.nn.train import accuracy
 from qcnpe.spec.documents import Fraction, Natural
 from qcnpe.spec.errors import FormatError
+from qcnpe.tools.process import run
 
 BATCHES = (1, 64, 256)
 THREADS = (1, 2)
@@ -99,7 +98,6 @@ class Field:
 
 def gather(run: Run, approximated: dict[float, Approximated], uniform: Approximated) -> Field:
     """All contestants, each judged once on the test part."""
-    check_peers()
     predictors = {EXACT: run.exact, UNIFORM: uniform}
     predictors |= {axnn_label(bound): found for bound, found in approximated.items()}
     network = run.exact.network
@@ -224,14 +222,10 @@ def first_calls(predictor: Path) -> tuple[FirstCall, FirstCall]:
 
 
 def _first_call(predictor: Path, cache: str) -> FirstCall:
-    output = subprocess.run(
-        [sys.executable, "-c", _FIRST_CALL, str(predictor)],
-        env={**os.environ, "NUMBA_CACHE_DIR": cache},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return FirstCall(*(round(float(word), 2) for word in output.split()))
+    command = [sys.executable, "-c", _FIRST_CALL, predictor.name]
+    environment = {"NUMBA_CACHE_DIR": cache}
+    said = run("first call", command, predictor.parent, environment=environment).stdout
+    return FirstCall(*(round(float(word), 2) for word in said.split()))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from axnn.cpu.benchmark.speed import Speed
-from axnn.errors import RunError
 from qcnpe.spec.files import replace_file
+from qcnpe.tools.extras import require_modules
 
 _OURS = "#3f7cac"
 _OTHERS = "#777777"
@@ -33,10 +33,9 @@ def speed_table(document: Speed) -> Table:
 
 def draw_speed(document: Speed, path: Path, *, batch: int) -> None:
     """Accuracy against time of a sample, one thread, one batch size."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise RunError("figures need matplotlib; install it: pip install 'axnn[plots]'") from None
+    require_modules("matplotlib")
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axis = figure.subplots()
     for entry in document.timings:

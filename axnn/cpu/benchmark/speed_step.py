@@ -13,6 +13,7 @@ from axnn.cpu.benchmark.compare import (
     uniform,
     uniform_file,
 )
+from axnn.cpu.benchmark.peers import check_peers
 from axnn.cpu.benchmark.run import BOUNDS_PERCENT, Notify, Run, open_run
 from axnn.cpu.benchmark.speed import Speed, gather, race, summary
 from axnn.cpu.benchmark.speed_report import draw_speed
@@ -21,6 +22,7 @@ from axnn.cpu.predictor import Predictor
 from axnn.flow.ancestry import MADE_FROM, Ancestry
 from axnn.flow.lock import lock_folder
 from qcnpe.spec.documents import convert_document, read_document, write_document
+from qcnpe.tools.extras import require_modules
 
 FIGURE_BATCH = 64
 
@@ -46,8 +48,12 @@ def speed_step(name: str, folder: Path, *, seed: int, notify: Notify, repeat: bo
         If the folder is of something else.
     BusyError
         If another command writes it.
+    RunError, ToolMissingError
+        If a package is missing that is needed only after hours.
     """
     with lock_folder(folder):
+        check_peers()
+        require_modules("numba", "matplotlib")
         run = open_run(find_subject(name), folder, seed=seed, notify=notify)
         approximated = run.approximated(notify)
         notify("replacing everything")

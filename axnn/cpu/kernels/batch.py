@@ -7,6 +7,8 @@ numba keeps compiled kernels by the date of the file that they are in: delete `_
 change to what this one imports.
 """
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,13 +19,22 @@ from axnn.cpu.kernels.llvm import BATCH, LANES
 from axnn.cpu.kernels.packing import LARGEST, NONE, SUM
 from axnn.cpu.kernels.stages import BYTE_LIMIT, BYTE_ZERO, WORD
 from axnn.cpu.kernels.vectors import MAX_ROWS, byte_tile, float_tile, round_to_words, transpose
+from qcnpe.tools.trust import is_trusted
 
 _LIMIT = np.float32(BYTE_LIMIT)
 _BYTE_ZERO = np.float32(BYTE_ZERO)
 
-compiled: Any = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-"""Compiled once and kept. Contraction is all that is allowed: it makes one rounding of two, and
-leaves the order of sums."""
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+"""Contraction alone is allowed: it makes one rounding of two, and leaves the order of sums."""
+
+
+def compiled(function: Callable[..., None]) -> Any:
+    """Compile a kernel once and keep it, unless others can write where numba would keep it."""
+    kept = njit(cache=True, **_OPTIONS)(function)
+    folder, module = Path(kept.stats.cache_path), function.__module__.rpartition(".")[2]
+    files = [folder, *folder.glob(f"{module}.*.nb?")]
+    return kept if all(map(is_trusted, files)) else njit(**_OPTIONS)(function)
+
 
 part: Any = njit(inline="always")
 """Part of a kernel: compiled where it is called, not for itself as well, which takes longer."""

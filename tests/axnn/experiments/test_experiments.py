@@ -362,6 +362,15 @@ def test_workers_end_with_their_parent(running):
     running.communicate(timeout=20)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_all_workers(running, number):
+    running.send_signal(number)
+    printed, _ = running.communicate(timeout=20)  # until none of them holds the pipe
+    assert printed.endswith("axnn: stopped; run again to continue\n")
+    assert "Traceback" not in printed
+    assert running.returncode == 128 + number
+
+
 def test_killed_worker_is_reported(running):
     children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
     for child in children:
@@ -369,5 +378,5 @@ def test_killed_worker_is_reported(running):
             os.kill(int(child), signal.SIGKILL)
     printed, _ = running.communicate(timeout=20)
     assert running.returncode == 1
-    assert "axnn: a process of the experiments was killed" in printed
+    assert "axnn: a working process was killed" in printed
     assert "Traceback" not in printed

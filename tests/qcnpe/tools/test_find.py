@@ -1,6 +1,7 @@
 """What is missing is named, with what to install."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 import qcnpe
 from qcnpe.spec.errors import ToolMissingError
-from qcnpe.tools.extras import explain, extra_of
+from qcnpe.tools.extras import explain, extra_of, require_modules
 from qcnpe.tools.find import COMPILER, Program, require, yowasp
 
 ROOT = Path(__file__).parents[3]
@@ -62,10 +63,13 @@ def test_extra_of_a_module(module, extra):
     assert extra_of(module) == extra
 
 
-def test_message_says_what_to_install():
-    error = ModuleNotFoundError("No module named 'cocotb'", name="cocotb.clock")
-    assert explain(error) == "cocotb is missing: install the extra sim: pip install 'axnn[sim]'"
-    assert explain(ModuleNotFoundError(name="no_such_module")) is None
+def test_message_says_what_to_install(monkeypatch):
+    said = "cocotb is missing: install the extra sim: pip install 'axnn[sim]'"
+    assert explain("cocotb.clock") == said
+    assert explain("no_such_module") is None
+    monkeypatch.setitem(sys.modules, "cocotb", None)
+    with pytest.raises(ToolMissingError, match=re.escape(said)):
+        require_modules("json", "cocotb")
 
 
 def imported() -> set[str]:

@@ -96,7 +96,7 @@ def test_tool_that_ignores_the_request_is_killed(tmp_path):
         wait_for(lambda: "1" in tool.keep_log().read_text().splitlines())
         begin = time.monotonic()
     assert not tool.is_running
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 20
 
 
 def test_interrupted_threads_end_their_tools_and_begin_no_others(tmp_path):
