@@ -75,7 +75,7 @@ def approximate(
     """
     target = WidthTarget(network, data, plan, counter)
     exact = target.exact
-    identity = Identity(plan, seed, data.digest, counter.config)
+    identity = Identity(plan, seed, data.digest, counter.config, network.digest)
     if state is not None and state.exists():
         progress = resume(state, identity, exact)
     elif start is not None:

@@ -26,12 +26,19 @@ Array = TypeVar("Array", bound=NDArray[Any])
 
 @dataclass(frozen=True)
 class Identity:
-    """What a run that goes on must have in common with the one that wrote the file."""
+    """What a run that goes on must have in common with the one that wrote the file.
+
+    Attributes
+    ----------
+    plan, seed, engine : how, and for what
+    data, network : SHA-256 of what training sees, and of the trained network
+    """
 
     plan: ApproximationPlan
     seed: int
     data: str
     engine: EngineConfig
+    network: str
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,9 @@ def resume(path: Path, identity: Identity, start: WidthPoint) -> Progress[WidthP
 
     def check(theirs: Identity) -> None:
         if theirs != identity:
-            raise RunError(f"{path}: of a run with another plan, engine, data or seed; delete it")
+            raise RunError(
+                f"{path}: of a run with another plan, engine, data, network or seed; delete it"
+            )
 
     return _read(path, check, start)
 
@@ -83,7 +92,9 @@ def continue_tighter(
 
     def check(theirs: Identity) -> None:
         if replace(theirs, plan=identity.plan) != identity:
-            raise RunError(f"{path}: of a run with another engine, data or seed; delete it")
+            raise RunError(
+                f"{path}: of a run with another engine, data, network or seed; delete it"
+            )
         if theirs.plan.bound_percent > identity.plan.bound_percent:
             raise RunError(f"{path}: of a run under a looser bound; start from a tighter one")
 

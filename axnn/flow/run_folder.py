@@ -4,8 +4,8 @@ Whatever is read is checked first: a file that was made from something that has 
 refused, with the command that makes it anew.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +15,13 @@ from axnn.errors import RunError
 from axnn.flow.ancestry import MADE_FROM, Ancestry
 from axnn.flow.apps import App
 from axnn.flow.judgement import Judgement, RunFacts
-from axnn.flow.lock import lock_folder
+from axnn.flow.lock import Check, lock_folder
 from axnn.flow.notes import ApproximationNotes, TrainingNotes
 from axnn.flow.record import RunRecord
 from axnn.nn.network import Network
 from axnn.nn.train import Epoch
 from qcnpe.spec.documents import convert_document
+from qcnpe.spec.files import remove_temporaries
 from qcnpe.spec.qnet import QuantNet
 
 TRAIN, APPROXIMATE, EVALUATE = "`axnn train`", "`axnn approximate`", "`axnn evaluate`"
@@ -94,9 +95,12 @@ class RunFolder:
         """The figures of the whole run."""
         return self.path / "summary.json"
 
-    def lock(self) -> AbstractContextManager[Callable[[], None]]:
-        """Hold this while writing; runs that share a trained network share the lock."""
-        return lock_folder(self.root)
+    @contextmanager
+    def lock(self) -> Iterator[Check]:
+        """Hold this while writing, see `lock_folder`; runs of one trained network share it."""
+        with lock_folder(self.root) as check:
+            remove_temporaries(self.path)
+            yield check
 
     def record(self) -> RunRecord:
         """What the run is of."""

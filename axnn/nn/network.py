@@ -1,5 +1,6 @@
 """Networks: layers built from a description, and their file."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -99,6 +100,15 @@ class LayerStack:
     def state(self) -> dict[str, FloatArray]:
         """A copy of all parameters' values."""
         return {name: parameter.value.copy() for name, parameter in self.parameters.items()}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all parameters' names and values."""
+        total = hashlib.sha256()
+        for name, parameter in sorted(self.parameters.items()):
+            total.update(f"{name} {parameter.value.shape}".encode())
+            total.update(np.ascontiguousarray(parameter.value).data)
+        return total.hexdigest()
 
     def state_types(self) -> dict[str, ArrayType]:
         """What files must hold for `set_state`."""

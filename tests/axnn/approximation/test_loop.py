@@ -185,8 +185,16 @@ def test_a_step_that_is_nearly_healed_is_retrained_again():
 
 def test_state_of_another_run_is_refused(tmp_path):
     run(state=tmp_path / "s.npz")
-    with pytest.raises(RunError, match="another plan, engine, data or seed; delete it"):
+    with pytest.raises(RunError, match="another plan, engine, data, network or seed; delete it"):
         run(state=tmp_path / "s.npz", seed=2)
+
+
+@pytest.mark.parametrize("role", ["state", "start"])
+def test_state_of_another_network_is_refused(tmp_path, role):
+    run(state=tmp_path / "s.npz")
+    other = make_trained(DATA, seed=5)
+    with pytest.raises(RunError, match="data, network or seed; delete it"):
+        approximate(other, DATA, PLAN, COUNTER, seed=1, **{role: tmp_path / "s.npz"})
 
 
 def test_damaged_state_is_refused(tmp_path):
