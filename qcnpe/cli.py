@@ -266,7 +266,9 @@ def simulate(
     cols: NetColsOption = None,
     precisions: NetPrecisionsOption = None,
     ncu: NetNcuOption = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Run only the first samples.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Run only so many samples, drawn at random.")
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Samples sent to the engine at once.")] = 512,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -274,12 +276,12 @@ def simulate(
     """Run samples on the simulated Verilog; compare every output with the integer model."""
     from sim.check import check_network
 
-    network, samples = QuantNet.load(net), Samples.load(inputs)
+    network, samples = QuantNet.load(net), Samples.load(inputs).draw(limit, seed=0)
+    samples.check(network)
     engine = NetworkEngine.choose(network, rows=rows, cols=cols, precisions=precisions, ncu=ncu)
-    chosen = samples.inputs[:limit]
-    with show_progress("simulating", len(chosen), quiet=quiet or as_json) as update:
-        found = check_network(network, chosen, engine.config, batch=batch, progress=update)
-    correct = found.outputs.argmax(axis=1) == samples.labels[:limit]
+    with show_progress("simulating", len(samples.inputs), quiet=quiet or as_json) as update:
+        found = check_network(network, samples.inputs, engine.config, batch=batch, progress=update)
+    correct = found.outputs.argmax(axis=1) == samples.labels
     document = {
         **engine.document,
         "samples": found.samples,

@@ -11,6 +11,7 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.errors import FormatError, TransportError
 from qcnpe.spec.fixed import narrow, pack
+from qcnpe.spec.inputs import check_codes
 from qcnpe.spec.model import execute
 from qcnpe.spec.qnet import QuantLayer
 from qcnpe.spec.streams import Streams, unpack_result
@@ -72,7 +73,7 @@ class Driver:
     def run(
         self,
         program: Program,
-        inputs: NDArray[np.integer],
+        inputs: NDArray[np.int16],
         progress: Callable[[str], None] | None = None,
     ) -> NDArray[np.int16]:
         """Outputs of the last layer for one batch.
@@ -80,17 +81,22 @@ class Driver:
         Parameters
         ----------
         program : compiled for the transport's engine
-        inputs : (program.batch, features) 16-bit integers
+        inputs : int16 (program.batch, features), see `QuantNet.quantize_inputs`
         progress : called with the name of each finished layer
 
         Returns
         -------
         (batch, outputs) int16, channels outermost.
+
+        Raises
+        ------
+        InputError
+            If the inputs are of another type or shape.
+        FormatError
+            If the program was compiled for another engine.
         """
         first = program.layers[0].layer
-        expected = (program.batch, first.geometry.inputs)
-        if inputs.shape != expected:
-            raise FormatError(f"the program takes inputs of shape {expected}, not {inputs.shape}")
+        check_codes(inputs, program.net.inputs, where="the program", batch=program.batch)
         if program.config != self.transport.config:
             raise FormatError(
                 "the program was compiled for another engine; compile it for this one"

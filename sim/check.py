@@ -41,7 +41,7 @@ class RtlCheck:
 
 def check_network(
     net: QuantNet,
-    inputs: NDArray[np.integer],
+    inputs: NDArray[np.int16],
     config: EngineConfig,
     *,
     folder: Path = DEFAULT_FOLDER,
@@ -67,7 +67,7 @@ def check_network(
 
 def compare(
     net: QuantNet,
-    inputs: NDArray[np.integer],
+    inputs: NDArray[np.int16],
     engine: Transport,
     *,
     batch: int = DEFAULT_BATCH,

@@ -6,7 +6,7 @@ from math import prod
 
 from qcnpe.spec.activation import FUNCTION_NAMES
 from qcnpe.spec.errors import ConfigError
-from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.qnet import Geometry, check_size
 
 KINDS = ("dense", "convolution", "subsampling", "average")
 """Kinds of layers; the last two keep their channels, and their windows lie side by side."""
@@ -51,11 +51,15 @@ class LayerSpec:
             raise ConfigError(f"function must be one of {allowed}, not {self.function!r}")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"dropout must be 0 or more and less than 1, not {self.dropout}")
+        for name in _WINDOW_FIELDS:
+            check_size(name, getattr(self, name))
         self._check_channels()
         self._check_unused()
 
     def _check_channels(self) -> None:
         if self.kind in ("dense", "convolution"):
+            if self.channels is not None:
+                check_size("channels", self.channels)
             if self.channels is None or self.channels < 1:
                 raise ConfigError(f"channels must be at least 1, not {self.channels}")
         elif self.channels is not None:
@@ -114,6 +118,7 @@ class NetworkSpec:
     layers: tuple[LayerSpec, ...]
 
     def __post_init__(self) -> None:
+        check_size("input_shape", self.input_shape)
         if not self.layers:
             raise ConfigError(f"network {self.name}: needs at least one layer")
         if self.layers[-1].function != "identity":

@@ -15,6 +15,10 @@ class FormatError(QcnpeError):
     """A file is damaged, foreign or of another version."""
 
 
+class InputError(FormatError):
+    """Samples are not of the type, the shape or the range that a network reads."""
+
+
 class CapacityError(QcnpeError):
     """A network does not fit the engine: fan-in, accumulator, precision set."""
 

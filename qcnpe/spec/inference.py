@@ -16,6 +16,7 @@ from qcnpe.spec.blocks import Block, operand_rows, width_blocks
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.fixed import limits
+from qcnpe.spec.inputs import check_codes
 from qcnpe.spec.qnet import QuantLayer, QuantNet
 
 _CHUNK_SAMPLES = 128
@@ -29,7 +30,7 @@ _Floats = NDArray[np.floating]
 
 def infer(
     net: QuantNet,
-    inputs: NDArray[np.integer],
+    inputs: NDArray[np.int16],
     progress: Callable[[int], None] | None = None,
 ) -> NDArray[np.int16]:
     """Outputs of the last layer for a batch, as the engine computes them.
@@ -37,21 +38,21 @@ def infer(
     Parameters
     ----------
     net : the network
-    inputs : (batch, features) 16-bit integers, see `QuantNet.quantize_inputs`
+    inputs : int16 (batch, features), see `QuantNet.quantize_inputs`
     progress : called with the number of samples finished so far
 
     Returns
     -------
     (batch, outputs) int16, channels outermost.
+
+    Raises
+    ------
+    InputError
+        If the inputs are of another type or shape.
     """
-    features = net.layers[0].geometry.inputs
-    if inputs.ndim != 2 or inputs.shape[1] != features:
-        raise FormatError(
-            f"network {net.name} reads (batch, {features}) inputs, not {inputs.shape}"
-        )
+    check_codes(inputs, net.inputs, where=f"network {net.name}")
     layers = [_FloatLayer(layer) for layer in net.layers]
-    outputs = int(np.prod(net.layers[-1].geometry.output_shape))
-    results = np.empty((len(inputs), outputs), np.int16)
+    results = np.empty((len(inputs), net.outputs), np.int16)
     for start in range(0, len(inputs), _CHUNK_SAMPLES):
         chunk = inputs[start : start + _CHUNK_SAMPLES]
         values = _batch_innermost(chunk)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from qcnpe.spec.activation import FUNCTION_NAMES, Function, function_code
 from qcnpe.spec.commands import SHIFT_RANGE
 from qcnpe.spec.config import MAX_TABLE_SEGMENTS, OPERAND_BITS, EngineConfig
-from qcnpe.spec.errors import FormatError
+from qcnpe.spec.errors import FormatError, InputError
 from qcnpe.spec.fixed import limits, quantize
+from qcnpe.spec.inputs import check_reals
 from qcnpe.spec.npz import ArrayType, read_npz, write_npz
 
 _KIND = "qcnpe-network-1"
@@ -60,7 +61,8 @@ class Geometry:
         return cls(input_shape=(inputs, 1, 1), channels=neurons)
 
     def __post_init__(self) -> None:
-        self._check_lengths()
+        for name in _NUMBERS:
+            check_size(name, getattr(self, name))
         positive = (*self.input_shape, self.channels, *self.kernel, *self.stride, self.groups)
         if min(positive) < 1 or min(self.padding) < 0:
             raise FormatError(f"layer sizes must be positive: {self}")
@@ -74,11 +76,6 @@ class Geometry:
             raise FormatError(f"a layer has at most {MAX_VALUES} inputs and results: {self}")
         if self.groups * self.outputs * self.window * self.fan_in > MAX_OPERANDS:
             raise FormatError(f"a layer gathers at most {MAX_OPERANDS} operands: {self}")
-
-    def _check_lengths(self) -> None:
-        pairs = (self.kernel, self.stride, self.padding, self.pool)
-        if len(self.input_shape) != 3 or any(len(pair) != 2 for pair in pairs):
-            raise FormatError(f"a layer's input has three sizes, all else two: {self}")
 
     @property
     def inputs(self) -> int:
@@ -149,6 +146,25 @@ class Geometry:
         inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
         index = np.where(inside, index, self.inputs)
         return index.reshape(self.groups, self.outputs, self.window, self.fan_in).astype(np.int32)
+
+
+_NUMBERS = {
+    "input_shape": 3, "channels": 1, "kernel": 2, "stride": 2, "padding": 2, "groups": 1, "pool": 2,
+}  # fmt: skip
+"""How many numbers each size of a geometry has."""
+
+
+def check_size(name: str, size: Any) -> None:
+    """Refuse a size of a geometry that would be read in part, or rounded; `name` is its field's."""
+    count = _NUMBERS[name]
+    numbers = (size,) if count == 1 else size
+    if not (isinstance(numbers, tuple) and len(numbers) == count and all(map(_is_int, numbers))):
+        expected = "an integer" if count == 1 else f"{count} integers"
+        raise FormatError(f"{name} of a layer must be {expected}, not {size!r}")
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _reach(outputs: int, pool: int, kernel: int, stride: int, padding: int) -> NDArray[np.int64]:
@@ -266,7 +282,7 @@ class QuantNet:
     Attributes
     ----------
     name : for reports
-    input_fraction_bits : an input x enters as round(x * 2**input_fraction_bits), saturated
+    input_fraction_bits : an input x enters as round(x * 2**input_fraction_bits)
     layers : in order; each reads the whole result of the one before
     notes : free JSON-compatible facts (seed, data set, bound), for reports only
     engine : the engine that the widths were chosen for; None if the file does not say
@@ -296,6 +312,16 @@ class QuantNet:
                 )
 
     @property
+    def inputs(self) -> int:
+        """Number of values that the network reads for one sample."""
+        return self.layers[0].geometry.inputs
+
+    @property
+    def outputs(self) -> int:
+        """Number of results of the last layer for one sample."""
+        return int(np.prod(self.layers[-1].geometry.output_shape))
+
+    @property
     def neurons(self) -> int:
         """Number of neurons (results of all layers for one sample)."""
         return sum(layer.precision.size for layer in self.layers)
@@ -306,7 +332,27 @@ class QuantNet:
         return sum(layer.geometry.macs for layer in self.layers)
 
     def quantize_inputs(self, inputs: NDArray[np.floating]) -> NDArray[np.int16]:
-        """Real inputs (batch, ...) to what the engine reads: (batch, features) int16."""
+        """Real inputs to what the engine reads.
+
+        Parameters
+        ----------
+        inputs : floating-point (batch, ...), scaled as for the training: of a magnitude of at most
+            2**(15 - input_fraction_bits), which is 1 for networks of `axnn`. The largest one
+            saturates by one unit.
+
+        Returns
+        -------
+        int16 (batch, features).
+
+        Raises
+        ------
+        InputError
+            If type or size of a sample are others, or a value is not a number or out of range.
+        """
+        where = f"network {self.name}"
+        if int(np.prod(inputs.shape[1:])) != self.inputs:
+            raise InputError(f"{where} reads {self.inputs} values a sample, not {inputs.shape}")
+        check_reals(inputs, 2.0 ** (OPERAND_BITS - 1 - self.input_fraction_bits), where=where)
         flat = inputs.reshape(len(inputs), -1)
         codes = np.empty(flat.shape, np.int16)
         for start in range(0, len(flat), _QUANTISED_SAMPLES):

@@ -6,8 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.spec.errors import FormatError
+from qcnpe.spec.draws import draw
+from qcnpe.spec.errors import FormatError, InputError
+from qcnpe.spec.inputs import check_codes
 from qcnpe.spec.npz import ArrayType, read_npz, write_npz
+from qcnpe.spec.qnet import QuantNet
 
 _KIND = "qcnpe-inputs-1"
 
@@ -31,6 +34,24 @@ class Samples:
             raise FormatError(
                 "samples must be int16 (samples, features) with int64 (samples,) labels, not"
                 f" {self.inputs.dtype} {self.inputs.shape}, {self.labels.dtype} {self.labels.shape}"
+            )
+        if not len(self.labels) or self.labels.min() < 0:
+            raise FormatError("samples must be at least one, and their labels 0 or more")
+
+    def draw(self, count: int | None, *, seed: int) -> "Samples":
+        """So many of the samples, drawn at random, or all; see `qcnpe.spec.draws.draw`."""
+        chosen = draw(len(self.labels), count, seed=seed)
+        return Samples(self.inputs[chosen], self.labels[chosen])
+
+    def check(self, net: QuantNet) -> None:
+        """Raise `InputError` unless the network reads such inputs and has such classes."""
+        where = f"network {net.name}"
+        check_codes(self.inputs, net.inputs, where=where)
+        if self.labels.max() >= net.outputs:
+            sample = int(np.argmax(self.labels))
+            raise InputError(
+                f"{where} has {net.outputs} classes, but sample {sample} is of class"
+                f" {self.labels[sample]}; give the samples of its own application"
             )
 
     def save(self, path: Path) -> None:

@@ -117,6 +117,13 @@ def test_simulate_compares_every_output(files):
     assert found["cycles"] == found["counted_cycles"]
 
 
+def test_simulate_refuses_samples_of_another_network_before_it_builds_anything(files):
+    network(dense_layer(7, 3)).save(files / "other.npz")
+    run = qcnpe("simulate", files / "other.npz", "--inputs", files / "samples.npz")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr == "qcnpe: network net reads (batch, 7) inputs, not (9, 6)\n"
+
+
 def test_generate_writes_verilog(tmp_path):
     run = qcnpe("generate", "--rows", "1", "--cols", "1", "--out", tmp_path / "v", "--json")
     assert run.returncode == 0, run.stderr

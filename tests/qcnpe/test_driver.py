@@ -38,7 +38,7 @@ def test_outputs_are_those_of_the_network(net, batch):
 
 def test_wrong_batch_is_refused(net):
     program = compile_network(net, CONFIG, 4)
-    with pytest.raises(FormatError, match=r"takes inputs of shape \(4, 49\), not \(3, 49\)"):
+    with pytest.raises(FormatError, match=r"program reads \(4, 49\) inputs, not \(3, 49\)"):
         Driver(ModelTransport(CONFIG)).run(program, np.zeros((3, 49), np.int16))
 
 

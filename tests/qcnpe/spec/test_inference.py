@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qcnpe.compiler import compile_network
+from qcnpe.driver import Driver, ModelTransport
 from qcnpe.spec import inference
 from qcnpe.spec.activation import FUNCTION_NAMES
-from qcnpe.spec.errors import FormatError
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import FormatError, InputError
 from qcnpe.spec.inference import infer, run_layer
 from qcnpe.spec.qnet import Geometry
 from tests.qcnpe import loops
@@ -122,6 +125,18 @@ def test_other_shapes_are_refused(shape):
     net = small_network(np.random.default_rng(6))
     with pytest.raises(FormatError, match=r"network net reads \(batch, 84\) inputs, not \("):
         infer(net, np.zeros(shape, np.int16))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int32, np.int64, np.float64])
+def test_other_types_are_refused_as_by_the_driver(dtype):
+    """An engine would read their low 16 bits, and this more: two answers to one question."""
+    net = small_network(np.random.default_rng(6))
+    inputs = np.ones((2, net.inputs), dtype)
+    config = EngineConfig(rows=4, cols=4)
+    with pytest.raises(InputError, match=f"network net reads int16 inputs, not {np.dtype(dtype)}"):
+        infer(net, inputs)
+    with pytest.raises(InputError, match=f"the program reads int16 inputs, not {np.dtype(dtype)}"):
+        Driver(ModelTransport(config)).run(compile_network(net, config, 2), inputs)
 
 
 def test_each_position_keeps_its_own_precision():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.errors import FormatError
+from qcnpe.spec.errors import FormatError, InputError
 from qcnpe.spec.qnet import Geometry, QuantNet, WidthOperands
 from tests.damage import resave
 from tests.qcnpe.loops import reads_of
@@ -196,8 +196,42 @@ def test_totals():
 
 def test_quantize_inputs():
     net = network(dense_layer(4, 1))
-    inputs = np.array([[[0.5, -0.5], [1 / 8192, 100.0]]])
+    inputs = np.array([[[0.5, -0.5], [1 / 8192, 8.0]]])
     assert net.quantize_inputs(inputs).tolist() == [[2048, -2048, 1, 32767]]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (np.array([[0, 1, 128, 0]], np.uint8), "must be floating-point numbers, .*, not uint8"),
+        (np.array([[0, 1, 128, 0]]), "must be floating-point numbers, .*, not int64"),
+        (np.array([[0.0] * 4, [0, 0, 8.1, 0]]), r"in -8\.\.8, .* sample 1 holds 8.1 at \(2,\)"),
+        (np.array([[0.0, -9, 0, 0]]), r"sample 0 holds -9 at \(1,\)"),
+        (np.array([[0.0, 0, 0, np.nan]]), r"sample 0 holds nan at \(3,\)"),
+        (np.array([[0.0, 0, np.inf, 0]]), r"sample 0 holds inf at \(2,\)"),
+        (np.zeros((2, 5)), r"network net reads 4 values a sample, not \(2, 5\)"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(inputs, message):
+    with pytest.raises(InputError, match=message):
+        network(dense_layer(4, 1)).quantize_inputs(inputs)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"padding": (0, 0, 1, 1)}, r"padding of a layer must be 2 integers, not \(0, 0, 1, 1\)"),
+        ({"kernel": (1,)}, r"kernel of a layer must be 2 integers, not \(1,\)"),
+        ({"stride": (1.5, 1.0)}, r"stride of a layer must be 2 integers, not \(1.5, 1.0\)"),
+        ({"pool": [1, 2]}, r"pool of a layer must be 2 integers, not \[1, 2\]"),
+        ({"input_shape": (1, 5)}, r"input_shape of a layer must be 3 integers, not \(1, 5\)"),
+        ({"channels": 2.0}, r"channels of a layer must be an integer, not 2.0"),
+        ({"groups": True}, r"groups of a layer must be an integer, not True"),
+    ],
+)
+def test_sizes_are_read_whole_or_refused(values, message):
+    with pytest.raises(FormatError, match=message):
+        Geometry(**{"input_shape": (1, 5, 5), "channels": 2, **values})
 
 
 def assert_same(found, expected):

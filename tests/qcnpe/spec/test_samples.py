@@ -1,11 +1,12 @@
-"""Files of samples: int16 inputs with a class each, or refused."""
+"""Samples in integers: their checks, their file, draws of them, and the network they are for."""
 
 import numpy as np
 import pytest
 
-from qcnpe.spec.errors import FormatError
+from qcnpe.spec.errors import FormatError, InputError
 from qcnpe.spec.samples import Samples
 from tests.damage import resave
+from tests.qcnpe.networks import dense_layer, network
 
 INPUTS = np.arange(-3, 3, dtype=np.int16).reshape(2, 3)
 
@@ -37,3 +38,41 @@ def test_files_that_hold_something_else(tmp_path, arrays, message):
     with pytest.raises(FormatError, match=message) as caught:
         Samples.load(path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+def numbered(count: int) -> Samples:
+    """Samples that tell their number; labels of three classes."""
+    inputs = np.repeat(np.arange(count, dtype=np.int16)[:, None], 4, axis=1)
+    return Samples(inputs, np.arange(count) % 3)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "message"),
+    [
+        (np.zeros((2, 4), np.int32), np.zeros(2, np.int64), r"not int32 \(2, 4\), int64 \(2,\)"),
+        (np.zeros((2, 4), np.int16), np.zeros(2), r"not int16 \(2, 4\), float64 \(2,\)"),
+        (np.zeros((2, 4), np.int16), np.zeros(3, np.int64), r"int64 \(3,\)"),
+        (np.zeros((0, 4), np.int16), np.zeros(0, np.int64), "at least one"),
+        (np.zeros((2, 4), np.int16), np.array([0, -1]), "labels 0 or more"),
+    ],
+)
+def test_what_is_no_set_of_samples_is_refused(inputs, labels, message):
+    with pytest.raises(FormatError, match=message):
+        Samples(inputs, labels)
+
+
+def test_draw_takes_inputs_with_their_labels_from_everywhere():
+    drawn = numbered(100).draw(30, seed=1)
+    numbers = drawn.inputs[:, 0]
+    assert len(set(numbers.tolist())) == 30
+    assert numbers.max() > 50
+    np.testing.assert_array_equal(drawn.labels, numbers % 3)
+    assert len(numbered(5).draw(None, seed=1).labels) == 5
+
+
+def test_samples_of_another_application_are_refused():
+    numbered(5).check(network(dense_layer(4, 3)))
+    with pytest.raises(InputError, match=r"network net reads \(batch, 5\) inputs, not \(5, 4\)"):
+        numbered(5).check(network(dense_layer(5, 3)))
+    with pytest.raises(InputError, match="network net has 2 classes, but sample 2 is of class 2"):
+        numbered(5).check(network(dense_layer(4, 2)))
