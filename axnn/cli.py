@@ -365,7 +365,9 @@ def run_command(
     baud: Annotated[
         int, typer.Option(min=1, help="Rate of the port in bits a second.")
     ] = 3_000_000,
-    limit: Annotated[int | None, typer.Option(min=1, help="Run only the first samples.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Run only so many samples, drawn at random.")
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Samples sent to the board at once.")] = 64,
     table: TableOption = None,
     quiet: QuietOption = False,
@@ -379,8 +381,9 @@ def run_command(
     names = point or [folder.exact16.stem, folder.axnn.stem]
     folder.judgement()
     points = {name: folder.point(name) for name in names}
-    loaded = Samples.load(folder.test_inputs)
-    samples = Samples(loaded.inputs[:limit], loaded.labels[:limit])
+    samples = Samples.load(folder.test_inputs).draw(limit, seed=0)
+    for net in points.values():
+        samples.check(net)
     total = len(points) * len(samples.inputs)
     with (
         BoardTransport(SerialPort(port, baud=baud)) as engine,

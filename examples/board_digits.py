@@ -27,7 +27,6 @@ from qcnpe.driver import ModelTransport, Transport
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.qnet import QuantNet
-from qcnpe.spec.samples import Samples
 from qcnpe.terminal import Console, show_progress
 from sim.board import SimulatedBoard
 
@@ -73,7 +72,7 @@ def demonstrate(arguments: argparse.Namespace) -> None:
     with open_engine(arguments.port, simulate=arguments.simulate) as engine:
         points = operating_points(trained, engine.config)
         samples = integer_samples(next(iter(points.values())), test)
-        chosen = Samples(samples.inputs[: arguments.limit], samples.labels[: arguments.limit])
+        chosen = samples.draw(arguments.limit, seed=trained.seed)
         with show_progress("running", len(points) * len(chosen.inputs)) as update:
             results = run_points(
                 engine, points, chosen, EnergyTable.load(), batch=arguments.batch, progress=update
@@ -90,7 +89,9 @@ def main() -> None:
     where.add_argument("--port", help="serial port of a board, such as /dev/ttyUSB0")
     where.add_argument("--simulate", action="store_true", help="simulate a board's top")
     parser.add_argument("--run", type=Path, default=Path("build/board"), help="folder of the files")
-    parser.add_argument("--limit", type=int, help="samples at each point; default: all")
+    parser.add_argument(
+        "--limit", type=int, help="samples at each point, drawn at random; default: all"
+    )
     parser.add_argument("--batch", type=int, default=64, help="samples sent at once")
     arguments = parser.parse_args()
     with command("board_digits"):

@@ -51,7 +51,7 @@ def main() -> None:
             history = train(model, data, retraining, seed=SEED)
             accuracies.append(f"{width} bits {history.best.validation_accuracy:.3f}")
         net = to_integers(network, scales, precision, APP.engine)
-        inputs = net.quantize_inputs(data.validation.inputs[: 2 * BATCH])
+        inputs = net.quantize_inputs(data.validation.draw(2 * BATCH, seed=SEED).inputs)
         seen = array_tiles(net, inputs[:BATCH], APP.engine)
         unseen = array_tiles(net, inputs[BATCH:], APP.engine)
         pieces: list[Tile] = []

@@ -10,11 +10,12 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.compiler import Program
+from qcnpe.compiler import Program, compile_network
 from qcnpe.driver import Driver, ModelTransport
 from qcnpe.events import OperandActivity
 from qcnpe.spec.commands import Opcode, command_fields, decode
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.streams import Streams
 
 Lanes = NDArray[np.uint16]
@@ -103,15 +104,36 @@ class _Meter(ModelTransport):
 
 
 def program_activity(
-    program: Program, inputs: NDArray[np.integer]
+    program: Program, inputs: NDArray[np.int16]
 ) -> tuple[Mapping[int, OperandActivity], ...]:
     """What a batch's operands make NCUs do, by layer and precision.
 
     Parameters
     ----------
     program : compiled for the batch
-    inputs : (program.batch, features) 16-bit integers, see `QuantNet.quantize_inputs`
+    inputs : int16 (program.batch, features), see `QuantNet.quantize_inputs`
     """
     meter = _Meter(program.config)
     Driver(meter).run(program, inputs)
     return tuple(meter.layers)
+
+
+def network_activity(
+    net: QuantNet, config: EngineConfig, inputs: NDArray[np.int16], *, batch: int
+) -> tuple[Mapping[int, OperandActivity], ...]:
+    """What any number of samples' operands make NCUs do, by layer and precision.
+
+    Parameters
+    ----------
+    net, config : network and engine
+    inputs : int16 (samples, features), see `QuantNet.quantize_inputs`
+    batch : samples that go to the engine at once
+    """
+    total: tuple[dict[int, OperandActivity], ...] = tuple({} for _ in net.layers)
+    for start in range(0, len(inputs), batch):
+        part = inputs[start : start + batch]
+        found = program_activity(compile_network(net, config, len(part)), part)
+        for layer, seen in zip(total, found, strict=True):
+            for precision, each in seen.items():
+                layer[precision] = layer.get(precision, OperandActivity()) + each
+    return total

@@ -182,8 +182,8 @@ def trained_lenet(data: DataSet, seed: int, report: Report) -> tuple[QuantNet, f
     part = DataSet(
         name=data.name,
         classes=data.classes,
-        train=data.train.head(LENET_SAMPLES),
-        validation=data.validation.head(2000),
+        train=data.train.draw(LENET_SAMPLES, seed=seed),
+        validation=data.validation.draw(2000, seed=seed),
         test=data.test,
     )
     network = Network(app.network, seed=seed)
@@ -210,7 +210,7 @@ def measure_lenet(
     """MNIST test images through the engine by the driver; every logit must equal the model's."""
     data = load("mnist", seed=seed)
     net, accuracy = trained_lenet(data, seed, report)
-    test = data.test.head(images)
+    test = data.test.draw(images, seed=seed)
     begin = perf_counter()
     found = compare(
         net,

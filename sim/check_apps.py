@@ -33,7 +33,7 @@ class AppCheck:
 
     Attributes
     ----------
-    images_checked : test images, the same ones for the network of each bound
+    images_checked : test images, drawn at random, the same ones for the network of each bound
     mismatches : outputs that differ from the model, over all bounds
     miscounts : cycles that the compiler counted more or fewer than the engine took, over all bounds
     """
@@ -58,7 +58,7 @@ def _check_bound(
     place: AppFolder, bound: float, images: int, engine: SimulationTransport, progress: Progress
 ) -> RtlCheck:
     run = place.variant(bound_name(bound))
-    inputs = Samples.load(run.test_inputs).inputs[:images]
+    inputs = Samples.load(run.test_inputs).draw(images, seed=place.seed).inputs
     task = progress.add_task(f"{place.name}, {bound_name(bound)}", total=len(inputs))
 
     def update(done: int) -> None:
@@ -102,7 +102,9 @@ def main() -> None:
     )
     parser.add_argument("apps", nargs="*", default=["all"], help="default: all six")
     parser.add_argument("--folder", type=Path, required=True, help="of axnn experiments")
-    parser.add_argument("--images", type=int, default=100, help="test images of each (100)")
+    parser.add_argument(
+        "--images", type=int, default=100, help="test images, drawn at random, of each (100)"
+    )
     arguments = parser.parse_args()
     with command("check_apps"):
         names = named_apps(arguments.apps)

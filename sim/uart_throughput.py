@@ -44,7 +44,7 @@ def measure(run: RunFolder, *, count: int, width: int, batch: int) -> dict[str, 
     precision = uniform_precision(trained.network, width)
     scales = calibrate(trained.network, split.train.inputs, precision, engine)
     net = to_integers(trained.network, scales, precision, engine)
-    samples = integer_samples(net, split.test)
+    samples = integer_samples(net, split.test.draw(batch + count, seed=1))
     first, rest = (
         Samples(samples.inputs[part], samples.labels[part])
         for part in (slice(0, batch), slice(batch, batch + count))

@@ -59,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "axnn.flow": FLOW,
     "axnn.flow.operating_points": FLOW | {"qcnpe.compiler", "qcnpe.driver"},
     "axnn.experiments": EXPERIMENTS,
+    "axnn.experiments.energy_spread": EXPERIMENTS | {"qcnpe.command_line"},
     "axnn.cpu": CPU
     | {"qcnpe.command_line", "qcnpe.terminal", "numba", "llvmlite", "matplotlib", "rich"},
     "axnn.cpu.benchmark.peers": CPU | {"onnx", "onnxruntime", "torch"},
@@ -77,6 +78,38 @@ def sources(root: Path, *folders: str) -> Iterator[tuple[str, Path]]:
     for folder in folders:
         for path in sorted((root / folder).rglob("*.py")):
             yield ".".join(path.relative_to(root).with_suffix("").parts), path
+
+
+def first_samples(path: Path) -> Iterator[int]:
+    """Give the lines on which the first so many inputs, labels or samples are taken."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Subscript) or not isinstance(node.value, ast.Attribute):
+            continue
+        first = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
+        cut = isinstance(first, ast.Slice) and first.lower is None and first.upper is not None
+        if cut and node.value.attr in (
+            "inputs",
+            "labels",
+            "samples",
+            "train",
+            "validation",
+            "test",
+        ):
+            yield node.lineno
+
+
+def test_nobody_takes_the_first_samples_for_a_sample(tmp_path):
+    """Files are sorted by class, person or time; `draw` takes from everywhere."""
+    code = "a.inputs[:9]\nb.test.labels[: 2 * n, 0]\nc.inputs[3:9]\nd.inputs[:, 0]\nwords[:9]\n"
+    (tmp_path / "m.py").write_text(code)
+    assert list(first_samples(tmp_path / "m.py")) == [1, 2]
+    folders = ("qcnpe", "axnn", "sim", "synth", "examples")
+    found = [
+        f"{module}:{line}"
+        for module, path in sources(ROOT, *folders)
+        for line in first_samples(path)
+    ]
+    assert found == []
 
 
 def covers(package: str, module: str) -> bool:

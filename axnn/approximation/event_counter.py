@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.activity import program_activity
+from qcnpe.activity import network_activity
 from qcnpe.compiler import Program, compile_network
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.qnet import QuantNet
@@ -26,9 +26,9 @@ class EventCounter:
     Attributes
     ----------
     config : the engine
-    samples : real inputs (n, ...) of which the first `PROGRAM_BATCH` at most say what operands are
-        like: 16 tell a network's energy within a few percent, and all count time; without them each
-        multiply-accumulate counts as one with the operands that the prices were measured with
+    samples : real inputs (n, ...) that say what operands are like: a random draw, all of which are
+        counted; without them each multiply-accumulate counts as one with the operands that the
+        prices were measured with
     """
 
     config: EngineConfig
@@ -49,12 +49,10 @@ class EventCounter:
         """The same of a compiled network, layer by layer."""
         if self.samples is None:
             return [counts.events() for counts in program.layer_counts]
-        batch = program.net.quantize_inputs(self.samples[: program.batch])
-        smaller = compile_network(program.net, program.config, len(batch))
-        scale = program.batch / len(batch)
+        inputs = program.net.quantize_inputs(self.samples)
+        seen = network_activity(program.net, self.config, inputs, batch=program.batch)
+        scale = program.batch / len(self.samples)
         return [
-            counts.events({width: each.scaled(scale) for width, each in seen.items()})
-            for counts, seen in zip(
-                program.layer_counts, program_activity(smaller, batch), strict=True
-            )
+            counts.events({width: each.scaled(scale) for width, each in layer.items()})
+            for counts, layer in zip(program.layer_counts, seen, strict=True)
         ]

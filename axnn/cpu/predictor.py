@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import isfinite, prod
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from axnn.cpu.choice.choose import Approximated, array_types
-from axnn.cpu.errors import InputError
 from axnn.cpu.kernels import plain
 from axnn.cpu.kernels.stages import Program, lower
 from axnn.cpu.kinds import exact_assignment
+from axnn.data.encoding import Encoding
+from axnn.data.labels import Label
 from axnn.nn.network import NETWORK_KIND, Network
 from axnn.nn.spec import NetworkSpec
-from qcnpe.spec.documents import Positive
-from qcnpe.spec.errors import ConfigError
+from qcnpe.spec.documents import Positive, convert_document
+from qcnpe.spec.errors import ConfigError, InputError
 from qcnpe.spec.npz import npz_kind, read_npz, write_npz
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Predictor:
     Parameters
     ----------
     approximated : the network and the kinds of its channels
+    encoding : what its inputs and outputs stand for, which was learnt with the training data; by
+        default inputs are taken as they are, in [-1, 1], and classes are called 0, 1, 2, ...
     threads : that a call may use; only batches of several vectors are divided
     compiled : False for numpy even if numba is there
 
@@ -52,7 +55,12 @@ class Predictor:
     """
 
     def __init__(
-        self, approximated: Approximated, *, threads: int = 1, compiled: bool = True
+        self,
+        approximated: Approximated,
+        *,
+        encoding: Encoding | None = None,
+        threads: int = 1,
+        compiled: bool = True,
     ) -> None:
         if threads < 1:
             raise ConfigError(f"threads must be at least 1, not {threads}")
@@ -62,14 +70,27 @@ class Predictor:
         self._approximated = approximated
         program = lower(network, approximated.assignment, approximated.scales)
         self.classes = len(program.logit_rows)
+        self.encoding = encoding or Encoding.plain(self.classes)
+        if len(self.encoding.classes) != self.classes:
+            raise ConfigError(
+                f"encoding must have {self.classes} classes, one for each logit, not"
+                f" {len(self.encoding.classes)}"
+            )
         self._engine = _engine(program, threads, compiled=compiled)
 
     @classmethod
-    def exact(cls, network: Network, *, threads: int = 1, compiled: bool = True) -> "Predictor":
-        """The predictor of a trained network as it is."""
+    def exact(
+        cls,
+        network: Network,
+        *,
+        encoding: Encoding | None = None,
+        threads: int = 1,
+        compiled: bool = True,
+    ) -> "Predictor":
+        """The predictor of a trained network as it is; the parameters are those of `Predictor`."""
         scales = (1.0,) * len(network.neuron_layers)
         approximated = Approximated(network, exact_assignment(network), scales)
-        return cls(approximated, threads=threads, compiled=compiled)
+        return cls(approximated, encoding=encoding, threads=threads, compiled=compiled)
 
     @classmethod
     def load(cls, path: Path | str, *, threads: int = 1, compiled: bool = True) -> "Predictor":
@@ -82,31 +103,40 @@ class Predictor:
         """
         path = Path(path)
         if npz_kind(path) == NETWORK_KIND:
-            return cls.exact(Network.load(path)[0], threads=threads, compiled=compiled)
-        return cls(_from_file(path), threads=threads, compiled=compiled)
+            network, notes = Network.load(path)
+            encoding = _encoding_of(notes, where=f"{path}: notes")
+            return cls.exact(network, encoding=encoding, threads=threads, compiled=compiled)
+        approximated, encoding = _from_file(path)
+        return cls(approximated, encoding=encoding, threads=threads, compiled=compiled)
 
     def save(self, path: Path | str) -> None:
         """Write all that the predictor needs to one file; nothing in it is ever unpickled."""
         found = self._approximated
-        write_npz(Path(path), _KIND, _Header(found.network.spec, found.scales), found.arrays())
+        header = _Header(found.network.spec, found.scales, self.encoding)
+        write_npz(Path(path), _KIND, header, found.arrays())
 
     def decision_function(self, inputs: ArrayLike) -> Float32:
         """Logits (samples, classes).
 
         Parameters
         ----------
-        inputs : floating-point (samples, channels, height, width) or (samples, features)
+        inputs : (samples, channels, height, width) or (samples, features), as they were measured;
+            where the encoding scales nothing, floating-point numbers in [-1, 1]
 
         Raises
         ------
         InputError
-            If shape or type are others, or a value is not finite.
+            If shape or type are others, or a value is not finite or out of range.
         """
         return self._engine(self._checked(inputs))
 
     def predict(self, inputs: ArrayLike) -> NDArray[np.int64]:
         """(samples,) most probable class of each sample; inputs as in `decision_function`."""
         return self.decision_function(inputs).argmax(axis=1)
+
+    def predict_labels(self, inputs: ArrayLike) -> list[Label]:
+        """Label of each sample's most probable class; inputs as in `decision_function`."""
+        return self.encoding.classes.decode(self.predict(inputs))
 
     def predict_proba(self, inputs: ArrayLike) -> Float32:
         """(samples, classes) probabilities; inputs as in `decision_function`."""
@@ -115,26 +145,24 @@ class Predictor:
         return powers / powers.sum(axis=1, keepdims=True)
 
     def _checked(self, inputs: ArrayLike) -> Float32:
-        """The inputs as float32 (samples, features), side by side in memory."""
+        """The inputs, scaled, as float32 (samples, features), side by side in memory."""
         values = np.asarray(inputs)
-        if values.dtype.kind != "f":
-            raise InputError(
-                f"inputs must be floating-point numbers, scaled as for the training, "
-                f"not {values.dtype}"
-            )
         features = self._features
         if values.shape[1:] not in (self.input_shape, (features,)):
             shape = ", ".join(str(size) for size in self.input_shape)
             raise InputError(
                 f"inputs must be (samples, {shape}) or (samples, {features}), not {values.shape}"
             )
-        flat = np.ascontiguousarray(values.reshape(len(values), features), np.float32)
-        # One pass without a copy; a sum of squares is finite unless a value is not, or is huge.
-        if not isfinite(np.vdot(flat, flat)):
-            bad = np.flatnonzero(~np.isfinite(flat).all(axis=1))
-            if len(bad):
-                raise InputError(f"inputs must be finite: sample {bad[0]} holds NaN or infinity")
-        return flat
+        samples = values.reshape(len(values), *self.input_shape)
+        scaled = self.encoding.scaling.apply(samples, where="predictor")
+        return np.ascontiguousarray(scaled).reshape(len(values), features)
+
+
+def _encoding_of(notes: dict[str, Any], *, where: str) -> Encoding | None:
+    """The encoding in a network's notes; None where whoever saved it kept none."""
+    if "encoding" not in notes:
+        return None
+    return convert_document(notes["encoding"], Encoding, where=where)
 
 
 @dataclass(frozen=True)
@@ -143,11 +171,14 @@ class _Header:
 
     spec: NetworkSpec
     scales: tuple[Positive, ...]
+    encoding: Encoding
 
 
-def _from_file(path: Path) -> Approximated:
+def _from_file(path: Path) -> tuple[Approximated, Encoding]:
     header, arrays = read_npz(path, _KIND, _Header, lambda header: array_types(header.spec))
-    return Approximated.of_arrays(Network(header.spec, seed=0), arrays, header.scales, where=path)
+    network = Network(header.spec, seed=0)
+    found = Approximated.of_arrays(network, arrays, header.scales, where=path)
+    return found, header.encoding
 
 
 def _engine(program: Program, threads: int, *, compiled: bool) -> Callable[[Float32], Float32]:

@@ -1,6 +1,20 @@
 """Data sets: real samples, verified, split into training, validation and test parts."""
 
-from axnn.data.parts import DataSet, Split, stratified_split
+from axnn.data.encoding import Encoding
+from axnn.data.labels import Classes
+from axnn.data.parts import DataSet, Split, stratified_parts, stratified_split
 from axnn.data.registry import LOADERS, load, needs
+from axnn.data.scaling import Scaling
 
-__all__ = ["LOADERS", "DataSet", "Split", "load", "needs", "stratified_split"]
+__all__ = [
+    "LOADERS",
+    "Classes",
+    "DataSet",
+    "Encoding",
+    "Scaling",
+    "Split",
+    "load",
+    "needs",
+    "stratified_parts",
+    "stratified_split",
+]

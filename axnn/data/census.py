@@ -1,11 +1,14 @@
 """The Adult tables as one number for each of their fourteen columns."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.data.catalog.adult import ADULT, ADULT_FIELDS, ADULT_NUMBERS
+from axnn.data.catalog.adult import ADULT, ADULT_CLASSES, ADULT_FIELDS, ADULT_NUMBERS
 from axnn.data.fetch import read_collection
-from axnn.data.parts import DataSet, Split, stratified_split
+from axnn.data.labels import Classes
+from axnn.data.parts import DataSet, Split, stratified_parts
 
 _VALIDATION = 0.2
 _PRIOR_SAMPLES = 20.0
@@ -20,31 +23,43 @@ def load_adult(seed: int) -> DataSet:
     part alone.
     """
     arrays = read_collection(ADULT)
-    values = arrays["train_values"].astype(np.float32)[:, :, None, None]
-    labels = arrays["train_labels"].astype(np.int64)
-    validation, train = stratified_split(values, labels, (_VALIDATION,), seed=seed)
-    official = Split(
-        arrays["test_values"].astype(np.float32)[:, :, None, None],
-        arrays["test_labels"].astype(np.int64),
+    known = Table(arrays["train_values"], arrays["train_labels"].astype(np.int64))
+    official = Table(arrays["test_values"], arrays["test_labels"].astype(np.int64))
+    validation, train = (
+        Table(known.values[part], known.labels[part])
+        for part in stratified_parts(known.labels, (_VALIDATION,), seed=seed)
     )
-    encoded = [Split(_encode(train, part), part.labels) for part in (train, validation, official)]
-    names = ("train", "validation", "test")
-    return DataSet(name="adult", classes=2, **dict(zip(names, encoded, strict=True)))
+    tables = (train, validation, official)
+    parts = [Split(_encode(train, table), table.labels) for table in tables]
+    return DataSet(
+        name="adult",
+        classes=Classes(ADULT_CLASSES),
+        train=parts[0],
+        validation=parts[1],
+        test=parts[2],
+    )
 
 
-def _encode(train: Split, part: Split) -> NDArray[np.float32]:
+class Table(NamedTuple):
+    """Columns as they were published, int32 (samples, columns), and int64 classes (samples,)."""
+
+    values: NDArray[np.int32]
+    labels: NDArray[np.int64]
+
+
+def _encode(train: Table, part: Table) -> NDArray[np.float32]:
     """The columns of a part, (samples, columns, 1, 1), by what the training part shows."""
     columns = []
     for index, name in enumerate(ADULT_FIELDS):
-        known, asked = train.inputs[:, index, 0, 0], part.inputs[:, index, 0, 0]
+        known, asked = train.values[:, index], part.values[:, index]
         if name in ADULT_NUMBERS:
             columns.append(_ranks(known, asked))
         else:
-            columns.append(_shares(known.astype(np.intp), train.labels, asked.astype(np.intp)))
+            columns.append(_shares(known, train.labels, asked))
     return np.stack(columns, axis=1).astype(np.float32)[:, :, None, None]
 
 
-def _ranks(known: NDArray[np.float32], asked: NDArray[np.float32]) -> NDArray[np.float64]:
+def _ranks(known: NDArray[np.int32], asked: NDArray[np.int32]) -> NDArray[np.float64]:
     """Share of the known values below each asked one, half of the equal ones among them."""
     ordered = np.sort(known)
     below = np.searchsorted(ordered, asked, side="left")
@@ -53,7 +68,7 @@ def _ranks(known: NDArray[np.float32], asked: NDArray[np.float32]) -> NDArray[np
 
 
 def _shares(
-    known: NDArray[np.intp], labels: NDArray[np.int64], asked: NDArray[np.intp]
+    known: NDArray[np.int32], labels: NDArray[np.int64], asked: NDArray[np.int32]
 ) -> NDArray[np.float64]:
     """Share of class 1 among the known samples with each asked word."""
     words = max(int(known.max()), int(asked.max())) + 1

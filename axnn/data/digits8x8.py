@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from axnn.data.labels import Classes
 from axnn.data.parts import DataSet, stratified_split
 from qcnpe.tools.extras import require_modules
 
@@ -19,4 +20,10 @@ def load_digits8x8(seed: int) -> DataSet:
     inputs = (images / 16).astype(np.float32).reshape(-1, 1, 8, 8)
     labels = target.astype(np.int64)
     test, validation, train = stratified_split(inputs, labels, (0.2, 0.2), seed=seed)
-    return DataSet(name="digits8x8", classes=10, train=train, validation=validation, test=test)
+    return DataSet(
+        name="digits8x8",
+        classes=Classes.numbered(10),
+        train=train,
+        validation=validation,
+        test=test,
+    )

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from axnn.data.catalog import CIFAR10, ORL
 from axnn.data.fetch import read_collection
+from axnn.data.labels import Classes
 from axnn.data.parts import DataSet, Split
 
 _SIDE = 32
@@ -16,6 +17,8 @@ _TEST_PEOPLE = 10
 _VALIDATION_PEOPLE = 10
 _TEST_SEED = 0
 """The test part is the same for every seed of a run."""
+
+_CLASSES = Classes(("other", "face"))
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue: ITU-R BT.601
 
@@ -45,8 +48,16 @@ def load_faces(seed: int) -> DataSet:
             fixed.choice(len(cifar["test_images"]), len(faces["test"]), replace=False)
         ],
     }
-    parts = {name: _join(faces[name], others[name]) for name in faces}
-    return DataSet(name="faces", classes=2, **parts)
+    parts = {
+        name: _join(faces[name], others[name], fixed if name == "test" else rng) for name in faces
+    }
+    return DataSet(
+        name="faces",
+        classes=_CLASSES,
+        train=parts["train"],
+        validation=parts["validation"],
+        test=parts["test"],
+    )
 
 
 def split_people(
@@ -85,9 +96,11 @@ def _area_shares(side: int) -> NDArray[np.float64]:
     return np.maximum(overlap, 0) * _SIDE / side
 
 
-def _join(faces: NDArray[np.float32], colour: NDArray[np.uint8]) -> Split:
-    """Faces and as many other windows, (samples, 1, side, side)."""
+def _join(faces: NDArray[np.float32], colour: NDArray[np.uint8], rng: np.random.Generator) -> Split:
+    """Faces and as many other windows, (samples, 1, side, side), in random order."""
     grey = np.einsum("nchw,c->nhw", colour.astype(np.float32), _LUMINANCE) / 255
+    grey = np.minimum(grey, 1)  # white may have been rounded up
     inputs = np.concatenate([faces, grey])[:, None].astype(np.float32)
     labels = np.repeat(np.array([1, 0], np.int64), [len(faces), len(grey)])
-    return Split(inputs, labels)
+    order = rng.permutation(len(labels))
+    return Split(inputs[order], labels[order])

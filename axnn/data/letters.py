@@ -1,9 +1,12 @@
 """The Letter set, split at random: its publisher's order, which tells the parts, is not kept."""
 
+from string import ascii_uppercase
+
 import numpy as np
 
 from axnn.data.catalog.letter import LETTER
 from axnn.data.fetch import read_collection
+from axnn.data.labels import Classes
 from axnn.data.parts import DataSet, stratified_split
 
 _TEST = 0.2
@@ -22,4 +25,10 @@ def load_letter(seed: int) -> DataSet:
     labels = arrays["labels"].astype(np.int64)
     test, rest = stratified_split(inputs, labels, (_TEST,), seed=_TEST_SEED)
     validation, train = stratified_split(rest.inputs, rest.labels, (_VALIDATION,), seed=seed)
-    return DataSet(name="letter", classes=26, train=train, validation=validation, test=test)
+    return DataSet(
+        name="letter",
+        classes=Classes(tuple(ascii_uppercase)),
+        train=train,
+        validation=validation,
+        test=test,
+    )

@@ -1,23 +1,40 @@
 """A data set and its parts: what may be fitted, what decides, and what is only judged on."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from axnn.data.encoding import Encoding
+from axnn.data.labels import Classes
+from axnn.data.scaling import INPUT_LIMIT, Scaling
 from axnn.errors import DataError
+from qcnpe.spec.draws import draw
+from qcnpe.spec.inputs import check_reals
+
+Measured = tuple[ArrayLike, ArrayLike]
+"""Inputs (samples, ...) and labels (samples,) as they come from a file or a sensor."""
+
+_PREPARE = "DataSet.from_arrays makes them of any numbers and labels"
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One part of a data set.
+    """One part of a data set, ready for a network.
 
     Attributes
     ----------
     inputs : float32 (samples, channels, height, width) in [-1, 1]
-    labels : int64 (samples,), class of each sample
+    labels : int64 (samples,), number of each sample's class
+
+    Raises
+    ------
+    DataError
+        If they are something else, there is none, or not a label for each sample.
+    InputError
+        If an input is not in [-1, 1].
     """
 
     inputs: NDArray[np.float32]
@@ -28,6 +45,20 @@ class Split:
             raise DataError(
                 "a split needs (samples, channels, height, width) inputs and a label for each, "
                 f"not {self.inputs.shape} and {self.labels.shape}"
+            )
+        if not self.inputs.size:
+            raise DataError(f"a split needs samples, not inputs of shape {self.inputs.shape}")
+        if self.inputs.dtype != np.float32 or self.labels.dtype != np.int64:
+            raise DataError(
+                f"a split needs float32 inputs and int64 labels, not {self.inputs.dtype} and"
+                f" {self.labels.dtype}; {_PREPARE}"
+            )
+        check_reals(self.inputs, INPUT_LIMIT, where="split")
+        if self.labels.min() < 0:
+            sample = int(np.argmin(self.labels))
+            raise DataError(
+                f"labels of a split are numbers from 0, not {self.labels[sample]} as of sample"
+                f" {sample}; {_PREPARE}"
             )
 
     def __len__(self) -> int:
@@ -41,9 +72,12 @@ class Split:
             total.update(np.ascontiguousarray(values).data)
         return total.hexdigest()
 
-    def head(self, samples: int) -> "Split":
-        """The first samples, at most as many as there are."""
-        return Split(self.inputs[:samples], self.labels[:samples])
+    def draw(self, samples: int | None, *, seed: int) -> "Split":
+        """So many samples, drawn at random, or all; see `qcnpe.spec.draws.draw`."""
+        if samples is None or samples >= len(self):
+            return self
+        chosen = draw(len(self), samples, seed=seed)
+        return Split(self.inputs[chosen], self.labels[chosen])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,17 +87,83 @@ class DataSet:
     Attributes
     ----------
     name : of the loader that made it
-    classes : number of classes
+    classes : what the labels' numbers stand for
     train : what weights and scales are fitted to
     validation : what decides when to stop and which approximation to keep
     test : what only the final evaluation reads
+    scaling : how inputs as they were measured became those of the parts
+
+    Raises
+    ------
+    DataError
+        If the parts differ in the shape of a sample, or a label has no class.
     """
 
     name: str
-    classes: int
+    classes: Classes
     train: Split
     validation: Split
     test: Split
+    scaling: Scaling = field(default_factory=Scaling.identity)
+
+    def __post_init__(self) -> None:
+        for part, split in self._parts.items():
+            shape = split.inputs.shape[1:]
+            if shape != self.input_shape:
+                raise DataError(
+                    f"{self.name}, {part} part: samples are {shape}, those of the training part"
+                    f" {self.input_shape}"
+                )
+            if split.labels.max() >= len(self.classes):
+                sample = int(np.argmax(split.labels))
+                raise DataError(
+                    f"{self.name}, {part} part: sample {sample} is of class"
+                    f" {split.labels[sample]}, but there are {len(self.classes)}, from 0"
+                )
+
+    @classmethod
+    def from_arrays(
+        cls, name: str, *, train: Measured, validation: Measured, test: Measured
+    ) -> "DataSet":
+        """A data set of inputs and labels as they are.
+
+        Scaling and classes are learnt on the training part, and applied to all.
+
+        Parameters
+        ----------
+        name : for messages and reports
+        train, validation, test : inputs (samples, columns) or (samples, channels, height, width) of
+            integers or floating-point numbers, and labels (samples,) of integers or strings
+
+        Raises
+        ------
+        DataError
+            If labels are something else, missing, or unknown to the training part.
+        InputError
+            If inputs are something else, not finite, or far outside those of the training part.
+        """
+        parts = {"train": train, "validation": validation, "test": test}
+        inputs = {
+            part: _four_axes(values, where=f"{name}, {part} part")
+            for part, (values, _) in parts.items()
+        }
+        scaling, classes = Scaling.fit(inputs["train"]), Classes.learn(train[1])
+        return cls(
+            name=name,
+            classes=classes,
+            scaling=scaling,
+            **{
+                part: Split(
+                    scaling.apply(inputs[part], where=f"{name}, {part} part"),
+                    classes.encode(labels, where=f"{name}, {part} part"),
+                )
+                for part, (_, labels) in parts.items()
+            },
+        )
+
+    @property
+    def _parts(self) -> dict[str, Split]:
+        return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -71,10 +171,28 @@ class DataSet:
         _, channels, height, width = self.train.inputs.shape
         return channels, height, width
 
+    @property
+    def encoding(self) -> Encoding:
+        """Scaling and classes: what a network's file says of its data."""
+        return Encoding(self.scaling, self.classes)
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of what training sees: the training and the validation part."""
         return hashlib.sha256(f"{self.train.digest} {self.validation.digest}".encode()).hexdigest()
+
+
+def _four_axes(inputs: ArrayLike, *, where: str) -> NDArray[np.generic]:
+    """Inputs as (samples, channels, height, width)."""
+    values = np.asarray(inputs)
+    if values.ndim == 2:
+        values = values[:, :, None, None]
+    if values.ndim != 4 or not values.size:
+        raise DataError(
+            f"{where}: inputs must be (samples, columns) or (samples, channels, height, width), "
+            f"not {values.shape}"
+        )
+    return values
 
 
 def stratified_split(
@@ -84,25 +202,46 @@ def stratified_split(
     *,
     seed: int,
 ) -> list[Split]:
-    """Split samples at random into a part for each fraction and one with the rest, at the end.
+    """Split samples into parts, see `stratified_parts`."""
+    if len(inputs) != len(labels):
+        raise DataError(f"{len(inputs)} samples cannot have {len(labels)} labels")
+    parts = stratified_parts(labels, fractions, seed=seed)
+    return [Split(inputs[part], labels[part]) for part in parts]
+
+
+def stratified_parts(
+    labels: ArrayLike, fractions: tuple[float, ...], *, seed: int
+) -> list[NDArray[np.intp]]:
+    """Indices of samples, drawn at random: a part for each fraction, and the rest at the end.
 
     Every class keeps its share in every part, to within one sample. A part of fraction f has
-    ceil(f * samples) samples.
+    ceil(f * samples) samples. All parts are in random order, however the samples were sorted.
+
+    Parameters
+    ----------
+    labels : (samples,) of any kind
+    fractions : of all samples
+    seed : of the draw
     """
     if min(fractions) <= 0 or sum(fractions) >= 1:
         raise DataError(f"fractions must be positive and add up to less than 1, not {fractions}")
-    rng = np.random.default_rng(seed)
-    rest = np.arange(len(labels))
+    plain, rng = np.asarray(labels), np.random.default_rng(seed)
+    sizes = [int(np.ceil(fraction * len(plain))) for fraction in fractions]
+    if sum(sizes) >= len(plain):
+        raise DataError(f"{len(plain)} samples are too few for parts of {fractions} and a rest")
+    rest = np.arange(len(plain))
     parts = []
-    for fraction in fractions:
-        taken = _draw(labels[rest], int(np.ceil(fraction * len(labels))), rng)
+    for size in sizes:
+        taken = _draw_classes(plain[rest], size, rng)
         parts.append(rest[taken])
         rest = np.delete(rest, taken)
-    return [Split(inputs[part], labels[part]) for part in (*parts, rest)]
+    return [rng.permutation(part) for part in (*parts, rest)]
 
 
-def _draw(labels: NDArray[np.int64], samples: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Sorted indices of a random draw, in which every class has its share."""
+def _draw_classes(
+    labels: NDArray[np.generic], samples: int, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Indices of a random draw, in which every class has its share; class after class."""
     classes, counts = np.unique(labels, return_counts=True)
     share = counts * samples / len(labels)
     quota = np.floor(share).astype(np.int64)
@@ -112,4 +251,4 @@ def _draw(labels: NDArray[np.int64], samples: int, rng: np.random.Generator) -> 
         rng.permutation(np.flatnonzero(labels == label))[:number]
         for label, number in zip(classes, quota, strict=True)
     ]
-    return np.sort(np.concatenate(drawn))
+    return np.concatenate(drawn)

@@ -17,7 +17,14 @@ RING_CRITERIA = ("gradient", "quantisation")
 def find_edges(
     folder: AppFolder, *, judged: int, progress: Callable[[int], None] | None = None
 ) -> Edges:
-    """Measure rings and edges of the trained network on `judged` samples of validation at most."""
+    """Measure rings and edges of the trained network.
+
+    Parameters
+    ----------
+    folder : of the application
+    judged : so many validation samples, at most, are drawn to judge the edges
+    progress : called with the number of measurements finished so far
+    """
     trained = folder.trained.trained()
     scores = characterize_step(folder.trained)
     maps = [layer for layer in trained.network.neuron_layers if layer.geometry.outputs > 1]
@@ -36,7 +43,7 @@ def find_edges(
         str(width): edge_experiment(
             trained.network,
             samples.train,
-            samples.validation.head(judged),
+            samples.validation.draw(judged, seed=folder.seed),
             trained.app.engine,
             width=width,
             shares=SHARES,

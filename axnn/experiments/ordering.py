@@ -53,17 +53,19 @@ def compare_criteria(
     data : its training part is characterised, its validation part judges
     energy : prices and the engine
     width : that neurons are lowered to, in bits
-    seed : of the random orders
-    judged, characterised : so many samples, at most, of the validation and the training part
+    seed : of the draws of samples, and of the random orders
+    judged, characterised : so many samples, at most, are drawn of the validation and of the
+        training part
     progress : called with the number of points finished so far
     """
     config = replace(energy.config, precisions=(OPERAND_BITS, width))
-    trial = _Trial(network, data, energy, config, data.validation.head(judged))
+    trial = _Trial(network, data, energy, config, data.validation.draw(judged, seed=seed))
+    characterising = data.train.draw(characterised, seed=seed)
     curves: dict[str, list[Curve]] = {name: [] for name in CRITERIA}
     done = 0
     for draw in range(RANDOM_DRAWS):
         model = QuantisedNetwork(network, trial.scales, trial.exact, config)
-        scores = characterize(model, data.train.head(characterised), config, seed=seed + draw)
+        scores = characterize(model, characterising, config, seed=seed + draw)
         for name in CRITERIA if draw == 0 else ("random",):
             curve = []
             for share in SHARES:

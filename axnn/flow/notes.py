@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from axnn.approximation.widths import ApproximationPlan, Trial
+from axnn.data import Encoding
 from axnn.flow.ancestry import Ancestry
 from axnn.nn.network import Network
 from axnn.nn.train import Epoch
@@ -17,6 +18,7 @@ class TrainingNotes:
     made_from: Ancestry
     seed: int
     epochs: tuple[Epoch, ...]
+    encoding: Encoding
 
     @staticmethod
     def ancestry(path: Path) -> Ancestry:
@@ -34,6 +36,7 @@ class ApproximationNotes:
     app : name of the application
     seed : of the run
     data : SHA-256 of training and validation part
+    encoding : what the network's inputs and outputs stand for
     plan, steps : of the approximation
     """
 
@@ -41,6 +44,7 @@ class ApproximationNotes:
     app: str
     seed: int
     data: str
+    encoding: Encoding
     plan: ApproximationPlan
     steps: tuple[Trial, ...]
 

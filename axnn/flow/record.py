@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from axnn import data
-from axnn.data import DataSet
+from axnn.data import DataSet, Encoding
 from axnn.errors import RunError
 from axnn.flow.apps import App
 from qcnpe.spec.documents import read_document, write_document
@@ -47,6 +47,7 @@ class RunRecord:
     app : the application: data set, network, plans, engine
     seed : of split, weights and order
     digests : of the data
+    encoding : of the data, what the network's inputs and outputs stand for
     """
 
     kind: RunKind = "axnn-run-1"
@@ -54,11 +55,18 @@ class RunRecord:
     app: App
     seed: int
     digests: DataDigests
+    encoding: Encoding
 
     @classmethod
     def of(cls, app: App, seed: int, samples: DataSet) -> "RunRecord":
         """The record of an application with its data."""
-        return cls(name=app.name, app=app, seed=seed, digests=DataDigests.of(samples))
+        return cls(
+            name=app.name,
+            app=app,
+            seed=seed,
+            digests=DataDigests.of(samples),
+            encoding=samples.encoding,
+        )
 
     @classmethod
     def read(cls, folder: Path) -> "RunRecord":
@@ -84,12 +92,18 @@ class RunRecord:
             "network": self.app.network,
             "training_plan": self.app.training,
             "data": self.digests.fitted,
+            "encoding": self.encoding,
         }
 
     @property
     def approximation(self) -> dict[str, Any]:
         """What all that is made from the trained network depends on, besides plans."""
-        return {"seed": self.seed, "engine": self.app.engine, "data": self.digests.fitted}
+        return {
+            "seed": self.seed,
+            "engine": self.app.engine,
+            "data": self.digests.fitted,
+            "encoding": self.encoding,
+        }
 
     @property
     def judgement(self) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from axnn.data.scaling import INPUT_LIMIT
+from axnn.errors import TrainingError
 from axnn.nn.layers import SLOPES, FloatArray, Layer, NeuronLayer, Parameter
 from axnn.nn.network import LayerStack, Network, batch_innermost
 from axnn.quantisation.scales import Grid, LayerScale, WidthScale
@@ -29,7 +31,9 @@ from qcnpe.spec.activation import (
 )
 from qcnpe.spec.commands import SHIFT_RANGE
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.draws import draw
 from qcnpe.spec.fixed import limits, quantize
+from qcnpe.spec.inputs import check_reals
 from qcnpe.spec.qnet import QuantLayer, QuantNet, WidthOperands
 
 __all__ = [
@@ -52,9 +56,14 @@ _INPUT_GRID = Grid.of_width(INPUT_FRACTION_BITS, OPERAND_BITS)
 HEADROOM_BITS = 1
 """Bits that 16-bit weights and results keep free, since training still moves them."""
 
-CALIBRATION_SAMPLES = 1024
-_CALIBRATION_VALUES = 1 << 16
-"""Values that a search for the best scale looks at: enough for a mean, few enough to be quick."""
+_DRAWN_SAMPLES = 1024
+_DRAWN_VALUES = 1 << 16
+"""Samples, and values of a layer, that the search for the best narrow scale looks at: drawn at
+random, enough for a mean and few enough to be quick. Signs and ranges are those of all samples."""
+
+_DRAW_SEED = 0
+_BLOCK_SAMPLES = 512
+"""Samples whose ranges are taken at once, so that memory stays bounded."""
 
 _WEIGHT_SEARCH = 3
 """Exponents above the one that saturates nothing which the search for the best one tries."""
@@ -104,6 +113,13 @@ class QuantisedLayer(Layer):
     def parameters(self) -> dict[str, Parameter]:
         """Those of the wrapped layer."""
         return self.layer.parameters
+
+    @property
+    def largest_sum(self) -> float:
+        """Largest magnitude of the latest forward pass's pre-activations, before saturation."""
+        if self._pre_activations is None:
+            raise RuntimeError(f"layer {self.layer.name}: call forward first")
+        return float(max(self._pre_activations.max(), -self._pre_activations.min()))
 
     @property
     def results(self) -> FloatArray:
@@ -244,22 +260,77 @@ def quantize_inputs(inputs: FloatArray) -> FloatArray:
 def calibrate(
     network: Network, inputs: NDArray[np.float32], precision: Precision, config: EngineConfig
 ) -> Scales:
-    """Choose all scales for a network from samples of its training part.
+    """Choose all scales for a network from its training part.
 
     Layer after layer, each with the results that the layers before it give at their precision.
+    Narrow scales have the least error on a random draw of the samples. What decides whether
+    something can be held at all, the inputs' sign and the pre-activations' ranges, is taken of all
+    samples: one pass over them, and another one if any sample saturated a layer of the first.
 
     Parameters
     ----------
     network : with the weights that a retraining will start from
-    inputs : (samples, ...) training samples; the first `CALIBRATION_SAMPLES` are used
+    inputs : (samples, ...) the training part's inputs, in any order
     precision : width of each neuron
     config : the engine; every one of its widths gets scales
+
+    Raises
+    ------
+    InputError
+        If an input is not in [-1, 1].
+    TrainingError
+        If the network's parameters or sums are not finite.
     """
-    values = quantize_inputs(batch_innermost(inputs[:CALIBRATION_SAMPLES]))
-    fraction_bits, unsigned = INPUT_FRACTION_BITS, bool(values.min() >= 0)
+    check_reals(inputs, INPUT_LIMIT, where="calibration")
+    _check_numbers(network, *network.state().values())
+    chosen = draw(len(inputs), _DRAWN_SAMPLES, seed=_DRAW_SEED)
+    drawn = quantize_inputs(batch_innermost(inputs[chosen]))
+    unsigned = bool(inputs.min() >= 0)
+    reached = np.zeros(len(precision))
+    while True:
+        scales = _choose_scales(network, drawn, unsigned, reached, precision, config)
+        model = QuantisedNetwork(network, scales, precision, config)
+        reached = np.maximum(reached, _largest_sums(model, inputs))
+        _check_numbers(network, reached)
+        if all(map(_holds, model.quantised_layers, reached)):
+            return _choose_scales(network, drawn, unsigned, reached, precision, config)
+
+
+def _check_numbers(network: Network, *values: NDArray[np.floating]) -> None:
+    if not all(np.isfinite(array).all() for array in values):
+        raise TrainingError(f"network {network.spec.name} does not give numbers; train it anew")
+
+
+def _holds(layer: QuantisedLayer, largest: float) -> bool:
+    """Whether no such pre-activation saturates; a squashing function is flat where it would."""
+    if layer.layer.function in CURVES:
+        return True
+    return largest <= limits(OPERAND_BITS)[1] * 2.0**-layer.scale.fraction_bits
+
+
+def _largest_sums(model: QuantisedNetwork, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Each layer's largest magnitude of a pre-activation over all samples."""
+    largest = np.zeros(len(model.quantised_layers))
+    for start in range(0, len(inputs), _BLOCK_SAMPLES):
+        model.forward(batch_innermost(inputs[start : start + _BLOCK_SAMPLES]))
+        found = [layer.largest_sum for layer in model.quantised_layers]
+        largest = np.maximum(largest, found)
+    return largest
+
+
+def _choose_scales(
+    network: Network,
+    drawn: FloatArray,
+    unsigned: bool,
+    reached: NDArray[np.float64],
+    precision: Precision,
+    config: EngineConfig,
+) -> Scales:
+    """All scales, from drawn inputs and what the layers' pre-activations are known to reach."""
+    values, fraction_bits = drawn, INPUT_FRACTION_BITS
     scales = []
-    for layer, widths in zip(network.neuron_layers, precision, strict=True):
-        scale = _calibrate_layer(layer, values, fraction_bits, unsigned, config)
+    for layer, largest, widths in zip(network.neuron_layers, reached, precision, strict=True):
+        scale = _calibrate_layer(layer, values, fraction_bits, unsigned, float(largest), config)
         values = QuantisedLayer(layer, scale, widths, config.table_segments).forward(values)
         fraction_bits = scale.output_fraction_bits
         unsigned = _is_non_negative(layer.function)
@@ -267,20 +338,33 @@ def calibrate(
     return tuple(scales)
 
 
+def _drawn_values(values: FloatArray) -> FloatArray:
+    """So many of the values at most, drawn at random."""
+    flat = values.reshape(-1)
+    if flat.size <= _DRAWN_VALUES:
+        return flat
+    return flat[np.random.default_rng(_DRAW_SEED).integers(0, flat.size, _DRAWN_VALUES)]
+
+
 def _is_non_negative(function: str) -> bool:
     return function == "relu" or (function in CURVES and CURVES[function].non_negative)
 
 
 def _calibrate_layer(
-    layer: NeuronLayer, values: FloatArray, fraction_bits: int, unsigned: bool, config: EngineConfig
+    layer: NeuronLayer,
+    values: FloatArray,
+    fraction_bits: int,
+    unsigned: bool,
+    reached: float,
+    config: EngineConfig,
 ) -> LayerScale:
     weights = layer.operand_weights()
     if layer.function in CURVES:
         own_bits = CURVES[layer.function].input_fraction_bits
         output_bits = ACTIVATION_FRACTION_BITS
     else:
-        own_bits = output_bits = _range_fraction_bits(layer, values)
-    sample = values.reshape(-1)[:: max(1, values.size // _CALIBRATION_VALUES)]
+        own_bits = output_bits = _range_fraction_bits(layer, values, reached)
+    sample = _drawn_values(values)
     widths = {}
     for width in config.precisions:
         narrow_unsigned = unsigned and width < OPERAND_BITS
@@ -301,10 +385,13 @@ def _calibrate_layer(
     )
 
 
-def _range_fraction_bits(layer: NeuronLayer, values: FloatArray) -> int:
-    """Fraction bits with which no pre-activation of these inputs saturates, with headroom."""
+def _range_fraction_bits(layer: NeuronLayer, values: FloatArray, reached: float) -> int:
+    """Fraction bits with which no pre-activation saturates, with headroom.
+
+    Neither those of these inputs nor those that are known to be `reached`.
+    """
     sums, _ = layer.sums(values, layer.operand_weights())
-    largest = float(np.abs(sums + layer.bias.value[:, None, None]).max())
+    largest = max(reached, float(np.abs(sums + layer.bias.value[:, None, None]).max()))
     return int(_largest_exponent(np.array(largest), OPERAND_BITS)) - HEADROOM_BITS
 
 

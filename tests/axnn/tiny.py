@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from axnn.data import DataSet, Split
+from axnn.data import Classes, DataSet, Split
 from axnn.flow.energy import EnergyTable
 from axnn.nn.network import Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
@@ -48,13 +48,17 @@ def make_data(*, seed: int = 0, samples: int = 120, noise: float = 0.15) -> Data
         return Split(np.clip(values, 0, 1).astype(np.float32), labels)
 
     return DataSet(
-        name="tiny", classes=3, train=split(samples), validation=split(60), test=split(60)
+        name="tiny",
+        classes=Classes.numbered(3),
+        train=split(samples),
+        validation=split(60),
+        test=split(60),
     )
 
 
 def poison_test_part(data: DataSet) -> DataSet:
-    """The same data, whose test part spoils whatever reads it."""
-    return replace(data, test=Split(np.full_like(data.test.inputs, np.nan), data.test.labels))
+    """The same data, whose test part spoils whatever reads it: other samples, wrong labels."""
+    return replace(data, test=Split(-data.test.inputs, (data.test.labels + 1) % 3))
 
 
 def make_spec(function: str = "relu", hidden: int = 10) -> NetworkSpec:

@@ -24,7 +24,7 @@ from rich.console import Console
 from axnn.approximation.resilience import characterize
 from axnn.approximation.search import take_share
 from axnn.approximation.tiles import form_tiles, lower
-from axnn.data import DataSet, Split, load
+from axnn.data import Classes, DataSet, Split, load
 from axnn.flow.apps import find_app, perceptron
 from axnn.nn.network import LayerStack, Network
 from axnn.nn.spec import NetworkSpec
@@ -91,7 +91,13 @@ def seconds(work: Callable[[], object]) -> float:
 
 def train_ours(model: LayerStack, split: Split, rate: float) -> None:
     """An epoch; it is validated on one sample only, since PyTorch's is not."""
-    data = DataSet(name="bench", classes=10, train=split, validation=split.head(1), test=split)
+    data = DataSet(
+        name="bench",
+        classes=Classes.numbered(10),
+        train=split,
+        validation=split.draw(1, seed=0),
+        test=split,
+    )
     train(model, data, plan_of(rate), seed=0)
 
 
@@ -208,7 +214,7 @@ def measure_epochs(name: str, split: Split, seed: int, report: Report) -> Figure
 def measure_integers(data: DataSet, seed: int, report: Report) -> Figures:
     """Wall time of LeNet in integers at mixed widths on all test images."""
     network = Network(find_app("digits").network, seed=seed)
-    train_ours(network, data.train.head(EPOCH_SAMPLES["digits"]), 0.02)
+    train_ours(network, data.train.draw(EPOCH_SAMPLES["digits"], seed=seed), 0.02)
     precision = mixed_precision(network, seed)
     scales = calibrate(network, data.train.inputs, precision, ENGINE)
     net = to_integers(network, scales, precision, ENGINE)
@@ -234,7 +240,7 @@ def run(seed: int, report: Report) -> dict[str, Any]:
     digits, objects = load("mnist", seed=seed), load("cifar10", seed=seed)
     parts = {"digits": digits.train, "objects": objects.train}
     for name, part in parts.items():
-        figures |= measure_epochs(name, part.head(EPOCH_SAMPLES[name]), seed, report)
+        figures |= measure_epochs(name, part.draw(EPOCH_SAMPLES[name], seed=seed), seed, report)
     figures["resilience_pass_epochs"] = max(
         figures[f"{name}.resilience_pass_epochs"] for name in ("lenet", "objects")
     )

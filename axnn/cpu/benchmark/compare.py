@@ -85,7 +85,8 @@ def compare_choices(run: Run) -> list[Choice]:
         for way in WAYS:
             found = _bring_down(run, run.plan(0, way), share * everywhere.cost)
             lowered.append((way, share, found))
-    times = _microseconds([found for _, _, found in lowered], run.data.test.inputs[:TIMED_BATCH])
+    timed = run.data.test.draw(TIMED_BATCH, seed=run.seed).inputs
+    times = _microseconds([found for _, _, found in lowered], timed)
     return [_judge(run, *entry, time) for entry, time in zip(lowered, times, strict=True)]
 
 

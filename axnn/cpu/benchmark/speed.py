@@ -103,7 +103,7 @@ def gather(run: Run, approximated: dict[float, Approximated], uniform: Approxima
     network = run.exact.network
     plain, int8 = run.folder / "network.onnx", run.folder / "network-int8.onnx"
     export_onnx(network, plain)
-    quantise_onnx(plain, int8, run.data.train.inputs[:_CALIBRATION_SAMPLES])
+    quantise_onnx(plain, int8, run.data.train.draw(_CALIBRATION_SAMPLES, seed=run.seed).inputs)
     classifiers: dict[str, Callable[[int], Classify | None]] = {
         NUMPY: lambda threads: network.predict if threads == 1 else None,
         TORCH: lambda threads: torch_module(network, threads),
@@ -128,8 +128,16 @@ def _judge(classify: Classify, split: Split) -> float:
     return accuracy(np.concatenate(parts), split.labels)
 
 
-def race(field: Field, samples: NDArray[np.float32]) -> list[Timing]:
-    """Time all contestants in turns, for each number of threads and each batch size."""
+def race(field: Field, test: Split, *, seed: int) -> list[Timing]:
+    """Time all contestants in turns, for each number of threads and each batch size.
+
+    Parameters
+    ----------
+    field : the contestants
+    test : the part that a batch is drawn from
+    seed : of the draw
+    """
+    samples = test.draw(max(BATCHES), seed=seed).inputs
     timings: list[Timing] = []
     for threads in THREADS:
         made: dict[str, Classify] = {

@@ -64,11 +64,12 @@ def speed_step(name: str, folder: Path, *, seed: int, notify: Notify, repeat: bo
         if not repeat and (found := _read(path, made_from, Speed)) is not None:
             return found
         for bound, network in approximated.items():
-            Predictor(network).save(folder / f"axnn-{bound:g}.npz")
+            predictor = Predictor(network, encoding=run.data.encoding)
+            predictor.save(folder / f"axnn-{bound:g}.npz")
         notify("judging on the test part")
         field = gather(run, approximated, everywhere)
         notify("timing")
-        timings = race(field, run.data.test.inputs)
+        timings = race(field, run.data.test, seed=seed)
         result = summary(run, field, timings)
         write_document(path, {MADE_FROM: asdict(made_from), **asdict(result)})
         draw_speed(result, folder / "speed.png", batch=FIGURE_BATCH)

@@ -61,7 +61,13 @@ random : a control
 _KIND = "axnn-cpu-approximation-1"
 _BATCH = 256
 _SAMPLES = 2048
-"""Training samples that the channels are judged on."""
+"""Training samples, drawn at random, that the channels are judged on."""
+
+_FITTED_SAMPLES = 512
+"""Training samples, drawn at random, that lines and means are fitted to."""
+
+_FITTING_SEED = 0
+"""The same draw for every step, so that steps differ in their channels alone."""
 
 _ROUNDING = 1e-9
 """Slack for the last bit of a fraction, so that a loss of exactly the bound is kept."""
@@ -223,7 +229,7 @@ def scores(
 ) -> tuple[NDArray[np.float64], ...]:
     """Every channel's score for its next step down; infinite where there is none."""
     model = subject.model()
-    used = split.head(_SAMPLES)
+    used = split.draw(_SAMPLES, seed=seed)
     probes: list[_Probe] = []
     for start in range(0, len(used), _BATCH):
         inputs = batch_innermost(used.inputs[start : start + _BATCH])
@@ -313,7 +319,8 @@ def lower_channels(subject: Approximated, chosen: list[Candidate], data: DataSet
     """The network, a copy, with these channels one step down; lines folded, scales anew."""
     network = deepcopy(subject.network)
     model = Approximated(network, subject.assignment, subject.scales).model()
-    model.forward(batch_innermost(data.train.inputs[: _SAMPLES // 4]))
+    fitted = data.train.draw(_FITTED_SAMPLES, seed=_FITTING_SEED)
+    model.forward(batch_innermost(fitted.inputs))
     assignment = tuple(steps.copy() for steps in subject.assignment)
     for index, steps in enumerate(assignment):
         kinds = ladder(network, index)

@@ -24,8 +24,8 @@ from axnn.nn.layers import (
 )
 from axnn.nn.network import LayerStack, Network, batch_innermost
 
-_SAMPLES = 1024
-"""Training samples that scales and lines are fitted to."""
+_BLOCK_SAMPLES = 512
+"""Samples whose ranges are taken at once, so that memory stays bounded."""
 
 Channels = NDArray[np.intp]
 
@@ -219,14 +219,27 @@ class ApproximateNetwork(LayerStack):
 
 
 def input_scales(network: LayerStack, inputs: NDArray[np.float32]) -> tuple[float, ...]:
-    """For each layer of neurons, the scale of bytes that hold the largest of its inputs."""
-    values = batch_innermost(inputs[:_SAMPLES])
-    scales = []
+    """For each layer of neurons, the scale of bytes that hold its inputs for all samples.
+
+    Parameters
+    ----------
+    network : its layers as they compute now
+    inputs : (samples, ...) the training part's inputs, in any order
+    """
+    starts = range(0, len(inputs), _BLOCK_SAMPLES)
+    blocks = (batch_innermost(inputs[start : start + _BLOCK_SAMPLES]) for start in starts)
+    largest = np.max([_largest_inputs(network, block) for block in blocks], axis=0)
+    return tuple((np.maximum(largest, 1e-6) / BYTE_LIMIT).tolist())
+
+
+def _largest_inputs(network: LayerStack, values: FloatArray) -> list[float]:
+    """Largest magnitude that each layer of neurons reads for (features, batch) inputs."""
+    largest = []
     for layer in network.layers:
         if layer.parameters or isinstance(layer, NeuronLayer | ApproximateLayer):
-            scales.append(max(float(np.abs(values).max()), 1e-6) / BYTE_LIMIT)
+            largest.append(float(np.abs(values).max()))
         values = layer.forward(values)
-    return tuple(scales)
+    return largest
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,7 +31,8 @@ ADULT_NUMBERS = frozenset(
 """The columns that hold numbers; the others hold words, ? where nothing is known."""
 
 _ADULT_LARGEST = 10**8
-_ADULT_CLASSES = ("<=50K", ">50K")
+ADULT_CLASSES = ("<=50K", ">50K")
+"""Yearly income in dollars."""
 
 
 def decode_adult(members: Members) -> Arrays:
@@ -64,9 +65,9 @@ def _adult_value(name: str, field: str, words: list[str]) -> int:
 
 def _adult_class(field: str) -> int:
     plain = field.removesuffix(".")  # as the test table writes it
-    if plain not in _ADULT_CLASSES:
-        raise DataError(f"income must be one of {', '.join(_ADULT_CLASSES)}, not {field!r}")
-    return _ADULT_CLASSES.index(plain)
+    if plain not in ADULT_CLASSES:
+        raise DataError(f"income must be one of {', '.join(ADULT_CLASSES)}, not {field!r}")
+    return ADULT_CLASSES.index(plain)
 
 
 ADULT = Collection(

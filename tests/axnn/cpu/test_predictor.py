@@ -9,9 +9,9 @@ import pytest
 from axnn.cpu import Predictor
 from axnn.cpu.choice.choose import Approximated
 from axnn.cpu.choice.model import input_scales
-from axnn.cpu.errors import InputError
+from axnn.data import Classes, Encoding, Scaling
 from axnn.nn.spec import LayerSpec, NetworkSpec
-from qcnpe.spec.errors import ConfigError, FormatError
+from qcnpe.spec.errors import ConfigError, FormatError, InputError
 from tests.axnn.cpu.tiny_nets import (
     make_network,
     pooled,
@@ -110,6 +110,20 @@ def test_trained_network_loads_as_it_is(network, tmp_path):
     np.testing.assert_allclose(found, network.predict(inputs), atol=5e-6)
 
 
+def test_encoding_must_have_a_class_for_each_logit(network):
+    logits = network.neuron_layers[-1].geometry.channels
+    with pytest.raises(ConfigError, match=f"encoding must have {logits} classes, one for each"):
+        Predictor.exact(network, encoding=Encoding.plain(logits + 1))
+
+
+@pytest.mark.parametrize("place", [0, 700, 1499])
+def test_bytes_hold_the_largest_input_wherever_it_is(place):
+    network = make_network(summed())
+    inputs = np.full((1500, *network.spec.input_shape), 0.01, np.float32)
+    inputs[place, 0, 0, 0] = -0.75
+    assert input_scales(network, inputs)[0] == pytest.approx(0.75 / 127)
+
+
 def test_no_samples_give_no_results(network):
     for options in ({}, {"threads": 2}, {"compiled": False}):
         predictor = Predictor.exact(network, **options)
@@ -134,6 +148,7 @@ def test_rows_of_features_and_other_floats_are_taken(network):
         (lambda x: x.astype(complex), "floating-point numbers, .* not complex128"),
         (lambda x: np.where(np.arange(4)[:, None, None, None] == 2, np.nan, x), "sample 2 holds"),
         (lambda x: np.where(np.arange(4)[:, None, None, None] == 1, np.inf, x), "sample 1 holds"),
+        (lambda x: np.where(np.arange(4)[:, None, None, None] == 1, 16, x), "sample 1 holds 16 at"),
     ],
 )
 def test_inputs_that_cannot_be_classified(spoil, message):
@@ -181,7 +196,8 @@ def test_damaged_predictor_is_one_clear_error(damage, tmp_path):
 def test_numbers_whose_squares_are_too_large_are_numbers():
     network = make_network(summed())
     huge = np.full((1, *network.spec.input_shape), 1e30, np.float32)
-    assert np.isfinite(Predictor.exact(network).predict_proba(huge)).all()
+    encoding = Encoding(Scaling.fit(np.concatenate([huge, -huge])), Classes.numbered(3))
+    assert np.isfinite(Predictor.exact(network, encoding=encoding).predict_proba(huge)).all()
 
 
 def test_probabilities_of_large_logits_are_numbers():

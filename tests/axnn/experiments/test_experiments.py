@@ -24,6 +24,7 @@ from axnn.experiments.collect import (
     judge_variants,
     over_best_uniform,
 )
+from axnn.experiments.energy_spread import energy_spread
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.run import Finished, plan_jobs, run_jobs
 from axnn.flow.apps import APPS, App
@@ -380,3 +381,17 @@ def test_killed_worker_is_reported(running):
     assert running.returncode == 1
     assert "axnn: a working process was killed" in printed
     assert "Traceback" not in printed
+
+
+def test_spread_of_an_energy_falls_with_the_root_of_the_samples(place):
+    """Over draws out of the same part; a draw of all of it has none."""
+    lanes = {name: 1.0 for name in PRICES if "lane" in name}
+    table = EnergyTable({**PRICES, **lanes}, {})
+    run = place.variant("bound-0.5")
+    few, many, whole = (
+        energy_spread(run, table, samples=samples, draws=40) for samples in (2, 18, 60)
+    )
+    # A third, less what drawing 18 of only 60 takes off; and half of that for chance.
+    assert 0.28 / 2 < many.exact16[1] / few.exact16[1] < 0.28 * 2
+    assert whole.ratio[1] == pytest.approx(0, abs=1e-12)
+    assert many.ratio[0] == pytest.approx(whole.ratio[0], rel=4 * many.ratio[1])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from axnn.data import Split
+from axnn.data import Classes, Split
 from axnn.experiments.rings import ORDERS, edge_experiment, lower_positions, ring_means, ring_of
 from axnn.nn.network import Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
@@ -56,7 +56,9 @@ def test_lowering_the_centre_costs_more_where_only_the_centre_matters():
     inputs = rng.random((400, 1, 6, 6)).astype(np.float32)
     labels = (inputs[:, 0, 2:4, 2:4].sum(axis=(1, 2)) > 2).astype(np.int64)
     split = Split(inputs, labels)
-    data = replace(make_data(), classes=2, train=split, validation=split, test=split)
+    data = replace(
+        make_data(), classes=Classes.numbered(2), train=split, validation=split, test=split
+    )
     spec = NetworkSpec(
         name="map",
         input_shape=(1, 6, 6),

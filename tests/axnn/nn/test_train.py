@@ -51,7 +51,7 @@ def test_two_steps_with_momentum_and_decay_by_hand():
     )
     data = make_data(samples=1)
     one = replace(data.train, inputs=np.ones((1, 1, 1, 1), np.float32), labels=np.array([0]))
-    data = replace(data, train=one, validation=one)
+    data = replace(data, train=one, validation=one, test=one)
     plan = TrainingPlan(
         epochs=2, batch=1, learning_rate=0.1, momentum=0.5, weight_decay=0.2, schedule="constant"
     )
@@ -270,7 +270,7 @@ def test_small_numbers_become_zero_before_they_are_subnormal(tmp_path):
     layer = LayerSpec(kind="dense", channels=2, function="identity")
     network = Network(NetworkSpec(name="one", input_shape=(1, 1, 1), layers=(layer,)), seed=0)
     plan = TrainingPlan(epochs=1, batch=1, learning_rate=60)
-    data = replace(DATA, train=same, validation=same)
+    data = replace(DATA, train=same, validation=same, test=same)
     train(network, data, plan, seed=0, checkpoint=tmp_path / "c.npz")
     _, arrays = npz_parts(tmp_path / "c.npz")
     for name in ("velocity.0.weights", "velocity.0.bias"):

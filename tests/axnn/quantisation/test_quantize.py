@@ -5,11 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from axnn.errors import TrainingError
 from axnn.nn.network import Network, batch_innermost
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.nn.train import train
 from axnn.quantisation.quantize import (
     LayerScale,
+    QuantisedLayer,
     QuantisedNetwork,
     calibrate,
     to_integers,
@@ -19,6 +21,7 @@ from axnn.quantisation.scales import Grid
 from qcnpe.compiler import compile_network
 from qcnpe.spec.activation import FUNCTION_NAMES
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import InputError
 from qcnpe.spec.fixed import quantize, saturate
 from qcnpe.spec.inference import infer, run_layer
 from tests.axnn.tiny import ENGINE, make_data, make_spec, make_trained
@@ -234,6 +237,87 @@ def test_exact_weights_never_overflow_the_accumulator():
     assert compile_network(net, narrow, 4).cycles > 0
     integers = infer(net, net.quantize_inputs(inputs)) / 2.0 ** scales[-1].output_fraction_bits
     assert integers == pytest.approx(network.predict(inputs), rel=1e-2)
+
+
+def levels_network(levels: tuple[float, ...]) -> Network:
+    """Gives each level of its one input to a class of its own, by two layers set by hand."""
+    values = np.array(levels, np.float32)
+    layers = tuple(
+        LayerSpec(kind="dense", channels=channels, function="identity")
+        for channels in (1, len(levels))
+    )
+    network = Network(NetworkSpec(name="levels", input_shape=(1, 1, 1), layers=layers), seed=0)
+    network.set_state(
+        {
+            "0.weights": np.ones((1, 1), np.float32),
+            "0.bias": np.zeros(1, np.float32),
+            # The nearest level has the largest of 2 l x - l**2.
+            "1.weights": 2 * values[:, None],
+            "1.bias": -(values**2),
+        }
+    )
+    return network
+
+
+@pytest.mark.parametrize("width", [16, 8])
+@pytest.mark.parametrize(
+    "levels", [(0.9, 0.4, -0.4, -0.9), (0.0, 0.2, 0.4, 0.6, 0.8), (0.0, -0.9, -0.45, 0.45, 0.9)]
+)
+def test_sorted_training_data_lose_no_class(levels, width):
+    """The first 1,024 samples are of the first class alone: their sign and range say nothing."""
+    network = levels_network(levels)
+    labels = np.repeat(np.arange(len(levels)), 1100)
+    inputs = np.array(levels, np.float32)[labels].reshape(-1, 1, 1, 1)
+    assert (network.predict(inputs).argmax(axis=1) == labels).all()
+    precision = uniform_precision(network, width)
+    net = to_integers(network, calibrate(network, inputs, precision, ENGINE), precision, ENGINE)
+    found = infer(net, net.quantize_inputs(inputs)).argmax(axis=1)
+    assert np.mean(found == labels) == 1.0
+
+
+@pytest.mark.parametrize("place", [0, 500, 2999])
+def test_a_single_sample_decides_sign_and_range_wherever_it_is(place):
+    network = levels_network((0.1, 0.9))
+    inputs = np.full((3000, 1, 1, 1), 0.01, np.float32)
+    inputs[place] = -0.9
+    first, _ = calibrate(network, inputs, uniform_precision(network, 16), ENGINE)
+    assert not first.input_unsigned
+    # 0.9 fits 16 bits with 15 fraction bits; one is kept free.
+    assert first.fraction_bits == 14
+
+
+def test_ranges_hold_all_samples_after_layers_that_saturated(monkeypatch):
+    """The rare sample drives the second layer only once the first one has the range for it."""
+    network = levels_network((0.0, 1.0))
+    network.neuron_layers[1].weights.value *= 1000
+    inputs = np.zeros((5000, 1, 1, 1), np.float32)
+    inputs[4000] = 0.75
+    first, second = calibrate(network, inputs, uniform_precision(network, 16), ENGINE)
+    assert (first.fraction_bits, second.fraction_bits) == (14, 15 - 11 - 1)  # 0.75 and 1499
+
+
+def test_calibration_needs_no_more_memory_for_more_samples(monkeypatch):
+    network, batches = make_trained(DATA), []
+    forward = QuantisedLayer.forward
+
+    def watched(self, inputs):
+        batches.append(inputs.shape[1])
+        return forward(self, inputs)
+
+    monkeypatch.setattr(QuantisedLayer, "forward", watched)
+    many = np.tile(DATA.train.inputs, (50, 1, 1, 1))
+    calibrate(network, many, uniform_precision(network, 8), ENGINE)
+    assert max(batches) <= 1024 < len(many)
+
+
+def test_what_cannot_be_calibrated_is_refused():
+    network = make_trained(DATA)
+    precision = uniform_precision(network, 8)
+    with pytest.raises(InputError, match="calibration: inputs must lie in"):
+        calibrate(network, DATA.train.inputs * 16, precision, ENGINE)
+    network.neuron_layers[0].weights.value[0, 0] = np.nan
+    with pytest.raises(TrainingError, match="network tiny does not give numbers; train it anew"):
+        calibrate(network, DATA.train.inputs, precision, ENGINE)
 
 
 WINDOWED = NetworkSpec(

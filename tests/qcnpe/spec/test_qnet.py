@@ -352,14 +352,6 @@ def test_load_refuses_damage(tmp_path, damage):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "sizes", [{"kernel": (1,)}, {"padding": (0, 0, 1, 1)}, {"input_shape": (1, 4, 4, 4)}]
-)
-def test_numbers_that_would_be_ignored_are_refused(sizes):
-    with pytest.raises(FormatError, match="a layer's input has three sizes, all else two"):
-        Geometry(**{"input_shape": (1, 4, 4), "channels": 2, **sizes})
-
-
 def test_width_operands_are_values():
     operands = WidthOperands(np.zeros((1, 1), np.int16), np.zeros(1, np.int8), 0)
     with pytest.raises(AttributeError):

@@ -20,7 +20,7 @@ APP = find_app("digits8x8")
 def digits(
     engine: EngineConfig, count: int, epochs: int = 4
 ) -> tuple[dict[str, QuantNet], Samples]:
-    """Networks by the name of their width, and the first test samples."""
+    """Networks by the name of their width, and a draw of test samples."""
     samples = data.load(APP.data, seed=1)
     network = Network(APP.network, seed=1)
     train(network, samples, replace(APP.training, epochs=epochs), seed=1)
@@ -30,4 +30,4 @@ def digits(
         scales = calibrate(network, samples.train.inputs, precision, engine)
         points[f"{width} bit"] = to_integers(network, scales, precision, engine)
     chosen = integer_samples(points["16 bit"], samples.test)
-    return points, Samples(chosen.inputs[:count], chosen.labels[:count])
+    return points, chosen.draw(count, seed=1)

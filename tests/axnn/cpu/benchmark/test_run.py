@@ -13,7 +13,7 @@ from axnn.cpu.benchmark.speed_step import speed_step
 from axnn.cpu.benchmark.subjects import SUBJECTS, Subject
 from axnn.cpu.choice import choose
 from axnn.cpu.kinds import OMITTED, ladder
-from axnn.data import DataSet, Split
+from axnn.data import Classes, DataSet, Split
 from axnn.errors import RunError
 from axnn.flow.apps import APPS
 from axnn.flow.record import RunRecord
@@ -171,14 +171,16 @@ def test_compared_networks_cost_what_they_should(tmp_path, monkeypatch):
 
 
 def test_border_is_cut_off(monkeypatch):
-    pictures = np.arange(2 * 32 * 32, dtype=np.float32).reshape(2, 1, 32, 32)
+    pictures = np.arange(2 * 32 * 32, dtype=np.float32).reshape(2, 1, 32, 32) / np.float32(2048)
     split = Split(pictures, np.array([0, 1]))
-    whole = DataSet(name="mnist", classes=10, train=split, validation=split, test=split)
+    whole = DataSet(
+        name="mnist", classes=Classes.numbered(10), train=split, validation=split, test=split
+    )
     monkeypatch.undo()
     monkeypatch.setattr(data, "load", lambda name, *, seed: whole)
     found = SUBJECTS["mlp"].load(1)
     for part in (found.train, found.validation, found.test):
         assert part.inputs.shape == (2, 1, 28, 28)
-        assert part.inputs[0, 0, 0, 0] == 2 * 32 + 2
-        assert part.inputs[1, 0, -1, -1] == 2 * 32 * 32 - 1 - 2 * 32 - 2
+        assert part.inputs[0, 0, 0, 0] == (2 * 32 + 2) / 2048
+        assert part.inputs[1, 0, -1, -1] == (2 * 32 * 32 - 1 - 2 * 32 - 2) / 2048
     assert SUBJECTS["digits"].load(1) is whole

@@ -16,6 +16,7 @@ from axnn.cpu.benchmark.subjects import SUBJECTS, find_subject
 from axnn.cpu.kernels.plain import run
 from axnn.cpu.kernels.stages import lower
 from axnn.cpu.kinds import exact_assignment
+from axnn.data import Split
 from axnn.errors import RunError
 from qcnpe.spec.documents import read_document, write_document
 from qcnpe.spec.errors import ConfigError, FormatError
@@ -65,7 +66,8 @@ def test_ratios_are_taken_turn_by_turn(monkeypatch):
         return {label: values.tolist() for label, values in seconds.items()}
 
     monkeypatch.setattr(speed, "take_turns", turns)
-    found = race(speed.Field({}, {}, {}), np.zeros((9, 1), np.float32))
+    split = Split(np.zeros((9, 1, 1, 1), np.float32), np.zeros(9, np.int64))
+    found = race(speed.Field({}, {}, {}), split, seed=0)
     assert clocks == [time.process_time, time.perf_counter]  # of one thread and of two
     timing = next(one for one in found if one.label == "AxNN 0.5 %")
     assert (timing.threads, timing.batch) == (1, 2)

@@ -16,7 +16,7 @@ from axnn.cpu.choice.model import (
     rounded_inputs,
 )
 from axnn.cpu.kinds import OMITTED, exact_assignment, ladder, uniform_assignment
-from axnn.data import DataSet, Split
+from axnn.data import Classes, DataSet, Split
 from axnn.nn.layers import FloatArray
 from axnn.nn.network import batch_innermost
 from axnn.nn.spec import LayerSpec, NetworkSpec
@@ -82,7 +82,9 @@ def test_bytes_round_to_the_nearest():
 def data_of(network, samples=64):
     inputs = random_inputs(network, samples)
     split = Split(inputs, network.predict(inputs).argmax(axis=1).astype(np.int64))
-    return DataSet(name="made up", classes=3, train=split, validation=split, test=split)
+    return DataSet(
+        name="made up", classes=Classes.numbered(3), train=split, validation=split, test=split
+    )
 
 
 def test_line_fits_better_than_the_bare_sum():

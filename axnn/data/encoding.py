@@ -1,0 +1,39 @@
+"""Encoding: from a sample as it was measured to a network's inputs, and from its answer to a label.
+
+It goes with the network wherever that goes.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from axnn.data.labels import Classes
+from axnn.data.scaling import Scaling
+from qcnpe.spec.documents import convert_document
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What a network's inputs and outputs stand for.
+
+    Attributes
+    ----------
+    scaling : of the inputs
+    classes : of the outputs
+    """
+
+    scaling: Scaling
+    classes: Classes
+
+    @classmethod
+    def plain(cls, classes: int) -> "Encoding":
+        """Inputs in [-1, 1] as they are, and classes called 0, 1, 2, ..."""
+        return cls(Scaling.identity(), Classes.numbered(classes))
+
+    def document(self) -> dict[str, Any]:
+        """The encoding as JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: Any) -> "Encoding":
+        """Inverse of `document`; `FormatError` if it is none."""
+        return convert_document(document, cls, where="encoding")
