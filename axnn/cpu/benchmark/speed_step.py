@@ -52,13 +52,14 @@ def speed_step(name: str, folder: Path, *, seed: int, notify: Notify, repeat: bo
         If a package is missing that is needed only after hours.
     """
     with lock_folder(folder):
-        check_peers()
-        require_modules("numba", "matplotlib")
+        path = folder / "speed.json"
+        if repeat or not path.exists():
+            check_peers()
+            require_modules("numba", "matplotlib")
         run = open_run(find_subject(name), folder, seed=seed, notify=notify)
         approximated = run.approximated(notify)
         notify("replacing everything")
         everywhere = uniform(run)
-        path = folder / "speed.json"
         files = [*map(run.bound_file, BOUNDS_PERCENT), uniform_file(run)]
         made_from = run.ancestry(path, files, test_part=run.data.test.digest)
         if not repeat and (found := _read(path, made_from, Speed)) is not None:

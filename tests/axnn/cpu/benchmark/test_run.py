@@ -18,7 +18,7 @@ from axnn.errors import RunError
 from axnn.flow.apps import APPS
 from axnn.flow.record import RunRecord
 from axnn.nn.train import TrainingPlan, validate
-from qcnpe.spec.errors import BusyError
+from qcnpe.spec.errors import BusyError, QcnpeError
 from tests.axnn.cpu.benchmark.test_speed import made_up_result
 from tests.axnn.flow.test_lock import held_elsewhere
 from tests.axnn.tiny import make_data, make_spec, poison_test_part
@@ -120,6 +120,7 @@ def test_a_folder_that_is_held_is_refused(tmp_path):
 def test_timings_of_other_networks_are_not_taken(tmp_path, monkeypatch):
     monkeypatch.setitem(SUBJECTS, "tiny", SUBJECT)
     races = []
+    monkeypatch.setattr(speed_steps, "check_peers", lambda: None)
     monkeypatch.setattr(speed_steps, "gather", lambda *_: None)
     monkeypatch.setattr(speed_steps, "race", lambda *_, **__: races.append(1))
     summary = made_up_result("digits")
@@ -133,6 +134,17 @@ def test_timings_of_other_networks_are_not_taken(tmp_path, monkeypatch):
     assert [timed(), timed(), timed(repeat=True), timed()] == [1, 1, 2, 2]
     monkeypatch.setitem(SUBJECTS, "tiny", replace(SUBJECT, trials=2))
     assert timed() == 3
+
+
+@pytest.mark.parametrize("module", ["torch", "matplotlib"])
+def test_what_is_needed_after_hours_is_asked_for_first(tmp_path, monkeypatch, module):
+    def find_spec(name):
+        return None if name == module else name
+
+    monkeypatch.setattr("importlib.util.find_spec", find_spec)
+    monkeypatch.setattr("qcnpe.tools.extras.find_spec", find_spec)
+    with pytest.raises(QcnpeError, match=module):
+        speed_step("letters", tmp_path, seed=1, notify=lambda _: None)
 
 
 def test_uniform_replaces_everything_and_omits_nothing(tmp_path, monkeypatch):
