@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from synth.errors import SynthesisError
 from synth.liberty.cells import CellKind
 from synth.liberty.models import CellModel, Tied
 from synth.netlist import CONSTANT_NETS, Netlist, Placed
@@ -74,7 +75,13 @@ def _loads(netlist: Netlist, models: Mapping[str, CellModel]) -> dict[int, float
 
 
 def in_order(netlist: Netlist, models: Mapping[str, CellModel]) -> list[Placed]:
-    """Placed cells so that logic comes after what feeds it; storage comes first."""
+    """Placed cells so that logic comes after what feeds it; storage comes first.
+
+    Raises
+    ------
+    SynthesisError
+        If logic feeds itself.
+    """
     drivers = {
         placed.pins[output]: index
         for index, placed in enumerate(netlist.placed)
@@ -82,22 +89,31 @@ def in_order(netlist: Netlist, models: Mapping[str, CellModel]) -> list[Placed]:
         if output in placed.pins
     }
     done: set[int] = set()
+    begun: set[int] = set()
     order: list[Placed] = []
-    for start in range(len(netlist.placed)):
-        stack = [(start, False)]
-        while stack:
-            index, ready = stack.pop()
-            if index in done:
-                continue
-            placed = netlist.placed[index]
-            model = models[placed.cell]
-            # An enable may come from the very flip-flops that its clock gate drives.
-            stores = model.kind in (CellKind.FLIPFLOP, CellKind.CLOCK_GATE)
-            feeds = (model.clock,) if stores else model.inputs
-            before = [drivers[n] for pin in feeds if (n := placed.pins[pin]) in drivers]
-            if ready or all(other in done for other in before):
-                done.add(index)
-                order.append(placed)
-            else:
-                stack += [(index, True), *((other, False) for other in before)]
+    stack = [(start, False) for start in reversed(range(len(netlist.placed)))]
+    while stack:
+        index, ready = stack.pop()
+        if index in done:
+            continue
+        placed = netlist.placed[index]
+        if ready:
+            done.add(index)
+            order.append(placed)
+            continue
+        if index in begun:
+            raise SynthesisError(f"{netlist.name}: a loop of logic through {placed.name}; mend it")
+        begun.add(index)
+        before = (drivers[net] for net in _fed_by(placed, models) if net in drivers)
+        stack += [(index, True), *((other, False) for other in before)]
     return order
+
+
+def _fed_by(placed: Placed, models: Mapping[str, CellModel]) -> list[int]:
+    """Nets that must be known before a cell's outputs are.
+
+    An enable may come from the very flip-flops that its clock gate drives.
+    """
+    model = models[placed.cell]
+    stores = model.kind in (CellKind.FLIPFLOP, CellKind.CLOCK_GATE)
+    return [placed.pins[pin] for pin in ((model.clock,) if stores else model.inputs)]

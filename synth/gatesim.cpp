@@ -13,6 +13,11 @@ namespace {
 constexpr int kInputs = 8;
 constexpr int kOutputs = 4;
 
+// Events between two changes from outside after which a netlist is taken to oscillate: a glitch
+// or two in every cell are far fewer.
+constexpr int64_t kEventsAtLeast = 1000000;
+constexpr int64_t kEventsForEachCell = 1000;
+
 // What a toggle of one input does in one state.
 struct Step {
   int32_t after;
@@ -94,6 +99,11 @@ class Simulator {
       queue_.pop();
       if (latest_[event.net] != event.order) continue;  // swallowed by a later edge
       if (values_[event.net] == event.value) continue;
+      if (event.cell < 0) events_ = 0;
+      if (++events_ > kEventsAtLeast + kEventsForEachCell * static_cast<int64_t>(cells_.size())) {
+        std::cerr << "the netlist oscillates, through net " << event.net << "\n";
+        std::exit(1);
+      }
       values_[event.net] = event.value;
       ++toggles_[event.net];
       if (event.cell >= 0) energy_[event.cell] += event.energy_fj;
@@ -133,6 +143,7 @@ class Simulator {
   std::vector<int64_t> toggles_;
   std::priority_queue<Event, std::vector<Event>, std::greater<Event>> queue_;
   int64_t order_ = 0;
+  int64_t events_ = 0;         // since the last change from outside
 };
 
 }  // namespace

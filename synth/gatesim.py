@@ -23,7 +23,8 @@ from qcnpe.tools.find import COMPILER
 from qcnpe.tools.process import run
 from qcnpe.tools.trust import require_trusted
 from synth.annotate import Annotation, annotate, in_order, tied_inputs
-from synth.errors import LibertyError
+from synth.connections import check_connections
+from synth.errors import LibertyError, SynthesisError
 from synth.liberty.cells import MAX_OUTPUTS
 from synth.liberty.library import Library
 from synth.liberty.logic import MAX_INPUTS
@@ -50,6 +51,7 @@ _STEP = np.dtype(
     ]
 )
 _BUILD_LIMIT_S = 600
+_SETTLING_PASSES = 16
 
 TOGGLE = np.dtype([("time_ps", "f8"), ("net", "i4"), ("value", "i4")])
 """A change of a net from outside; a stimulus is an array of them in order of time."""
@@ -83,6 +85,7 @@ class Circuit:
     def __init__(self, netlist: Netlist, library: Library) -> None:
         self.netlist, self.supply_v = netlist, library.supply_v
         self.models = library.models(sorted({cell.cell for cell in netlist.placed}))
+        check_connections(netlist, self.models)
         try:
             self.annotation = annotate(netlist, self.models)
         except LibertyError as error:
@@ -136,15 +139,25 @@ class Circuit:
         return Activity(energy, toggles, seen.reshape(len(samples_ps), len(watched)))
 
     def _settle(self) -> NDArray[np.int32]:
+        """Values of all nets after power-up: again where a register is set or cleared by others."""
         values = np.zeros(self.netlist.net_count, np.int32)
         values[1] = 1
+        for _ in range(_SETTLING_PASSES):
+            before = values.copy()
+            self._pass_through(values)
+            if np.array_equal(values, before):
+                return values
+        raise SynthesisError(
+            f"{self.netlist.name}: registers that set and clear one another; mend the netlist"
+        )
+
+    def _pass_through(self, values: NDArray[np.int32]) -> None:
         for placed in self.ordered:
             model = self.models[placed.cell]
             pins = model.pins(self._state(placed.pins, model, values))
             for output in model.outputs:
                 if output in placed.pins:
                     values[placed.pins[output]] = pins[output]
-        return values
 
     def _state(self, pins: Mapping[str, int], model: CellModel, values: NDArray[np.int32]) -> int:
         return model.at_start(

@@ -80,21 +80,20 @@ class NcuFigures:
 def map_leaf(leaf: Leaf, cells: LibertyCells) -> Circuit:
     """Map a component and read its netlist back for simulation."""
     rtlil = leaf.rtlil() if isinstance(leaf, StructuralNcu) else leaf_rtlil(leaf)
-    return _circuit(rtlil, leaf.module_name, cells, ())
+    return _circuit(Units(rtlil, {leaf.module_name: 1}), leaf.module_name, cells)
 
 
 def map_module(units: Units, module: str, cells: LibertyCells) -> Circuit:
     """Map one unit of an engine and read its netlist back; units below it are left out."""
-    return _circuit(units.rtlil, module, cells, units.keep_apart(module))
+    return _circuit(units, module, cells)
 
 
-def _circuit(rtlil: str, module: str, cells: LibertyCells, before: tuple[str, ...]) -> Circuit:
+def _circuit(units: Units, module: str, cells: LibertyCells) -> Circuit:
     with TemporaryDirectory() as folder:
         netlist = Path(folder, "netlist.v")
-        map_design(rtlil, module, cells, netlist, before)
-        found = read_netlist(netlist.with_suffix(".json"), module)
-    known = tuple(cell for cell in found.placed if cell.cell in cells.library.cells)
-    return Circuit(replace(found, placed=known), cells.library)
+        map_design(units.rtlil, module, cells, netlist, units.keep_apart(module))
+        found = read_netlist(netlist.with_suffix(".json"), module, units.others(module))
+    return Circuit(found, cells.library)
 
 
 def make_bench(leaf: Ncu, cells: LibertyCells) -> NcuBench:

@@ -1,10 +1,12 @@
 """A mapped netlist as placed cells on numbered nets, read from Yosys' JSON."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
+from qcnpe.spec.documents import read_document
+from qcnpe.spec.errors import FormatError
 from synth.errors import SynthesisError
 
 CONSTANTS = {"0": 0, "1": 1, "x": 0, "z": 0}
@@ -12,6 +14,12 @@ CONSTANTS = {"0": 0, "1": 1, "x": 0, "z": 0}
 
 CONSTANT_NETS = {0: 0, 1: 1}
 """Value of each net that is constant."""
+
+MAX_NETS = 1 << 22
+"""Nets are numbered up to here; a simulation has arrays of that size."""
+
+LIMIT_BYTES = 256 << 20
+"""Largest file that is read; the netlist of an activation function unit has 2 MB."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +56,14 @@ class Netlist:
     placed : its cells
     ports : by name
     signals : nets of every named signal, lowest bit first
+    is_whole : whether no unit was left out
     """
 
     name: str
     placed: tuple[Placed, ...]
     ports: Mapping[str, Port]
     signals: Mapping[str, tuple[int, ...]]
+    is_whole: bool = True
 
     @property
     def net_count(self) -> int:
@@ -63,34 +73,103 @@ class Netlist:
         return max(used, default=1) + 1
 
 
-def read_netlist(path: Path, module: str) -> Netlist:
+def read_netlist(path: Path, module: str, apart: Collection[str] = ()) -> Netlist:
     """Read a module from the JSON that Yosys' `write_json` makes.
+
+    Parameters
+    ----------
+    path : the file
+    module : its name there
+    apart : names of other units, which are left out where the module places them
 
     Raises
     ------
     SynthesisError
-        If the file is missing or has no such module.
+        If the file is missing, too large or no such netlist, has no such module, or a cell's pin
+        has several bits.
     """
     try:
-        body = json.loads(path.read_text())["modules"][module]
-    except (OSError, ValueError, KeyError) as error:
-        raise SynthesisError(f"{path}: no netlist of {module}; run the synthesis again") from error
-    return Netlist(
-        name=module,
-        placed=tuple(
-            Placed(name, cell["type"], {pin: _net(bits[0]) for pin, bits in pins.items() if bits})
-            for name, cell in body["cells"].items()
-            if (pins := cell["connections"]) is not None
-        ),
-        ports={
-            name: Port(port["direction"], tuple(map(_net, port["bits"])))
-            for name, port in body["ports"].items()
-        },
-        signals={
-            name: tuple(map(_net, signal["bits"])) for name, signal in body["netnames"].items()
-        },
-    )
+        document = read_document(path, _File, limit_bytes=LIMIT_BYTES)
+    except FormatError as error:
+        what, _, _ = str(error).rpartition(";")
+        raise SynthesisError(f"{what or error}; run the synthesis again") from error
+    if module not in document.modules:
+        raise SynthesisError(f"{path}: no netlist of {module}; run the synthesis again")
+    body = document.modules[module]
+    try:
+        return Netlist(
+            name=module,
+            placed=tuple(
+                _placed(name, cell) for name, cell in body.cells.items() if cell.type not in apart
+            ),
+            ports={
+                name: Port(port.direction, _nets(name, port.bits))
+                for name, port in body.ports.items()
+            },
+            signals={name: _nets(name, signal.bits) for name, signal in body.netnames.items()},
+            is_whole=not any(cell.type in apart for cell in body.cells.values()),
+        )
+    except SynthesisError as error:
+        raise SynthesisError(f"{path}: {error}; run the synthesis again") from error
 
 
-def _net(bit: int | str) -> int:
-    return CONSTANTS[bit] if isinstance(bit, str) else bit
+def _placed(name: str, cell: "_Cell") -> Placed:
+    pins = {pin: _nets(f"{pin} of {name}", bits) for pin, bits in cell.connections.items()}
+    for pin, nets in pins.items():
+        if len(nets) > 1:
+            raise SynthesisError(f"{pin} of {name} has {len(nets)} bits, not one")
+    return Placed(name, cell.type, {pin: nets[0] for pin, nets in pins.items() if nets})
+
+
+def _nets(what: str, bits: "list[_Bit]") -> tuple[int, ...]:
+    nets = tuple(CONSTANTS[bit] if isinstance(bit, str) else bit for bit in bits)
+    for bit, net in zip(bits, nets, strict=True):
+        if isinstance(bit, int) and not len(CONSTANT_NETS) <= net < MAX_NETS:
+            raise SynthesisError(f"{what}: net {net} is not {len(CONSTANT_NETS)}..{MAX_NETS - 1}")
+    return nets
+
+
+_Bit = int | Literal["0", "1", "x", "z"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wire:
+    """What ports and names of nets have in common; their numbering does not matter here."""
+
+    bits: list[_Bit]
+    offset: int = 0
+    upto: int = 0
+    signed: int = 0
+    hide_name: int = 0
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Port(_Wire):
+    direction: Literal["input", "output"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cell:
+    type: str
+    connections: dict[str, list[_Bit]]
+    hide_name: int = 0
+    parameters: dict[str, Any] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
+    port_directions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Module:
+    ports: dict[str, _Port]
+    cells: dict[str, _Cell]
+    netnames: dict[str, _Wire]
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    """A netlist as Yosys writes it, flat and of cells only."""
+
+    modules: dict[str, _Module]
+    creator: str = ""

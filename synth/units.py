@@ -32,6 +32,10 @@ class Units:
     rtlil: str
     places: Mapping[str, int]
 
+    def others(self, unit: str) -> frozenset[str]:
+        """All units but one."""
+        return frozenset(self.places) - {unit}
+
     def keep_apart(self, unit: str) -> tuple[str, ...]:
         """Commands that make boxes of all units but one."""
         others = " ".join(f"\\{name}" for name in self.places if name != unit)

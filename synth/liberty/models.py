@@ -105,7 +105,7 @@ class CellModel:
 
     def at_start(self, inputs: int) -> int:
         """The state after power-up with given inputs: what is stored is 0 unless it is forced."""
-        stored = self._stored(inputs, self._is_open(inputs))
+        stored = self._stored(inputs, opened=self._is_open(inputs))
         return inputs | stored << len(self.inputs)
 
     def next_state(self, state: int, pin: str) -> int:
@@ -119,7 +119,7 @@ class CellModel:
             and self._inner(after)[pin] == self.cell.storage.active
         )
         inputs = (1 << len(self.inputs)) - 1
-        return after & inputs | self._stored(after, opened) << len(self.inputs)
+        return after & inputs | self._stored(after, opened=opened) << len(self.inputs)
 
     def _is_open(self, state: int) -> bool:
         """Whether data pass through, whatever toggles."""
@@ -128,7 +128,7 @@ class CellModel:
             return False
         return self._inner(state)[storage.control] == storage.active
 
-    def _stored(self, state: int, opened: bool) -> int:
+    def _stored(self, state: int, *, opened: bool) -> int:
         """What is stored next, with the inputs and the stored bit of a state."""
         storage, values = self.cell.storage, self._inner(state)
         if storage is None:
@@ -141,8 +141,8 @@ class CellModel:
     def steps(self, tied: Tied = ()) -> tuple[tuple[Step, ...], ...]:
         """For each state and input, what a toggle does.
 
-        With inputs that are tied the states that cannot be, and the toggles that do not happen, are
-        left empty: a file need not say what they do.
+        States that cannot be, and toggles of inputs that are tied, are left empty: a file need not
+        say what they do.
 
         Raises
         ------
@@ -159,7 +159,7 @@ class CellModel:
     def _step(self, state: int, pin: str, tied: Mapping[str, int]) -> Step:
         after = self.next_state(state, pin)
         old, new = self.pins(state), self.pins(after)
-        if pin in tied or any(old[name] != value for name, value in tied.items()):
+        if pin in tied or not self._can_be(state, tied):
             return Step(after)
         changed = [output for output in self.outputs if old[output] != new[output]]
         if changed:
@@ -167,6 +167,13 @@ class CellModel:
         word = "rise_power" if new[pin] else "fall_power"
         arcs = (arc for arc in self.power if arc.pin == pin and not arc.related)
         return Step(after, hidden=_priced(arcs, word, old))
+
+    def _can_be(self, state: int, tied: Mapping[str, int]) -> bool:
+        """Whether tied inputs have their values, and a set or cleared bit the value forced."""
+        values = self._inner(state)
+        if any(values[name] != value for name, value in tied.items()):
+            return False
+        return self._stored(state, opened=False) == state >> len(self.inputs)
 
     def _drive(
         self, pin: str, output: str, old: Mapping[str, int], new: Mapping[str, int]
