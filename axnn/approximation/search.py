@@ -131,6 +131,9 @@ class Target(Protocol[Point, Record]):
     def score(self, point: Point, frozen: Frozen, train: Split, *, seed: int) -> list[Unit]:
         """The units that can be lowered, the least significant first."""
 
+    def take(self, units: Sequence[Unit], share: float) -> list[Unit]:
+        """The first units that make up this share of all, as near as whole units come to it."""
+
     def lower(self, point: Point, units: Sequence[Unit]) -> Point:
         """A new point with these units one level down, not yet retrained."""
 
@@ -165,20 +168,23 @@ class Progress(Generic[Point, Trial]):
     trials: list[Trial]
 
 
-def draw_part(data: DataSet, samples: int | None, seeds: Sequence[int]) -> DataSet:
-    """The data with so many of the training samples, drawn by the seeds."""
-    train = data.train
-    if samples is None or samples >= len(train):
-        return data
-    drawn = np.sort(np.random.default_rng(seeds).choice(len(train), samples, replace=False))
-    return replace(data, train=Split(train.inputs[drawn], train.labels[drawn]))
+def draw_part(data: DataSet, samples: int | None, *, seed: int) -> DataSet:
+    """The data with so many of the training samples, drawn by the seed; None: all."""
+    return replace(data, train=data.train.draw(samples, seed=seed))
 
 
 def take_share(units: Sequence[Unit], share: float) -> list[Unit]:
-    """The first units that together hold this share of all the units' size, at least one."""
+    """The first units that together hold this share of all the units' size, or more."""
     sizes = np.cumsum([unit.size for unit in units])
     wanted = share * sizes[-1] * (1 - _ROUNDING)
     return list(units[: int(np.searchsorted(sizes, wanted)) + 1])
+
+
+def take_within_share(units: Sequence[Unit], share: float) -> list[Unit]:
+    """At least one unit; the first ones that together hold this share of all, or less."""
+    sizes = np.cumsum([unit.size for unit in units])
+    wanted = share * sizes[-1] * (1 + _ROUNDING)
+    return list(units[: max(1, int(np.searchsorted(sizes, wanted, side="right")))])
 
 
 class Search(Generic[Point, Trial]):
@@ -231,7 +237,7 @@ class Search(Generic[Point, Trial]):
         if not units:
             return False
         share = max(progress.share, self._smallest_share(units))
-        chosen = take_share(units, share)
+        chosen = self.target.take(units, share)
         if not self._judge(self.target.lower(progress.point, chosen), share, on_epoch):
             self._back_off(units, chosen)
         return True
@@ -291,13 +297,11 @@ class Search(Generic[Point, Trial]):
         movable = sum(unit.size for unit in units)
         return min(1.0, self.plan.smallest_share * self.target.size / movable)
 
-    def _seeds(self, round_: int) -> list[int]:
-        """Seeds of the coming trial, so that a resumed search needs no generator's state."""
-        return [self.seed, len(self.progress.trials), round_]
-
     def _seed(self, round_: int) -> int:
-        return int(np.random.SeedSequence(self._seeds(round_)).generate_state(1)[0])
+        """A seed of the coming trial, so that a resumed search needs no generator's state."""
+        entropy = [self.seed, len(self.progress.trials), round_]
+        return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
     def _draw(self, round_: int) -> DataSet:
         """What the coming trial characterises, and retrains with in one of its rounds."""
-        return draw_part(self.data, self.plan.samples, self._seeds(round_))
+        return draw_part(self.data, self.plan.samples, seed=self._seed(round_))

@@ -8,7 +8,7 @@ import numpy as np
 
 from axnn.approximation.event_counter import EventCounter
 from axnn.approximation.resilience import characterize, check_criterion
-from axnn.approximation.search import Frozen, OnEpoch, Outcome, SearchPlan, Unit
+from axnn.approximation.search import Frozen, OnEpoch, Outcome, SearchPlan, Unit, take_share
 from axnn.approximation.tiles import UNITS, form_layers, form_tiles, lower
 from axnn.data import DataSet, Split
 from axnn.nn.network import Network
@@ -163,6 +163,10 @@ class WidthTarget:
             return form_layers(scores, point.precision, frozen, self._config)
         geometries = [layer.geometry for layer in point.network.neuron_layers]
         return form_tiles(scores, point.precision, frozen, geometries, self._config)
+
+    def take(self, units: Sequence[Unit], share: float) -> list[Unit]:
+        """Tiles that hold this share of the neurons, rounded up to whole tiles."""
+        return take_share(units, share)
 
     def lower(self, point: WidthPoint, units: Sequence[Unit]) -> WidthPoint:
         """The same weights with these tiles one width down, calibrated anew."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from axnn.cpu.choice.choose import Approximated, array_types
+from axnn.cpu.choice.approximated import Approximated, array_types
 from axnn.cpu.kernels import plain
 from axnn.cpu.kernels.stages import Program, lower
 from axnn.cpu.kinds import exact_assignment

@@ -11,15 +11,10 @@ from numpy.typing import NDArray
 from axnn.cpu.benchmark.peers import Classify
 from axnn.cpu.benchmark.run import Run
 from axnn.cpu.benchmark.speed import take_turns
-from axnn.cpu.choice.choose import (
-    Approximated,
-    Plan,
-    heal,
-    lower_channels,
-    replace_everywhere,
-    scores,
-    sort_candidates,
-)
+from axnn.cpu.choice.approximated import Approximated
+from axnn.cpu.choice.choose import Plan, retrain_part
+from axnn.cpu.choice.lowering import lower_channels, replace_everywhere
+from axnn.cpu.choice.scoring import scores, sort_channels
 from axnn.cpu.predictor import Predictor
 from axnn.nn.train import validate
 
@@ -72,7 +67,7 @@ def uniform(run: Run) -> Approximated:
         if recorded == made_from:
             return found
     lowered = replace_everywhere(run.exact, run.data)
-    heal(lowered, run.data, run.plan(0), seed=run.seed)
+    retrain_part(lowered, run.data, run.plan(0), seed=run.seed)
     lowered.save(path, made_from)
     return lowered
 
@@ -101,7 +96,7 @@ def _microseconds(lowered: list[Approximated], inputs: NDArray[np.float32]) -> l
 
 def _judge(run: Run, way: str, share: float, lowered: Approximated, median_us: float) -> Choice:
     """Retrain and judge; the test part decides nothing."""
-    before, quality = heal(lowered, run.data, run.plan(0), seed=run.seed)
+    before, quality = retrain_part(lowered, run.data, run.plan(0), seed=run.seed)
     test = validate(lowered.model(), run.data.test)[1]
     return Choice(way, share, lowered.cost, median_us, before, quality, test)
 
@@ -114,9 +109,9 @@ def _bring_down(run: Run, plan: Plan, target: float) -> Approximated:
         while current.cost > goal:
             found = scores(current, run.data.train, plan.criterion, seed=run.seed + number)
             chosen, left = [], current.cost - goal
-            for candidate, saved in sort_candidates(current, found):
-                chosen.append(candidate)
-                left -= saved
+            for unit in sort_channels(current, found):
+                chosen.append(unit)
+                left -= unit.size
                 if left <= 0:
                     break
             if not chosen:

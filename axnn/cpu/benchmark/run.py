@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from axnn.cpu.benchmark.subjects import NETWORK, Subject, train_subject
-from axnn.cpu.choice.choose import Approximated, Plan, Step, approximate
+from axnn.cpu.choice.approximated import Approximated, Trial
+from axnn.cpu.choice.choose import Plan, approximate
 from axnn.data import DataSet
 from axnn.flow.ancestry import Ancestry
 from axnn.nn.train import validate
@@ -84,7 +85,7 @@ class Run:
                 part.unlink(missing_ok=True)
                 return approximated
 
-        def on_step(step: Step) -> None:
+        def on_trial(step: Trial) -> None:
             verdict = "kept" if step.kept else "taken back"
             notify(f"bound {bound:g}: validation {step.accuracy:.2%}, {verdict}")
 
@@ -95,7 +96,7 @@ class Run:
             floor=self.accuracy - bound / 100,
             seed=self.seed,
             state=part,
-            on_step=on_step,
+            on_trial=on_trial,
         )
         approximated.save(path, made_from)
         part.unlink(missing_ok=True)

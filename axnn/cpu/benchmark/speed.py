@@ -27,7 +27,7 @@ from axnn.cpu.benchmark.peers import (
     torch_module,
 )
 from axnn.cpu.benchmark.run import BOUNDS_PERCENT, Run
-from axnn.cpu.choice.choose import Approximated
+from axnn.cpu.choice.approximated import Approximated
 from axnn.cpu.predictor import Predictor
 from axnn.data import Split
 from axnn.nn.train import accuracy

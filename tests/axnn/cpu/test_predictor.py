@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from axnn.cpu import Predictor
-from axnn.cpu.choice.choose import Approximated
+from axnn.cpu.choice.approximated import Approximated
 from axnn.cpu.choice.model import input_scales
 from axnn.data import Classes, Encoding, Scaling
 from axnn.nn.spec import LayerSpec, NetworkSpec

@@ -14,7 +14,6 @@ from axnn.approximation import search
 from axnn.cpu.benchmark.compare import uniform
 from axnn.cpu.benchmark.run import open_run
 from axnn.cpu.benchmark.subjects import SUBJECTS
-from axnn.cpu.choice import choose
 from axnn.flow.apps import App
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
@@ -125,7 +124,6 @@ def work(tmp_path, monkeypatch):
     # Epochs of retraining are part of a trial.
     counted(training._Run, "step_epoch", lambda run: isinstance(run.model, Network))
     counted(search.Search, "_judge", lambda _: True)
-    counted(choose._Loop, "trial", lambda _: True)
     return path
 
 

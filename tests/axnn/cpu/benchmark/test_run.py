@@ -79,7 +79,7 @@ def test_what_is_there_is_not_made_again(tmp_path):
     for bound, one in first.items():
         for a, b in zip(one.assignment, second[bound].assignment, strict=True):
             np.testing.assert_array_equal(a, b)
-        assert one.steps == second[bound].steps
+        assert one.trials == second[bound].trials
 
 
 @pytest.mark.parametrize(
@@ -151,11 +151,11 @@ def test_uniform_replaces_everything_and_omits_nothing(tmp_path, monkeypatch):
     run, _ = opened(tmp_path)
     healed = []
 
-    def heal(lowered, *arguments, **options):
+    def retrain_part(lowered, *arguments, **options):
         healed.append(lowered)
-        return choose.heal(lowered, *arguments, **options)
+        return choose.retrain_part(lowered, *arguments, **options)
 
-    monkeypatch.setattr("axnn.cpu.benchmark.compare.heal", heal)
+    monkeypatch.setattr("axnn.cpu.benchmark.compare.retrain_part", retrain_part)
     found = uniform(run)
     assert healed == [found]
     for index, steps in enumerate(found.assignment):

@@ -6,19 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from axnn.cpu.choice.choose import (
-    CRITERIA,
-    Approximated,
-    Plan,
-    Step,
-    approximate,
-    heal,
-    lower_channels,
-    replace_everywhere,
-    scores,
-    sort_candidates,
-    take_share,
-)
+from axnn.approximation.search import take_within_share
+from axnn.cpu.choice.approximated import Approximated, Trial
+from axnn.cpu.choice.choose import Plan, approximate, retrain_part
+from axnn.cpu.choice.lowering import lower_channels, replace_everywhere
+from axnn.cpu.choice.scoring import CRITERIA, channel_unit, scores, sort_channels
 from axnn.cpu.kinds import OMITTED, cost, ladder, uniform_assignment
 from axnn.data import Split
 from axnn.errors import RunError
@@ -61,7 +53,7 @@ def test_result_is_cheaper_and_holds_the_bound(exact, data):
     found = approximate(exact, data, PLAN, floor=floor_of(exact, data), seed=1)
     assert found.cost < exact.cost
     assert validate(found.model(), data.validation)[1] >= floor_of(exact, data) - 1e-9
-    assert found.cost == min(step.cost for step in found.steps if step.kept)
+    assert found.cost == min(step.cost for step in found.trials if step.kept)
     for name, value in exact.network.state().items():
         np.testing.assert_array_equal(value, before[name])
 
@@ -69,9 +61,9 @@ def test_result_is_cheaper_and_holds_the_bound(exact, data):
 def test_impossible_bound_leaves_the_network_exact_and_backs_off(exact, data):
     found = approximate(exact, data, replace(PLAN, trials=9), floor=1.01, seed=1)
     assert found.cost == exact.cost
-    assert not any(step.kept for step in found.steps)
-    assert len(found.steps) == 9
-    lowered = [step.lowered for step in found.steps]
+    assert not any(step.kept for step in found.trials)
+    assert len(found.trials) == 9
+    lowered = [step.lowered for step in found.trials]
     # First all that can be replaced, the ten tanh; then half of the savings, a quarter, ...
     assert lowered[:4] == [10, 5, 2, 1]
     assert set(lowered[4:]) == {1}
@@ -81,24 +73,24 @@ def test_channel_that_fails_alone_stays_exact(exact, data):
     plan = replace(PLAN, trials=40)
     found = approximate(exact, data, plan, floor=1.01, seed=1)
     # All, a half, a quarter, then each of the ten alone; after that there is nothing to try.
-    assert len(found.steps) == 3 + 10
+    assert len(found.trials) == 3 + 10
 
 
 def test_first_trial_replaces_everything(exact, data):
     found = approximate(exact, data, replace(PLAN, trials=1), floor=0.0, seed=1)
     for a, b in zip(found.assignment, uniform_assignment(exact.network, 9), strict=True):
         np.testing.assert_array_equal(a, b)
-    (step,) = found.steps
+    (step,) = found.trials
     assert step.kept
     assert step.cost == found.cost
-    unhealed = replace_everywhere(exact, data)
-    assert step.before_retraining == validate(unhealed.model(), data.validation)[1]
+    lowered = replace_everywhere(exact, data)
+    assert step.before_retraining == validate(lowered.model(), data.validation)[1]
     assert step.accuracy == validate(found.model(), data.validation)[1]
 
 
 def test_last_channel_of_a_layer_stays(exact, data):
     lowered = replace_everywhere(exact, data)
-    lowered = lower_channels(lowered, [(0, channel) for channel in range(10)], data)
+    lowered = lower_channels(lowered, [channel_unit(0, channel) for channel in range(10)], data)
     kinds = ladder(exact.network, 0)
     left = [kinds[step] != OMITTED for step in lowered.assignment[0]]
     assert left == [False] * 9 + [True]  # the most significant one comes last
@@ -110,8 +102,14 @@ def test_state_of_another_run_is_refused(exact, data, tmp_path):
     state = tmp_path / "state.npz"
     approximate(exact, data, PLAN, floor=0.9, seed=1, state=state)
     for seed, floor in ((2, 0.9), (1, 0.8)):
-        with pytest.raises(RunError, match="of a run with another plan, data or seed; delete it"):
+        with pytest.raises(
+            RunError, match="of a run with another plan, data, network or seed; delete it"
+        ):
             approximate(exact, data, PLAN, floor=floor, seed=seed, state=state)
+    other = replace(exact, network=deepcopy(exact.network))
+    other.network.neuron_layers[0].weights.value[0] += 1
+    with pytest.raises(RunError, match="another plan, data, network or seed"):
+        approximate(other, data, PLAN, floor=0.9, seed=1, state=state)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +155,10 @@ def test_damaged_choice_is_one_clear_error(damage, exact, tmp_path):
         (lambda h, _: h.update(share=2), "Expected `float` <= 1"),
         (lambda h, _: h.update(frozen=[[-1, 0]]), "Expected `int` >= 0"),
         (lambda h, _: h["identity"]["plan"].update(trials=0), "trials must be at least 1"),
-        (lambda h, _: h["identity"].update(seed=2), "of a run with another plan, data or seed"),
+        (
+            lambda h, _: h["identity"].update(seed=2),
+            "of a run with another plan, data, network or seed",
+        ),
         (lambda _, a: a["kinds.0"].fill(9), "kinds of layer 0 must be one below"),
     ],
 )
@@ -182,7 +183,7 @@ def test_interrupted_run_goes_on_to_the_same_result(exact, data, tmp_path):
 
     for _ in range(2):
         with pytest.raises(StopError):
-            approximate(exact, data, PLAN, floor=floor, seed=1, state=state, on_step=stop)
+            approximate(exact, data, PLAN, floor=floor, seed=1, state=state, on_trial=stop)
     same(approximate(exact, data, PLAN, floor=floor, seed=1, state=state), whole)
 
 
@@ -190,7 +191,7 @@ def test_interrupted_run_goes_on_to_the_same_result(exact, data, tmp_path):
 def test_interrupted_run_has_backed_off_as_far(trials, exact, data, tmp_path):
     """After a trial of half, and after some channels have failed alone."""
     plan, state = replace(PLAN, trials=trials + 2), tmp_path / "state.npz"
-    steps: list[Step] = []
+    steps: list[Trial] = []
 
     class StopError(Exception):
         pass
@@ -201,9 +202,9 @@ def test_interrupted_run_has_backed_off_as_far(trials, exact, data, tmp_path):
             raise StopError
 
     with pytest.raises(StopError):
-        approximate(exact, data, plan, floor=1.01, seed=1, state=state, on_step=stop)
+        approximate(exact, data, plan, floor=1.01, seed=1, state=state, on_trial=stop)
     resumed = approximate(exact, data, plan, floor=1.01, seed=1, state=state)
-    assert resumed.steps == approximate(exact, data, plan, floor=1.01, seed=1).steps
+    assert resumed.trials == approximate(exact, data, plan, floor=1.01, seed=1).trials
 
 
 def test_judged_by_what_the_step_changes(exact, data):
@@ -238,9 +239,9 @@ def test_replacement_is_change_times_gradient_for_the_time_saved(exact, data):
 
 def test_candidates_come_in_the_order_of_their_scores(exact, data):
     found = scores(exact, data.train, "replacement", seed=0)
-    candidates = [candidate for candidate, _ in sort_candidates(exact, found)]
-    values = [found[layer][channel] for layer, channel in candidates]
-    assert len(candidates) == 10  # the logits have nothing to be replaced by
+    units = sort_channels(exact, found)
+    values = [found[unit.layer][unit.members[0]] for unit in units]
+    assert len(units) == 10  # the logits have nothing to be replaced by
     assert values == sorted(values)
 
 
@@ -253,7 +254,7 @@ def test_retraining_may_see_a_part_of_the_samples(exact, data):
     spoiled[drawn] = data.train.inputs[drawn]
     partly = replace(data, train=Split(spoiled, data.train.labels))
     other = replace(exact, network=deepcopy(exact.network))
-    assert heal(exact, partly, fast, seed=7) == heal(other, data, fast, seed=7)
+    assert retrain_part(exact, partly, fast, seed=7) == retrain_part(other, data, fast, seed=7)
     same(exact, other)
 
 
@@ -264,11 +265,16 @@ def test_random_criterion_follows_its_seed(exact, data):
 
 
 def test_share_counts_what_is_saved():
-    candidates = [((0, 0), 1.0), ((0, 1), 4.0), ((1, 0), 3.0), ((1, 1), 2.0)]
-    assert take_share(candidates, 0.5) == [(0, 0), (0, 1)]
-    assert take_share(candidates, 0.8) == [(0, 0), (0, 1), (1, 0)]
-    assert take_share(candidates, 0.01) == [(0, 0)]
-    assert take_share(candidates, 1.0) == [entry for entry, _ in candidates]
+    saved = {(0, 0): 1.0, (0, 1): 4.0, (1, 0): 3.0, (1, 1): 2.0}
+    units = [channel_unit(*entry, size=size) for entry, size in saved.items()]
+
+    def take(share):
+        return [(unit.layer, int(unit.members[0])) for unit in take_within_share(units, share)]
+
+    assert take(0.5) == [(0, 0), (0, 1)]
+    assert take(0.8) == [(0, 0), (0, 1), (1, 0)]
+    assert take(0.01) == [(0, 0)]
+    assert take(1.0) == list(saved)
 
 
 def test_cost_of_the_exact_network_counts_products_and_functions(exact):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from axnn.cpu.choice.choose import Approximated, lower_channels, scores
+from axnn.cpu.choice.approximated import Approximated
+from axnn.cpu.choice.lowering import lower_channels
 from axnn.cpu.choice.model import (
     ApproximateLayer,
     ApproximateNetwork,
@@ -15,6 +16,7 @@ from axnn.cpu.choice.model import (
     input_scales,
     rounded_inputs,
 )
+from axnn.cpu.choice.scoring import channel_unit, scores
 from axnn.cpu.kinds import OMITTED, exact_assignment, ladder, uniform_assignment
 from axnn.data import Classes, DataSet, Split
 from axnn.nn.layers import FloatArray
@@ -91,7 +93,7 @@ def test_line_fits_better_than_the_bare_sum():
     network = make_network(summed())
     data = data_of(network)
     exact = Approximated.exact(network, data)
-    chosen = [(0, channel) for channel in range(5)]
+    chosen = [channel_unit(0, channel) for channel in range(5)]
     once = lower_channels(exact, chosen, data)
     lowered = lower_channels(once, chosen, data)
     assert ladder(network, 0)[lowered.assignment[0][0]].function == "linear"
@@ -113,7 +115,7 @@ def test_omitted_channel_leaves_its_mean():
     layer, channel = 4, 2
     kinds = ladder(network, layer)
     for _ in kinds[1:]:
-        lowered = lower_channels(lowered, [(layer, channel)], data)
+        lowered = lower_channels(lowered, [channel_unit(layer, channel)], data)
     assert kinds[lowered.assignment[layer][channel]] == OMITTED
     before = network.predict(data.train.inputs).mean(axis=0)
     after = lowered.model().predict(data.train.inputs).mean(axis=0)
@@ -126,7 +128,7 @@ def test_channel_without_reader_saves_nothing_more():
     data = data_of(network)
     lowered = Approximated.exact(network, data)
     for _ in range(2):
-        lowered = lower_channels(lowered, [(1, 3)], data)
+        lowered = lower_channels(lowered, [channel_unit(1, 3)], data)
     assert ladder(network, 1)[lowered.assignment[1][3]] == OMITTED
     found = scores(lowered, data.train, "replacement", seed=0)
     assert np.isinf(found[0]).tolist() == [False, False, False, True, False]

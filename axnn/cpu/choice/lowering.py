@@ -1,0 +1,71 @@
+"""Networks with channels one step down their ladder, before any retraining."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.approximation.search import Unit
+from axnn.cpu.choice.approximated import Approximated
+from axnn.cpu.choice.model import ApproximateNetwork, absorb, fold, input_scales, line_below
+from axnn.cpu.choice.scoring import channel_unit
+from axnn.cpu.kinds import OMITTED, Kind, ladder, uniform_assignment
+from axnn.data import DataSet
+from axnn.nn.network import Network, batch_innermost
+
+_FITTED_SAMPLES = 512
+"""Training samples, drawn at random, that lines and means are fitted to."""
+
+_FITTING_SEED = 0
+"""The same draw for every step, so that steps differ in their channels alone."""
+
+
+def lower_channels(subject: Approximated, chosen: Sequence[Unit], data: DataSet) -> Approximated:
+    """The network, a copy, with these channels one step down; lines folded, scales anew."""
+    network = deepcopy(subject.network)
+    model = Approximated(network, subject.assignment, subject.scales).model()
+    fitted = data.train.draw(_FITTED_SAMPLES, seed=_FITTING_SEED)
+    model.forward(batch_innermost(fitted.inputs))
+    assignment = tuple(steps.copy() for steps in subject.assignment)
+    for index, steps in enumerate(assignment):
+        kinds = ladder(network, index)
+        channels = np.array([u.members[0] for u in chosen if u.layer == index], np.intp)
+        leaving = channels[steps[channels] + 1 == _omitted_step(kinds)]
+        if len(leaving) and len(leaving) == (steps < _omitted_step(kinds)).sum():
+            channels = channels[channels != leaving[-1]]  # the most significant one stays
+        if not len(channels):
+            continue
+        lines = line_below(model.approximate_layers[index], kinds, steps)
+        for line, members in lines:
+            fold(network.neuron_layers[index], line, np.intersect1d(members, channels))
+        steps[channels] += 1
+        _omit(model, network, index, channels[steps[channels] == _omitted_step(kinds)])
+    lowered = Approximated(network, assignment, subject.scales, subject.trials)
+    return replace(lowered, scales=input_scales(lowered.model(), data.train.inputs))
+
+
+def replace_everywhere(subject: Approximated, data: DataSet) -> Approximated:
+    """Every channel replaced as far as it can be without being omitted, and not yet retrained."""
+    wanted = uniform_assignment(subject.network, np.iinfo(np.uint8).max)
+    while chosen := [
+        channel_unit(layer, channel)
+        for layer, steps in enumerate(subject.assignment)
+        for channel in np.flatnonzero(steps < wanted[layer]).tolist()
+    ]:
+        subject = lower_channels(subject, chosen, data)
+    return subject
+
+
+def _omitted_step(kinds: tuple[Kind, ...]) -> int:
+    return kinds.index(OMITTED) if OMITTED in kinds else len(kinds)
+
+
+def _omit(
+    model: ApproximateNetwork, network: Network, index: int, channels: NDArray[np.intp]
+) -> None:
+    """Let the layer that reads these channels have their means in its biases."""
+    results = model.approximate_layers[index].results
+    if len(channels) and results is not None:
+        absorb(network.neuron_layers[index + 1], results.mean(axis=2), channels)

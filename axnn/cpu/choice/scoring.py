@@ -1,0 +1,133 @@
+"""How significant each channel is for its next kind of approximation."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.approximation.search import Unit
+from axnn.cpu.choice.approximated import Approximated
+from axnn.cpu.choice.model import ApproximateLayer, ApproximateNetwork, next_step
+from axnn.cpu.kinds import OMITTED, ladder, omitted, saving
+from axnn.data import Split
+from axnn.nn.network import batch_innermost
+from axnn.nn.train import cross_entropy
+
+CRITERIA = ("replacement", "gradient", "random")
+"""What channels are sorted by.
+
+replacement : mean of (dE/dy * change of y)**2, added over the channel's neurons, for the time saved
+gradient : mean of |dE/dy| over the channel's neurons (the paper)
+random : a control
+"""
+
+_BATCH = 256
+_SAMPLES = 2048
+"""Training samples, drawn at random, that the channels are judged on."""
+
+
+def scores(
+    subject: Approximated, split: Split, criterion: str, *, seed: int
+) -> tuple[NDArray[np.float64], ...]:
+    """Every channel's score for its next step down; infinite where there is none."""
+    model = subject.model()
+    used = split.draw(_SAMPLES, seed=seed)
+    probes: list[_Probe] = []
+    for start in range(0, len(used), _BATCH):
+        inputs = batch_innermost(used.inputs[start : start + _BATCH])
+        probes = _observe(subject, model, inputs, used.labels[start : start + _BATCH], probes)
+    rng = np.random.default_rng(seed)
+    return tuple(probe.score(criterion, rng) for probe in probes)
+
+
+def _observe(
+    subject: Approximated,
+    model: ApproximateNetwork,
+    inputs: NDArray[Any],
+    labels: NDArray[np.int64],
+    probes: "list[_Probe]",
+) -> "list[_Probe]":
+    """One batch forward and back; the first one makes the probes."""
+    layer_inputs = []
+    values = inputs
+    for layer in model.layers:
+        layer_inputs.append(values)
+        values = layer.forward(values)
+    if not probes:
+        probes = [_Probe(subject, model, index) for index in range(len(model.approximate_layers))]
+    _, gradient = cross_entropy(values, labels)
+    waiting = list(probes)
+    for number in range(len(model.layers) - 1, -1, -1):
+        layer = model.layers[number]
+        if isinstance(layer, ApproximateLayer):
+            waiting.pop().observe(layer_inputs[number], gradient)
+        back = layer.backward(gradient, inputs=number > 0)
+        if back is not None:
+            gradient = back
+    return probes
+
+
+class _Probe:
+    """Running sums over samples for the channels of one layer."""
+
+    def __init__(self, subject: Approximated, model: ApproximateNetwork, index: int) -> None:
+        self._layer = model.approximate_layers[index]
+        kinds, steps = ladder(subject.network, index), subject.assignment[index]
+        self._lowered, self._movable = next_step(self._layer, kinds, steps)
+        self._saved = savings(subject, index)
+        self._change = np.zeros(len(steps))
+        self._gradient = np.zeros(len(steps))
+
+    def observe(self, inputs: NDArray[Any], gradient: NDArray[Any]) -> None:
+        """Add a batch, given the layer's inputs and the gradient by its results."""
+        results = self._layer.results
+        assert results is not None
+        by_results = gradient.reshape(results.shape)
+        changed = self._lowered.forward(inputs).reshape(results.shape)
+        self._change += np.square(by_results * (changed - results)).sum(axis=(1, 2))
+        self._gradient += np.abs(by_results).mean(axis=1).sum(axis=1)
+
+    def score(self, criterion: str, rng: np.random.Generator) -> NDArray[np.float64]:
+        """The scores of the channels that can go down, infinity for the others."""
+        found = {
+            "replacement": self._change / np.maximum(self._saved, 1e-9),
+            "gradient": self._gradient,
+            "random": rng.random(len(self._change)),
+        }[criterion]
+        score = np.full(len(found), np.inf)
+        worth = self._movable[self._saved[self._movable] > 0]
+        score[worth] = found[worth]
+        return score
+
+
+def savings(subject: Approximated, index: int) -> NDArray[np.float64]:
+    """(channels,) what a step down of each channel saves; 0 if it cannot or must not go down."""
+    network, assignment = subject.network, subject.assignment
+    gone = omitted(network, assignment, index)
+    steps, last = assignment[index], len(ladder(network, index)) - 1
+    by_step = {
+        int(step): saving(network, assignment, index, int(np.argmax((steps == step) & ~gone)))
+        for step in np.unique(steps[~gone])
+        if step < last
+    }
+    saved = np.array([by_step.get(int(step), 0.0) for step in steps])
+    saved[gone] = 0
+    if (~gone).sum() == 1 and ladder(network, index)[-1] == OMITTED:
+        saved[steps == last - 1] = 0  # the last channel stays
+    return saved
+
+
+def channel_unit(layer: int, channel: int, *, size: float = 1.0, score: float = 0.0) -> Unit:
+    """A channel as what the loop lowers."""
+    return Unit(layer, np.array([channel], np.intp), size, score)
+
+
+def sort_channels(subject: Approximated, found: tuple[NDArray[np.float64], ...]) -> list[Unit]:
+    """Channels with a finite score as units, the lowest first; the size is the time saved."""
+    units = []
+    for index, score in enumerate(found):
+        saved = savings(subject, index)
+        for channel in np.flatnonzero(np.isfinite(score)).tolist():
+            size, value = float(saved[channel]), float(score[channel])
+            units.append(channel_unit(index, channel, size=size, score=value))
+    return sorted(units, key=lambda unit: (unit.score, unit.layer, unit.members[0]))
