@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.compiler import LayerProgram, Program, TileGroup
+from qcnpe.spec.commands import ErrorCause
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.errors import FormatError, TransportError
@@ -18,6 +19,20 @@ from qcnpe.spec.streams import Streams, unpack_result
 
 Activations = Mapping[int, NDArray[np.integer]]
 """A layer's inputs by operand width: (batch, features), what the engine's copies hold."""
+
+
+class BadCommandError(TransportError):
+    """The engine halted at a bad command.
+
+    Parameters
+    ----------
+    cause : what is wrong with it
+    """
+
+    def __init__(self, cause: ErrorCause) -> None:
+        super().__init__(
+            f"the engine halted at a bad command ({cause.name.lower()}); compile for this engine"
+        )
 
 
 class Transport(ABC):
@@ -39,7 +54,7 @@ class Transport(ABC):
         Raises
         ------
         TransportError
-            If the engine reports a bad command or does not answer.
+            If the engine halts at a bad command or does not answer.
         """
 
 
@@ -54,7 +69,7 @@ class ModelTransport(Transport):
         """Interpret the streams."""
         outcome = execute(self.config, streams)
         if outcome.error:
-            raise TransportError(f"the engine dropped a command: bad {outcome.error.name.lower()}")
+            raise BadCommandError(outcome.error)
         self.cycles += count_cycles(self.config, streams.commands)
         return outcome.results
 

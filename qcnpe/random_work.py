@@ -1,7 +1,6 @@
 """Random work for an engine: tiles whose results use the whole range, and commands that are bad."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from qcnpe.spec.activation import CURVES, table_knots
 from qcnpe.spec.commands import (
     COMMAND_BITS,
+    PARAMETER_BITS,
     SHIFT_RANGE,
     Opcode,
     check_command,
@@ -21,6 +21,9 @@ from qcnpe.spec.config import OPERAND_BITS, SUB_WORD_KINDS, EngineConfig
 from qcnpe.spec.streams import Streams
 
 DEFAULT_TABLE_SHARE = 0.02
+_LONGEST_JUNK = 40
+"""Words that go with a bad command at most, whatever it asks for."""
+
 _CORNERS = np.array([0, 0x8000, 0x7FFF, 0xFFFF, 0x8888, 0x0001], np.uint16)
 
 
@@ -97,7 +100,7 @@ def random_tile(config: EngineConfig, rng: np.random.Generator, beats: int) -> d
 
 
 def bad_commands(config: EngineConfig, count: int, seed: int) -> NDArray[np.uint64]:
-    """Words that the engine must drop: some wholly random, some good but for one field."""
+    """Words at which the engine must halt: some wholly random, some good but for one field."""
     rng = np.random.default_rng(seed)
     layout = command_fields(config)
     words: list[int] = []
@@ -115,11 +118,41 @@ def bad_commands(config: EngineConfig, count: int, seed: int) -> NDArray[np.uint
 
 
 def with_bad_commands(
-    streams: Streams, bad: Sequence[int] | NDArray[np.uint64], seed: int
+    config: EngineConfig, streams: Streams, bad: Sequence[int] | NDArray[np.uint64], seed: int
 ) -> Streams:
-    """The same streams with further commands at random places."""
-    places = np.random.default_rng(seed).integers(0, len(streams.commands) + 1, len(bad))
-    return replace(streams, commands=np.insert(streams.commands, places, bad))
+    """Good streams with bad commands at random places, each with the operands that it speaks of.
+
+    The results are those of the tiles before the first bad one, at which the engine halts.
+    """
+    rng = np.random.default_rng(seed)
+    places = np.sort(rng.integers(0, len(streams.commands) + 1, len(bad)))
+    sizes = _sizes(config, streams.commands)
+    beats, words, _ = np.vstack([np.zeros(3, np.intp), sizes]).cumsum(axis=0)[places].T
+    more_beats, more_words, _ = np.minimum(_sizes(config, bad), _LONGEST_JUNK).T
+    total = int(more_beats.sum())
+    beat_places = np.repeat(beats, more_beats)
+    junk = rng.integers(0, 1 << PARAMETER_BITS, int(more_words.sum()), np.uint32)
+    return Streams(
+        commands=np.insert(streams.commands, places, bad),
+        activations=np.insert(
+            streams.activations, beat_places, _lanes(rng, total, config.rows), axis=0
+        ),
+        weights=np.insert(streams.weights, beat_places, _lanes(rng, total, config.cols), axis=0),
+        parameters=np.insert(streams.parameters, np.repeat(words, more_words), junk),
+        results=int(sizes[: places[0], 2].sum()),
+    )
+
+
+def _sizes(config: EngineConfig, commands: Sequence[int] | NDArray[np.uint64]) -> NDArray[np.intp]:
+    """(commands, 3) beats of operands, parameter words and results that each one speaks of."""
+    layout, sizes = command_fields(config), []
+    for word in np.asarray(commands, np.uint64).tolist():
+        fields = decode(layout, word)
+        if fields["opcode"] == Opcode.TABLE:
+            sizes.append((0, config.table_segments + 1, 0))
+        else:
+            sizes.append((fields["beats"], fields["cols"], fields["cols"]))
+    return np.array(sizes, np.intp).reshape(-1, 3)
 
 
 def count_results(config: EngineConfig, streams: Streams) -> tuple[int, int]:

@@ -108,7 +108,7 @@ module testbench;
             received <= received + 1;
         end
         if (received == RESULTS && !busy) begin
-            if (error) $fatal(1, "FAIL: the engine dropped a command");
+            if (error) $fatal(1, "FAIL: the engine halted at a bad command");
             $display("PASS: %0d result beats are those of the model", received);
             $finish;
         end

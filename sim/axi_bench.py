@@ -153,11 +153,18 @@ class TB:
         found = await self.control.write(self.offsets[register], value.to_bytes(4, "little"))
         assert found.resp == AxiResp.OKAY, f"{register}: {found.resp!r}"
 
-    async def order(self, action: str) -> None:
-        """One of the control register's actions, by the name of its field."""
+    async def order(self, *actions: str) -> None:
+        """Some of the control register's actions at once, by the names of their fields."""
         fields = next(e.fields for e in registers(self.config) if e.name == "control")
-        await self.write("control", 1 << [field.name for field in fields].index(action))
+        names = [field.name for field in fields]
+        await self.write("control", sum(1 << names.index(action) for action in actions))
         await ClockCycles(self.dut.aclk, 2)
+
+    async def status(self) -> set[str]:
+        """Names of the flags that are set in the status register."""
+        fields = next(e.fields for e in registers(self.config) if e.name == "status")
+        value = await self.read("status")
+        return {field.name for place, field in enumerate(fields) if value >> place & 1}
 
     async def counters(self) -> dict[str, int]:
         """All counters; each is read whole."""
@@ -166,20 +173,32 @@ class TB:
             for name in counter_names(self.config)
         }
 
-    async def soft_reset(self) -> None:
-        """Reset the engine in full flow, let the streams forget their words, reset again.
+    async def resume(self) -> None:
+        """What a host does in a halt: let all its streams end, then resume."""
+        await self.wait_idle()
+        await self.order("resume")
+        assert await self.status() == set()
 
-        What the sources had still sent after the first reset is dropped by the second one.
-        """
-        await self.order("reset")
-        ends = [*self.sources.values(), self.sink]
-        for end in ends:
-            end.assert_reset(True)
-            end.clear()
-        await self.order("reset")
-        for end in ends:
-            end.assert_reset(False)
-        await ClockCycles(self.dut.aclk, 2)
+    def received(self) -> NDArray[np.uint64]:
+        """Result lanes (results, rows) of the tiles that have come, none of them in part."""
+        assert self.sink.idle(), "a tile has come in part"
+        frames = []
+        while not self.sink.empty():
+            frames.append(self.sink.recv_nowait())
+        lanes = [self._split(beat) for frame in frames for beat in frame.tdata]
+        return np.array(lanes, np.uint64).reshape(-1, self.config.rows)
+
+    async def watch_results(self) -> None:
+        """Fail if results that were offered are taken back or changed before they are taken."""
+        names = ("tvalid", "tdata", "tlast", "tready")
+        signals = [getattr(self.dut, f"m_axis_results_{name}") for name in names]
+        held = None
+        while True:
+            await RisingEdge(self.dut.aclk)
+            valid, *payload, ready = (signal.value for signal in signals)
+            offer = (int(valid), *map(int, payload)) if valid else None
+            assert held is None or offer == held, "results were taken back before they were taken"
+            held = offer if valid and not ready else None
 
 
 def _pause(end: Any, generator: Callable[[], Iterator[int]] | None) -> None:

@@ -12,7 +12,7 @@ from cocotb.triggers import ClockCycles
 from cocotbext.axi import AxiResp
 from numpy.typing import NDArray
 
-from qcnpe.random_work import random_streams
+from qcnpe.random_work import random_streams, with_bad_commands
 from qcnpe.spec.commands import ErrorCause, Opcode, check_command, command_fields, decode, encode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
@@ -130,7 +130,7 @@ async def read_identity(dut: Any) -> None:
     bench = await started(dut)
     config = bench.config
     assert (await bench.read("identity")).to_bytes(4, "big") == b"QCNP"
-    assert await bench.read("version") == 1
+    assert await bench.read("version") == 2
     assert await bench.read("shape") == config.rows | config.cols << 16
     features = await bench.read("features")
     assert [p for p in range(1, 17) if features >> (p - 1) & 1] == sorted(config.precisions)
@@ -191,7 +191,7 @@ async def access_registers_back_to_back(dut: Any) -> None:
     for task in writes:
         await task
     shape = bench.config.rows | bench.config.cols << 16
-    assert found == [int.from_bytes(b"QCNP", "big"), shape, 1] * 8
+    assert found == [int.from_bytes(b"QCNP", "big"), shape, 2] * 8
     results = await bench.receive(streams)
     np.testing.assert_array_equal(results, execute(bench.config, streams).results)
 
@@ -217,57 +217,84 @@ async def report_status(dut: Any) -> None:
 
 @cocotb.test()
 @cocotb.parametrize(cause=[cause for cause in ErrorCause if cause])
-async def keep_the_first_error(dut: Any, cause: ErrorCause) -> None:
-    """Bad commands between good ones are dropped whole; the first cause stays until cleared."""
+async def halt_at_a_bad_command(dut: Any, cause: ErrorCause) -> None:
+    """It and all that comes behind it are taken and discarded, operands included."""
     bench = await started(dut)
     config = bench.config
     words = bad_words(config)
     if cause not in words:
         return  # with four widths there are no reserved bits
-    streams = random_streams(config, 8, int(cause))
-    last = ErrorCause.OPCODE if cause != ErrorCause.OPCODE else ErrorCause.COLS
-    bad = np.array([words[cause], words[last], words[cause]], np.uint64)
-    places = [2, 5, len(streams.commands)]
-    mixed = replace(streams, commands=np.insert(streams.commands, places, bad))
-    bench.send(mixed)
-    results = await bench.receive(streams)
-    await bench.wait_idle()
-    np.testing.assert_array_equal(results, execute(config, mixed).results)
-    assert await bench.read("error") == cause
-    assert await bench.read("status") == 2
-    assert dut.error.value == 1
-    await assert_right(bench, streams, "while the error stands")
-    assert await bench.read("error") == cause
-    await bench.order("clear_error")
-    assert await bench.read("error") == 0
-    assert await bench.read("status") == 0
-    await assert_right(bench, streams, "after the error was cleared")
-    assert await bench.read("error") == 0
+    good = random_streams(config, 8, int(cause))
+    # Behind the first bad command, whose cause counts, come others and good ones.
+    streams = with_bad_commands(config, good, [words[cause], *words.values()], int(cause))
+    assert streams.results < good.results
+    for rests in ({}, dict.fromkeys(SOURCES, random_pause)):
+        bench.rest(rests)
+        bench.send(streams)
+        await bench.wait_idle()
+        found, expected = bench.received(), execute(config, streams)
+        np.testing.assert_array_equal(found, expected.results, err_msg="before the bad command")
+        assert await bench.read("error") == expected.error == cause
+        assert await bench.status() == {"error", "halted"}
+        assert dut.error.value == 1
+        await bench.resume()
+        assert await bench.read("error") == 0
+        bench.rest({})
+        await bench.order("clear_counters")
+        await assert_right(bench, good, "after the resume")
+        counted = count_cycles(config, good.commands)
+        assert (await bench.counters())["busy_cycles"] == counted
 
 
 @cocotb.test()
 @cocotb.parametrize(seed=list(range(8)))
-async def reset_in_full_flow(dut: Any, seed: int) -> None:
-    """A soft reset in any cycle, in the middle of tiles and tables; all later work is right."""
+async def halt_in_full_flow(dut: Any, seed: int) -> None:
+    """In any cycle, in the middle of tiles and tables; whole tiles leave, later work is right."""
     bench = await started(dut)
     config = bench.config
     chance = random.Random(seed)
+    watcher = cocotb.start_soon(bench.watch_results())
     for attempt in range(3):
+        where = f"seed {seed}, attempt {attempt}"
         rests = chance.choice([{}, dict.fromkeys(SOURCES, random_pause)])
         bench.rest(rests, chance.choice([None, cycle_pause]))
-        bench.send(random_streams(config, 40, seed))
+        streams = random_streams(config, 40, seed)
+        bench.send(streams)
         await ClockCycles(dut.aclk, chance.randrange(1, 300))
-        await bench.soft_reset()
-        counters = await bench.counters()
-        assert counters["busy_cycles"] == 0, counters
-        assert await bench.read("status") == 0
-        assert await bench.read("error") == 0
+        await bench.order("halt")
+        await bench.wait_idle()
+        assert await bench.status() == {"halted"}
+        found = bench.received()
+        assert len(found) in np.cumsum([0, *tile_columns(config, streams)]), where
+        expected = execute(config, streams).results[: len(found)]
+        np.testing.assert_array_equal(found, expected, err_msg=where)
+        await bench.resume()
         bench.rest({})
         streams = random_streams(config, 10, seed + 100)
         await bench.order("clear_counters")
-        await assert_right(bench, streams, f"seed {seed}, attempt {attempt}")
+        await assert_right(bench, streams, where)
         busy = (await bench.counters())["busy_cycles"]
-        assert busy == count_cycles(config, streams.commands), f"seed {seed}, attempt {attempt}"
+        assert busy == count_cycles(config, streams.commands), where
+    assert not watcher.done()
+    watcher.cancel()
+
+
+@cocotb.test()
+async def reset_by_one_write(dut: Any) -> None:
+    """A tile whose weights never come: halt and resume at once, and clear the counters."""
+    bench = await started(dut)
+    streams = random_streams(bench.config, 3, 4)
+    bench.send(replace(streams, weights=streams.weights[:1]))
+    await ClockCycles(dut.aclk, 50)
+    for name, source in bench.sources.items():
+        source.clear()
+        assert source.idle() or name == "activations", f"{name}: the queue holds less than was sent"
+    assert await bench.status() == {"busy"}
+    await bench.order("halt", "resume", "clear_counters")
+    await bench.wait_idle()
+    assert await bench.status() == set()
+    assert (await bench.counters())["tiles"] == 0
+    await assert_right(bench, streams)
 
 
 @cocotb.test()

@@ -1,36 +1,50 @@
 // Feeds an engine from files and writes its results to one, so that the simulator and not Python
-// sets the speed. One run: `start` opens the files in the working folder, `done` says that
-// `expected` result beats are written. A source or the sink rests in a cycle with the chance
-// `rest`/256.
+// sets the speed. Work comes in segments: `start` opens the files in the working folder and begins
+// the first one, `next` another; `done` says that all words of the segment were taken, that
+// `expected` result beats are written or the engine has halted, and that it rests. A source or the
+// sink rests in a cycle with the chance `rest`/256.
 
 module file_source #(
     parameter int BITS = 32,
-    parameter string FILE = ""
+    parameter string NAME = ""
 ) (
     input  logic            clk,
     input  logic            start,
+    input  logic            next,
     input  logic [7:0]      rest,
     output logic [BITS-1:0] payload,
     output logic            valid,
-    input  logic            ready
+    input  logic            ready,
+    output logic            empty
 );
-    localparam int BYTES = BITS / 8;
-    int file = 0;
+    int words = 0;   // file of the words
+    int counts = 0;  // file that says how many of them each segment has, in 32 bits
+    int count, got;
+    logic [31:0] left = 0;  // words of this segment that were not taken; the first one is in `beat`
     logic [BITS-1:0] beat;
-    logic full = 0;  // `beat` holds something that has not been taken
     logic resting = 0;
 
     assign payload = beat;
-    assign valid = full && !resting;
+    assign empty = left == 0;
+    assign valid = !empty && !resting;
 
     always_ff @(posedge clk) begin
         if (start) begin
-            if (file != 0) $fclose(file);
-            file = $fopen(FILE, "rb");
-            full <= $fread(beat, file) == BYTES;
+            if (words != 0) $fclose(words);
+            if (counts != 0) $fclose(counts);
+            words = $fopen({NAME, ".bin"}, "rb");
+            counts = $fopen({NAME, ".counts"}, "rb");
+        end
+        if (start || next) begin
+            got = $fread(count, counts);
+            left <= got == 4 ? count : 0;
+            if (got == 4 && count != 0) got = $fread(beat, words);
             resting <= 0;
         end else begin
-            if (valid && ready) full <= $fread(beat, file) == BYTES;
+            if (valid && ready) begin
+                left <= left - 1;
+                if (left != 1) got = $fread(beat, words);
+            end
             // A beat that was offered stays offered until it is taken.
             if (!valid || ready) resting <= rest != 0 && 8'($urandom) < rest;
         end
@@ -45,9 +59,12 @@ module harness #(
     input  logic        clk,
     input  logic        rst,
     input  logic        start,
+    input  logic        next,
     input  logic [7:0]  rest,
     input  logic [31:0] expected,
     output logic        done,
+    output logic        rests,
+    output logic [31:0] written,
     output logic        busy,
     output logic        error,
     output logic [31:0] busy_cycles,
@@ -77,17 +94,18 @@ module harness #(
     logic [31:0] parameters;
     logic commands_valid, activations_valid, weights_valid, parameters_valid;
     logic commands_ready, activations_ready, weights_ready, parameters_ready;
+    logic commands_empty, activations_empty, weights_empty, parameters_empty;
     logic [LANE_BITS*ROWS-1:0] results;
     logic results_valid, results_ready;
 
-    file_source #(.BITS(64), .FILE("commands.bin")) command_source (
-        .payload(commands), .valid(commands_valid), .ready(commands_ready), .*);
-    file_source #(.BITS(16 * ROWS), .FILE("activations.bin")) activation_source (
-        .payload(activations), .valid(activations_valid), .ready(activations_ready), .*);
-    file_source #(.BITS(16 * COLS), .FILE("weights.bin")) weight_source (
-        .payload(weights), .valid(weights_valid), .ready(weights_ready), .*);
-    file_source #(.BITS(32), .FILE("parameters.bin")) parameter_source (
-        .payload(parameters), .valid(parameters_valid), .ready(parameters_ready), .*);
+    file_source #(.BITS(64), .NAME("commands")) command_source (
+        .payload(commands), .valid(commands_valid), .ready(commands_ready), .empty(commands_empty), .*);
+    file_source #(.BITS(16 * ROWS), .NAME("activations")) activation_source (
+        .payload(activations), .valid(activations_valid), .ready(activations_ready), .empty(activations_empty), .*);
+    file_source #(.BITS(16 * COLS), .NAME("weights")) weight_source (
+        .payload(weights), .valid(weights_valid), .ready(weights_ready), .empty(weights_empty), .*);
+    file_source #(.BITS(32), .NAME("parameters")) parameter_source (
+        .payload(parameters), .valid(parameters_valid), .ready(parameters_ready), .empty(parameters_empty), .*);
 
     qcnpe_engine engine (
         .aclk(clk),
@@ -112,27 +130,30 @@ module harness #(
     );
 
     int file = 0;
-    logic [31:0] written = 0;
     logic running = 0;
     logic pausing = 0;
-    assign results_ready = running && !pausing;
+    assign results_ready = running && !done && !pausing;
+    assign rests = commands_empty && activations_empty && weights_empty && parameters_empty
+        && !busy;
 
     always_ff @(posedge clk) begin
         pausing <= rest != 0 && 8'($urandom) < rest;
-        busy_cycles <= start ? 0 : busy_cycles + 32'(busy);
+        busy_cycles <= start || next ? 0 : busy_cycles + 32'(busy);
         if (start) begin
+            if (file != 0) $fclose(file);
             file = $fopen("results.hex", "w");
-            written <= 0;
             running <= 1;
+        end
+        if (start || next) begin
+            written <= 0;
             done <= 0;
-        end else if (running) begin
+        end else if (running && !done) begin
             if (results_valid && results_ready) begin
                 $fwrite(file, "%h\n", results);
                 written <= written + 1;
             end
-            if (written == expected && !busy) begin
-                $fclose(file);
-                running <= 0;
+            if ((written == expected || error) && rests) begin
+                $fflush(file);
                 done <= 1;
             end
         end

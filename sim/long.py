@@ -1,8 +1,9 @@
 """Long random runs of the Verilated engine against the integer model.
 
 `python -m sim.long` compares more than a million results of random tiles on engines of several
-sizes and kinds, with streams at full rate and with streams that rest, and then sends more than a
-hundred thousand bad commands between good tiles, all of which must still come out right.
+sizes and kinds, with streams at full rate and with streams that rest. Then it halts them more than
+a hundred thousand times by bad commands, each with the operands that it speaks of and with more
+work behind it: what was sent before and what is sent after the resume must come out right.
 """
 
 import argparse
@@ -11,6 +12,8 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from qcnpe.command_line import command
 from qcnpe.random_work import bad_commands, count_results, random_streams, with_bad_commands
@@ -28,6 +31,8 @@ RESTS = (0, 60, 200)
 """Chances, in 1/256, that a stream rests in a cycle."""
 
 _CHUNK_TILES = 500
+_CHUNK_HALTS = 1000
+_CHUNK_PIECES = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +69,7 @@ class Tally:
     ----------
     results : results of tiles, one a row and column or pooling window, with their narrow copies
     products : multiplications of which they are the sums
-    bad_commands : that the engine dropped
+    bad_commands : at which the engine halted
     causes : of them, how many for each cause
     mismatches : results, cycle counts or error causes that differ from the model's
     """
@@ -125,25 +130,34 @@ def run_fuzz(
     tally: Tally,
     *,
     seed: int,
+    rest: int = 0,
     report: Report = print,
     coverage: Path | None = None,
 ) -> None:
-    """Bad commands, fifty to a good tile; the cause of the first is checked, then cleared."""
+    """Halts by bad commands among good ones; now and then good work, whose cycles count, too."""
     layout = command_fields(config)
     causes = tally.causes = tally.causes or {c.name.lower(): 0 for c in ErrorCause if c}
-    with SimulationTransport(config, coverage=coverage) as engine:
-        for chunk, start in enumerate(range(0, count, 50 * _CHUNK_TILES // 4)):
-            bad = bad_commands(config, min(50 * _CHUNK_TILES // 4, count - start), seed + chunk)
-            good = random_streams(config, max(1, len(bad) // 50), seed + chunk, max_beats=12)
-            streams = with_bad_commands(good, bad, seed + chunk)
-            found, expected = engine.exchange_any(streams), execute(config, streams)
-            tally.mismatches += int((found.results != expected.results).sum())
-            tally.mismatches += found.error != expected.error
-            # The engine takes good work as if nothing had been, in as many cycles.
-            after = random_streams(config, 5, seed + chunk)
+    with SimulationTransport(config, rest=rest, coverage=coverage) as engine:
+        for chunk, start in enumerate(range(0, count, _CHUNK_HALTS)):
+            chunk_seed = seed + chunk
+            bad = bad_commands(config, min(_CHUNK_HALTS, count - start), chunk_seed)
+            pieces = [
+                random_streams(config, 1 + n % 3, 1000 * chunk_seed + n, max_beats=12)
+                for n in range(_CHUNK_PIECES)
+            ]
+            segments = [
+                with_bad_commands(config, pieces[n % len(pieces)], [word], chunk_seed + n)
+                for n, word in enumerate(bad.tolist())
+            ]
+            for streams, found in zip(segments, engine.exchange_segments(segments), strict=True):
+                expected = execute(config, streams)
+                tally.mismatches += not np.array_equal(found.results, expected.results)
+                tally.mismatches += found.error != expected.error
+            after = pieces[0]
             results = engine.exchange(after)
             tally.mismatches += int((results != execute(config, after).results).sum())
-            tally.mismatches += engine.last_cycles != count_cycles(config, after.commands)
+            if rest == 0:
+                tally.mismatches += engine.last_cycles != count_cycles(config, after.commands)
             tally.bad_commands += len(bad)
             for word in bad.tolist():
                 causes[check_command(config, decode(layout, word)).name.lower()] += 1

@@ -16,7 +16,8 @@ from qcnpe.spec.registers import registers
 from sim.cocotb_process import connected
 
 _REGISTERS = {entry.name: entry for entry in registers(EngineConfig())}
-_CLEAR_ERROR = 1 << [field.name for field in _REGISTERS["control"].fields].index("clear_error")
+_ORDERS = [field.name for field in _REGISTERS["control"].fields]
+_HALT, _RESUME = (1 << _ORDERS.index(name) for name in ("halt", "resume"))
 _PERIOD_NS = 2
 
 
@@ -60,7 +61,7 @@ async def write_register(dut: Any, name: str, value: int) -> None:
 
 
 async def _reset(dut: Any) -> None:
-    dut.start.value = 0
+    dut.start.value = dut.next.value = 0
     for channel in ("aw", "w", "ar"):
         getattr(dut, f"s_axil_{channel}valid").value = 0
     dut.rst.value = 1
@@ -68,28 +69,36 @@ async def _reset(dut: Any) -> None:
     dut.rst.value = 0
 
 
-async def _run(
-    dut: Any, *, results: int, timeout: int, rest: int, keep_going: bool
-) -> dict[str, int]:
-    """One exchange: the four files in, `results` beats out.
+async def _run(dut: Any, *, results: list[int], timeout: int, rest: int) -> list[dict[str, int]]:
+    """One exchange: the four files in, so many beats out for each segment; a reply for each.
 
-    An engine that hangs or reports an error is reset; to `keep_going`, the error is only cleared.
+    An engine that hangs is halted; from that as from a bad command it is told to resume.
     """
-    dut.expected.value = results
     dut.rest.value = rest
-    dut.start.value = 1
-    await RisingEdge(dut.clk)
-    dut.start.value = 0
-    await RisingEdge(dut.clk)
-    if not dut.done.value:
-        await First(RisingEdge(dut.done), Timer(timeout * _PERIOD_NS, "ns"))
-    reply = {
-        "done": int(dut.done.value),
-        "cycles": int(dut.busy_cycles.value),
-        "error": await read_register(dut, "error"),
-    }
-    if not reply["done"] or (reply["error"] and not keep_going):
-        await _reset(dut)
-    elif reply["error"]:
-        await write_register(dut, "control", _CLEAR_ERROR)
-    return reply
+    replies = []
+    for begin, count in zip((dut.start, *[dut.next] * len(results)), results, strict=False):
+        dut.expected.value = count
+        begin.value = 1
+        await RisingEdge(dut.clk)
+        begin.value = 0
+        await RisingEdge(dut.clk)
+        if not dut.done.value:
+            await First(RisingEdge(dut.done), Timer(timeout * _PERIOD_NS, "ns"))
+        done, cycles = int(dut.done.value), int(dut.busy_cycles.value)
+        error = int(dut.error.value) and await read_register(dut, "error")
+        beats = int(dut.written.value)
+        replies.append({"done": done, "beats": beats, "cycles": cycles, "error": error})
+        if error or not done:
+            await _recover(dut, timeout)
+        if not done:
+            break
+    return replies
+
+
+async def _recover(dut: Any, timeout: int) -> None:
+    """What a host does after a bad command: let all streams end, then resume."""
+    await write_register(dut, "control", _HALT)
+    if not dut.rests.value:
+        await First(RisingEdge(dut.rests), Timer(timeout * _PERIOD_NS, "ns"))
+    await write_register(dut, "control", _RESUME)
+    assert await read_register(dut, "status") == 0, "the engine does not resume"

@@ -2,14 +2,14 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.driver import Transport
+from qcnpe.driver import BadCommandError, Transport
 from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
@@ -77,50 +77,56 @@ class SimulationTransport(Transport):
 
     def exchange(self, streams: Streams) -> NDArray[np.uint64]:
         """Run the streams in the simulator."""
-        outcome = self._run(streams, keep_going=False)
+        (outcome,) = self.exchange_segments([streams])
         if outcome.error:
-            raise TransportError(f"the engine dropped a command: bad {outcome.error.name.lower()}")
+            raise BadCommandError(outcome.error)
         return outcome.results
 
-    def exchange_any(self, streams: Streams) -> Outcome:
-        """Run streams with bad commands among them; the error is cleared afterwards."""
-        return self._run(streams, keep_going=True)
+    def exchange_segments(self, segments: Sequence[Streams]) -> list[Outcome]:
+        """Run streams one after another, each when the engine has done with those before.
 
-    def _run(self, streams: Streams, *, keep_going: bool) -> Outcome:
-        streams.check(self.config)
-        for name, array in (
-            ("commands", streams.commands),
-            ("activations", streams.activations),
-            ("weights", streams.weights),
-            ("parameters", streams.parameters),
-        ):
+        Bad commands may be among them: the engine halts at one, and resumes behind its segment,
+        when all words of that were taken.
+        """
+        for streams in segments:
+            streams.check(self.config)
+        self._write_files(segments)
+        results = [streams.results for streams in segments]
+        counted = max(count_cycles(self.config, _before_error(self.config, s)) for s in segments)
+        most = max(_words(streams) for streams in segments)
+        timeout = _SLACK_CYCLES + _SLACK_FACTOR * (counted + most)
+        replies = self._request(results=results, timeout=timeout, rest=self._rest)
+        self.last_cycles = replies[-1]["cycles"]
+        self.cycles += sum(reply["cycles"] for reply in replies)
+        if not replies[-1]["done"]:
+            raise TransportError(
+                f"the engine did not finish within {timeout} cycles; every command needs all of its"
+                " operands, and no others may be sent"
+            )
+        beats = [reply["beats"] for reply in replies]
+        errors = [ErrorCause(reply["error"]) for reply in replies]
+        blocks = np.split(self._read_results(sum(beats)), np.cumsum(beats)[:-1])
+        return [Outcome(*pair) for pair in zip(blocks, errors, strict=True)]
+
+    def _write_files(self, segments: Sequence[Streams]) -> None:
+        """A file of each stream's words, and one of how many each segment has."""
+        for name in ("commands", "activations", "weights", "parameters"):
+            arrays = [getattr(streams, name) for streams in segments]
+            array = np.concatenate(arrays)
             # The bench reads bytes in network order: the highest lane comes first.
             reversed_lanes = array[:, ::-1] if array.ndim == 2 else array
             big_endian = reversed_lanes.astype(array.dtype.newbyteorder(">"))
             (self._process.folder / f"{name}.bin").write_bytes(big_endian.tobytes())
-        commands = streams.commands
-        # Nobody counts the cycles of bad commands; each takes one.
-        good = _good_commands(self.config, commands) if keep_going else commands
-        expected = len(commands) + count_cycles(self.config, good)
-        timeout = _SLACK_CYCLES + _SLACK_FACTOR * expected
-        reply = self._request(
-            results=streams.results, timeout=timeout, rest=self._rest, keep_going=keep_going
-        )
-        self.last_cycles = reply["cycles"]
-        self.cycles += self.last_cycles
-        error = ErrorCause(reply["error"])
-        if not reply["done"] and (keep_going or not error):
-            raise TransportError(f"the engine made no more results after {timeout} cycles")
-        beats = streams.results if reply["done"] else 0
-        return Outcome(self._read_results(beats), error)
+            counts = np.array([len(part) for part in arrays], ">u4")
+            (self._process.folder / f"{name}.counts").write_bytes(counts.tobytes())
 
-    def _request(self, **request: int) -> dict[str, Any]:
+    def _request(self, **request: object) -> list[dict[str, int]]:
         self._process.send(json.dumps(request))
         answer = self._process.receive()
         if not answer:
             raise TransportError(f"the simulation stopped: {self._process.last_line()}")
-        reply: dict[str, Any] = json.loads(answer)
-        return reply
+        replies: list[dict[str, int]] = json.loads(answer)
+        return replies
 
     def _read_results(self, beats: int) -> NDArray[np.uint64]:
         digits = self.config.result_lane_bits // 4
@@ -132,7 +138,15 @@ class SimulationTransport(Transport):
         return np.bitwise_or.reduce(values.astype(np.uint64) << places, axis=2)
 
 
-def _good_commands(config: EngineConfig, commands: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _before_error(config: EngineConfig, streams: Streams) -> NDArray[np.uint64]:
+    """The commands before the first bad one."""
     layout = command_fields(config)
-    good = [not check_command(config, decode(layout, word)) for word in commands.tolist()]
-    return commands[good]
+    words, places = np.unique(streams.commands, return_index=True)
+    bad = [bool(check_command(config, decode(layout, word))) for word in words.tolist()]
+    return streams.commands[: min(places[bad].tolist(), default=len(streams.commands))]
+
+
+def _words(streams: Streams) -> int:
+    """Words of the longest of the streams."""
+    operands = (streams.activations, streams.weights, streams.parameters)
+    return max(len(streams.commands), *(len(array) for array in operands))

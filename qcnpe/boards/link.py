@@ -126,7 +126,7 @@ class Link:
         LinkLostError
             If something was lost on the way, or there was no progress in time.
         TransportError
-            If another host took the board, or the engine dropped a bad command.
+            If another host took the board, or the engine halted at a bad command.
         """
         self._progress = False
         while True:
@@ -181,7 +181,7 @@ class Link:
     def _acknowledge(self, frame: Frame) -> None:
         """Cumulative acknowledgement; unknown sequence numbers are ignored."""
         if frame.body == b"\1":
-            raise TransportError("the engine dropped a bad command")
+            raise TransportError("the engine halted at a bad command")
         if frame.body != b"\0":
             raise LinkLostError("the board sent a malformed acknowledgement")
         numbers = [number for number, _ in self._waiting]

@@ -34,7 +34,7 @@ class Step:
 
 
 def cut_into_steps(streams: Streams, config: EngineConfig) -> Iterator[Step]:
-    """The commands of streams, each with its share; a bad one takes nothing."""
+    """The commands of streams, each with its share, up to a bad one: the engine halts there."""
     layout = command_fields(config)
     beat = word = 0
     for command in streams.commands.tolist():
@@ -52,6 +52,8 @@ def cut_into_steps(streams: Streams, config: EngineConfig) -> Iterator[Step]:
             parameters=streams.parameters[word : word + words],
             results=cols,
         )
+        if not good:
+            return
         beat, word = beat + beats, word + words
 
 

@@ -28,6 +28,7 @@ class Admission(Component):
     parameters_waiting : parameter words in the queue
     collector_ready : the collector can take a tile
     drain_ready, results_ready, parameters_ready : the three conditions
+    read_out : no promised parameter word is left in the queue
     drained : no results are on their way
     """
 
@@ -44,6 +45,7 @@ class Admission(Component):
                 "drain_ready": Out(1),
                 "results_ready": Out(1),
                 "parameters_ready": Out(1),
+                "read_out": Out(1),
                 "drained": Out(1),
             }
         )
@@ -68,6 +70,7 @@ class Admission(Component):
             self.drain_ready.eq(draining == 0),
             self.results_ready.eq((room >= self.cols) & self.collector_ready),
             self.parameters_ready.eq(self.parameters_waiting >= promised + self.cols),
+            self.read_out.eq(promised == 0),
             self.drained.eq(room == depth),
         ]
         return m

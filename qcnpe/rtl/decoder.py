@@ -1,4 +1,4 @@
-"""The command register: takes commands, checks them, drops the bad ones."""
+"""The command register: takes commands and checks them."""
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
@@ -16,7 +16,8 @@ class Decoder(Component):
     """Holds the command in progress; the checks are those of `spec.commands.check_command`.
 
     The next command is taken in the cycle in which the present one finishes, so that there is no
-    cycle between them. A bad one is dropped whole; the first cause is kept until it is cleared.
+    cycle between them. A bad one is reported in the cycle in which it is taken, and never carried
+    out. While the engine is halted, commands are taken and discarded.
 
     Latency: a command that is taken in cycle t is in progress from cycle t + 1 on.
 
@@ -31,7 +32,9 @@ class Decoder(Component):
     active, command : whether there is one, and its fields
     row_mask, col_mask : active rows and columns of the tile in progress
     precision, ceiling, mode : the precision control register, see `precision.PrecisionRegister`
-    error, clear_error : cause of the first bad command
+    cause : of a bad command that is taken in this cycle, else NONE
+    halt : the command in progress is given up with this cycle, and so is one that is taken in it
+    halted : see `Halt`
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -45,31 +48,32 @@ class Decoder(Component):
             "col_mask": Out(config.cols),
             "precision": Out(5),
             "ceiling": In(5, init=OPERAND_BITS),  # type: ignore[call-arg]
-            "error": Out(ErrorCause),
-            "clear_error": In(1),
+            "cause": Out(ErrorCause),
+            "halt": In(1),
+            "halted": In(1),
         }
         if mode_bits(config):
             ports["mode"] = Out(mode_bits(config))
         super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
-        """The command register, the precision register and the sticky error."""
+        """The command register and the precision register."""
         m = Module()
         m.submodules.precision_register = register = PrecisionRegister(self.config)
         word = self.commands.payload
-        cause, take, good = Signal(ErrorCause), Signal(), Signal()
+        fault, take, good = Signal(ErrorCause), Signal(), Signal()
         m.d.comb += [
             register.requested.eq(word.precision),
             register.ceiling.eq(self.ceiling),
-            take.eq(~self.active | self.finish),
-            self.commands.ready.eq(take),
-            good.eq(self.commands.valid & (cause == ErrorCause.NONE)),
+            self.commands.ready.eq(~self.active | self.finish),  # a halted one is not active
+            take.eq(self.commands.ready & ~self.halted),
+            good.eq(self.commands.valid & (fault == ErrorCause.NONE)),
             register.load.eq(take & good & (word.opcode == Opcode.TILE)),
             self.precision.eq(register.precision),
         ]
         if mode_bits(self.config):
             m.d.comb += self.mode.eq(register.mode)
-        self._build_check(m, register.known, cause)
+        self._build_check(m, register.known, fault)
         with m.If(take):
             m.d.sync += self.active.eq(good)
             with m.If(good):
@@ -78,13 +82,13 @@ class Decoder(Component):
                     self.row_mask.eq(_mask(word.rows, self.config.rows)),
                     self.col_mask.eq(_mask(word.cols, self.config.cols)),
                 ]
-        with m.If(self.clear_error):
-            m.d.sync += self.error.eq(ErrorCause.NONE)
-        with m.Elif(take & self.commands.valid & (self.error == ErrorCause.NONE)):
-            m.d.sync += self.error.eq(cause)
+        with m.If(take & self.commands.valid):
+            m.d.comb += self.cause.eq(fault)
+        with m.If(self.halt):
+            m.d.sync += self.active.eq(0)
         return m
 
-    def _build_check(self, m: Module, known_precision: Signal, cause: Signal) -> None:
+    def _build_check(self, m: Module, known_precision: Signal, fault: Signal) -> None:
         """The first cause that applies, in the order of the codes."""
         word, config = self.commands.payload, self.config
         tile = word.opcode == Opcode.TILE
@@ -104,7 +108,7 @@ class Decoder(Component):
         )
         for code, bad in reversed(checks):
             with m.If(bad):
-                m.d.comb += cause.eq(code)
+                m.d.comb += fault.eq(code)
 
 
 def _mask(count: Value, lanes: int) -> Value:

@@ -26,7 +26,7 @@ class Engine(Component):
     -----
     commands, activations, weights, parameters : streams from the host
     results : stream to the host
-    precision, ceiling, error, clear_error, busy, events : see `Sequencer`
+    precision, ceiling, halt, resume, halted, error, busy, events : see `Sequencer`
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -40,8 +40,10 @@ class Engine(Component):
                 "results": Out(stream.Signature(result_beat(config))),
                 "precision": Out(5),
                 "ceiling": In(5, init=OPERAND_BITS),  # type: ignore[call-arg]
+                "halt": In(1),
+                "resume": In(1),
+                "halted": Out(1),
                 "error": Out(ErrorCause),
-                "clear_error": In(1),
                 "busy": Out(1),
                 "events": Out(events_layout(config)),
             }
@@ -111,9 +113,11 @@ class Engine(Component):
             collector.tiles.valid.eq(sequencer.tiles.valid),
             sequencer.tiles.ready.eq(collector.tiles.ready),
             sequencer.column_returned.eq(collector.column_returned),
-            sequencer.clear_error.eq(self.clear_error),
+            sequencer.halt.eq(self.halt),
+            sequencer.resume.eq(self.resume),
             sequencer.ceiling.eq(self.ceiling),
             self.precision.eq(sequencer.precision),
+            self.halted.eq(sequencer.halted),
             self.error.eq(sequencer.error),
             self.busy.eq(sequencer.busy),
             self.events.eq(sequencer.events),

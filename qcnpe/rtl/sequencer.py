@@ -10,6 +10,7 @@ from qcnpe.rtl.collector import tile_layout
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.decoder import Decoder
 from qcnpe.rtl.delay import late
+from qcnpe.rtl.halt import Halt
 from qcnpe.rtl.layouts import (
     ACTIVATION_LANE,
     PARAMETER_LAYOUT,
@@ -52,6 +53,9 @@ class Sequencer(Component):
     A beat of a tile enters the array when both operands are there; the last beat also waits for
     `Admission`. A table is loaded when all earlier results have left.
 
+    While the engine is halted (see `Halt`) every stream is taken and discarded, parameter words as
+    soon as those that finished tiles were promised have been read.
+
     Latency: a beat enters the array in the cycle in which its operands are taken. Throughput: a
     beat a cycle, also from one tile to the next.
 
@@ -70,8 +74,8 @@ class Sequencer(Component):
     column_returned : a column of results has left the collector
     precision : the precision control register
     ceiling : widest operands of the following tiles, on `gated`
-    error, clear_error : cause of the first bad command
-    busy : there is a command, or results have not left yet
+    halt, resume, halted, error : see `Halt`
+    busy : there is a command, or results have not left yet; while halted, any word is left
     events : see `events_layout`
     """
 
@@ -95,8 +99,10 @@ class Sequencer(Component):
                 "column_returned": In(1),
                 "precision": Out(5),
                 "ceiling": In(5, init=OPERAND_BITS),  # type: ignore[call-arg]
+                "halt": In(1),
+                "resume": In(1),
+                "halted": Out(1),
                 "error": Out(ErrorCause),
-                "clear_error": In(1),
                 "busy": Out(1),
                 "events": Out(events_layout(config)),
             }
@@ -109,12 +115,10 @@ class Sequencer(Component):
         m.submodules.admission = admission = Admission(self.config)
         connect(m, flipped(self.commands), decoder.commands)
         m.d.comb += [
-            decoder.clear_error.eq(self.clear_error),
             decoder.ceiling.eq(self.ceiling),
-            self.error.eq(decoder.error),
             self.precision.eq(decoder.precision),
-            self.busy.eq(decoder.active | self.commands.valid | ~admission.drained),
         ]
+        self._build_halt(m, decoder, admission)
         finish_tile, finish_table = Signal(), Signal()
         m.d.comb += decoder.finish.eq(finish_tile | finish_table)
         self._build_gate(m, decoder, admission, finish_tile)
@@ -122,6 +126,24 @@ class Sequencer(Component):
         self._build_admission(m, decoder, admission, finish_tile)
         self._build_parameters(m, decoder, admission, finish_tile, finish_table)
         return m
+
+    def _build_halt(self, m: Module, decoder: Decoder, admission: Admission) -> None:
+        """Operands that wait make an engine busy only while it is halted: nothing uses them up."""
+        m.submodules.halt = halt = Halt()
+        left = self.activations.valid | self.weights.valid | self.parameters.valid
+        m.d.comb += [
+            self.busy.eq(
+                decoder.active | self.commands.valid | ~admission.drained | self.halted & left
+            ),
+            halt.cause.eq(decoder.cause),
+            halt.halt.eq(self.halt),
+            halt.resume.eq(self.resume),
+            halt.busy.eq(self.busy),
+            decoder.halt.eq(self.halt),
+            decoder.halted.eq(halt.halted),
+            self.halted.eq(halt.halted),
+            self.error.eq(halt.error),
+        ]
 
     def _build_gate(
         self, m: Module, decoder: Decoder, admission: Admission, finish_tile: Signal
@@ -136,16 +158,16 @@ class Sequencer(Component):
                 last
                 & ~(admission.drain_ready & admission.results_ready & admission.parameters_ready)
             ),
-            activations.ready.eq(tile & weights.valid & ~held),
-            weights.ready.eq(tile & activations.valid & ~held),
-            self.beat_valid.eq(activations.valid & activations.ready),
+            self.beat_valid.eq(tile & activations.valid & weights.valid & ~held),
+            activations.ready.eq(tile & weights.valid & ~held | self.halted),
+            weights.ready.eq(tile & activations.valid & ~held | self.halted),
             finish_tile.eq(self.beat_valid & last),
             self.control.first.eq(beat == 0),
             self.control.last.eq(last),
         ]
         with m.If(self.beat_valid):
             m.d.sync += beat.eq(beat + 1)
-        with m.If(finish_tile):
+        with m.If(finish_tile | self.halted):
             m.d.sync += beat.eq(0)
         waiting = tile & activations.valid & weights.valid & held
         m.d.comb += [
@@ -237,7 +259,7 @@ class Sequencer(Component):
             loading.eq(
                 decoder.active & (decoder.command.opcode == Opcode.TABLE) & admission.drained
             ),
-            self.parameters.ready.eq(self.column_read | loading),
+            self.parameters.ready.eq(self.column_read | loading | self.halted & admission.read_out),
             self.neuron.parameters.eq(self.parameters.payload),
             self.knot.enable.eq(loading & self.parameters.valid),
             self.knot.index.eq(index),
@@ -246,7 +268,7 @@ class Sequencer(Component):
         ]
         with m.If(self.knot.enable):
             m.d.sync += index.eq(index + 1)
-        with m.If(finish_table):
+        with m.If(finish_table | self.halted):
             m.d.sync += index.eq(0)
         # The first sum of a tile is complete two cycles after its last beat (NcuArray.LATENCY), or
         # four, and the function must hold until the next tile's first sum.

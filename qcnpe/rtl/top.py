@@ -4,7 +4,6 @@ from amaranth.hdl import (
     Cat,
     ClockDomain,
     ClockSignal,
-    DomainRenamer,
     Module,
     Mux,
     ResetSignal,
@@ -24,10 +23,9 @@ _STREAMS = ("commands", "activations", "weights", "parameters")
 
 
 class Top(Component):
-    """A QC-NPE on AXI: wiring, the resets and the register file's contents.
+    """A QC-NPE on AXI: wiring, the reset and the register file's contents.
 
-    The soft reset empties the engine and clears its counters and its error; the register file
-    itself, with the precision ceiling, is reset by `aresetn` alone.
+    `aresetn` alone resets; the control register halts the engine and lets it go on, see `Halt`.
 
     Parameters
     ----------
@@ -59,20 +57,13 @@ class Top(Component):
         super().__init__(ports | lite_ports("s_axil", address_bits(self.table)))
 
     def elaborate(self, platform: object) -> Module:
-        """Two domains on one clock: the bus side survives a soft reset."""
+        """Engine, counters and register file in one domain."""
         m = Module()
-        soft_reset = Signal()
-        m.domains += [ClockDomain("bus", local=True), ClockDomain("sync", local=True)]
-        m.d.comb += [
-            ClockSignal("bus").eq(self.aclk),
-            ResetSignal("bus").eq(~self.aresetn),
-            ClockSignal().eq(self.aclk),
-            ResetSignal().eq(~self.aresetn | soft_reset),
-        ]
+        m.domains.sync = ClockDomain("sync", local=True)
+        m.d.comb += [ClockSignal().eq(self.aclk), ResetSignal().eq(~self.aresetn)]
         m.submodules.engine = engine = Engine(self.config)
         m.submodules.counters = counters = Counters(self.config)
-        file = AxiLiteRegisters(self.table)
-        m.submodules.registers = DomainRenamer("bus")(file)
+        m.submodules.registers = file = AxiLiteRegisters(self.table)
         self._build_streams(m, engine)
         self._build_bus(m, file)
         m.d.comb += [
@@ -82,7 +73,7 @@ class Top(Component):
             self.busy.eq(engine.busy),
             self.error.eq(engine.error != ErrorCause.NONE),
         ]
-        self._build_control(m, file, engine, counters, soft_reset)
+        self._build_control(m, file, engine, counters)
         self._build_values(m, file, engine, counters)
         return m
 
@@ -107,26 +98,21 @@ class Top(Component):
             m.d.comb += its.eq(ours) if member.flow is In else ours.eq(its)
 
     def _build_control(
-        self,
-        m: Module,
-        file: AxiLiteRegisters,
-        engine: Engine,
-        counters: Counters,
-        soft_reset: Signal,
+        self, m: Module, file: AxiLiteRegisters, engine: Engine, counters: Counters
     ) -> None:
         """The control register acts one cycle after it is written; nothing of it is kept."""
         action = Signal(3)
         ceiling = Signal(5, init=OPERAND_BITS)
-        m.d.bus += action.eq(Mux(file.written_control, file.data, 0))
+        m.d.sync += action.eq(Mux(file.written_control, file.data, 0))
         m.d.comb += [
-            Cat(soft_reset, engine.clear_error, counters.clear).eq(action),
+            Cat(engine.halt, engine.resume, counters.clear).eq(action),
             engine.ceiling.eq(ceiling),
             file.value_ceiling.eq(ceiling),
         ]
         if self.config.ncu == "gated":
             with m.If(file.written_ceiling), m.Switch(file.data):
                 with m.Case(*self.config.precisions):
-                    m.d.bus += ceiling.eq(file.data)
+                    m.d.sync += ceiling.eq(file.data)
 
     def _build_values(
         self, m: Module, file: AxiLiteRegisters, engine: Engine, counters: Counters
@@ -139,14 +125,14 @@ class Top(Component):
                 place += field.bits
             m.d.comb += getattr(file, f"value_{name}").eq(word)
         m.d.comb += [
-            file.value_status.eq(Cat(engine.busy, engine.error != ErrorCause.NONE)),
+            file.value_status.eq(Cat(engine.busy, self.error, engine.halted)),
             file.value_precision.eq(engine.precision),
             file.value_error.eq(engine.error),
         ]
         for name in counter_names(self.config):
             count, high = getattr(counters, f"count_{name}"), Signal(32, name=f"{name}_high")
             with m.If(getattr(file, f"read_{name}_low")):
-                m.d.bus += high.eq(count[32:])
+                m.d.sync += high.eq(count[32:])
             m.d.comb += [
                 getattr(file, f"value_{name}_low").eq(count[:32]),
                 getattr(file, f"value_{name}_high").eq(high),

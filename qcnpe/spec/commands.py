@@ -21,7 +21,7 @@ class Opcode(IntEnum):
 
 
 class ErrorCause(IntEnum):
-    """Why the engine dropped a command; sticky until cleared. The first cause is kept."""
+    """Why the engine halted at a command."""
 
     NONE = 0
     OPCODE = 1
@@ -136,7 +136,7 @@ def parameter_words(bias: NDArray[np.integer], shift: NDArray[np.integer]) -> ND
 
 
 def check_command(config: EngineConfig, values: Mapping[str, int]) -> ErrorCause:
-    """Why the engine drops a decoded command, or NONE if it is good.
+    """Why the engine halts at a decoded command, or NONE if it is good.
 
     The causes are tested in the order of their codes; the first one found is reported.
     """

@@ -29,7 +29,7 @@ class Outcome:
     Attributes
     ----------
     results : uint64 (beats, rows) result lanes
-    error : cause of the first bad command
+    error : cause of the bad command that halted it
     """
 
     results: NDArray[np.uint64]
@@ -37,7 +37,7 @@ class Outcome:
 
 
 def execute(config: EngineConfig, streams: Streams, *, ceiling: int = OPERAND_BITS) -> Outcome:
-    """Interpret streams as the engine does, bad commands included.
+    """Interpret streams as the engine does: a bad command halts it, nothing after it counts.
 
     Parameters
     ----------
@@ -54,12 +54,14 @@ def execute(config: EngineConfig, streams: Streams, *, ceiling: int = OPERAND_BI
     machine = _Machine(config, streams, ceiling)
     blocks = [np.zeros((0, config.rows), np.uint64)]
     for word, run in groupby(streams.commands.tolist()):
+        if machine.error:
+            break
         blocks.extend(machine.step(word, sum(1 for _ in run)))
     return Outcome(np.concatenate(blocks), machine.error)
 
 
 class _Machine:
-    """Positions in the streams, the table and the sticky error."""
+    """Positions in the streams, the table and the error."""
 
     def __init__(self, config: EngineConfig, streams: Streams, ceiling: int) -> None:
         self.config = config
@@ -75,8 +77,7 @@ class _Machine:
         command = decode(self.fields, word)
         cause = check_command(self.config, command)
         if cause is not ErrorCause.NONE:
-            if self.error is ErrorCause.NONE:
-                self.error = cause
+            self.error = cause
         elif command["opcode"] == Opcode.TABLE:
             for _ in range(repeats):
                 knots = self._take_parameters(self.config.table_segments + 1)

@@ -9,7 +9,7 @@ from qcnpe.spec.config import NCU_KINDS, OPERAND_BITS, EngineConfig
 IDENTITY = int.from_bytes(b"QCNP", "big")
 """What the identity register reads."""
 
-INTERFACE_VERSION = 1
+INTERFACE_VERSION = 2
 """Changes whenever a command, a parameter word or a register changes its meaning."""
 
 REGISTER_BYTES = 4
@@ -102,8 +102,8 @@ _FIXED = (
         0x10,
         Access.WRITE,
         (
-            Field("reset", 1, "empty the engine; only while no stream is in the middle of a tile"),
-            Field("clear_error", 1, "forget the bad command"),
+            Field("halt", 1, "give up the command in progress, discard words until `resume`"),
+            Field("resume", 1, "end a halt as soon as nothing is left inside; forget the error"),
             Field("clear_counters", 1, "set all counters to zero"),
         ),
     ),
@@ -112,8 +112,11 @@ _FIXED = (
         0x14,
         Access.READ,
         (
-            Field("busy", 1, "there is a command, or results have not left"),
-            Field("error", 1, "a bad command was dropped"),
+            Field(
+                "busy", 1, "there is a command, or results, or in a halt any word, have not left"
+            ),
+            Field("error", 1, "a bad command halted the engine"),
+            Field("halted", 1, "input words are discarded; no command is carried out"),
         ),
     ),
     Register(

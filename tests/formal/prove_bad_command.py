@@ -1,8 +1,8 @@
-"""A bad command does nothing but raise the error; the first cause stays until it is cleared."""
+"""A bad command is never carried out but reported with its first cause; in a halt none is."""
 
 from typing import ClassVar
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal
 
 from qcnpe.rtl import decoder
 from qcnpe.spec.commands import ErrorCause
@@ -14,7 +14,7 @@ from tests.formal.proof import INDUCTION, ProofTest
 
 
 class BadCommandHarness(Harness):
-    """A decoder that gets any words at any time."""
+    """A decoder that gets any words at any time; `prove_halt` shows what is assumed of halts."""
 
     def __init__(self, config: EngineConfig) -> None:
         super().__init__()
@@ -27,36 +27,25 @@ class BadCommandHarness(Harness):
         cause, taken = Signal(4), Signal()
         m.d.comb += [
             cause.eq(first_cause(dut.commands.payload, self.config)),
-            taken.eq(dut.commands.valid & dut.commands.ready),
+            taken.eq(dut.commands.valid & dut.commands.ready & ~dut.halted),
         ]
-        error = Value.cast(dut.error)
+        begun = past(m, dut.halt | dut.halted | (dut.cause != ErrorCause.NONE))
+        self.assume(implies(dut.halted, begun))
         good, bad = past(m, taken & (cause == 0)), past(m, taken & (cause != 0))
-        cleared, before = past(m, dut.clear_error), past(m, error)
         held = Cat(dut.command.as_value(), dut.row_mask, dut.col_mask, dut.precision)
         if "mode" in dut.signature.members:
             held = Cat(held, dut.mode)
-        started = past(m, 1)
-        was_held = past(m, held)
+        started, was_held = past(m, 1), past(m, held)
         self.claim("is never in progress", implies(bad, ~dut.active))
         self.claim("leaves all else alone", implies(started & ~good, held == was_held))
-        self.claim(
-            "raises its first cause",
-            implies(bad & ~cleared & (before == ErrorCause.NONE), error == past(m, cause)),
-        )
-        self.claim(
-            "keeps an earlier cause",
-            implies((before != ErrorCause.NONE) & ~cleared, error == before),
-        )
-        self.claim("can be cleared", implies(cleared, error == ErrorCause.NONE))
-        self.claim(
-            "is the only thing that raises an error",
-            implies((before == ErrorCause.NONE) & ~bad, error == ErrorCause.NONE),
-        )
-        self.claim("good commands are carried out", implies(good, dut.active))
+        self.claim("raises its first cause", dut.cause == Mux(taken, cause, ErrorCause.NONE))
+        self.claim("good commands are carried out", implies(good & ~past(m, dut.halt), dut.active))
+        self.claim("none is in progress in a halt", implies(dut.halted, ~dut.active))
+        self.claim("a halt takes them all", implies(dut.halted, dut.commands.ready))
         for code in ErrorCause:
             if code != ErrorCause.NONE:
-                self.witness(code.name, bad, error == code)
-        self.witness("a good one after it", past(m, bad), good, dut.active)
+                self.witness(code.name, bad, past(m, dut.cause) == code)
+        self.witness("a good one after a halt", past(m, dut.halted, cycles=2), good, dut.active)
 
 
 class TestBadCommand(ProofTest):
@@ -73,19 +62,14 @@ class TestBadCommand(ProofTest):
             decoder, "with m.If(good):", "with m.If(self.commands.valid):"
         ),
         "raises its first cause": Bug(decoder, "in reversed(checks)", "in checks"),
-        "keeps an earlier cause": Bug(
-            decoder,
-            "take & self.commands.valid & (self.error == ErrorCause.NONE)",
-            "take & self.commands.valid & (cause != ErrorCause.NONE)",
-        ),
-        "can be cleared": Bug(
-            decoder, "with m.If(self.clear_error):", "with m.If(self.clear_error & ~take):"
-        ),
-        "is the only thing that raises an error": Bug(
-            decoder, "(word.rows > config.rows)", "(word.rows >= config.rows)"
-        ),
         "good commands are carried out": Bug(
             decoder, "(word.cols > config.cols)", "(word.cols >= config.cols)"
+        ),
+        "none is in progress in a halt": Bug(
+            decoder, "with m.If(self.halt):", "with m.If(self.halt & ~self.finish):"
+        ),
+        "a halt takes them all": Bug(
+            decoder, "ready.eq(~self.active | self.finish)", "ready.eq(~self.active & ~self.halted)"
         ),
     }
 

@@ -39,8 +39,8 @@ class LanesHarness(Harness):
         self.claim("no beat without a tile", implies(beat, tile))
         self.claim(
             "operands are taken together",
-            (dut.activations.valid & dut.activations.ready) == beat,
-            (dut.weights.valid & dut.weights.ready) == beat,
+            implies(~dut.halted, (dut.activations.valid & dut.activations.ready) == beat),
+            implies(~dut.halted, (dut.weights.valid & dut.weights.ready) == beat),
         )
         gate = inside["admission.drain_ready"] & inside["admission.results_ready"]
         self.claim(
@@ -82,8 +82,8 @@ class TestLanes(ProofTest):
         "last beats wait for admission": Bug(sequencer, "held.eq(\n", "held.eq((beat == 0) &\n"),
         "operands are taken together": Bug(
             sequencer,
-            "activations.ready.eq(tile & weights.valid & ~held)",
-            "activations.ready.eq(tile & ~held)",
+            "activations.ready.eq(tile & weights.valid & ~held",
+            "activations.ready.eq(tile & ~held",
         ),
     }
 

@@ -2,14 +2,14 @@
 
 from typing import Any, ClassVar
 
-from amaranth.hdl import Cat, Const, Module, Mux, Value
+from amaranth.hdl import Cat, Module, Value
 
 from qcnpe.rtl import collector
-from qcnpe.rtl.stream import BANK_WORDS, SLICE_BITS
 from qcnpe.spec.config import OPERAND_BITS, TILES_IN_FLIGHT, EngineConfig
 from tests.formal.bugs import Bug
-from tests.formal.harness import Harness, Inside, add_open, free_inputs, implies, past
+from tests.formal.harness import Harness, add_open, free_inputs, implies, past
 from tests.formal.proof import BOUNDED_WITH_MEMORY, INDUCTION, ProofTest
+from tests.formal.queues import is_sound
 from tests.formal.small_engine import small
 
 
@@ -37,10 +37,10 @@ class ResultStreamHarness(Harness):
             implies(waited & past(m, _has_whole_windows(tile)), payload == past(m, payload)),
         )
         word_bits = collector.tile_layout(self.config).size
-        self.invariant(_is_sound(inside, "tile_queue", word_bits, TILES_IN_FLIGHT))
+        self.invariant(is_sound(inside, "tile_queue", word_bits, TILES_IN_FLIGHT))
         for row in range(self.config.rows):
             depth = self.config.result_depth
-            self.invariant(_is_sound(inside, f"queue_{row}", OPERAND_BITS, depth))
+            self.invariant(is_sound(inside, f"queue_{row}", OPERAND_BITS, depth))
         self.witness("a beat waits and leaves", waited, output.valid, output.ready, payload != 0)
 
 
@@ -49,28 +49,6 @@ def _has_whole_windows(tile: Any) -> Value:
     rows = range(len(tile.row_mask))
     pairs = [tile.row_mask[row] == tile.row_mask[row ^ 1] for row in rows if row ^ 1 in rows]
     return (tile.pool == 0) | (tile.pool == 1) & (len(rows) % 2 == 0) & Cat(*pairs).all()
-
-
-def _is_sound(inside: Inside, name: str, width: int, depth: int) -> Value:
-    """The rings of a queue's slices lie as far apart as it holds words."""
-    level = inside[f"{name}.level"]
-    sound = [level <= depth]
-    for low in range(0, width, SLICE_BITS):
-        written, produce = _place(inside, f"{name}.write_{low}", depth)
-        read, consume = _place(inside, f"{name}.read_{low}", depth)
-        end = consume + level
-        sound += [written, read, (end == produce) | (end == produce + depth)]
-    return Cat(*sound).all()
-
-
-def _place(inside: Inside, ring: str, depth: int) -> tuple[Value, Value]:
-    """Whether a ring points to one of a queue's words, and to which one."""
-    place = inside[f"{ring}_place"]
-    bank = inside[f"{ring}_bank"] if depth > BANK_WORDS else Const(1, 1)
-    hits = [bank[word // BANK_WORDS] & place[word % BANK_WORDS] for word in range(depth)]
-    single = Cat(sum(bits[n] for n in range(len(bits))) == 1 for bits in (place, bank))
-    number = sum(Mux(hit, word, 0) for word, hit in enumerate(hits))
-    return single.all() & Cat(*hits).any(), Value.cast(number)
 
 
 class TestResultStream(ProofTest):

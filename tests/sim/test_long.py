@@ -8,6 +8,7 @@ import pytest
 from qcnpe.random_work import bad_commands, count_results, random_streams, with_bad_commands
 from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.errors import TransportError
 from qcnpe.spec.model import execute
 from qcnpe.spec.streams import unpack_result
@@ -71,25 +72,45 @@ def test_a_wrong_result_is_tallied(monkeypatch):
 
 
 @pytest.mark.xdist_group("sim4")
-def test_errors_are_reported_and_cleared(engine4):
-    good = random_streams(CONFIG, 5, 3)
-    bad = bad_commands(CONFIG, 20, 3)
-    mixed = with_bad_commands(good, bad, 3)
-    for _ in range(2):
-        found, expected = engine4.exchange_any(mixed), execute(CONFIG, mixed)
-        np.testing.assert_array_equal(found.results, expected.results)
-        assert found.error == expected.error != ErrorCause.NONE
-        assert engine4.exchange_any(good).error == ErrorCause.NONE
+def test_words_that_stay_behind_are_tallied(monkeypatch):
+    """Before each segment goes a parameter word, as if it had stayed from the one before."""
+    original = SimulationTransport._write_files
+
+    def with_word(streams):
+        return replace(streams, parameters=np.insert(streams.parameters, 0, 77))
+
+    monkeypatch.setattr(
+        SimulationTransport,
+        "_write_files",
+        lambda engine, segments: original(engine, [with_word(streams) for streams in segments]),
+    )
+    tally = Tally()
+    run_fuzz(CONFIG, 20, tally, seed=9, report=silent)
+    assert tally.mismatches > 0
 
 
 @pytest.mark.xdist_group("sim4")
-def test_a_hanging_engine_is_no_error_of_a_command(engine4):
+def test_errors_are_reported_and_forgotten(engine4):
+    good = random_streams(CONFIG, 5, 3)
+    mixed = with_bad_commands(CONFIG, good, bad_commands(CONFIG, 20, 3), 3)
+    outcomes = engine4.exchange_segments([mixed, good, mixed, good])
+    for found, sent in zip(outcomes, [mixed, good] * 2, strict=True):
+        expected = execute(CONFIG, sent)
+        np.testing.assert_array_equal(found.results, expected.results)
+        assert found.error == expected.error
+    assert outcomes[0].error != ErrorCause.NONE
+
+
+@pytest.mark.xdist_group("sim4")
+@pytest.mark.parametrize("name", ["activations", "weights", "parameters"])
+def test_a_hanging_engine_is_halted_and_goes_on(engine4, name):
     good = random_streams(CONFIG, 5, 4)
-    short = replace(good, activations=good.activations[:-1])
-    with pytest.raises(TransportError, match="made no more results"):
-        engine4.exchange_any(with_bad_commands(short, bad_commands(CONFIG, 3, 4), 4))
+    short = replace(good, **{name: getattr(good, name)[:-1]})
+    with pytest.raises(TransportError, match="did not finish within"):
+        engine4.exchange(short)
     results = engine4.exchange(good)
     np.testing.assert_array_equal(results, execute(CONFIG, good).results)
+    assert engine4.last_cycles == count_cycles(CONFIG, good.commands)
 
 
 def test_bad_commands_are_bad_for_every_reason():

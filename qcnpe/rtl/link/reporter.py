@@ -41,7 +41,7 @@ class Reporter(Component):
     -----
     session : goes into each frame
     refused, reason, expected : see `Gate`
-    done, worked_off, error : say how far the work is, and whether the engine dropped a bad command
+    done, worked_off, error : say how far the work is, and whether a bad command halted the engine
     values : stream of registers that were read
     results : stream of the engine's results
     frames : stream to the `Framer`

@@ -24,7 +24,7 @@ class EngineBench:
     """Feeds streams to an engine and collects its results.
 
     One engine is elaborated and compiled once; every `run` begins where the one before ended, in an
-    idle engine, and keeps what the error register holds.
+    idle or a halted engine.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class EngineBench:
 
     Attributes
     ----------
-    busy_cycles, error, precisions : of the last run
+    busy_cycles, error, halted, precisions : of the last run
     events : how often each event was seen in the last run
     """
 
@@ -48,7 +48,7 @@ class EngineBench:
         self.simulator.add_clock(1e-6)
         self.simulator.add_process(self._drive)
         self._queues: dict[str, list[int]] = {name: [] for name in SOURCES}
-        self.cycles = self.busy_cycles = self.error = 0
+        self.cycles = self.busy_cycles = self.error = self.halted = 0
         self.precisions: set[int] = set()
         self.events: dict[str, int] = {}
         self.lanes: list[list[int]] = []
@@ -64,11 +64,16 @@ class EngineBench:
     def run(self, streams: Streams, *, timeout: int = 20_000) -> NDArray[np.uint64]:
         """Result lanes (beats, rows)."""
         self.begin(streams)
-        while len(self.lanes) < streams.results or self._busy or any(self._queues.values()):
+        results = self.settle(streams.results, timeout=timeout)
+        assert len(results) == streams.results, f"{self._where()} of {streams.results}"
+        return results
+
+    def settle(self, least: int = 0, *, timeout: int = 20_000) -> NDArray[np.uint64]:
+        """Result lanes (beats, rows) when all is sent, `least` beats have come and it rests."""
+        while len(self.lanes) < least or self._busy or any(self._queues.values()):
             self.wait(1)
-            assert self.cycles < timeout, f"{self._where()} of {streams.results}"
+            assert self.cycles < timeout, f"{self._where()} of {least}"
         self.wait(TAIL)
-        assert len(self.lanes) == streams.results, f"{self._where()} of {streams.results}"
         return np.array(self.lanes, np.uint64).reshape(-1, self.config.rows)
 
     def begin(self, streams: Streams) -> None:
@@ -85,19 +90,20 @@ class EngineBench:
 
     def reset(self) -> None:
         """Hold the engine's reset for a cycle; the sources forget their words."""
+        self.forget()
+        self.order("reset")
+
+    def forget(self) -> None:
+        """Let the sources forget their words."""
         self._queues = {name: [] for name in SOURCES}
         self._held = {}
-        self._controls["reset"] = 1
-        self.wait(1)
-        self._controls["reset"] = 0
-        self.wait(2)
 
-    def clear_error(self) -> None:
-        """Ask for the error to be cleared, in one cycle."""
-        self._controls["clear_error"] = 1
+    def order(self, *names: str) -> None:
+        """Hold "reset", "halt" or "resume" for a cycle, and wait until it has done its work."""
+        self._controls = dict.fromkeys(names, 1)
         self.wait(1)
-        self._controls["clear_error"] = 0
-        self.wait(2)
+        self._controls = {}
+        self.wait(4)
 
     def _where(self) -> str:
         return f"seed {self.seed}, cycle {self.cycles}: {len(self.lanes)} beats"
@@ -112,6 +118,7 @@ class EngineBench:
             engine.results.ready,
             engine.busy,
             engine.error,
+            engine.halted,
             engine.precision,
             resolve(engine, "results.payload.lanes"),
             resolve(engine, "events"),
@@ -121,7 +128,8 @@ class EngineBench:
                 self._offer(ctx, name, port, payloads[name])
             ctx.set(engine.results.ready, self._chance.random() >= self.pause)
             ctx.set(self.domain.rst, self._controls.get("reset", 0))
-            ctx.set(engine.clear_error, self._controls.get("clear_error", 0))
+            ctx.set(engine.halt, self._controls.get("halt", 0))
+            ctx.set(engine.resume, self._controls.get("resume", 0))
             _, _, *seen = await ctx.tick().sample(*watched)
             for name, ready in zip(SOURCES, seen, strict=False):
                 if ready:
@@ -139,12 +147,20 @@ class EngineBench:
                 ctx.set(port.valid, 0)
 
     def _note(
-        self, valid: int, ready: int, busy: int, error: int, precision: int, lanes: int, events: int
+        self,
+        valid: int,
+        ready: int,
+        busy: int,
+        error: int,
+        halted: int,
+        precision: int,
+        lanes: int,
+        events: int,
     ) -> None:
         self.cycles += 1
         self.busy_cycles += busy
         self._busy = busy or bool(self._held)
-        self.error = error
+        self.error, self.halted = error, halted
         self.precisions.add(precision)
         if events:
             for place, name in enumerate(self.engine.events.shape().members):

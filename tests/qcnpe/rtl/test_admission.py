@@ -20,6 +20,7 @@ class AdmissionOracle:
             "drain_ready": int(self.cycle >= self.drain_ends),
             "results_ready": int(room >= operation["cols"] and bool(operation["collector_ready"])),
             "parameters_ready": int(spare >= operation["cols"]),
+            "read_out": int(self.taken == self.read),
             "drained": int(self.taken == self.returned),
         }
 
@@ -51,7 +52,7 @@ class TestAdmission(OracleTest):
                 "column_read": int(promised > 0 and rng.random() < 0.9),
                 "column_returned": int(oracle.read > oracle.returned and rng.random() < 0.7),
             }
-            ready = all(v for name, v in oracle.outputs(operation).items() if name != "drained")
+            ready = all(v for name, v in oracle.outputs(operation).items() if "ready" in name)
             operation["finish"] = int(ready and rng.random() < 0.7)
             oracle.step(operation)
             operations.append(operation)

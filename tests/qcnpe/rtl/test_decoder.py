@@ -1,4 +1,4 @@
-"""Commands are taken without a gap, bad ones dropped whole, the first cause kept."""
+"""Commands are taken without a gap, bad ones reported and not carried out, none in a halt."""
 
 import pytest
 
@@ -15,7 +15,7 @@ class DecoderOracle:
 
     def __init__(self, config):
         self.config = config
-        self.active, self.error, self.precision = 0, ErrorCause.NONE, 16
+        self.active, self.precision = 0, 16
         self.command = decode(command_fields(config), 0)
         self.rows = self.cols = 0
 
@@ -23,7 +23,7 @@ class DecoderOracle:
         known = {
             "active": self.active,
             "commands.ready": int(not self.active or bool(operation["finish"])),
-            "error": int(self.error),
+            "cause": int(self.cause(operation)),
             "precision": self.precision,
             "row_mask": 2**self.rows - 1,
             "col_mask": 2**self.cols - 1,
@@ -35,19 +35,22 @@ class DecoderOracle:
         return known
 
     def step(self, operation):
-        take = not self.active or operation["finish"]
-        cause = ErrorCause.NONE
-        if take:
+        if self.takes(operation):
             self.active = 0
-            if operation["commands.valid"]:
-                command = decode(command_fields(self.config), operation["commands.payload"])
-                cause = check_command(self.config, command)
-                if cause is ErrorCause.NONE:
-                    self.begin(command)
-        if operation["clear_error"]:
-            self.error = ErrorCause.NONE
-        elif self.error is ErrorCause.NONE:
-            self.error = cause
+            if operation["commands.valid"] and not self.cause(operation):
+                self.begin(decode(command_fields(self.config), operation["commands.payload"]))
+        if operation["halt"]:
+            self.active = 0
+
+    def takes(self, operation):
+        return not operation["halted"] and (not self.active or operation["finish"])
+
+    def cause(self, operation):
+        """Of a bad command that is taken in this cycle."""
+        if not self.takes(operation) or not operation["commands.valid"]:
+            return ErrorCause.NONE
+        command = decode(command_fields(self.config), operation["commands.payload"])
+        return check_command(self.config, command)
 
     def begin(self, command):
         self.active, self.command = 1, command
@@ -71,7 +74,7 @@ class TestDecoder(OracleTest):
 
     def operations(self, config, rng):
         """Good commands, good ones with one bit changed, and words that mean nothing."""
-        operations = []
+        operations: list[dict[str, int]] = []
         for _ in range(900):
             word = random_command(config, rng)
             kind = rng.random()
@@ -84,36 +87,35 @@ class TestDecoder(OracleTest):
                     "commands.valid": int(rng.random() < 0.8),
                     "commands.payload": word,
                     "finish": int(rng.random() < 0.5),
-                    "clear_error": int(rng.random() < 0.3),
+                    "halt": int(rng.random() < 0.02),
+                    "halted": int(bool(operations) and self.is_halted(operations[-1], rng)),
                 }
             )
         return operations
+
+    def is_halted(self, before, rng):
+        """A halt begins with its order and ends at random."""
+        return before["halt"] or (before["halted"] and rng.random() < 0.8)
 
     def expect(self, config, operations):
         oracle, outputs = DecoderOracle(config), []
         for operation in operations:
             outputs.append(oracle.outputs(operation))
             oracle.step(operation)
-        causes = {known["error"] for known in outputs}
+        causes = {known["cause"] for known in outputs}
         assert len(causes) >= 6, f"only causes {causes}"
         return outputs
 
 
 @pytest.mark.parametrize("cause", [cause for cause in ErrorCause if cause.value])
-def test_first_cause_is_kept_until_it_is_cleared(cause):
+def test_each_cause_is_reported_once(cause):
     config = EngineConfig(rows=2, cols=2, precisions=(16, 4))
-    words = bad_words(config)
-    other = words[ErrorCause.OPCODE if cause is ErrorCause.COLS else ErrorCause.COLS]
-    operations = [
-        {"commands.valid": 1, "commands.payload": words[cause]},
-        {"commands.valid": 1, "commands.payload": other},
-        {},
-        {"clear_error": 1},
-        {},
-    ]
-    seen = play(Decoder(config), operations, ["error", "active"])
-    assert [outputs["error"] for outputs in seen] == [0, cause, cause, cause, 0]
+    word = {"commands.valid": 1, "commands.payload": bad_words(config)[cause]}
+    operations = [{}, word, {**word, "halted": 1}, {"halted": 1}, {}]
+    seen = play(Decoder(config), operations, ["cause", "active", "commands.ready"])
+    assert [outputs["cause"] for outputs in seen] == [0, cause, 0, 0, 0]
     assert not any(outputs["active"] for outputs in seen)
+    assert all(outputs["commands.ready"] for outputs in seen), "a halted engine discards commands"
 
 
 def bad_words(config):

@@ -6,11 +6,13 @@ from functools import partial
 import numpy as np
 import pytest
 
+from qcnpe.random_work import bad_commands, with_bad_commands
 from qcnpe.random_work import random_streams as any_streams
 from qcnpe.spec.commands import ErrorCause, command_fields, decode, encode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.model import execute
+from qcnpe.spec.streams import Streams
 from tests.qcnpe.rtl.engine_bench import shared_bench
 from tests.qcnpe.rtl.oracle import name_of
 
@@ -117,40 +119,127 @@ def test_precision_register_shows_the_tiles_precisions():
     assert bench.precisions == asked | {16}
 
 
-def with_bad_commands(config, streams, seed):
-    """Bad commands between good ones: they take no operands and make no results."""
-    rng = np.random.default_rng(seed)
-    fields, words = command_fields(config), []
-    changes = [{"rows": 0}, {"cols": config.cols + 1}, {"beats": 0}, {"opcode": 5}, {"pool": 3}]
-    for word in streams.commands.tolist():
-        if rng.random() < 0.4:
-            change = changes[rng.integers(len(changes))]
-            words.append(encode(fields, {**decode(fields, word), "opcode": 1, **change}))
-        words.append(word)
-    return replace(streams, commands=np.array(words, np.uint64))
+def resumed(bench, where=""):
+    """Order a halted engine to resume; it must do so, and forget its error."""
+    assert bench.halted, where
+    bench.order("resume")
+    assert not bench.halted, where
+    assert bench.error == ErrorCause.NONE, where
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("idle", [0, 0.5])
-def test_bad_commands_are_dropped_whole(idle, seed):
+def test_bad_commands_halt_the_engine_and_leave_nothing_behind(idle, seed):
+    """They and all that follows them are discarded with their operands; then work is right."""
     config = SIZES[1]
-    bench = shared_bench(config, idle=idle)
-    streams = random_streams(config, 12, seed)
-    assert_same(bench, with_bad_commands(config, streams, seed), f"seed {seed}")
+    bench = shared_bench(config, idle=idle, pause=idle, seed=seed)
+    streams = with_bad_commands(
+        config, random_streams(config, 12, seed), bad_commands(config, 3, seed), seed
+    )
+    assert_same(bench, streams, f"seed {seed}")
     assert bench.error != ErrorCause.NONE
+    resumed(bench, f"seed {seed}")
+    bench.rest()
+    after = random_streams(config, 6, seed + 10)
+    assert_same(bench, after, f"seed {seed}")
+    assert bench.busy_cycles == count_cycles(config, after.commands), f"seed {seed}"
 
 
-def test_error_stays_over_good_work_until_it_is_cleared():
+def test_operands_of_a_bad_command_are_not_the_next_tiles():
+    """Tiles of ones around a command for a row too many, which comes with its own operands."""
     config = SIZES[1]
     bench = shared_bench(config)
-    streams = random_streams(config, 4, 1)
-    bad = replace(streams, commands=np.concatenate([np.array([7], np.uint64), streams.commands]))
-    np.testing.assert_array_equal(bench.run(bad), execute(config, streams).results)
-    bench.run(streams)
-    assert bench.error == ErrorCause.OPCODE
-    bench.clear_error()
-    assert bench.error == ErrorCause.NONE
-    assert_same(bench, streams, "after the error")
+    fields = command_fields(config)
+    tile = {"opcode": 1, "precision": 16, "beats": 2, "rows": 2, "cols": 1}
+    good, bad = encode(fields, tile), encode(fields, {**tile, "rows": 3})
+    lanes = np.array([1, 1, 100, 100, 1, 1], np.uint16)[:, None]
+    plain = 16 << 16  # no shift, no bias
+    streams = Streams(
+        commands=np.array([good, bad, good], np.uint64),
+        activations=np.repeat(lanes, 2, axis=1),
+        weights=np.repeat(lanes, 3, axis=1),
+        parameters=np.array([plain] * 3, np.uint32),
+        results=1,
+    )
+    wanted = bench.run(streams)[:, :2] & 0xFFFF
+    assert wanted.tolist() == [[2, 2]]
+    assert (bench.halted, bench.error) == (1, ErrorCause.ROWS)
+    resumed(bench)
+    again = replace(
+        streams,
+        commands=streams.commands[:1],
+        activations=streams.activations[:2],
+        weights=streams.weights[:2],
+        parameters=streams.parameters[:1],
+    )
+    assert (bench.run(again)[:, :2] & 0xFFFF).tolist() == [[2, 2]]
+
+
+def assert_whole_tiles(config, results, streams, where):
+    """Results are those of the first few tiles of streams."""
+    tiles = [decode(command_fields(config), word) for word in streams.commands.tolist()]
+    ends = np.cumsum([0] + [tile["cols"] for tile in tiles if tile["opcode"] == 1])
+    assert len(results) in ends, where
+    expected = execute(config, streams).results[: len(results)]
+    np.testing.assert_array_equal(results, expected, err_msg=where)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("config", [SIZES[1], OTHERS[2]], ids=name_of)
+def test_halt_at_any_time_ends_with_a_whole_tile(config, seed):
+    """In the middle of tiles, drains and tables; what is still sent does not reach later work."""
+    rng = np.random.default_rng(seed)
+    for attempt in range(4):
+        bench = shared_bench(config, idle=0.3 * (attempt % 2), pause=0.3, seed=seed)
+        streams = random_streams(config, 12, seed)
+        bench.begin(streams)
+        cycles = int(rng.integers(1, 120))
+        bench.wait(cycles)
+        where = f"seed {seed}, halted after {cycles} cycles"
+        bench.order("halt")
+        assert_whole_tiles(config, bench.settle(), streams, where)
+        resumed(bench, where)
+        bench.rest()
+        after = random_streams(config, 6, seed + 10)
+        assert_same(bench, after, where)
+        assert bench.busy_cycles == count_cycles(config, after.commands), where
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_halt_and_resume_in_one_order_is_a_whole_reset(seed):
+    """Of an engine whose host has sent no more than it holds; results still leave whole."""
+    config = SIZES[1]
+    bench = shared_bench(config, pause=0.5, seed=seed)
+    rng = np.random.default_rng(seed)
+    for _ in range(4):
+        streams = random_streams(config, 8, seed)
+        bench.begin(streams)
+        cycles = int(rng.integers(1, 120))
+        bench.wait(cycles)
+        bench.forget()
+        bench.wait(1)
+        bench.order("halt", "resume")
+        where = f"seed {seed}, reset after {cycles} cycles"
+        assert_whole_tiles(config, bench.settle(), streams, where)
+        assert not bench.halted, where
+        assert_same(bench, random_streams(config, 6, seed + 10), where)
+
+
+def test_orders_that_change_nothing():
+    """A resume without a halt is not kept for later; a second halt takes a resume back."""
+    config = SIZES[1]
+    bench = shared_bench(config, pause=1)
+    streams = random_streams(config, 1, 1)
+    bench.order("resume")
+    bench.begin(replace(streams, commands=np.append(streams.commands, np.uint64(7))))
+    bench.wait(200)
+    assert (bench.halted, bench.error) == (1, ErrorCause.OPCODE), "the results wait for their taker"
+    bench.order("resume")
+    bench.order("halt")
+    bench.rest()
+    bench.settle(streams.results)
+    assert (bench.halted, bench.error) == (1, ErrorCause.OPCODE)
+    resumed(bench)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -160,7 +249,8 @@ def test_reset_at_any_time_brings_the_engine_back(seed):
     bench = shared_bench(config, pause=0.2, seed=seed)
     rng = np.random.default_rng(seed)
     for _ in range(4):
-        bench.begin(with_bad_commands(config, random_streams(config, 12, seed), seed))
+        bad = bad_commands(config, 1, seed)
+        bench.begin(with_bad_commands(config, random_streams(config, 12, seed), bad, seed))
         cycles = int(rng.integers(1, 120))
         bench.wait(cycles)
         bench.reset()

@@ -173,12 +173,12 @@ def test_longest_tile_is_exact():
     assert execute(config, streams).results.tolist() == [[expected]]
 
 
-def test_bad_commands_are_dropped_whole_and_the_first_cause_stays():
+def test_nothing_counts_after_a_bad_command():
     good = encode(FIELDS, TILE)
     bad = [encode(FIELDS, {**TILE, "rows": 3}), 0, encode(FIELDS, {**TILE, "cols": 9})]
     streams = streams_of(good, *bad, good, beats=2, parameters=PLAIN * 2)
     outcome = execute(CONFIG, streams)
-    assert outcome.results.tolist() == [[1, 1]] * 4
+    assert outcome.results.tolist() == [[1, 1]] * 2
     assert outcome.error is ErrorCause.ROWS
 
 
