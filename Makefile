@@ -10,6 +10,7 @@ NAME =
 BOARD = ulx3s_85f
 APPS = all
 APPS_OUT = results/apps.json
+SECONDS = 60
 
 VENV := .venv
 PYTHON_VENV := $(VENV)/bin/python
@@ -23,7 +24,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal peers coverage bench-engine bench-cpu apps apps-smoke tables report bench-training synth library library-test lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board
+.PHONY: help demo test verilog sim sim-long formal fuzz peers coverage bench-engine bench-cpu apps apps-smoke tables report bench-training synth library library-test lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -112,6 +113,9 @@ link-sessions: $(READY) ## run 20,000 sessions of host and board over a faulty l
 
 sim-board: $(READY) ## simulate a board's top to the pins of its UART, faults included
 	@$(PYTHON_VENV) -m pytest tests/sim/board -o python_files='long_*.py'
+
+fuzz: $(VENV)/ready-fuzz ## fuzz the readers of every kind of file, a minute each [KIND= SECONDS=]
+	@$(PYTHON_VENV) -m tests.mutants.fuzz --seconds $(SECONDS) $(if $(KIND),--kind "$(KIND)")
 
 lint: $(READY) ## check rules, format and types
 	@$(PYTHON_VENV) -m ruff check $(CODE)

@@ -43,9 +43,16 @@ class BusyError(QcnpeError):
     """Another command writes to the same folder."""
 
 
+_LONGEST = 1000
+"""Letters of a message: a foreign file may have a value of any length."""
+
+
 def one_line(error: Exception) -> str:
-    """What a command tells a user about an error: what is wrong and what to do."""
+    """What a command tells a user about an error: what is wrong and what to do, printable."""
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return printable(f"{where}{error.strerror}; choose another folder or mend it")
-    return printable(" ".join(str(error).split()))
+        text = f"{where}{error.strerror}; choose another folder or mend it"
+    else:
+        text = str(error)
+    shown = printable(" ".join(text.split()))
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."

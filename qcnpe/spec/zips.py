@@ -23,7 +23,16 @@ ZIP_DAMAGE = (
 
 
 class _BoundedReads(io.FileIO):
-    """A file of which nobody reads much at once: `zipfile` reads a whole directory in one call."""
+    """A file of which nobody reads much at once, or from before its begin.
+
+    `zipfile` reads a whole directory in one call, and takes the members' places as they are.
+    """
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go there, if it is a place in a file."""
+        if whence == io.SEEK_SET and not 0 <= offset < 1 << 63:
+            raise zipfile.BadZipFile("a place before its begin")
+        return super().seek(offset, whence)
 
     def read(self, size: int | None = -1) -> bytes:
         wanted = DIRECTORY_BYTES + 1 if size is None or size < 0 else size
@@ -38,8 +47,8 @@ def opened_zip(path: Path) -> Iterator[zipfile.ZipFile]:
     """The zip file, of whose members no two have one name; one of `ZIP_DAMAGE` if it is none."""
     with _BoundedReads(path) as stream, zipfile.ZipFile(stream) as archive:
         names = archive.namelist()
-        if len(set(names)) < len(names):
-            raise zipfile.BadZipFile("two members have one name")
+        if len(set(names)) < len(names) or "" in names:
+            raise zipfile.BadZipFile("two members have one name, or one has none")
         yield archive
 
 

@@ -1,0 +1,322 @@
+"""Every kind of file that comes from outside or is believed later: one entry of `KINDS` each."""
+
+import gzip
+import io
+import shutil
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from axnn.approximation.event_counter import EventCounter
+from axnn.approximation.loop import approximate
+from axnn.approximation.state import Identity, resume
+from axnn.approximation.widths import ApproximationPlan, WidthPoint
+from axnn.cpu import Predictor
+from axnn.cpu.benchmark.speed import Speed
+from axnn.cpu.choice.approximated import Approximated
+from axnn.data.archives import read_members
+from axnn.data.idx import decode_idx
+from axnn.data.pgm import decode_pgm
+from axnn.data.png import decode_png
+from axnn.data.records import decode_integer, decode_records
+from axnn.experiments.documents import SCHEMAS
+from axnn.flow.ancestry import Ancestry
+from axnn.flow.apps import APPS
+from axnn.flow.judgement import Judgement
+from axnn.flow.notes import ApproximationNotes, TrainingNotes
+from axnn.flow.record import RECORD, RunRecord
+from axnn.flow.run_folder import RunFolder
+from axnn.flow.scores import read_scores
+from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
+from axnn.nn.network import Network
+from axnn.nn.train import TrainingPlan, train
+from axnn.quantisation.quantize import calibrate, uniform_precision
+from qcnpe.compiler import compile_network
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.documents import convert_document, read_document, write_document
+from qcnpe.spec.inference import infer
+from qcnpe.spec.qnet import Geometry, QuantNet
+from qcnpe.spec.results import read_figures
+from qcnpe.spec.samples import Samples
+from synth import count_model, traces
+from synth.library.tables import CellTables
+from synth.traces import ArrayTile, Tile
+from tests.axnn.cpu.benchmark.test_speed import made_up_result
+from tests.axnn.cpu.test_predictor import mixed
+from tests.axnn.cpu.tiny_nets import make_network, summed
+from tests.axnn.tiny import ENGINE, TABLE, make_data, make_spec
+from tests.mutants.file_kind import FileKind
+from tests.qcnpe.networks import network, random_layer
+
+ROOT = Path(__file__).parents[2]
+PLAN_OF_ONE = TrainingPlan(epochs=1, batch=16)
+
+
+# Networks in integers.
+def make_integer_network(path: Path) -> None:
+    rng = np.random.default_rng(1)
+    conv = Geometry(input_shape=(1, 6, 6), channels=3, kernel=(3, 3), pool=(2, 2))
+    layers = (
+        random_layer(rng, conv, name="c1", function="sigmoid"),
+        random_layer(rng, Geometry.dense(12, 5), name="out", input_unsigned=True),
+    )
+    replace(network(*layers), engine=ENGINE, notes={"bound": 0.5}).save(path)
+
+
+def use_integer_network(path: Path) -> None:
+    net = QuantNet.load(path)
+    features = net.layers[0].geometry.inputs
+    infer(net, np.ones((1, features), np.int16))
+    net.quantize_inputs(np.ones((1, features)))
+    compile_network(net, net.engine or EngineConfig(rows=4, cols=4), 2)
+
+
+def make_samples(path: Path) -> None:
+    Samples(np.arange(-3, 3, dtype=np.int16).reshape(2, 3), np.array([4, 0])).save(path)
+
+
+# Networks in floating point and what is kept of their training and approximation.
+def make_network_file(path: Path) -> None:
+    Network(make_spec(), seed=1).save(path, {"seed": 1})
+
+
+def use_network(path: Path) -> None:
+    found, _ = Network.load(path)
+    found.predict(np.zeros((1, *found.spec.input_shape), np.float32))
+
+
+def train_with(path: Path) -> None:
+    train(Network(make_spec(), seed=1), make_data(), PLAN_OF_ONE, seed=1, checkpoint=path)
+
+
+@cache
+def width_point() -> tuple[Identity, WidthPoint]:
+    """A run of the loop that a state file goes on from."""
+    net, data = Network(make_spec(), seed=1), make_data()
+    precision = uniform_precision(net, 16)
+    scales = calibrate(net, data.train.inputs, precision, ENGINE)
+    plan = ApproximationPlan(bound_percent=50.0, retraining=PLAN_OF_ONE, rounds=1)
+    point = WidthPoint(network=net, precision=precision, scales=scales, config=ENGINE)
+    return Identity(plan, 1, data.digest, ENGINE, net.digest), point
+
+
+def make_state(path: Path) -> None:
+    identity, _ = width_point()
+    start, counter = Network(make_spec(), seed=1), EventCounter(ENGINE)
+    approximate(start, make_data(), identity.plan, counter, seed=1, state=path)
+
+
+def make_choice(path: Path) -> None:
+    mixed(make_network(summed())).save(path, Ancestry({}, {"seed": "0"}))
+
+
+def use_choice(path: Path) -> None:
+    Approximated.load(path, make_network(summed()))
+
+
+def make_predictor(path: Path) -> None:
+    Predictor(mixed(make_network(summed()))).save(path)
+
+
+def use_predictor(path: Path) -> None:
+    found = Predictor.load(path, compiled=False)
+    found.predict_proba(np.zeros((1, *found.input_shape), np.float32))
+
+
+# A run's folder.
+@cache
+def run_folder() -> RunFolder:
+    """A run of all steps, kept as long as the process lives."""
+    app = APPS["digits8x8"]
+    plan = replace(app.approximation, retraining=PLAN_OF_ONE, bound_percent=90.0)
+    short = replace(app, training=PLAN_OF_ONE, approximation=plan)
+    run = RunFolder(Path(_LASTING.name))
+    train_step(run, short, seed=1)
+    characterize_step(run)
+    approximate_step(run, plan)
+    evaluate_step(run, TABLE)
+    return run
+
+
+_LASTING = tempfile.TemporaryDirectory(prefix="axnn-run-")
+
+
+def copy_of(name: str) -> Callable[[Path], object]:
+    """Makes a file of the run's folder."""
+    return lambda path: shutil.copy(run_folder().path / name, path)
+
+
+def use_trained(path: Path) -> None:
+    _, notes = Network.load(path)
+    convert_document(notes, TrainingNotes, where=str(path))
+
+
+def use_approximated(path: Path) -> None:
+    convert_document(QuantNet.load(path).notes, ApproximationNotes, where=str(path))
+
+
+def use_evaluation(path: Path) -> float:
+    return Judgement.read(path).evaluation.energy_ratio
+
+
+def use_scores(path: Path) -> None:
+    read_scores(path, APPS["digits8x8"].network)
+
+
+# Documents of experiments, benchmarks and results.
+STAGES: dict[str, Any] = {
+    "ordering": {"width": 2, "curves": {"random": [[[0.5, 0.9], [1.0, 1.0]]]}},
+    "edges": {
+        "rings": {"gradient": {"c1": [0.5, 1.0]}},
+        "shares": [0.0, 0.5],
+        "accuracy": {"4": {"edges": [1.0, 0.5]}},
+    },
+    "hardware": {"images_checked": 100, "mismatches": 0, "miscounts": 0},
+    "overfitting": {
+        "no decay": {
+            "epochs": [
+                {
+                    "number": 0,
+                    "train_loss": 0.5,
+                    "validation_loss": 0.6,
+                    "validation_accuracy": 0.9,
+                }
+            ],
+            "float_accuracy": 0.9,
+            "axnn_accuracy": 0.9,
+            "energy_ratio": 2.0,
+        }
+    },
+    "dropout": {
+        "0.2": {
+            "float_accuracy": 0.9,
+            "axnn_accuracy": 0.9,
+            "energy_ratio": 2.0,
+            "same_ranking": 0.1,
+            "removal_ranking": 0.2,
+        }
+    },
+}
+
+
+def document_kind(name: str, good: Any, schema: Any) -> FileKind:
+    """JSON with a schema."""
+    return FileKind(
+        name,
+        f"{name}.json",
+        (partial(write_document, document=good),),
+        lambda path: read_document(path, schema),
+    )
+
+
+RESULTS = {"command": "x", "seed": 1, "figures": {"a": 1, "b": 0.5}}
+CELL = CellTables("INV_X1", [1.0, 2.0], [1.0], {"A": (0.5, 0.6)}, {"A": 1.0, "!A": 2.0})
+
+
+# Operands.
+WORDS = np.arange(6, dtype=np.uint16)
+
+
+def make_trace(path: Path) -> None:
+    tiles = {16: (Tile(16, False, WORDS, WORDS),), 4: (Tile(4, True, WORDS[:2], WORDS[2:4]),)}
+    traces.save(tiles, path, {"seed": "1"})
+
+
+def make_tiles(path: Path) -> None:
+    tile = ArrayTile(8, True, WORDS[None], WORDS[None, :2])
+    count_model.save([count_model.LayerTiles("c1", 10.0, (tile,))], path, {"seed": "1"})
+
+
+# Archives of data sets, and the formats within.
+MEMBERS = {"package/a.bin": b"alpha" * 9, "package/b.bin.gz": gzip.compress(b"beta", mtime=0)}
+
+
+def make_tar(path: Path) -> None:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for name, content in MEMBERS.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    path.write_bytes(gzip.compress(file.getvalue(), mtime=0))
+
+
+def make_zip(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in MEMBERS.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+
+
+def make_deb(path: Path) -> None:
+    make_tar(path)
+    content = b"!<arch>\n"
+    for name, part in (("debian-binary", b"2.0"), ("data.tar.gz", path.read_bytes())):
+        content += f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(part):<10}`\n".encode()
+        content += part + b"\n" * (len(part) % 2)
+    path.write_bytes(content)
+
+
+def archive_kind(file: str, *makers: Callable[[Path], object]) -> FileKind:
+    """An archive of which some members are wanted."""
+    return FileKind(file, file, makers, lambda path: read_members(path, r".*\.bin"))
+
+
+def member_kind(name: str, content: bytes, decode: Callable[[bytes], object]) -> FileKind:
+    """What lies in archives: pictures, tables, labels."""
+    return FileKind(
+        name,
+        "member",
+        (lambda path: path.write_bytes(content),),
+        lambda path: decode(path.read_bytes()),
+    )
+
+
+def make_png() -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.new("RGB", (4, 3), (1, 2, 3)).save(file, "PNG")
+    return file.getvalue()
+
+
+def use_table(content: bytes) -> None:
+    for record in decode_records(content, records=3, fields=2):
+        decode_integer(record[0], 0, 15)
+
+
+KINDS = (
+    FileKind("integer network", "net.npz", (make_integer_network,), use_integer_network),
+    FileKind("samples", "samples.npz", (make_samples,), Samples.load),
+    FileKind("network", "network.npz", (make_network_file,), use_network),
+    FileKind("checkpoint", "part.npz", (train_with,), train_with),
+    FileKind("state", "state.npz", (make_state,), lambda path: resume(path, *width_point())),
+    FileKind("choice", "choice.npz", (make_choice,), use_choice),
+    FileKind("predictor", "predictor.npz", (make_predictor,), use_predictor),
+    FileKind("run record", RECORD, (copy_of(RECORD),), lambda path: RunRecord.read(path.parent)),
+    FileKind("trained network", "network.npz", (copy_of("network.npz"),), use_trained),
+    FileKind("approximate network", "axnn.npz", (copy_of("axnn.npz"),), use_approximated),
+    FileKind("scores", "resilience.npz", (copy_of("resilience.npz"),), use_scores),
+    FileKind("evaluation", "evaluation.json", (copy_of("evaluation.json"),), use_evaluation),
+    *(document_kind(stage, good, SCHEMAS[stage]) for stage, good in STAGES.items()),
+    document_kind("speed", made_up_result("digits"), Speed),
+    document_kind("cell", CELL, CellTables),
+    FileKind("results", "results.json", (partial(write_document, document=RESULTS),), read_figures),
+    FileKind("operand trace", "trace.npz", (make_trace,), traces.load),
+    FileKind("array tiles", "tiles.npz", (make_tiles,), count_model.load),
+    archive_kind("set.tgz", make_tar),
+    archive_kind("set.zip", make_zip),
+    archive_kind("set.deb", make_deb),
+    archive_kind("set.bin.gz", lambda p: p.write_bytes(MEMBERS["package/b.bin.gz"])),
+    member_kind("idx", bytes([0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3]), lambda c: decode_idx(c, (3,))),
+    member_kind("pgm", b"P5\n# grey\n3 2 255\n" + bytes(range(6)), lambda c: decode_pgm(c, (2, 3))),
+    member_kind("png", make_png(), lambda c: decode_png(c, (3, 4))),
+    member_kind("table", b"|head\n1, a\n15,b\n\n0,c\n", use_table),
+)  # fmt: skip
+"""Names are unique."""
