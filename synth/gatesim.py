@@ -50,6 +50,10 @@ _STEP = np.dtype(
         ("energy_fj", "f4", MAX_OUTPUTS),
     ]
 )
+MAX_STEPS = 1 << 25
+"""Toggles of all inputs in all states of all placed cells; each takes 50 bytes. An activation
+function unit has 60,000."""
+
 _BUILD_LIMIT_S = 600
 _SETTLING_PASSES = 16
 
@@ -86,6 +90,7 @@ class Circuit:
         self.netlist, self.supply_v = netlist, library.supply_v
         self.models = library.models(sorted({cell.cell for cell in netlist.placed}))
         check_connections(netlist, self.models)
+        self._check_size()
         try:
             self.annotation = annotate(netlist, self.models)
         except LibertyError as error:
@@ -94,6 +99,15 @@ class Circuit:
         self.ordered = in_order(netlist, self.models)
         self._values = self._settle()
         self._cells, self._steps = self._tables()
+
+    def _check_size(self) -> None:
+        models = (self.models[placed.cell] for placed in self.netlist.placed)
+        steps = sum(model.states * len(model.inputs) for model in models)
+        if steps > MAX_STEPS:
+            raise SynthesisError(
+                f"{self.netlist.name}: has {steps:,} cases of cells and toggles, more than"
+                f" {MAX_STEPS:,}; simulate its units one by one"
+            )
 
     @property
     def leakage_nw(self) -> float:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from synth.errors import LibertyError
 from synth.liberty.arcs import Arc
 from synth.liberty.cells import Cell, CellKind, CellReader, single_pins
 from synth.liberty.grammar import Group
+from synth.liberty.logic import Function
 from synth.liberty.tables import Lookup
 from synth.liberty.units import read_number
 
@@ -50,6 +52,7 @@ class CellModel:
     cell: Cell
     leakage_nw: float
     power: tuple[Arc, ...]
+    _values: dict[Function, int] = field(default_factory=dict, repr=False, compare=False)
     _steps: dict[Tied, tuple[tuple[Step, ...], ...]] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -92,16 +95,28 @@ class CellModel:
 
     def pins(self, state: int) -> dict[str, int]:
         """Value of every pin in a state, and of the stored bit under its names."""
-        values = self._inner(state)
-        return values | {pin: f.evaluate(values) for pin, f in self.cell.outputs.items()}
+        return {name: column >> state & 1 for name, column in self._columns.items()}
 
-    def _inner(self, state: int) -> dict[str, int]:
-        """Values of the inputs, the stored bit and its complement."""
-        values = {pin: state >> index & 1 for index, pin in enumerate(self.inputs)}
+    @cached_property
+    def _columns(self) -> Mapping[str, int]:
+        """The values of `pins` in all states, each state a bit."""
+        names = [*self.inputs, *(self.cell.storage.names[:1] if self.cell.storage else ())]
+        columns = {name: _periods(place, self.states) for place, name in enumerate(names)}
         if self.cell.storage:
-            stored = state >> len(self.inputs) & 1
-            values |= zip(self.cell.storage.names, (stored, 1 - stored), strict=True)
-        return values
+            stored, complement = self.cell.storage.names
+            columns[complement] = columns[stored] ^ self._ones
+        outputs = self.cell.outputs.items()
+        return columns | {pin: f.evaluate(columns, self._ones) for pin, f in outputs}
+
+    @property
+    def _ones(self) -> int:
+        return (1 << self.states) - 1
+
+    def _holds(self, function: Function, state: int) -> int:
+        """Value of a function of `pins` in a state."""
+        if function not in self._values:
+            self._values[function] = function.evaluate(self._columns, self._ones)
+        return self._values[function] >> state & 1
 
     def at_start(self, inputs: int) -> int:
         """The state after power-up with given inputs: what is stored is 0 unless it is forced."""
@@ -116,7 +131,7 @@ class CellModel:
         opened = self._is_open(after) or (
             self.kind is CellKind.FLIPFLOP
             and pin == self.clock
-            and self._inner(after)[pin] == self.cell.storage.active
+            and after >> self.inputs.index(pin) & 1 == self.cell.storage.active
         )
         inputs = (1 << len(self.inputs)) - 1
         return after & inputs | self._stored(after, opened=opened) << len(self.inputs)
@@ -126,17 +141,17 @@ class CellModel:
         storage = self.cell.storage
         if storage is None or self.kind is CellKind.FLIPFLOP:
             return False
-        return self._inner(state)[storage.control] == storage.active
+        return state >> self.inputs.index(storage.control) & 1 == storage.active
 
     def _stored(self, state: int, *, opened: bool) -> int:
         """What is stored next, with the inputs and the stored bit of a state."""
-        storage, values = self.cell.storage, self._inner(state)
+        storage = self.cell.storage
         if storage is None:
             return 0
-        clear, preset = storage.clear.evaluate(values), storage.preset.evaluate(values)
+        clear, preset = self._holds(storage.clear, state), self._holds(storage.preset, state)
         if clear or preset:
             return storage.both if clear and preset else preset
-        return storage.data.evaluate(values) if opened else values[storage.names[0]]
+        return self._holds(storage.data, state) if opened else state >> len(self.inputs)
 
     def steps(self, tied: Tied = ()) -> tuple[tuple[Step, ...], ...]:
         """For each state and input, what a toggle does.
@@ -163,64 +178,80 @@ class CellModel:
             return Step(after)
         changed = [output for output in self.outputs if old[output] != new[output]]
         if changed:
-            return Step(after, tuple(self._drive(pin, output, old, new) for output in changed))
-        word = "rise_power" if new[pin] else "fall_power"
-        arcs = (arc for arc in self.power if arc.pin == pin and not arc.related)
-        return Step(after, hidden=_priced(arcs, word, old))
+            return Step(after, tuple(self._drive(pin, output, state, new) for output in changed))
+        table = "rise_power" if new[pin] else "fall_power"
+        return Step(after, hidden=self._energies((pin, ""), table, state))
 
     def _can_be(self, state: int, tied: Mapping[str, int]) -> bool:
         """Whether tied inputs have their values, and a set or cleared bit the value forced."""
-        values = self._inner(state)
-        if any(values[name] != value for name, value in tied.items()):
+        places = {pin: place for place, pin in enumerate(self.inputs)}
+        if any(state >> places[pin] & 1 != value for pin, value in tied.items()):
             return False
         return self._stored(state, opened=False) == state >> len(self.inputs)
 
-    def _drive(
-        self, pin: str, output: str, old: Mapping[str, int], new: Mapping[str, int]
-    ) -> Drive:
+    def _drive(self, pin: str, output: str, state: int, new: Mapping[str, int]) -> Drive:
         edge = "rise" if new[output] else "fall"
         wrong = "negative_unate" if new[output] == new[pin] else "positive_unate"
+        delay, transition = f"cell_{edge}", f"{edge}_transition"
         arcs = [
             arc
-            for arc in self.cell.timing
-            if (arc.pin, arc.related) == (output, pin)
-            and {f"cell_{edge}", f"{edge}_transition"} <= arc.tables.keys()
+            for arc in self._timing.get((output, pin), ())
+            if {delay, transition} <= arc.tables.keys()
         ]
-        arc = _fitting([arc for arc in arcs if arc.sense != wrong] or arcs, old)
+        arc = self._fitting([arc for arc in arcs if arc.sense != wrong] or arcs, state)
         if arc is None:
             raise LibertyError(
-                f"cell {self.cell.name}: no cell_{edge} with {edge}_transition of {output} for"
-                f" {pin}; use a library with complete arcs"
+                f"cell {self.cell.name}: no {delay} with {transition} of {output} for {pin}; use a"
+                " library with complete arcs"
             )
-        power = (arc for arc in self.power if (arc.pin, arc.related) == (output, pin))
         return Drive(
             output=output,
             value=new[output],
-            delay=arc.tables[f"cell_{edge}"],
-            transition=arc.tables[f"{edge}_transition"],
-            power=_priced(power, f"{edge}_power", old),
+            delay=arc.tables[delay],
+            transition=arc.tables[transition],
+            power=self._energies((output, pin), f"{edge}_power", state),
+        )
+
+    @cached_property
+    def _timing(self) -> Mapping[tuple[str, str], list[Arc]]:
+        return _by_pins(self.cell.timing)
+
+    @cached_property
+    def _power(self) -> Mapping[tuple[str, str], list[Arc]]:
+        return _by_pins(self.power)
+
+    def _fitting(self, arcs: Sequence[Arc], state: int) -> Arc | None:
+        """The arc whose condition holds; else one without condition; else any: the nearest."""
+        holding = (arc for arc in arcs if arc.when and self._holds(arc.when, state))
+        always = [arc for arc in arcs if arc.when is None]
+        return next(holding, next(iter(always or arcs), None))
+
+    def _energies(self, pins: tuple[str, str], table: str, state: int) -> tuple[Lookup, ...]:
+        """The energy of a toggle: of each supply pin the entry that fits, if one does."""
+        by_supply: dict[str, list[Arc]] = {}
+        for arc in self._power.get(pins, ()):
+            if table in arc.tables:
+                by_supply.setdefault(arc.supply, []).append(arc)
+        fitting = (self._fitting(arcs, state) for arcs in by_supply.values())
+        return tuple(
+            arc.tables[table]
+            for arc in fitting
+            if arc and (arc.when is None or self._holds(arc.when, state))
         )
 
 
-def _fitting(arcs: Sequence[Arc], values: Mapping[str, int]) -> Arc | None:
-    """The arc whose condition holds; else one without condition; else any: the nearest known."""
-    rest = [arc for arc in arcs if arc.when is None]
-    holding = (arc for arc in arcs if arc.when is not None and arc.when.evaluate(values))
-    return next(holding, next(iter(rest or arcs), None))
+def _periods(place: int, count: int) -> int:
+    """A bit for each of `count` numbers: whether the number has a 1 at a place."""
+    half = 1 << place
+    ones = ((1 << half) - 1) << half
+    return sum(ones << start for start in range(0, count, 2 * half))
 
 
-def _priced(arcs: Iterable[Arc], table: str, values: Mapping[str, int]) -> tuple[Lookup, ...]:
-    """The energy of a toggle: of each supply pin the entry that fits, if one does."""
-    by_supply: dict[str, list[Arc]] = {}
+def _by_pins(arcs: Iterable[Arc]) -> Mapping[tuple[str, str], list[Arc]]:
+    found: dict[tuple[str, str], list[Arc]] = {}
     for arc in arcs:
-        if table in arc.tables:
-            by_supply.setdefault(arc.supply, []).append(arc)
-    found = []
-    for group in by_supply.values():
-        fits = _fitting(group, values)
-        if fits and (fits.when is None or fits.when.evaluate(values)):
-            found.append(fits.tables[table])
-    return tuple(found)
+        found.setdefault((arc.pin, arc.related), []).append(arc)
+    return found
 
 
 def read_model(cell: Cell, group: Group, reader: CellReader) -> CellModel:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from qcnpe.spec.errors import ToolError, ToolMissingError
-from synth import annotate
+from synth import annotate, gatesim
+from synth.errors import SynthesisError
 from synth.flow import DEFAULT_LIBERTY, own_cells
 from synth.gatesim import TOGGLE, Circuit, simulator
 from synth.library.gate_energy import GateSimulator, Instance, LibertyFile, Toggle
@@ -92,6 +93,16 @@ def test_adder_adds() -> None:
     for row in samples.astype(int):
         a, b, carry = row[:WIDTH], row[WIDTH : 2 * WIDTH], row[2 * WIDTH]
         assert (a + b) @ places[:WIDTH] + carry == row[2 * WIDTH + 1 :] @ places
+
+
+def test_what_would_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = own_cells().library
+    cases = WIDTH * (1 << 3) * 3  # full adders of three inputs
+    monkeypatch.setattr(gatesim, "MAX_STEPS", cases)
+    Circuit(ripple_adder(), library)
+    monkeypatch.setattr(gatesim, "MAX_STEPS", cases - 1)
+    with pytest.raises(SynthesisError, match=r"adder: has 144 cases .*; simulate its units"):
+        Circuit(ripple_adder(), library)
 
 
 def test_nothing_happens_without_toggles() -> None:
