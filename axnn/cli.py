@@ -379,7 +379,7 @@ def run_command(
 
     folder = RunFolder(run)
     names = point or [folder.exact16.stem, folder.axnn.stem]
-    folder.judgement()
+    facts = folder.judgement().run
     points = {name: folder.point(name) for name in names}
     samples = Samples.load(folder.test_inputs).draw(limit, seed=0)
     for net in points.values():
@@ -392,6 +392,7 @@ def run_command(
         prices = EnergyTable.load(table)
         results = run_points(engine, points, samples, prices, batch=batch, progress=update)
         document = {
+            "run": asdict(facts),
             "engine": asdict(engine.config),
             "points": [
                 {**asdict(result), "approximated_for": _engine_document(points[result.point])}

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from axnn.approximation.loop import Approximation
 from axnn.approximation.resilience import Scores
+from axnn.flow.ancestry import MADE_FROM, Ancestry
 from axnn.flow.energy import EnergyModel
 from axnn.flow.evaluate import Evaluation
 from axnn.flow.judgement import RunFacts
@@ -68,8 +69,9 @@ def make_summary(
 
 
 def write_summary(run: RunFolder, summary: Mapping[str, Any]) -> None:
-    """Write `summary.json`."""
-    write_document(run.summary, summary)
+    """Write `summary.json`, with what the figures were made from."""
+    made_from = Ancestry.of(run.summary, [run.evaluation])
+    write_document(run.summary, {**summary, MADE_FROM: asdict(made_from)})
 
 
 def summary_table(title: str, summary: Mapping[str, Any]) -> Table:

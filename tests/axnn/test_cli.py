@@ -15,6 +15,7 @@ from axnn.errors import DataError
 from axnn.flow import steps
 from axnn.flow.apps import APPS, App
 from axnn.nn.train import train
+from qcnpe.driver import ModelTransport
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet
 from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
@@ -105,7 +106,9 @@ def run_folder(run_all, shelf):
 def test_whole_chain_leaves_every_file_and_a_summary(run_all, tmp_path):
     summary = json.loads(run_all(tmp_path / "run", "--json"))
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == sorted(RESULTS)
-    assert summary == json.loads((tmp_path / "run" / "summary.json").read_text())
+    written = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert list(written.pop("made_from")["files"]) == ["evaluation.json"]
+    assert written == summary
     assert list(summary) == [
         "app",
         "seed",
@@ -208,6 +211,52 @@ def test_the_figures_say_what_they_are_of(run_all, call, tmp_path, prices):
     shown = call("evaluate", *options)[1]
     for word in ("tiny, 3", "4 x 4 NCUs (fused, 16/8/4/2 bits)", APPROXIMATION.criterion):
         assert word in shown
+
+
+class ModelBoard(ModelTransport):
+    """A board on no port, with another engine than the networks are for."""
+
+    def __init__(self, port):
+        super().__init__(replace(ENGINE, rows=2, ncu="dsp"))
+        self.restarts = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def counters(self):
+        return {}
+
+
+@pytest.fixture
+def board(monkeypatch):
+    monkeypatch.setattr("qcnpe.boards.serial_port.SerialPort", lambda path, baud: path)
+    monkeypatch.setattr("qcnpe.boards.transport.BoardTransport", ModelBoard)
+    return ("--port", "none", "--limit", 5)
+
+
+def test_a_board_run_says_which_engines_and_which_run(run_folder, call, prices, board):
+    options = ("run", "--run", run_folder, *board, "--table", prices)
+    status, out, err = call(*options, "--json")
+    assert status == 0, err
+    found = json.loads(out)
+    assert (found["engine"]["rows"], found["engine"]["ncu"]) == (2, "dsp")
+    assert {point["approximated_for"]["rows"] for point in found["points"]} == {4}
+    assert (found["run"]["app"], found["run"]["seed"]) == ("tiny", 3)
+    shown = " ".join(call(*options)[1].split())
+    assert "One engine of 2 x 4 NCUs (dsp, 16/8/4/2 bits)" in shown
+    assert "Approximated for 4 x 4 NCUs (fused, 16/8/4/2 bits)" in shown
+
+
+def test_a_board_gets_no_stale_networks(run_folder, call, tmp_path, prices, board):
+    shutil.copytree(run_folder, tmp_path / "run")
+    call("train", "tiny", "--run", tmp_path / "run", "--seed", 4, "--quiet")
+    for points in ((), ("--point", "exact16")):
+        status, _, err = call("run", "--run", tmp_path / "run", *board, "--table", prices, *points)
+        assert status == 1
+        assert "was made from another network.npz; run `axnn approximate` again" in one_line(err)
 
 
 def test_interrupted_training_goes_on(call, tmp_path, monkeypatch):

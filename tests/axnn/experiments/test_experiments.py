@@ -259,6 +259,11 @@ def test_a_job_in_a_folder_that_is_held_is_reported(tmp_path):
     assert second.error is None
 
 
+def test_figures_are_collected_while_an_experiment_runs(folder, place):
+    with held_elsewhere(place.path):
+        assert collect(folder, ["tiny"], TABLE)["figures"]["tiny.0.5.accuracy"] > 0
+
+
 def test_figures_of_another_network_are_refused(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "apps")
     place = AppFolder(tmp_path / "apps", "tiny", 1)
