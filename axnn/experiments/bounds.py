@@ -9,11 +9,16 @@ from dataclasses import replace
 from axnn.approximation.widths import ApproximationPlan, Trial
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.uniform import approximate_uniformly, same_budget
-from axnn.flow.ancestry import Ancestry
 from axnn.flow.energy import EnergyTable
 from axnn.flow.notes import ApproximationNotes
 from axnn.flow.run_folder import RunFolder
-from axnn.flow.steps import approximate_step, evaluate_step, event_counter, save_approximation
+from axnn.flow.steps import (
+    approximate_step,
+    approximation_ancestry,
+    evaluate_step,
+    event_counter,
+    save_approximation,
+)
 from axnn.nn.train import TrainingPlan
 
 BOUNDS = (0.5, 2.5, 7.5)
@@ -89,8 +94,7 @@ def run_uniform(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
 def _lower_uniformly(run: RunFolder, width: int, retraining: TrainingPlan) -> float | None:
     """Approximate with one width; the accuracy on validation, None if that was done before."""
     trained = run.trained()  # anew: each width retrains the network
-    values = {"retraining": retraining, "width": width, **run.record().approximation}
-    made_from = Ancestry.of(run.axnn, [run.network], **values)
+    made_from = approximation_ancestry(run, retraining=retraining, width=width)
     part = made_from.unfinished(run.axnn, "uniform")
     if run.axnn.exists() and ApproximationNotes.ancestry(run.axnn) == made_from:
         part.unlink(missing_ok=True)

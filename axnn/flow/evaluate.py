@@ -77,4 +77,5 @@ def evaluate(
 
 def integer_samples(net: QuantNet, split: Split) -> Samples:
     """A split as the integers that the engine reads, for simulation without this package."""
-    return Samples(net.quantize_inputs(split.inputs), split.labels.astype(np.int64))
+    codes = net.quantize_inputs(split.inputs)
+    return Samples(codes, split.labels.astype(np.int64), net.fitted_to)

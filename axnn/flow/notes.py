@@ -35,7 +35,6 @@ class ApproximationNotes:
     made_from : its ancestors
     app : name of the application
     seed : of the run
-    data : SHA-256 of training and validation part
     encoding : what the network's inputs and outputs stand for
     plan, steps : of the approximation
     """
@@ -43,7 +42,6 @@ class ApproximationNotes:
     made_from: Ancestry
     app: str
     seed: int
-    data: str
     encoding: Encoding
     plan: ApproximationPlan
     steps: tuple[Trial, ...]

@@ -8,7 +8,7 @@ where it was; one whose ancestors have changed is done anew, and says so.
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from axnn import data
 from axnn.approximation.event_counter import EventCounter
@@ -38,6 +38,7 @@ ACTIVITY_SAMPLES = 128
 for 1 % at two standard deviations on all applications, see `axnn.experiments.energy_spread`."""
 
 _ACTIVITY_SEED = 0
+_ACTIVITY = (ACTIVITY_SAMPLES, _ACTIVITY_SEED)
 
 Told = TypeVar("Told")
 
@@ -156,7 +157,7 @@ def approximate_step(
         if start is not None:
             start.approximated()  # refused here, if its ancestors have changed
         origin = start.state if start is not None else None
-        made_from = approximation_ancestry(run, plan, origin)
+        made_from = approximation_ancestry(run, origin, plan=plan)
         part = made_from.unfinished(run.axnn, "approximation")
         if not _is_made(run.axnn, ApproximationNotes.ancestry, made_from, notify):
             found = approximate(
@@ -175,12 +176,17 @@ def approximate_step(
     return run.approximated()
 
 
-def approximation_ancestry(
-    run: RunFolder, plan: ApproximationPlan, start: Path | None = None
-) -> Ancestry:
-    """What the networks of an approximation are made from now."""
+def approximation_ancestry(run: RunFolder, start: Path | None = None, **how: Any) -> Ancestry:
+    """What the networks of an approximation are made from now.
+
+    Parameters
+    ----------
+    run : the run
+    start : state file that it goes on from
+    how : plan, or what stands for it
+    """
     files = [run.network] if start is None else [run.network, start]
-    return Ancestry.of(run.axnn, files, plan=plan, **run.record().approximation)
+    return Ancestry.of(run.axnn, files, activity=_ACTIVITY, **how, **run.record().approximation)
 
 
 def event_counter(app: App, samples: DataSet) -> EventCounter:
@@ -207,15 +213,18 @@ def save_approximation(
         made_from=made_from,
         app=record.name,
         seed=record.seed,
-        data=record.digests.fitted,
         encoding=record.encoding,
         plan=found.plan,
         steps=found.trials,
     )
-    replace(found.exact, notes=asdict(notes)).save(run.exact16)
+    exact, axnn = (
+        replace(net, notes=asdict(notes), fitted_to=record.digests.fitted)
+        for net in (found.exact, found.axnn)
+    )
+    exact.save(run.exact16)
     if state is not None:
         replace_bytes(run.state, state.read_bytes())
-    replace(found.axnn, notes=asdict(notes)).save(run.axnn)
+    axnn.save(run.axnn)
 
 
 def evaluate_step(
@@ -240,7 +249,8 @@ def evaluate_step(
 
 def judgement_ancestry(run: RunFolder, table: EnergyTable) -> Ancestry:
     """What the judgement of the networks is made from now."""
-    return Ancestry.of(run.evaluation, run.judged, prices=dict(table.pj), **run.record().judgement)
+    values = {"prices": dict(table.pj), "activity": _ACTIVITY, **run.record().judgement}
+    return Ancestry.of(run.evaluation, run.judged, **values)
 
 
 def recorded_judgement(path: Path) -> Ancestry:

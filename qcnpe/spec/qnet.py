@@ -286,6 +286,7 @@ class QuantNet:
     layers : in order; each reads the whole result of the one before
     notes : free JSON-compatible facts (seed, data set, bound), for reports only
     engine : the engine that the widths were chosen for; None if the file does not say
+    fitted_to : SHA-256 of the data that the network was fitted to; None if unknown
     """
 
     name: str
@@ -293,6 +294,7 @@ class QuantNet:
     layers: tuple[QuantLayer, ...]
     notes: Mapping[str, Any] = field(default_factory=dict)
     engine: EngineConfig | None = None
+    fitted_to: str | None = None
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -363,7 +365,14 @@ class QuantNet:
     def save(self, path: Path) -> None:
         """Write the network to an .npz file."""
         layers = tuple(_layer_header(layer) for layer in self.layers)
-        header = _Header(self.name, self.input_fraction_bits, layers, dict(self.notes), self.engine)
+        header = _Header(
+            name=self.name,
+            input_fraction_bits=self.input_fraction_bits,
+            layers=layers,
+            notes=dict(self.notes),
+            engine=self.engine,
+            fitted_to=self.fitted_to,
+        )
         arrays = {
             f"{index}.{name}": array
             for index, layer in enumerate(self.layers)
@@ -385,6 +394,7 @@ class QuantNet:
                 ),
                 notes=header.notes,
                 engine=header.engine,
+                fitted_to=header.fitted_to,
             )
         except FormatError as error:
             raise FormatError(f"{path}: {error}") from error
@@ -417,7 +427,8 @@ class _Header:
     input_fraction_bits: int
     layers: tuple[_LayerHeader, ...]
     notes: dict[str, Any]
-    engine: EngineConfig | None = None  # earlier versions did not write it
+    engine: EngineConfig | None = None  # earlier versions wrote neither this
+    fitted_to: str | None = None  # nor this
 
 
 def _layer_header(layer: QuantLayer) -> _LayerHeader:

@@ -1,7 +1,8 @@
 """Files of samples in integers: what a network is run on outside the trainer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +24,13 @@ class Samples:
     ----------
     inputs : int16 (samples, features), see `QuantNet.quantize_inputs`
     labels : int64 (samples,)
+    fitted_to : SHA-256 of the data that the networks to be judged on the samples were fitted to;
+        None if unknown
     """
 
     inputs: NDArray[np.int16]
     labels: NDArray[np.int64]
+    fitted_to: str | None = None
 
     def __post_init__(self) -> None:
         good = self.inputs.ndim == 2 and self.labels.shape == self.inputs.shape[:1]
@@ -41,10 +45,13 @@ class Samples:
     def draw(self, count: int | None, *, seed: int) -> "Samples":
         """So many of the samples, drawn at random, or all; see `qcnpe.spec.draws.draw`."""
         chosen = draw(len(self.labels), count, seed=seed)
-        return Samples(self.inputs[chosen], self.labels[chosen])
+        return replace(self, inputs=self.inputs[chosen], labels=self.labels[chosen])
 
     def check(self, net: QuantNet) -> None:
-        """Raise `InputError` unless the network reads such inputs and has such classes."""
+        """Raise `InputError` unless the network reads such inputs and has such classes.
+
+        So it does if the network was fitted to another split, and may have seen the samples.
+        """
         where = f"network {net.name}"
         check_codes(self.inputs, net.inputs, where=where)
         if self.labels.max() >= net.outputs:
@@ -54,23 +61,32 @@ class Samples:
                 f" {self.labels[sample]}; give the samples of its own application"
             )
 
+        if None not in (self.fitted_to, net.fitted_to) and self.fitted_to != net.fitted_to:
+            raise InputError(
+                f"{where} was fitted to other data than the split that these samples are of, "
+                "perhaps to some of them; run `axnn evaluate` again"
+            )
+
     def save(self, path: Path) -> None:
         """Write an .npz file."""
-        write_npz(path, _KIND, _Header(), {"inputs": self.inputs, "labels": self.labels})
+        arrays: dict[str, NDArray[Any]] = {"inputs": self.inputs, "labels": self.labels}
+        write_npz(path, _KIND, _Header(self.fitted_to), arrays)
 
     @classmethod
     def load(cls, path: Path) -> "Samples":
         """Read an .npz file; `FormatError` if it is damaged or foreign."""
-        _, arrays = read_npz(path, _KIND, _Header, lambda _: _LAYOUT)
+        header, arrays = read_npz(path, _KIND, _Header, lambda _: _LAYOUT)
         try:
-            return cls(arrays["inputs"], arrays["labels"])
+            return cls(arrays["inputs"], arrays["labels"], header.fitted_to)
         except FormatError as error:
             raise FormatError(f"{path}: {error}") from error
 
 
 @dataclass(frozen=True)
 class _Header:
-    """The file says nothing besides its arrays."""
+    """What a file says besides its arrays."""
+
+    fitted_to: str | None = None  # earlier versions did not write it
 
 
 _LAYOUT = {

@@ -16,8 +16,10 @@ from axnn.flow import steps
 from axnn.flow.apps import APPS, App
 from axnn.nn.train import train
 from qcnpe.driver import ModelTransport
+from qcnpe.spec.errors import InputError
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet
+from qcnpe.spec.samples import Samples
 from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
 from tests.axnn.data.test_fetch import GOOD, Shelf, make_collection
 from tests.axnn.tiny import ENGINE, PLAN, PRICES, make_data, make_spec
@@ -257,6 +259,16 @@ def test_a_board_gets_no_stale_networks(run_folder, call, tmp_path, prices, boar
         status, _, err = call("run", "--run", tmp_path / "run", *board, "--table", prices, *points)
         assert status == 1
         assert "was made from another network.npz; run `axnn approximate` again" in one_line(err)
+
+
+def test_test_inputs_of_another_seed_are_not_simulated(run_all, run_folder, tmp_path):
+    """The one file of a run that a command reads without the run's folder."""
+    run_all(tmp_path, "--quiet")
+    samples = Samples.load(tmp_path / "test_inputs.npz")
+    samples.check(QuantNet.load(run_folder / "axnn.npz"))
+    other = replace(samples, fitted_to=make_data(seed=9).digest)
+    with pytest.raises(InputError, match="run `axnn evaluate` again"):
+        other.check(QuantNet.load(run_folder / "axnn.npz"))
 
 
 def test_interrupted_training_goes_on(call, tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """Samples in integers: their checks, their file, draws of them, and the network they are for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -68,6 +70,24 @@ def test_draw_takes_inputs_with_their_labels_from_everywhere():
     assert numbers.max() > 50
     np.testing.assert_array_equal(drawn.labels, numbers % 3)
     assert len(numbered(5).draw(None, seed=1).labels) == 5
+
+
+def test_samples_that_a_network_may_have_been_fitted_to_are_refused(tmp_path):
+    net = replace(network(dense_layer(4, 3)), fitted_to="a")
+    replace(numbered(5), fitted_to="b").save(tmp_path / "s.npz")
+    found = Samples.load(tmp_path / "s.npz")
+    for samples in (found, found.draw(2, seed=1)):
+        with pytest.raises(InputError, match="network net was fitted to other data than the split"):
+            samples.check(net)
+    for fitted_to in ("a", None):
+        replace(found, fitted_to=fitted_to).check(net)
+    found.check(replace(net, fitted_to=None))
+
+
+def test_samples_of_an_earlier_version_are_read(tmp_path):
+    numbered(5).save(tmp_path / "s.npz")
+    resave(tmp_path / "s.npz", lambda header, _: header.pop("fitted_to"))
+    assert Samples.load(tmp_path / "s.npz").fitted_to is None
 
 
 def test_samples_of_another_application_are_refused():
