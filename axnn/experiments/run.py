@@ -148,5 +148,5 @@ def _log_path(folder: Path, job: Job) -> Path:
 
 
 def _last_line(path: Path) -> str:
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
     return lines[-1] if lines else ""

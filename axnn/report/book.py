@@ -12,14 +12,13 @@ from axnn.experiments.stages import SEEDS
 from axnn.flow.apps import APPS
 from axnn.flow.energy import EnergyTable
 from axnn.report.content import Chapter, Section
-from axnn.report.drawing import write_bytes
 from axnn.report.findings import Findings, read_findings
 from axnn.report.numbers import TIMES, percent, times
 from axnn.report.overview import overview
 from axnn.report.page import render
 from axnn.report.sections import app_sections
 from qcnpe.spec.errors import FormatError
-from qcnpe.spec.files import replace_text
+from qcnpe.spec.files import replace_bytes, replace_text
 from qcnpe.spec.results import read_figures
 
 TITLE = "AxNN: approximate networks on a quality-configurable engine"
@@ -152,7 +151,7 @@ def _write(out: Path, chapters: Sequence[Chapter], names: Sequence[str]) -> Book
     paths = []
     for picture in pictures:
         paths.append(out / f"{picture.name}.png")
-        write_bytes(paths[-1], picture.png)
+        replace_bytes(paths[-1], picture.png)
     page = out / "index.html"
     replace_text(page, render(TITLE, chapters))
     return Book(page, tuple(paths), tuple(names))

@@ -2,10 +2,8 @@
 
 import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcnpe.spec.files import replace_file
 from qcnpe.tools.extras import require_modules
 
 if TYPE_CHECKING:
@@ -79,15 +77,6 @@ def draw(fill: "Callable[[Figure], None]", *, height: float, width: float = PAGE
         # Without the software's name the file depends on the figure alone.
         figure.savefig(stream, dpi=_DPI, format="png", metadata={"Software": None})
     return stream.getvalue()
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file, replaced only when complete."""
-
-    def fill(temporary: Path) -> None:
-        temporary.write_bytes(content)
-
-    replace_file(path, fill)
 
 
 def legend_above(axis: "Axes", *, columns: int) -> None:

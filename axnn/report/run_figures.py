@@ -8,9 +8,10 @@ from axnn.approximation.loop import Approximation
 from axnn.approximation.resilience import Scores
 from axnn.flow.energy import EnergyModel
 from axnn.flow.run_folder import RunFolder
-from axnn.report.drawing import draw, legend_above, write_bytes
+from axnn.report.drawing import draw, legend_above
 from axnn.report.figures.resilience import draw_ranked
 from axnn.report.figures.trade import draw_quality
+from qcnpe.spec.files import replace_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,6 +38,6 @@ def draw_figures(
 
     paths = [run.path / "resilience.png", run.path / "quality_energy.png"]
     height = 0.8 + 1.3 * len(found.axnn.layers)
-    write_bytes(paths[0], draw(fill_resilience, width=_WIDTH, height=height))
-    write_bytes(paths[1], draw(fill_quality, width=_WIDTH, height=4.2))
+    replace_bytes(paths[0], draw(fill_resilience, width=_WIDTH, height=height))
+    replace_bytes(paths[1], draw(fill_quality, width=_WIDTH, height=4.2))
     return paths

@@ -152,7 +152,7 @@ def overrides(board: Board) -> dict[str, Any]:
 
 def _is(stamp: Path, digest: str) -> bool:
     """Whether a file says that what has this digest was made."""
-    return stamp.is_file() and stamp.read_text() == digest
+    return stamp.is_file() and stamp.read_bytes() == digest.encode()
 
 
 def _synthesize(folder: Path, tell: Callable[[str], None]) -> None:

@@ -1,5 +1,6 @@
 """Whole files: read within a limit, replaced only when their content is safely on the disk."""
 
+import errno
 import os
 import secrets
 import stat
@@ -54,6 +55,9 @@ def _flush(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise  # else a file system, such as one over a network, that cannot flush folders
     finally:
         os.close(handle)
 

@@ -68,6 +68,21 @@ def test_content_then_name_are_flushed(tmp_path, monkeypatch):
     assert temporary.parent == tmp_path.resolve()
 
 
+@pytest.mark.parametrize("fault", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
+def test_a_file_system_that_cannot_flush_is_no_error_a_broken_disk_is(tmp_path, monkeypatch, fault):
+    def flush(_handle):
+        raise OSError(fault, os.strerror(fault))
+
+    replace_bytes(tmp_path / "file", b"old")
+    monkeypatch.setattr(os, "fsync", flush)
+    if fault == errno.EIO:
+        with pytest.raises(OSError, match=os.strerror(fault)):
+            replace_bytes(tmp_path / "file", b"new")
+    else:
+        replace_bytes(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == (b"old" if fault == errno.EIO else b"new")
+
+
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
 def test_failure_leaves_the_old_file_and_no_other(tmp_path, error):
     target = tmp_path / "file"
