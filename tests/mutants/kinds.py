@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import shutil
 import tarfile
 import tempfile
 import zipfile
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from axnn.data.records import decode_integer, decode_records
 from axnn.experiments.documents import SCHEMAS
 from axnn.flow.ancestry import Ancestry
 from axnn.flow.apps import APPS
+from axnn.flow.energy import EnergyTable
 from axnn.flow.judgement import Judgement
 from axnn.flow.notes import ApproximationNotes, TrainingNotes
 from axnn.flow.record import RECORD, RunRecord
@@ -46,6 +47,9 @@ from qcnpe.spec.qnet import Geometry, QuantNet
 from qcnpe.spec.results import read_figures
 from qcnpe.spec.samples import Samples
 from synth import count_model, traces
+from synth.energy_table import TABLE as ENERGY_TABLE
+from synth.liberty.library import Library, read_library
+from synth.liberty.plain import plain_text
 from synth.library.tables import CellTables
 from synth.traces import ArrayTile, Tile
 from tests.axnn.cpu.benchmark.test_speed import made_up_result
@@ -54,6 +58,9 @@ from tests.axnn.cpu.tiny_nets import make_network, summed
 from tests.axnn.tiny import ENGINE, TABLE, make_data, make_spec
 from tests.mutants.file_kind import FileKind
 from tests.qcnpe.networks import network, random_layer
+from tests.synth.test_flow_netlist import KIT as NETLIST_KIT
+from tests.synth.test_flow_netlist import document as netlist_document
+from tests.synth.test_flow_netlist import simulated
 
 ROOT = Path(__file__).parents[2]
 PLAN_OF_ONE = TrainingPlan(epochs=1, batch=16)
@@ -150,7 +157,7 @@ _LASTING = tempfile.TemporaryDirectory(prefix="axnn-run-")
 
 def copy_of(name: str) -> Callable[[Path], object]:
     """Makes a file of the run's folder."""
-    return lambda path: shutil.copy(run_folder().path / name, path)
+    return lambda path: copy(run_folder().path / name, path)
 
 
 def use_trained(path: Path) -> None:
@@ -234,6 +241,32 @@ def make_tiles(path: Path) -> None:
     count_model.save([count_model.LayerTiles("c1", 10.0, (tile,))], path, {"seed": "1"})
 
 
+# Cell libraries, netlists and prices.
+KITS = tuple(sorted((ROOT / "tests" / "synth" / "kits").glob("*.lib")))
+
+
+def use_library(path: Path) -> None:
+    """Read all that synthesis and simulation ask for."""
+    library = read_library(path)
+    for model in library.models(cell.name for cell in library.for_mapping).values():
+        model.steps()
+    plain_text(library)
+
+
+@cache
+def cells_of_netlists() -> Library:
+    """A library that is read once."""
+    return read_library(NETLIST_KIT)
+
+
+def make_netlist(path: Path) -> None:
+    write_document(path, netlist_document())
+
+
+def use_netlist(path: Path) -> None:
+    simulated(path, cells_of_netlists())
+
+
 # Archives of data sets, and the formats within.
 MEMBERS = {"package/a.bin": b"alpha" * 9, "package/b.bin.gz": gzip.compress(b"beta", mtime=0)}
 
@@ -308,6 +341,9 @@ KINDS = (
     document_kind("speed", made_up_result("digits"), Speed),
     document_kind("cell", CELL, CellTables),
     FileKind("results", "results.json", (partial(write_document, document=RESULTS),), read_figures),
+    FileKind("cell library", "cells.lib", tuple(partial(copy, kit) for kit in KITS), use_library),
+    FileKind("netlist", "top.json", (make_netlist,), use_netlist),
+    FileKind("energy table", "pj.json", (partial(copy, ENERGY_TABLE),), EnergyTable.load),
     FileKind("operand trace", "trace.npz", (make_trace,), traces.load),
     FileKind("array tiles", "tiles.npz", (make_tiles,), count_model.load),
     archive_kind("set.tgz", make_tar),

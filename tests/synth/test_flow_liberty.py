@@ -1,10 +1,7 @@
 """The Liberty reader: the grammar's corners, what cells are, broken and hostile files."""
 
 import os
-import random
 import re
-import time
-from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
@@ -17,9 +14,8 @@ from synth.gatesim import Circuit
 from synth.liberty import library as library_module
 from synth.liberty.cells import CellKind
 from synth.liberty.grammar import MAX_DEPTH, parse
-from synth.liberty.library import Library, read_library
+from synth.liberty.library import read_library
 from synth.liberty.logic import parse_function
-from synth.liberty.plain import plain_text
 from synth.mapping import LibertyCells, clock_gate_pins
 from synth.netlist import Netlist, Placed, Port
 
@@ -280,65 +276,6 @@ def test_a_damaged_cell_is_left_out_and_said(
     assert reason in found
     notes = LibertyCells(library).notes
     assert f"1 damaged cells are left out, the first: {found}" in notes
-
-
-def mutated(text: str, rng: random.Random) -> str:
-    """A text with a few characters, words or lines lost, doubled, swapped or replaced."""
-    pieces = re.findall(r"\w+|\s+|.", text)
-    for _ in range(rng.randint(1, 6)):
-        place, other = rng.randrange(len(pieces)), rng.randrange(len(pieces))
-        change = rng.randrange(5)
-        if change == 0:
-            pieces[place] = ""
-        elif change == 1:
-            pieces[place] *= rng.choice((2, 2, 40))
-        elif change == 2:
-            pieces[place], pieces[other] = pieces[other], pieces[place]
-        elif change == 3:
-            pieces[place] = rng.choice(SPLINTERS)
-        else:
-            del pieces[place : place + rng.randint(1, 400)]
-    return "".join(pieces)
-
-
-SPLINTERS = (
-    "{",
-    "}",
-    "(",
-    ")",
-    '"',
-    ";",
-    ":",
-    "/*",
-    "\\",
-    "nan",
-    "1e999",
-    "-1",
-    "0",
-    "\0",
-    "\ufeff",
-    "IQ",
-)
-
-
-def use(library: Library) -> None:
-    """All that synthesis and simulation read of a library."""
-    LibertyCells(library)
-    plain_text(library)
-    for name in library.cells:
-        library.models([name])[name].steps()
-
-
-@pytest.mark.parametrize("kit", sorted(path.name for path in KITS.glob("*.lib")))
-def test_mutated_libraries_are_read_or_refused(kit: str, tmp_path: Path) -> None:
-    text = (KITS / kit).read_text()
-    path = tmp_path / "mutated.lib"
-    for seed in range(60):
-        path.write_text(mutated(text, random.Random(f"{kit} {seed}")))
-        began = time.process_time()
-        with suppress(LibertyError):
-            use(read_library(path))
-        assert time.process_time() - began < 5, f"seed {seed}"
 
 
 def test_no_power_is_taken_by_what_no_file_says(tmp_path: Path) -> None:

@@ -1,16 +1,14 @@
 """Netlists from files: read and simulated, or refused in one line, in bounded time and memory."""
 
 import json
-import random
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from qcnpe.spec.errors import QcnpeError, ToolError
+from qcnpe.spec.errors import ToolError
 from synth.errors import LibertyError, SynthesisError
 from synth.gatesim import TOGGLE, Circuit
 from synth.liberty.library import Library, read_library
@@ -179,52 +177,3 @@ def test_an_oscillation_ends(tmp_path: Path, library: Library) -> None:
     circuit = Circuit(read_netlist(path, "top"), library)
     with pytest.raises(ToolError, match="simulation: the netlist oscillates, through net"):
         circuit.run(np.array([(500.0, 3, 1)], TOGGLE), [1000.0], [5])
-
-
-def spoiled(value: Any, rng: random.Random) -> Any:
-    """A document with one of its parts lost, doubled or replaced."""
-    if isinstance(value, dict) and value and rng.random() < 0.9:
-        name = rng.choice(sorted(value))
-        change = rng.randrange(6)
-        if change == 0:
-            return {key: part for key, part in value.items() if key != name}
-        if change == 1:
-            return {**value, f"{name}2": value[name]}
-        return {**value, name: spoiled(value[name], rng)}
-    if isinstance(value, list) and value and rng.random() < 0.5:
-        return [*value, spoiled(value[0], rng)][rng.randrange(2) :]
-    return rng.choice(SPLINTERS)
-
-
-SPLINTERS: tuple[Any, ...] = (
-    None,
-    True,
-    0,
-    1,
-    2,
-    3,
-    5,
-    -1,
-    1 << 40,
-    10**400,
-    1.5,
-    "",
-    "x",
-    "0",
-    "\x1b[31m",
-    [],
-    [[]],
-    {},
-    {"bits": []},
-)
-
-
-def test_mutated_netlists_are_simulated_or_refused(tmp_path: Path, library: Library) -> None:
-    for seed in range(400):
-        rng = random.Random(seed)
-        content = document()
-        for _ in range(rng.randint(1, 3)):
-            content = spoiled(content, rng)
-        path = written(tmp_path, content)
-        with suppress(QcnpeError):
-            assert len(simulated(path, library)) == 6, f"seed {seed}"
