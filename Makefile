@@ -109,7 +109,7 @@ board-report: $(VENV)/ready-fpga ## measure the boards' bitstreams into results/
 	@$(PYTHON_VENV) -m sim.uart_throughput --out results/fpga.json
 
 link-sessions: $(READY) ## run 20,000 sessions of host and board over a faulty line [SESSIONS=]
-	@$(PYTHON_VENV) -m pytest -n auto -q -rP tests/qcnpe/boards -o python_files='long_*.py'
+	@$(if $(SESSIONS),SESSIONS=$(SESSIONS) )$(PYTHON_VENV) -m pytest -n auto -q -rP tests/qcnpe/boards -o python_files='long_*.py'
 
 sim-board: $(READY) ## simulate a board's top to the pins of its UART, faults included
 	@$(PYTHON_VENV) -m pytest tests/sim/board -o python_files='long_*.py'
