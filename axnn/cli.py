@@ -1,6 +1,6 @@
 """The `axnn` command: every step of the chain over a run folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ import typer
 from rich.table import Column, Table
 
 from axnn import data, report
+from axnn.approximation.resilience import CRITERIA
 from axnn.approximation.widths import Trial
 from axnn.cpu.benchmark.speed_report import speed_table
 from axnn.cpu.benchmark.speed_step import speed_step
@@ -18,6 +19,7 @@ from axnn.cpu.benchmark.subjects import SUBJECTS
 from axnn.data.fetch import cache_folder, cache_path
 from axnn.data.fetch import fetch as bring
 from axnn.errors import RunError
+from axnn.experiments.bounds import BOUNDS
 from axnn.experiments.collect import PAPER_APPS, collect, named_apps
 from axnn.experiments.run import Finished, Job, plan_jobs, run_jobs
 from axnn.experiments.stages import SEEDS, STAGE_NAMES, check_seeds, check_stages
@@ -34,26 +36,20 @@ from axnn.flow.steps import (
 )
 from axnn.nn.train import Epoch
 from qcnpe.command_line import command, say
+from qcnpe.options import JsonOption, QuietOption, make_cli
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.results import read_figures
 from qcnpe.spec.samples import Samples
-from qcnpe.terminal import Console, show, show_progress
+from qcnpe.terminal import show, show_progress
 
-cli = typer.Typer(
-    name="axnn",
-    help="Approximate neural networks: train, find the resilient neurons, lower their precision.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    add_completion=False,
+cli = make_cli(
+    "axnn", "Approximate neural networks: train, find the resilient neurons, lower their precision."
 )
 
 RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run's files.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress and no table.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 TableOption = Annotated[
     Path | None, typer.Option("--table", help="Energy table (JSON); default: the committed one.")
 ]
@@ -146,11 +142,17 @@ def approximate(
     run: RunOption,
     bound: Annotated[
         float | None,
-        typer.Option(help="Accuracy that may be lost on validation, in percentage points."),
+        typer.Option(
+            help="Accuracy that may be lost on validation, in percentage points.",
+            show_default="the application's: 0.5",
+        ),
     ] = None,
     criterion: Annotated[
         str | None,
-        typer.Option(help="What neurons are sorted by; see axnn.approximation.resilience."),
+        typer.Option(
+            help=f"What neurons are sorted by: {', '.join(CRITERIA)}.",
+            show_default="the application's",
+        ),
     ] = None,
     table: TableOption = None,
     quiet: QuietOption = False,
@@ -292,6 +294,7 @@ def experiments(
     processes: Annotated[int, typer.Option(min=1, help="Applications at once.")] = 1,
     table: TableOption = None,
     quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run the paper's experiments and their controls; what is finished is not done again."""
     check_stages(stage or [])
@@ -299,7 +302,7 @@ def experiments(
     prices = EnergyTable.load(table)
     jobs = plan_jobs(named_apps(apps), stage or [], seed or [])
     done: list[Finished] = []
-    with show_progress("experiments", len(jobs), quiet=quiet) as update:
+    with show_progress("experiments", len(jobs), quiet=quiet or as_json) as update:
 
         def finish(job: Finished) -> None:
             done.append(job)
@@ -309,11 +312,19 @@ def experiments(
             update(len(done), f"{job.title}: {note}")
 
         run_jobs(jobs, folder, prices, processes=processes, notify=tell, on_finished=finish)
-    if not quiet:
-        Console().print(minutes_table(done))
+    document = {"jobs": [_job_document(job) for job in done]}
+    show(minutes_table(done), document, quiet=quiet, as_json=as_json)
     failed = [f"{job.job.title}: {job.error}" for job in done if job.error is not None]
     if failed:
         raise RunError("; ".join(failed))
+
+
+def _job_document(finished: Finished) -> dict[str, Any]:
+    return {
+        "job": finished.job.title,
+        "seconds": {stage: round(value, 1) for stage, value in finished.seconds.items()},
+        "error": finished.error,
+    }
 
 
 def minutes_table(finished: Sequence[Finished]) -> Table:
@@ -332,10 +343,29 @@ def collect_command(
     folder: FolderOption,
     out: Annotated[Path, typer.Option(help="JSON file to write.")],
     table: TableOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write the figures of all experiments that have been run; those of other applications stay."""
     earlier = read_figures(out) if out.exists() else None
-    write_document(out, collect(folder, named_apps(apps), EnergyTable.load(table), earlier=earlier))
+    names = named_apps(apps)
+    document = collect(folder, names, EnergyTable.load(table), earlier=earlier)
+    write_document(out, document)
+    show(figures_table(out, names, document["figures"]), document, quiet=quiet, as_json=as_json)
+
+
+def figures_table(path: Path, names: Sequence[str], figures: Mapping[str, float]) -> Table:
+    """How many figures of each application a result file holds, and the headline ones."""
+    table = Table("application", title=str(path))
+    for bound in BOUNDS:
+        table.add_column(f"{bound:g} points", justify="right")
+    table.add_column("figures", justify="right")
+    for name in names:
+        ratios = [figures.get(f"{name}.{bound:g}.energy_ratio") for bound in BOUNDS]
+        count = sum(key.split(".")[0] == name for key in figures)
+        shown = ["" if ratio is None else f"{ratio:.2f} x" for ratio in ratios]
+        table.add_row(name, *shown, str(count))
+    return table
 
 
 @cli.command(epilog="Example: axnn speed letters --run build/cpu/letters/seed-1")
@@ -421,8 +451,10 @@ def _engine_title(net: QuantNet) -> str:
 def points_table(engine: EngineConfig, results: Sequence[PointResult]) -> Table:
     """Operating points as a table."""
     table = Table(title=f"One engine of {engine.title}")
-    for heading in ("point", "samples", "accuracy", "differ", "cycles", "pJ", "samples/s"):
-        table.add_column(heading, justify="left" if heading == "point" else "right")
+    table.add_column("point")
+    numbers = ("samples", "accuracy", "differ", "cycles a sample", "pJ a sample", "samples/s")
+    for heading in numbers:
+        table.add_column(heading, justify="right")
     for result in results:
         table.add_row(
             result.point,

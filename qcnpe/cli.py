@@ -15,6 +15,7 @@ from rich.table import Table
 
 from qcnpe.command_line import command
 from qcnpe.compiler import Program, compile_network
+from qcnpe.options import JsonOption, QuietOption, make_cli
 from qcnpe.spec.config import NCU_KINDS, EngineConfig
 from qcnpe.spec.errors import ConfigError, QcnpeError
 from qcnpe.spec.files import replace_text
@@ -22,12 +23,8 @@ from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
 from qcnpe.terminal import Console, PlainColumn, Progress, show, show_progress
 
-cli = typer.Typer(
-    name="qcnpe",
-    help="The QC-NPE engine: generate it, compile networks for it, simulate and synthesise it.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
+cli = make_cli(
+    "qcnpe", "The QC-NPE engine: generate it, compile networks for it, simulate and synthesise it."
 )
 
 RowsOption = Annotated[int, typer.Option(help="Rows of the NCU array, 1..256.")]
@@ -51,8 +48,6 @@ NetNcuOption = Annotated[
     str | None, typer.Option("--ncu", help="Kind of NCU; default: the network's engine.")
 ]
 NetArgument = Annotated[Path, typer.Argument(help="Integer network (.npz) of `axnn approximate`.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress and no table.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 ALL_PRECISIONS = "16,8,4,2"
 
@@ -208,8 +203,9 @@ def _program_document(program: Program) -> dict[str, Any]:
 def _program_table(program: Program, engine: NetworkEngine) -> Table:
     title = f"{program.net.name}, {program.batch} samples: {program.cycles:,} cycles"
     table = Table(title=title, caption=f"Engine: {engine.title}")
-    for heading in ("layer", "tiles", "cycles", "MACs by width"):
+    for heading in ("layer", "tiles", f"cycles, {program.batch} samples"):
         table.add_column(heading, justify="left" if heading == "layer" else "right")
+    table.add_column("MACs by width")
     for layer in program.layers:
         macs = ", ".join(f"{count:,} at {width}" for width, count in layer.counts.macs.items())
         tiles = sum(len(group.commands) for group in layer.groups)
@@ -250,7 +246,8 @@ def promote(
         network.name,
         ("engine", engine.title),
         ("promoted neurons", f"{document['promoted_neurons']:,}"),
-        ("cycles", f"{document['cycles']:,} (before: {document['cycles_before']:,})"),
+        (f"cycles, {batch} samples", f"{document['cycles']:,}"),
+        ("before promotion", f"{document['cycles_before']:,}"),
         ("network", str(out)),
     )
     show(table, document, quiet=quiet, as_json=as_json)
@@ -280,6 +277,7 @@ def simulate(
     samples.check(network)
     engine = NetworkEngine.choose(network, rows=rows, cols=cols, precisions=precisions, ncu=ncu)
     with show_progress("simulating", len(samples.inputs), quiet=quiet or as_json) as update:
+        update(0, "building the simulation")
         found = check_network(network, samples.inputs, engine.config, batch=batch, progress=update)
     correct = found.outputs.argmax(axis=1) == samples.labels
     document = {
@@ -296,7 +294,7 @@ def simulate(
         ("samples", f"{found.samples:,}"),
         ("outputs that differ from the model", str(found.mismatches)),
         ("accuracy", f"{document['accuracy']:.2%}"),
-        ("cycles", f"{found.cycles:,} (compiler: {found.counted_cycles:,})"),
+        ("cycles, all samples", f"{found.cycles:,} (compiler: {found.counted_cycles:,})"),
     )
     show(table, document, quiet=quiet, as_json=as_json)
     if found.mismatches:
@@ -365,7 +363,12 @@ def bitstream(
 
 
 @cli.command(epilog="Example: qcnpe program icebreaker")
-def program(board: BoardArgument, out: BoardsOption = Path("build/boards")) -> None:
+def program(
+    board: BoardArgument,
+    out: BoardsOption = Path("build/boards"),
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """Load a board's bitstream into the board."""
     from qcnpe.boards.build import read_report
     from qcnpe.boards.catalog import find_board
@@ -374,8 +377,10 @@ def program(board: BoardArgument, out: BoardsOption = Path("build/boards")) -> N
     chosen = find_board(board)
     if not (out / board / "finished").is_file():
         raise QcnpeError(f"{out / board}: no bitstream; run `make bitstream BOARD={board}` first")
-    load(chosen, read_report(out / board).bitstream)
-    print(f"{chosen.title}: loaded")
+    bitstream = str(read_report(out / board).bitstream)
+    load(chosen, Path(bitstream))
+    table = _table(f"{chosen.title}, loaded", ("bitstream", bitstream))
+    show(table, {"board": board, "bitstream": bitstream}, quiet=quiet, as_json=as_json)
 
 
 @contextmanager

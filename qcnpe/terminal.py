@@ -7,17 +7,28 @@ project makes a console or a progress bar of its own.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
 from rich import console, progress
-from rich.table import Table
+from rich.cells import cell_len
+from rich.table import Column, Table
 from rich.text import Text
 
 from qcnpe.spec.text import printable
 
+_TEXT_WIDTH = 10
+"""A column of text is folded down to so many characters before another column is left out."""
+
+_RULES = 3
+"""Characters between two columns: a rule and a space on either side of it."""
+
 
 class Console(console.Console):
-    """A console without markup, emoji codes and control characters, in tables as in lines."""
+    """A console without markup, emoji codes and control characters, in tables as in lines.
+
+    Text is folded where a table is too wide, and whole columns are left out; no number is cut.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"highlight": False, **options})
@@ -25,6 +36,49 @@ class Console(console.Console):
     def render_str(self, text: str, **options: Any) -> Text:
         """Every string that is printed passes here."""
         return super().render_str(printable(text), **{**options, "markup": False, "emoji": False})
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, tables as wide as the terminal at most."""
+        fitting = [fit(each, self.width) if isinstance(each, Table) else each for each in objects]
+        super().print(*fitting, **options)
+
+
+def fit(table: Table, width: int) -> Table:
+    """The table with columns that can be shown whole in so many characters.
+
+    Columns of numbers are those that stand to the right. The last column of text is left out, then
+    the last one of numbers, and so on, until the rest fits; the first stays. The caption names what
+    is missing.
+    """
+    shown = copy(table)
+    shown.columns = [_foldable(column) for column in table.columns]
+    missing: list[str] = []
+    while len(shown.columns) > 2 and _least_width(shown) > width:
+        rest = shown.columns[1:]
+        dropped = ([column for column in rest if column.justify != "right"] or rest)[-1]
+        shown.columns = [column for column in shown.columns if column is not dropped]
+        missing.append(str(dropped.header) or "the last column")
+    if missing:
+        note = f"Left out for want of width: {', '.join(missing)}; --json has all"
+        shown.caption = f"{table.caption}. {note}" if table.caption else note
+    return shown
+
+
+def _foldable(column: Column) -> Column:
+    """A copy that never cuts a number, and folds text instead of cutting it."""
+    own = copy(column)
+    longest = max((_longest_line(cell) for cell in column.cells), default=0)
+    own.overflow = "fold"
+    own.min_width = longest if column.justify == "right" else min(longest, _TEXT_WIDTH)
+    return own
+
+
+def _longest_line(cell: Any) -> int:
+    return max((cell_len(line) for line in str(cell).splitlines()), default=0)
+
+
+def _least_width(table: Table) -> int:
+    return sum(_RULES + (column.min_width or 0) for column in table.columns) + 1
 
 
 class PlainColumn(progress.TextColumn):
@@ -66,7 +120,11 @@ class Progress(progress.Progress):
 def show_progress(
     title: str, total: int | None = None, *, quiet: bool = False
 ) -> Iterator[Callable[..., None]]:
-    """A progress bar; what it yields takes `completed` and `note`."""
+    """A progress bar; what it yields takes `completed` and `note`.
+
+    When the work is done, the bar is full: also where nothing was left to do, where the work ended
+    early, and where nobody knew how much there was.
+    """
     with Progress(disable=quiet) as bars:
         task = bars.add_task(title, total=total)
 
@@ -74,6 +132,8 @@ def show_progress(
             bars.update(task, completed=completed, note=note)
 
         yield update
+        done = int(bars.tasks[0].completed) or total or 1
+        bars.update(task, completed=done, total=done)
 
 
 def show(table: Table, document: dict[str, Any], *, quiet: bool, as_json: bool) -> None:

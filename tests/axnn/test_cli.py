@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from dataclasses import asdict, replace
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -476,3 +478,28 @@ def test_fetch_without_a_network_is_one_line(call, tmp_path, monkeypatch):
     status, _, err = call("fetch", "tiny", "--quiet")
     assert status == 1
     assert "pi cannot be had: shelf f.bin is empty. Connect and run" in one_line(err)
+
+
+def test_version_and_python_m():
+    for name in ("axnn", "qcnpe"):
+        found = subprocess.run(
+            [sys.executable, "-m", name, "--version"], capture_output=True, text=True, check=True
+        )
+        assert found.stdout == f"axnn {version('axnn')}\n"
+
+
+def test_help_shows_the_default_of_the_bound(call):
+    status, out, _ = call("approximate", "--help")
+    assert status == 0
+    assert "the application's: 0.5" in out
+
+
+def test_collect_of_nothing_is_one_line_and_writes_nothing(call, tmp_path):
+    out = tmp_path / "figures.json"
+    arguments = ("collect", "letters", "--folder", tmp_path / "missing", "--out", out)
+    status, printed, error = call(*arguments)
+    assert status == 1
+    assert printed == ""
+    assert "missing: holds no experiments of letters; run `axnn experiments`" in error
+    assert len(error.splitlines()) == 1
+    assert not out.exists()

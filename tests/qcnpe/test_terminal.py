@@ -57,3 +57,54 @@ def test_nothing_else_makes_consoles_and_bars(module):
         and makers & {alias.name for alias in node.names}
     ]
     assert not found
+
+
+WIDE = ("accuracy of the exact network", "97.78%", "1,234,567 pJ", "15:10  8:20  4:400  2:12000")
+
+
+def printed(width, capsys):
+    table = Table("application", "accuracy", title="Wide")
+    table.columns[1].justify = "right"
+    table.add_column("energy", justify="right")
+    table.add_column("neurons by width")
+    table.add_row(*WIDE)
+    Console(width=width).print(table)
+    return capsys.readouterr().out
+
+
+def test_wide_table_folds_text_and_cuts_no_number(capsys):
+    for width in (120, 80, 60, 46):
+        text = printed(width, capsys)
+        assert WIDE[1] in text
+        assert WIDE[2] in text
+        assert "…" not in text
+        assert all(len(line) <= width for line in text.splitlines())
+
+
+def test_narrow_table_leaves_columns_out_and_says_so(capsys):
+    text = " ".join(printed(36, capsys).split())
+    assert WIDE[1] in text
+    assert WIDE[2] not in text
+    assert "1,2" not in text
+    assert "Left out for want of width: neurons by width, energy" in text
+    assert "--json has all" in text
+
+
+@pytest.mark.parametrize(
+    ("total", "reached", "shown"), [(80, 79, "79/79"), (80, 0, "80/80"), (None, 0, "1/1")]
+)
+def test_progress_is_full_when_the_work_is_done(total, reached, shown, capsys):
+    with show_progress("training", total) as update:
+        update(reached)
+    assert shown in capsys.readouterr().err
+
+
+def test_progress_of_work_that_fails_is_not_full(capsys):
+    def fail():
+        with show_progress("training", 80) as update:
+            update(7)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert "7/80" in capsys.readouterr().err

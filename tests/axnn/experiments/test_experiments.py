@@ -311,13 +311,21 @@ def test_the_command_writes_all_figures(folder, tmp_path, monkeypatch, capsys):
     prices.write_text(json.dumps({"pj": PRICES}))
     out = tmp_path / "apps.json"
     common = ["tiny", "--folder", folder, "--table", prices]
-    for command in (["experiments", *common], ["collect", *common, "--out", out]):
+    commands = (
+        ["experiments", *common],
+        ["experiments", *common, "--json"],
+        ["collect", *common, "--out", out],
+        ["collect", *common, "--out", out, "--json"],
+    )
+    for command in commands:
         monkeypatch.setattr("sys.argv", ["axnn", *map(str, command)])
         with pytest.raises(SystemExit) as status:
             cli.main()
         printed = capsys.readouterr()
         assert status.value.code == 0, printed.err
-        if command[0] == "experiments":
+        if "--json" in command:
+            assert json.loads(printed.out).keys() >= ({"jobs"} if out not in command else {"seed"})
+        elif command[0] == "experiments":
             assert all(word in printed.out for word in ("minutes", "uniform 0.", "tiny, seed 2"))
     written = json.loads(out.read_text())
     assert written == json.loads(json.dumps(collect(folder, ["tiny"], EnergyTable.load(prices))))
