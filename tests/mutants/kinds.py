@@ -42,6 +42,7 @@ from axnn.quantisation.quantize import calibrate, uniform_precision
 from qcnpe.compiler import compile_network
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import convert_document, read_document, write_document
+from qcnpe.spec.frames import LINK_VERSION, Frame, FrameParser, Kind, Welcome
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import Geometry, QuantNet
 from qcnpe.spec.results import read_figures
@@ -324,6 +325,21 @@ def use_table(content: bytes) -> None:
         decode_integer(record[0], 0, 15)
 
 
+# What comes from a board.
+WELCOME = Welcome(version=LINK_VERSION, fifo_depth=4, buffer=1024, store=1024)
+
+
+def make_frames(path: Path) -> None:
+    frames = (Frame(Kind.WELCOME, 7, 0, WELCOME.encode()), Frame(Kind.VALUE, 7, 1, b"1234"))
+    path.write_bytes(b"".join(frame.encode() for frame in frames))
+
+
+def use_frames(path: Path) -> None:
+    for frame in FrameParser().feed(path.read_bytes()):
+        if frame.kind == Kind.WELCOME:
+            Welcome.decode(frame.body)
+
+
 KINDS = (
     FileKind("integer network", "net.npz", (make_integer_network,), use_integer_network),
     FileKind("samples", "samples.npz", (make_samples,), Samples.load),
@@ -350,6 +366,8 @@ KINDS = (
     archive_kind("set.zip", make_zip),
     archive_kind("set.deb", make_deb),
     archive_kind("set.bin.gz", lambda p: p.write_bytes(MEMBERS["package/b.bin.gz"])),
+    member_kind("welcome", WELCOME.encode(), Welcome.decode),
+    FileKind("frames", "frames", (make_frames,), use_frames),
     member_kind("idx", bytes([0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3]), lambda c: decode_idx(c, (3,))),
     member_kind("pgm", b"P5\n# grey\n3 2 255\n" + bytes(range(6)), lambda c: decode_pgm(c, (2, 3))),
     member_kind("png", make_png(), lambda c: decode_png(c, (3, 4))),
