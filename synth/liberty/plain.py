@@ -29,6 +29,9 @@ _SENSES = ("positive_unate", "negative_unate", "non_unate")
 MIN_POINTS = 3
 """Of an axis: ABC ends if it has fewer."""
 
+MIN_NS = 1e-6
+"""Of a delay or transition: ABC ends at what is 0 or less, which files may hold."""
+
 
 def plain_text(library: Library) -> str:
     """Liberty text of all cells of a library, in the order of its files."""
@@ -109,7 +112,7 @@ def _timing(arc: Arc) -> Iterator[str]:
         values = table.values.tolist()
         if (slews, loads) != (table.slews_ns, table.loads_ff):
             values = [[table.at(slew, load) for load in loads] for slew in slews]
-        rows = (f'"{_numbers(row)}"' for row in values)
+        rows = (f'"{_numbers([max(value, MIN_NS) for value in row])}"' for row in values)
         yield f"{kind} (delay_{len(slews)}_{len(loads)}) {{"
         yield f'index_1 ("{_numbers(slews)}");'
         yield f'index_2 ("{_numbers(loads)}");'
