@@ -247,8 +247,8 @@ def _order_tiles(
 ) -> tuple[NDArray[np.intp], int]:
     """The order of a layer's tiles, and the words of operands that are fetched for it.
 
-    Groups that read the same operands form a table, groups by rows of the tiles; it is walked to
-    and fro along one side or along the other, whichever fetches fewer words.
+    Groups that read the same operands form a table, groups by rows of the tiles; it is traversed in
+    alternating directions by rows or by columns, whichever fetches fewer words.
     """
     layout = command_fields(config)
     order, fetched, first = [], 0, 0
@@ -257,8 +257,8 @@ def _order_tiles(
         words, which = np.unique(panel[0].commands, return_inverse=True)
         rows = np.array([decode(layout, word)["rows"] for word in words.tolist()])[which]
         cols = np.array([len(group.channels) for group in panel])
-        by_weights = _to_and_fro(len(cols), len(rows))
-        by_activations = _to_and_fro(len(rows), len(cols))[:, ::-1]
+        by_weights = _boustrophedon(len(cols), len(rows))
+        by_activations = _boustrophedon(len(rows), len(cols))[:, ::-1]
         costs = [_lanes_fetched(path, cols, rows) for path in (by_weights, by_activations)]
         path = by_weights if costs[0] <= costs[1] else by_activations
         order.append(first + path @ np.array([len(rows), 1]))
@@ -271,7 +271,7 @@ def _what_is_read(group: TileGroup) -> tuple[int, int, bytes]:
     return group.precision, group.block, group.outputs.tobytes()
 
 
-def _to_and_fro(outer: int, inner: int) -> NDArray[np.intp]:
+def _boustrophedon(outer: int, inner: int) -> NDArray[np.intp]:
     """(outer * inner, 2) places of a table, every second line of it backwards."""
     places = np.tile(np.arange(inner), (outer, 1))
     places[1::2] = places[1::2, ::-1]

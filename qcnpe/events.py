@@ -55,7 +55,7 @@ class EventCounts:
     macs : by precision, multiply-accumulates, the zeros that fill a last beat included
     ncu_tiles : by precision, sums that NCUs finish
     ncu_idle_cycles : cycles of one NCU in which it has nothing to do
-    afu_ops : by function (identity, relu, table), accumulators brought to 16 bits
+    afu_ops : by function (identity, relu, table), accumulators reduced to 16 bits
     requantize_ops : narrow copies made
     activation_words, weight_words, parameter_words, result_words : 16-bit words of each stream
     """

@@ -2,7 +2,7 @@
 
 The paper (S. Venkataramani et al., ISLPED 2014, section 3) propagates the error back through the
 trained network with its parameters frozen and averages what arrives at each neuron. Neurons with
-a small average are resilient: they bear approximation. Further criteria are measured beside it,
+a small average are resilient: they tolerate approximation. Further criteria are measured beside it,
 all but one of them in the same pass, so that they can be compared.
 """
 
@@ -90,7 +90,7 @@ def _layers(network: QuantisedNetwork) -> list[tuple[QuantisedLayer, NDArray[np.
 
 
 def _random_signs(logits: FloatArray, generator: np.random.Generator) -> FloatArray:
-    """(classes, batch) random signs; without their mean, since moving all logits alike is nothing.
+    """(classes, batch) random signs without their mean: a change of all logits has no effect.
 
     The mean square of a product with random signs is the sum of the squares (M. Hutchinson, A
     stochastic estimator of the trace of the influence matrix, 1990).

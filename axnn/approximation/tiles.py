@@ -1,4 +1,4 @@
-"""Tiles: the neurons that go down together, as the engine computes them.
+"""Tiles: the neurons that are lowered together, as the engine computes them.
 
 A tile of the engine is up to `cols` channels that read the same block of inputs, by as many output
 positions as fit into `rows` rows with their whole pooling windows, at one precision. Only such
@@ -19,7 +19,7 @@ from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.qnet import Geometry
 
 UNITS = ("tile", "layer")
-"""What can go down together: a tile of the engine, or all of a layer."""
+"""What can be lowered together: a tile of the engine, or all of a layer."""
 
 
 def form_tiles(
@@ -29,11 +29,11 @@ def form_tiles(
     geometries: Sequence[Geometry],
     config: EngineConfig,
 ) -> list[Unit]:
-    """All tiles that can go down, the least significant first.
+    """All tiles that can be lowered, the least significant first.
 
     Parameters
     ----------
-    scores : of every neuron; a low one goes down early
+    scores : of every neuron; a low one is lowered early
     precision : present width of every neuron
     frozen : neurons that are part of no tile
     geometries : of each layer
@@ -101,7 +101,7 @@ def _blocks(
 def _cut(
     items: NDArray[np.intp], scores: NDArray[np.float64], size: int
 ) -> Iterator[NDArray[np.intp]]:
-    """The items in the order of their scores, so many at a time."""
+    """The items in the order of their scores, at most `size` at a time."""
     ordered = items[np.argsort(scores, kind="stable")]
     for start in range(0, len(ordered), size):
         yield ordered[start : start + size]

@@ -1,7 +1,7 @@
 """The kinds of approximation that pay on an ordinary processor, and which channel is of which.
 
-A channel goes down a ladder of kinds, each cheaper than the one before. What pays depends on the
-layer: a squashing function is replaced by a clamp (three line segments) or by one line; if what
+A channel is lowered along a ladder of kinds, each cheaper than the one before. What pays depends on
+the layer: a squashing function is replaced by a clamp (three line segments) or by one line; if what
 follows only adds the results up (subsampling), a line lets both layers be computed as one, with
 far fewer products; products of bytes are quicker than those of floating-point numbers, if there are
 enough of them; of a window of which only the largest result counts, one position can stand for all.
@@ -104,7 +104,7 @@ def ladder(network: Network, index: int) -> tuple[Kind, ...]:
 
 
 def omitted(network: Network, assignment: Assignment, index: int) -> NDArray[np.bool_]:
-    """(channels,) whether a channel is not computed, itself or for want of a reader."""
+    """(channels,) whether a channel is not computed, itself or because no channel reads it."""
     reader = index + 1 if is_summed(network, index) else index
     kinds = ladder(network, reader)
     return np.array([kinds[step] == OMITTED for step in assignment[reader]])
@@ -173,7 +173,7 @@ def cost(network: Network, assignment: Assignment) -> float:
 
 
 def saving(network: Network, assignment: Assignment, index: int, channel: int) -> float:
-    """Time that is saved if a channel goes one step down."""
+    """Time that is saved if a channel is lowered by one kind."""
     lowered = tuple(steps.copy() for steps in assignment)
     lowered[index][channel] += 1
     return cost(network, assignment) - cost(network, lowered)

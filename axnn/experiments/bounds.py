@@ -46,7 +46,7 @@ def uniform_name(width: int) -> str:
 
 
 def choice_name(choice: str) -> str:
-    """Name of the variant with another choice of what goes down."""
+    """Name of the variant with another choice of what is lowered."""
     return f"choice-{choice}"
 
 
@@ -67,7 +67,7 @@ def run_bounds(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
 
 
 def run_choices(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
-    """Approximate under the tightest bound by other choices of what goes down."""
+    """Approximate under the tightest bound by other choices of what is lowered."""
     for choice in choices_of(folder.app.approximation):
         run = folder.variant(choice_name(choice))
         plan = replace(folder.app.approximation, bound_percent=BOUNDS[0])

@@ -61,7 +61,7 @@ def approximate_uniformly(
     retraining : hyper-parameters
     width : in bits
     seed : of the order of the samples
-    checkpoint : file that is written after each epoch and, if it exists, taken up from
+    checkpoint : file that is written after each epoch and, if it exists, resumed from
     on_epoch : called after each epoch
     """
     config, judge = counter.config, data.validation
@@ -69,19 +69,19 @@ def approximate_uniformly(
     scales = calibrate(network, data.train.inputs, exact_widths, config)
     exact = to_integers(network, scales, exact_widths, config)
     scales = calibrate(network, data.train.inputs, widths, config)
-    unhealed = to_integers(network, scales, widths, config)
+    lowered = to_integers(network, scales, widths, config)
     model = QuantisedNetwork(network, scales, widths, config)
     retrain(model, data, retraining, seed=seed, checkpoint=checkpoint, on_epoch=on_epoch)
-    healed = to_integers(network, scales, widths, config)
+    retrained = to_integers(network, scales, widths, config)
     quality = integer_accuracy(exact, judge)
-    before, after = integer_accuracy(unhealed, judge), integer_accuracy(healed, judge)
+    before, after = integer_accuracy(lowered, judge), integer_accuracy(retrained, judge)
     return Approximation(
         plan=ApproximationPlan(bound_percent=99.0, retraining=retraining),
         exact=exact,
-        axnn=healed,
+        axnn=retrained,
         trials=(
             _step(0, exact_widths, quality, quality, counter.count(exact)),
-            _step(1, widths, before, after, counter.count(healed)),
+            _step(1, widths, before, after, counter.count(retrained)),
         ),
     )
 

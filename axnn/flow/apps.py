@@ -92,7 +92,7 @@ _DIGITS8X8 = App(
 )
 
 # The LeNets' learning rates are low, since higher ones let maps die: a map that ReLU keeps at zero
-# would bear any approximation, and flatter it.
+# would tolerate any approximation, and flatter it.
 _DIGITS = App(
     title="Handwritten digits",
     data="mnist",
@@ -185,7 +185,7 @@ _LETTERS = App(
         share=1.0,
         rounds=2,
         smallest_share=0.0625,
-        # After 20 epochs tiles failed at 4 bits that heal in 60.
+        # After 20 epochs tiles failed at 4 bits that recover in 60.
         retraining=TrainingPlan(epochs=60, batch=32, learning_rate=0.1, patience=60),
     ),
     engine=EngineConfig(),

@@ -13,7 +13,7 @@ def shift(
     Parameters
     ----------
     inputs : (samples, channels, height, width)
-    pixels : 0 leaves the samples alone
+    pixels : 0 leaves the samples unchanged
     generator : of the distances, all of the same probability
     """
     if pixels == 0:

@@ -17,7 +17,7 @@ def retrain(
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> tuple[float, float]:
-    """Retrain in place; if that heals nothing, leave the weights.
+    """Retrain in place; if that does not improve the accuracy, restore the weights.
 
     The parameters are those of `axnn.nn.train.train`.
 

@@ -40,7 +40,7 @@ class TrainingPlan:
     epochs : at most this many passes over the training part
     batch : samples of one step
     learning_rate : at the start
-    momentum : 0..1, the share of the last step that is taken again
+    momentum : 0..1, the share of the last step that is added again
     weight_decay : L2 penalty on weights (not on biases), as a gradient per weight
     schedule : one of `SCHEDULES`
     patience : stop after this many epochs without a better validation
@@ -153,7 +153,7 @@ def train(
 ) -> History:
     """Train in place; the network ends with the parameters of its best epoch on validation.
 
-    The same seed gives the same parameters, also when a run is interrupted and taken up again.
+    The same seed gives the same parameters, also when a run is interrupted and resumed.
 
     Parameters
     ----------
@@ -161,8 +161,8 @@ def train(
     data : its training part is fitted, its validation part decides when to stop
     plan : hyper-parameters
     seed : of the order of the samples
-    checkpoint : file that is written after each epoch and, if it exists, taken up from
-    on_epoch : called after each epoch, also for those that a checkpoint brought
+    checkpoint : file that is written after each epoch and, if it exists, resumed from
+    on_epoch : called after each epoch, also for those that a checkpoint holds
 
     Raises
     ------
@@ -209,7 +209,7 @@ class _Run:
     def step_epoch(self, data: DataSet) -> None:
         """One pass over the training part, then a validation."""
         number = len(self.epochs)
-        # A generator for each epoch: a run that is taken up needs no generator's state.
+        # A generator for each epoch: a resumed run needs no generator's state.
         generator = np.random.default_rng([self.seed, number])
         total = self._pass_over(data.train, self.plan.rate(number), generator)
         loss, quality = validate(self.model, data.validation)
@@ -254,7 +254,7 @@ class _Run:
         return float(losses.sum())
 
     def _round_velocities(self) -> None:
-        """A velocity that nothing feeds any more must not become subnormal, see _NEGLIGIBLE."""
+        """A velocity without gradient must not decay to subnormal numbers; see _NEGLIGIBLE."""
         for velocity in self.velocity.values():
             velocity += _NEGLIGIBLE_VELOCITY
             velocity -= _NEGLIGIBLE_VELOCITY

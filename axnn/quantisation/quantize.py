@@ -3,7 +3,7 @@
 A layer reads 16-bit integers of `input_fraction_bits` fraction bits. A neuron of width p reads the
 copy of them that is rounded and saturated to p bits, and multiplies by weights of p bits. All
 scales are powers of two. They are fixed by `calibrate` before a (re)training and stay as they are
-during it, so that the weights can settle on the grid.
+during it, so that the weights can converge on the grid.
 
 The training pass works on floating-point numbers that are integers over a power of two, with
 straight-through gradients: rounding counts as the identity and saturation stops the gradient.
@@ -214,7 +214,7 @@ class QuantisedLayer(Layer):
 def _value_table(function: str, scale: LayerScale, segments: int) -> FloatArray:
     """Result of every 16-bit pre-activation, from the most negative on.
 
-    Looking it up is quicker than the line segments, and it is the integers' own arithmetic.
+    A look-up is faster than evaluating the line segments, and uses the integer arithmetic.
     """
     low, high = limits(OPERAND_BITS)
     codes = np.arange(low, high + 1)
@@ -234,7 +234,7 @@ class QuantisedNetwork(LayerStack):
     network : the network in floating point; its parameters are shared, not copied
     scales : fixed scales of each layer, see `calibrate`
     precision : width of each neuron
-    config : the engine; the segments of its table matter
+    config : the engine; only the number of its table's segments is used
     """
 
     def __init__(
@@ -263,9 +263,9 @@ def calibrate(
     """Choose all scales for a network from its training part.
 
     Layer after layer, each with the results that the layers before it give at their precision.
-    Narrow scales have the least error on a random draw of the samples. What decides whether
-    something can be held at all, the inputs' sign and the pre-activations' ranges, is taken of all
-    samples: one pass over them, and another one if any sample saturated a layer of the first.
+    Narrow scales have the least error on a random draw of the samples. The inputs' sign and the
+    pre-activations' ranges decide what can be represented at all; they are those of all samples:
+    one pass over them, and a second one if a sample saturated a layer in the first.
 
     Parameters
     ----------
@@ -302,7 +302,7 @@ def _check_numbers(network: Network, *values: NDArray[np.floating]) -> None:
 
 
 def _holds(layer: QuantisedLayer, largest: float) -> bool:
-    """Whether no such pre-activation saturates; a squashing function is flat where it would."""
+    """Whether no pre-activation of this size saturates, or its function is flat there."""
     if layer.layer.function in CURVES:
         return True
     return largest <= limits(OPERAND_BITS)[1] * 2.0**-layer.scale.fraction_bits
@@ -339,7 +339,7 @@ def _choose_scales(
 
 
 def _drawn_values(values: FloatArray) -> FloatArray:
-    """So many of the values at most, drawn at random."""
+    """A random draw of the values, of bounded size."""
     flat = values.reshape(-1)
     if flat.size <= _DRAWN_VALUES:
         return flat

@@ -1,4 +1,4 @@
-"""The collector: brings the rows' results together into one stream."""
+"""The collector: merges the rows' results into one stream."""
 
 from typing import Any
 

@@ -11,7 +11,7 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
 
 def copies_layout(config: EngineConfig) -> data.StructLayout:
-    """Which copies a tile wants: a shift and a wish for each width, and how they saturate."""
+    """The narrow copies of a tile: a shift and an enable for each width, and how they saturate."""
     members: dict[str, int] = {"is_unsigned": 1}
     for width in config.narrow_precisions:
         members |= {f"shift_{width}": 4, f"wanted_{width}": 1}
@@ -29,7 +29,7 @@ class Requantize(Leaf):
     -----
     result : 16-bit result
     copies : what the tile's command asks for
-    lane : the result and its copies; a copy that nobody wants is zero
+    lane : the result and its copies; a copy that is not enabled is zero
     """
 
     clocked = False

@@ -1,1 +1,1 @@
-"""The integer truth: what the engine computes, bit for bit, in numpy."""
+"""The bit-exact reference: what the engine computes, in numpy integers."""

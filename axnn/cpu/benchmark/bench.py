@@ -1,7 +1,7 @@
 """Measures what approximation gains on an ordinary processor, into one file of results.
 
 `python -m axnn.cpu.benchmark.bench --out results/cpu.json` remakes the committed figures. It may be
-interrupted: what was trained and approximated is taken up again, only the timing is repeated.
+interrupted: what was trained and approximated is resumed, only the timing is repeated.
 """
 
 import argparse

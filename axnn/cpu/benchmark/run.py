@@ -46,7 +46,7 @@ class Run:
             retraining=self.subject.retraining,
             criterion=criterion,
             trials=self.subject.trials,
-            samples=self.subject.healing_samples,
+            samples=self.subject.retraining_samples,
         )
 
     @property

@@ -45,7 +45,7 @@ class Subject:
     training : hyper-parameters of the training
     retraining : of the retraining after each step of the approximation
     border : pixels that are cut off on each side of a sample
-    healing_samples : training samples of an epoch of the retraining; None for all
+    retraining_samples : training samples of an epoch of the retraining; None for all
     trials : at most so many steps of the approximation for each bound
     """
 
@@ -55,7 +55,7 @@ class Subject:
     training: TrainingPlan
     retraining: TrainingPlan
     border: int = 0
-    healing_samples: int | None = None
+    retraining_samples: int | None = None
     trials: int = 8
 
     @property
@@ -95,12 +95,12 @@ def _of_app(
     epochs: int,
     retraining: int,
     learning_rate: float,
-    healing_samples: int | None = None,
+    retraining_samples: int | None = None,
     trials: int = 8,
 ) -> Subject:
     """An application with squashing neurons; its plans, with other numbers of epochs and rate."""
     training = replace(app.training, epochs=epochs, learning_rate=learning_rate)
-    healing = replace(
+    retrain_plan = replace(
         app.approximation.retraining, epochs=retraining, learning_rate=learning_rate / 2
     )
     return Subject(
@@ -108,8 +108,8 @@ def _of_app(
         data=app.data,
         network=squashing(app.network),
         training=training,
-        retraining=healing,
-        healing_samples=healing_samples,
+        retraining=retrain_plan,
+        retraining_samples=retraining_samples,
         trials=trials,
     )
 
@@ -137,7 +137,7 @@ SUBJECTS: dict[str, Subject] = {
         epochs=10,
         retraining=2,
         learning_rate=0.02,
-        healing_samples=8_000,
+        retraining_samples=8_000,
         trials=4,
     ),
     "objects": _of_app(
@@ -145,7 +145,7 @@ SUBJECTS: dict[str, Subject] = {
         epochs=8,
         retraining=1,
         learning_rate=0.01,
-        healing_samples=4_000,
+        retraining_samples=4_000,
         trials=2,
     ),
     "garments": _of_app(
@@ -153,7 +153,7 @@ SUBJECTS: dict[str, Subject] = {
         epochs=12,
         retraining=2,
         learning_rate=0.02,
-        healing_samples=8_000,
+        retraining_samples=8_000,
         trials=4,
     ),
     "faces": _of_app(APPS["faces"], epochs=30, retraining=2, learning_rate=0.01),

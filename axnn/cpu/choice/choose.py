@@ -89,7 +89,7 @@ class KindTarget:
         return take_within_share(units, share)
 
     def lower(self, point: Approximated, units: Sequence[Unit]) -> Approximated:
-        """A copy of the network with these channels one step down their ladder."""
+        """A copy of the network with these channels lowered by one kind."""
         return lower_channels(point, units, self._data)
 
     def count_changes(self, before: Approximated, after: Approximated) -> int:

@@ -1,4 +1,4 @@
-"""Networks with channels one step down their ladder, before any retraining."""
+"""Networks with channels lowered by one kind, before any retraining."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -23,7 +23,7 @@ _FITTING_SEED = 0
 
 
 def lower_channels(subject: Approximated, chosen: Sequence[Unit], data: DataSet) -> Approximated:
-    """The network, a copy, with these channels one step down; lines folded, scales anew."""
+    """A copy with these channels lowered by one kind, lines folded, scales computed anew."""
     network = deepcopy(subject.network)
     model = Approximated(network, subject.assignment, subject.scales).model()
     fitted = data.train.draw(_FITTED_SAMPLES, seed=_FITTING_SEED)

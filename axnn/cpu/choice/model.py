@@ -286,7 +286,7 @@ def fold(layer: NeuronLayer, line: Line, channels: Channels) -> None:
 def next_step(
     layer: ApproximateLayer, kinds: tuple[Kind, ...], steps: NDArray[np.uint8]
 ) -> tuple[ApproximateLayer, Channels]:
-    """A copy of the layer, every channel that can one step down; and which channels can.
+    """A copy of the layer with every channel lowered by one kind where it can be, and which can.
 
     Where the function changes, the line that takes its place is folded into the copy's parameters.
     """
@@ -318,7 +318,7 @@ def absorb(reader: NeuronLayer, means: FloatArray, channels: Channels) -> None:
 def line_below(
     layer: ApproximateLayer, kinds: tuple[Kind, ...], steps: NDArray[np.uint8]
 ) -> list[tuple[Line, Channels]]:
-    """The lines that replace the exact function one step down, and the channels they are for."""
+    """The lines that replace the exact function at the next kind, and the channels they are for."""
     found = []
     for step in range(len(kinds) - 1):
         members = np.flatnonzero(steps == step)

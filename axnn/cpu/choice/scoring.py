@@ -29,7 +29,7 @@ _SAMPLES = 2048
 def scores(
     subject: Approximated, split: Split, criterion: str, *, seed: int
 ) -> tuple[NDArray[np.float64], ...]:
-    """Every channel's score for its next step down; infinite where there is none."""
+    """Every channel's score for its next kind; infinite where there is none."""
     model = subject.model()
     used = split.draw(_SAMPLES, seed=seed)
     probes: list[_Probe] = []
@@ -88,7 +88,7 @@ class _Probe:
         self._gradient += np.abs(by_results).mean(axis=1).sum(axis=1)
 
     def score(self, criterion: str, rng: np.random.Generator) -> NDArray[np.float64]:
-        """The scores of the channels that can go down, infinity for the others."""
+        """The scores of the channels that can be lowered, infinity for the others."""
         found = {
             "replacement": self._change / np.maximum(self._saved, 1e-9),
             "gradient": self._gradient,
@@ -101,7 +101,7 @@ class _Probe:
 
 
 def savings(subject: Approximated, index: int) -> NDArray[np.float64]:
-    """(channels,) what a step down of each channel saves; 0 if it cannot or must not go down."""
+    """(channels,) what lowering each channel by one kind saves; 0 if it cannot be lowered."""
     network, assignment = subject.network, subject.assignment
     gone = omitted(network, assignment, index)
     steps, last = assignment[index], len(ladder(network, index)) - 1

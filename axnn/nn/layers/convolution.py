@@ -63,7 +63,7 @@ class Convolution(NeuronLayer):
         if self.geometry.window == 1:
             return values.reshape(len(weights), -1, batch), (padded, None, None)
         largest = pool_largest(values, self.geometry.pool)
-        # A copy is saved, since the sums are the caller's to change.
+        # A copy is saved, since the caller may change the sums.
         return largest.reshape(len(weights), -1, batch), (padded, values, largest.copy())
 
     def sum_gradients(

@@ -6,9 +6,9 @@ from axnn.nn.layers.neuron import FloatArray, Layer, Parameter
 
 
 class Dropout(Layer):
-    """Sets a random share of its inputs to zero while training, and enlarges the others in turn.
+    """Sets a random share of its inputs to zero while training, and scales the others up.
 
-    Without a generator it lets everything through, so that only training drops anything.
+    Without a generator it passes everything, so that only training drops inputs.
 
     Source: N. Srivastava et al., Dropout: a simple way to prevent neural networks from
     overfitting, 2014.

@@ -129,7 +129,7 @@ class NeuronLayer(Layer):
     def sums(self, inputs: FloatArray, weights: FloatArray) -> tuple[FloatArray, Any]:
         """Sums of products (channels, outputs, batch), and what to save.
 
-        The sums are the caller's to change in place.
+        The caller may change the sums in place.
 
         Where the geometry has a pooling window, the largest sum in it: every activation function
         rises, so that the largest result is that of the largest sum.

@@ -1,4 +1,4 @@
-"""Maximum over pooling windows, and the way back of its gradient.
+"""Maximum over pooling windows, and its backward pass.
 
 Both take a few channels at a time, so that what they read several times stays in the cache.
 """

@@ -1,7 +1,7 @@
-"""The products of matrices of the layers, each the way round that is quicker.
+"""The products of matrices of the layers, each in the faster orientation.
 
 BLAS is made for matrices that are large both ways. A layer's weights often have few rows: with
-6 x 25 weights the product the other way round took half as long, and the gradient by the weights
+6 x 25 weights the transposed product took half the time, and the gradient by the weights
 from 0.4 to 0.9 of the time for all convolutions of the applications.
 """
 

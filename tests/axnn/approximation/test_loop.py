@@ -174,11 +174,11 @@ def test_a_step_may_see_a_part_of_the_training_samples_only():
     assert run(replace(PLAN, samples=10**6)).trials == run().trials
 
 
-def test_a_step_that_is_nearly_healed_is_retrained_again():
+def test_a_trial_that_has_nearly_recovered_is_retrained_again():
     once, often = run_hard(), run_hard(rounds=4)
     assert {step.rounds for step in once.trials[1:]} == {1}
-    healed = [step for step in often.trials if step.kept and step.rounds > 1]
-    assert healed
+    recovered = [step for step in often.trials if step.kept and step.rounds > 1]
+    assert recovered
     assert max(step.rounds for step in often.trials) <= 4
     assert ENERGY.price(often.last_kept.events) < ENERGY.price(once.last_kept.events)
 

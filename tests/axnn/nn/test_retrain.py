@@ -22,7 +22,7 @@ def test_accuracies_before_and_after_are_those_of_the_networks():
     assert after > before
 
 
-def test_what_heals_nothing_leaves_the_weights():
+def test_retraining_that_improves_nothing_leaves_the_weights():
     network = make_trained(DATA)
     weights = network.state()
     quality = validate(network, DATA.validation)[1]

@@ -84,7 +84,7 @@ def test_what_is_there_is_not_made_again(tmp_path):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"trials": 2}, {"retraining": replace(PLAN, epochs=2)}, {"healing_samples": 30}],
+    [{"trials": 2}, {"retraining": replace(PLAN, epochs=2)}, {"retraining_samples": 30}],
 )
 def test_another_plan_is_another_approximation(tmp_path, changes):
     opened(tmp_path)[0].approximated(lambda message: None)
@@ -149,21 +149,21 @@ def test_what_is_needed_after_hours_is_asked_for_first(tmp_path, monkeypatch, mo
 
 def test_uniform_replaces_everything_and_omits_nothing(tmp_path, monkeypatch):
     run, _ = opened(tmp_path)
-    healed = []
+    retrained = []
 
     def retrain_part(lowered, *arguments, **options):
-        healed.append(lowered)
+        retrained.append(lowered)
         return choose.retrain_part(lowered, *arguments, **options)
 
     monkeypatch.setattr("axnn.cpu.benchmark.compare.retrain_part", retrain_part)
     found = uniform(run)
-    assert healed == [found]
+    assert retrained == [found]
     for index, steps in enumerate(found.assignment):
         kinds = ladder(found.network, index)
         last = [k for k in range(len(kinds)) if kinds[k] != OMITTED][-1]
         assert (steps == last).all()
     again = uniform(run)
-    assert len(healed) == 1
+    assert len(retrained) == 1
     for name, value in found.network.state().items():
         np.testing.assert_array_equal(again.network.state()[name], value)
 

@@ -1,4 +1,4 @@
-"""The loop: it keeps its bound, reads no test data, and can be taken up again."""
+"""The loop: it keeps its bound, reads no test data, and can be resumed."""
 
 from copy import deepcopy
 from dataclasses import replace
