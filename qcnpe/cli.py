@@ -16,9 +16,10 @@ from rich.table import Table
 from qcnpe.command_line import command
 from qcnpe.compiler import Program, compile_network
 from qcnpe.options import JsonOption, QuietOption, make_cli
-from qcnpe.spec.config import NCU_KINDS, EngineConfig
+from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import ConfigError, QcnpeError
 from qcnpe.spec.files import replace_text
+from qcnpe.spec.ncu_kind import find_kind, kinds
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
 from qcnpe.terminal import Console, PlainColumn, Progress, show, show_progress
@@ -32,7 +33,9 @@ ColsOption = Annotated[int, typer.Option(help="Columns of the NCU array, 1..256.
 PrecisionsOption = Annotated[
     str, typer.Option(help="Operand widths in bits, descending, separated by commas.")
 ]
-NcuOption = Annotated[str, typer.Option(help=f"Kind of NCU: {', '.join(NCU_KINDS)}.")]
+NcuOption = Annotated[
+    str, typer.Option(help=f"Kind of NCU: {', '.join(kind.name for kind in kinds())}.")
+]
 NetRowsOption = Annotated[
     int | None, typer.Option("--rows", help="Rows of the NCU array; default: the network's engine.")
 ]
@@ -99,24 +102,25 @@ class NetworkEngine:
 def _changed(config: EngineConfig, options: Mapping[str, Any]) -> EngineConfig:
     """The engine with these parameters as the command line has them.
 
-    `plain16` has one precision only, which need not be said.
+    A kind that is asked for without precisions has those of the engine that it can have.
     """
     values = dict(options)
-    if values.get("ncu") == "plain16":
-        values.setdefault("precisions", "16")
     if "precisions" in values:
         values["precisions"] = _parse_widths(values["precisions"])
+    elif "ncu" in values:
+        values["precisions"] = find_kind(values["ncu"]).choose(config.precisions)
     return replace(config, **values)
 
 
 def engine_config(rows: int, cols: int, precisions: str, ncu: str) -> EngineConfig:
     """An engine's parameters from the command line's words.
 
-    `plain16` has one precision only; the default list then means that one.
+    The default precisions mean those that the kind can have.
     """
-    if ncu == "plain16" and precisions == ALL_PRECISIONS:
-        precisions = "16"
-    return EngineConfig(rows=rows, cols=cols, precisions=_parse_widths(precisions), ncu=ncu)
+    widths = _parse_widths(precisions)
+    if precisions == ALL_PRECISIONS:
+        widths = find_kind(ncu).choose(widths)
+    return EngineConfig(rows=rows, cols=cols, precisions=widths, ncu=ncu)
 
 
 def _parse_widths(text: str) -> tuple[int, ...]:

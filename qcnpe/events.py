@@ -107,16 +107,28 @@ class EventCounts:
             "skew_word": self.operand_words,
         }
         if activity is None:
-            return {f"ncu_mac_{width}b": count for width, count in self.macs.items()} | flat
+            for width, count in self.macs.items():
+                (name,) = ncu_events(width, with_operands=False)
+                flat[name] = count
+            return flat
         for width, beats in self.ncu_beats.items():
-            flat |= {
-                f"ncu_beat_{width}b": beats,
-                f"ncu_lane_{width}b": activity[width].lanes,
-                f"ncu_zero_flip_{width}b": activity[width].zero_flips,
-                f"ncu_product_toggle_{width}b": activity[width].product_toggles,
-                f"ncu_tile_{width}b": self.ncu_tiles[width],
-            }
+            seen = activity[width]
+            counts = (beats, seen.lanes, seen.zero_flips, seen.product_toggles)
+            names = ncu_events(width, with_operands=True)
+            flat |= dict(zip(names, (*counts, self.ncu_tiles[width]), strict=True))
         return flat
+
+
+def ncu_events(width: int, *, with_operands: bool) -> tuple[str, ...]:
+    """Names of the events that `EventCounts.events` counts of an NCU at work at a width.
+
+    Parameters
+    ----------
+    width : operand width in bits
+    with_operands : whether what operands do is counted apart
+    """
+    kinds = ("beat", "lane", "zero_flip", "product_toggle", "tile") if with_operands else ("mac",)
+    return tuple(f"ncu_{kind}_{width}b" for kind in kinds)
 
 
 def count_events(config: EngineConfig, commands: NDArray[np.uint64]) -> EventCounts:

@@ -17,7 +17,7 @@ from qcnpe.spec.commands import (
     encode,
     parameter_words,
 )
-from qcnpe.spec.config import OPERAND_BITS, SUB_WORD_KINDS, EngineConfig
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.streams import Streams
 
 DEFAULT_TABLE_SHARE = 0.02
@@ -173,7 +173,7 @@ def _neurons(
     config: EngineConfig, rng: np.random.Generator, tile: dict[str, int]
 ) -> NDArray[np.uint32]:
     """Biases, and shifts that bring most sums of the tile into 16 bits."""
-    width = tile["precision"] if config.ncu in SUB_WORD_KINDS else OPERAND_BITS
+    width = tile["precision"] if config.kind.is_packed else OPERAND_BITS
     products = tile["beats"] * config.pairs(tile["precision"])
     sum_bits = 2 * width - 1 + products.bit_length() // 2
     shift = sum_bits - OPERAND_BITS + rng.integers(-3, 3, tile["cols"])

@@ -136,7 +136,7 @@ async def read_identity(dut: Any) -> None:
     assert [p for p in range(1, 17) if features >> (p - 1) & 1] == sorted(config.precisions)
     assert features >> 16 & 0x3F == config.accumulator_bits
     assert 1 << (features >> 22 & 0xF) == config.table_segments
-    assert ("fused", "gated", "plain16", "dsp")[features >> 26] == config.ncu
+    assert features >> 26 == config.kind.code
 
 
 @cocotb.test()
@@ -162,7 +162,7 @@ async def write_single_bytes(dut: Any) -> None:
     bench = await started(dut)
     config, offsets = bench.config, bench.offsets
     await assert_right(bench, random_streams(config, 5, 1))
-    narrow = config.precisions[-1] if config.ncu == "gated" else 16
+    narrow = config.precisions[-1] if config.kind.is_gated else 16
     await bench.write("ceiling", narrow)
     for byte in (1, 2, 3):
         for name in ("control", "ceiling"):
@@ -321,7 +321,7 @@ async def lower_the_ceiling(dut: Any) -> None:
     assert await bench.read("ceiling") == 16
     for ceiling in (*config.precisions, 16):
         await bench.write("ceiling", ceiling)
-        taken = ceiling if config.ncu == "gated" else 16
+        taken = ceiling if config.kind.is_gated else 16
         assert await bench.read("ceiling") == taken
         await bench.order("clear_counters")
         streams = random_streams(config, 12, ceiling)
@@ -388,7 +388,7 @@ def expected_counters(config: EngineConfig, streams: Streams, ceiling: int = 16)
         if command["opcode"] != Opcode.TILE:
             continue
         width = min(command["precision"], ceiling)
-        pairs = 16 // width if config.ncu in ("fused", "dsp") else 1
+        pairs = 16 // width if config.kind.is_packed else 1
         end = beat + command["beats"]
         lanes = streams.activations[beat:end, : command["rows"]]
         beat = end
@@ -405,5 +405,5 @@ def expected_counters(config: EngineConfig, streams: Streams, ceiling: int = 16)
 
 def zero_lanes(config: EngineConfig, lanes: NDArray[np.uint16], width: int) -> int:
     """Lanes that are zero as far as the tile looks at them."""
-    seen = lanes >> (16 - width) if config.ncu == "gated" else lanes
+    seen = lanes >> (16 - width) if config.kind.is_gated else lanes
     return int((seen == 0).sum())

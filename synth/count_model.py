@@ -25,6 +25,7 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import Natural, Positive
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import replace_text
+from qcnpe.spec.ncu_kind import NcuKind
 from qcnpe.spec.npz import ArrayType, read_npz, write_npz
 from qcnpe.spec.results import read_results
 from qcnpe.terminal import Console, Progress
@@ -39,7 +40,7 @@ from synth.measure import Energy, beat_energy, make_bench, mean_energy
 from synth.ncu_bench import LATENCY, NcuBench
 from synth.ncu_prices import NcuPrices, NcuWork
 from synth.structural import StructuralNcu
-from synth.traces import ArrayTile, Tile
+from synth.traces import ArrayTile, Tile, check_pairs
 
 TILES = Path(__file__).parent / "traces" / "digits_tiles.npz"
 """The committed tiles."""
@@ -77,7 +78,7 @@ class LayerTiles:
 class LayerCheck:
     """Energy of a layer's NCU for a cycle in which it works, simulated and predicted."""
 
-    kind: str
+    kind: NcuKind
     precision: int
     name: str
     ncu_beats: float
@@ -97,7 +98,7 @@ class LayerCheck:
     @property
     def key(self) -> str:
         """Names the layer in flat figures."""
-        kind = "" if self.kind == FUSED.ncu else f"{self.kind}_"
+        kind = "" if self.kind == FUSED.kind else f"{self.kind.name}_"
         return f"{kind}{self.precision}b_{self.name}"
 
 
@@ -122,11 +123,11 @@ class KindPrices:
 
     def of(self, precision: int) -> NcuPrices:
         """Prices in fJ of what operands do."""
-        kind = "ncu" if self.config.ncu == FUSED.ncu else self.config.ncu
+        kind = self.config.kind
         names = (field.name for field in fields(NcuPrices))
-        found = {name: 1000 * self.pj[f"{kind}_{name}_{precision}b"] for name in names}
+        found = {name: 1000 * self.pj[f"{kind.price_prefix}_{name}_{precision}b"] for name in names}
         around = self.pj["units_idle_ncu_cycle"]
-        around += self.pj["reverse_ncu_cycle"] if kind == "ncu" else 0.0
+        around += self.pj["reverse_ncu_cycle"] if kind.is_packed else 0.0
         return NcuPrices(**{**found, "beat": found["beat"] - 1000 * around})
 
     def energy_fj(self, tiles: Sequence[Tile]) -> float:
@@ -169,9 +170,9 @@ def check(
         quiet = console or Console(quiet=True)
         with Progress(console=quiet) as bars:
             found = list(bars.track(done, len(work), description="simulating tiles"))
-    grouped: dict[tuple[str, int, str], list[tuple[Energy, float, int]]] = defaultdict(list)
+    grouped: dict[tuple[NcuKind, int, str], list[tuple[Energy, float, int]]] = defaultdict(list)
     for (_, kind, layer, _), result in zip(work, found, strict=True):
-        grouped[kind.config.ncu, layer.precision, layer.name].append(result)
+        grouped[kind.config.kind, layer.precision, layer.name].append(result)
     shares = {(layer.precision, layer.name): layer.ncu_beats for layer in layers}
     return [
         LayerCheck(
@@ -192,7 +193,7 @@ def by_precision(checks: Sequence[LayerCheck]) -> dict[int, list[LayerCheck]]:
     """The layers at each precision, on the fused NCU."""
     found: dict[int, list[LayerCheck]] = defaultdict(list)
     for layer in checks:
-        if layer.kind == FUSED.ncu:
+        if layer.kind == FUSED.kind:
             found[layer.precision].append(layer)
     return dict(found)
 
@@ -260,23 +261,35 @@ def array_figures(arrays: Mapping[int, Mapping[str, float]]) -> dict[str, float]
 
 @dataclass(frozen=True)
 class _LayerHeader:
-    """What a file says about a layer; `shapes` are (beats, rows, columns) of its tiles."""
+    """What a file says about a layer; `shapes` are (beats, rows, columns) of its tiles.
+
+    `pairs` is missing in files of packed lanes alone.
+    """
 
     name: str
     ncu_beats: Positive
     precision: Natural
     unsigned: bool
     shapes: tuple[tuple[Natural, Natural, Natural], ...]
+    pairs: Natural | None = None
 
     def __post_init__(self) -> None:
         if not self.shapes or not 2 <= self.precision <= OPERAND_BITS:
             raise FormatError(f"layer {self.name}: needs a tile, of 2..{OPERAND_BITS} bits")
+        check_pairs(self.precision, self.lane_pairs)
+
+    @property
+    def lane_pairs(self) -> int:
+        """Operand pairs in a lane."""
+        return OPERAND_BITS // self.precision if self.pairs is None else self.pairs
 
     @classmethod
     def of(cls, layer: LayerTiles) -> "_LayerHeader":
         shapes = tuple((len(tile.weights), tile.rows, tile.cols) for tile in layer.tiles)
-        unsigned = layer.tiles[0].unsigned
-        return cls(layer.name, layer.ncu_beats, layer.precision, unsigned, shapes)
+        first = layer.tiles[0]
+        return cls(
+            layer.name, layer.ncu_beats, layer.precision, first.unsigned, shapes, first.pairs
+        )
 
 
 @dataclass(frozen=True)
@@ -323,7 +336,7 @@ def load(path: Path = TILES) -> list[LayerTiles]:
             left, activations = np.split(activations, [beats * rows])
             right, weights = np.split(weights, [beats * cols])
             operands = left.reshape(beats, rows), right.reshape(beats, cols)
-            tiles.append(ArrayTile(entry.precision, entry.unsigned, *operands))
+            tiles.append(ArrayTile(entry.precision, entry.unsigned, entry.lane_pairs, *operands))
         found.append(LayerTiles(entry.name, entry.ncu_beats, tuple(tiles)))
     return found
 
@@ -342,7 +355,7 @@ def render(checks: Sequence[LayerCheck]) -> Table:
         table.add_column(header, justify="left" if header in ("NCU", "layer") else "right")
     for layer in checks:
         energies = f"{layer.simulated_fj:.0f}", f"{layer.predicted_fj:.0f}"
-        place = layer.kind, str(layer.precision), layer.name
+        place = layer.kind.name, str(layer.precision), layer.name
         table.add_row(*place, *energies, f"{layer.error:+.1%}")
     return table
 

@@ -192,9 +192,8 @@ def _jobs(config: EngineConfig, cells: Cells) -> tuple[list[_Job], tuple[str, ..
         name: _Job(name, places, units.rtlil, units.keep_apart(name))
         for name, places in units.places.items()
     }
-    if not isinstance(cells, LibertyCells) or not has_tree_cells(cells.library):
-        lacking = "NCUs are mapped from their behaviour: the library lacks cells of the adder tree"
-        return list(jobs.values()), (lacking,)
+    if reason := _why_behavioural(config, cells):
+        return list(jobs.values()), (f"NCUs are mapped from their behaviour: {reason}",)
     ncu = StructuralNcu(config)
     places = jobs.pop(ncu.replaced_module).places
     parts: list[tuple[Leaf, int]] = [
@@ -206,6 +205,15 @@ def _jobs(config: EngineConfig, cells: Cells) -> tuple[list[_Job], tuple[str, ..
     jobs[ncu.module_name] = _Job(ncu.module_name, places, ncu.rtlil())
     jobs |= {leaf.module_name: _Job(leaf.module_name, n, leaf_rtlil(leaf)) for leaf, n in parts}
     return list(jobs.values()), ()
+
+
+def _why_behavioural(config: EngineConfig, cells: Cells) -> str | None:
+    """Why there can be no structural NCUs, or None if there can."""
+    if config.kind.is_for_fpga:
+        return f"ncu {config.ncu} is laid out for an FPGA"
+    if not isinstance(cells, LibertyCells) or not has_tree_cells(cells.library):
+        return "the library lacks cells of the adder tree"
+    return None
 
 
 def _map_job(job: _Job, cells: Cells, folder: Path) -> UnitReport:

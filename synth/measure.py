@@ -111,8 +111,11 @@ def measure_ncu(
     """
     bench = make_bench(leaf, cells)
     circuit, config = bench.circuit, bench.config
-    tiles = {width: [operands(tile, config) for tile in trace[width]] for width in trace}
-    tiles = {width: group for width, group in tiles.items() if width in config.precisions}
+    tiles = {
+        width: [operands(tile, config) for tile in group]
+        for width, group in trace.items()
+        if width in config.precisions
+    }
     beats = {width: beat_energy(bench, group) for width, group in tiles.items()}
     dense = {width: beat_energy(bench, _without_zeros(group)) for width, group in tiles.items()}
     still = [_still(tile) for tile in tiles[OPERAND_BITS][:2]]
@@ -205,16 +208,16 @@ def _role(circuit: Circuit, name: str, cell: str) -> str:
 
 
 def operands(tile: Tile, config: EngineConfig) -> Tile:
-    """A fused tile's operands as the engine's own kind takes them: `gated` has one pair a lane."""
-    if config.pairs(tile.precision) > 1 or tile.precision == OPERAND_BITS:
+    """A tile's operands as the engine's own kind takes them, whatever kind they were meant for."""
+    width, pairs = tile.precision, config.pairs(tile.precision)
+    if pairs == tile.pairs:
         return tile
-    pairs = OPERAND_BITS // tile.precision
-    left = unpack(tile.activations, tile.precision, pairs, unsigned=tile.unsigned)
-    right = unpack(tile.weights, tile.precision, pairs)
+    left = unpack(tile.activations, width, tile.pairs, unsigned=tile.unsigned)
+    right = unpack(tile.weights, width, tile.pairs)
+    if tile.pairs == 1:  # an operand alone stands at the top of its lane
+        left, right = left >> (OPERAND_BITS - width), right >> (OPERAND_BITS - width)
     return replace(
-        tile,
-        activations=pack(left.reshape(-1, 1), tile.precision, 1).reshape(-1),
-        weights=pack(right.reshape(-1, 1), tile.precision, 1).reshape(-1),
+        tile, pairs=pairs, activations=pack(left, width, pairs), weights=pack(right, width, pairs)
     )
 
 

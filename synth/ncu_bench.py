@@ -98,7 +98,7 @@ class NcuBench:
 
     @property
     def _is_split(self) -> bool:
-        return self.tree is not None and self.config.ncu == "fused"
+        return self.tree is not None and self.config.kind.is_packed
 
     def _check(self, tiles: Sequence[Tile], samples: NDArray[np.uint8]) -> None:
         bits = self.config.accumulator_bits

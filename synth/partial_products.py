@@ -83,8 +83,8 @@ class ProductPlan:
 
     @classmethod
     def of(cls, config: EngineConfig) -> "ProductPlan":
-        """The plan of an engine; only `fused` splits its multiplier."""
-        precisions = config.precisions if config.ncu == "fused" else (OPERAND_BITS,)
+        """The plan of an engine; only packed kinds split their multiplier."""
+        precisions = config.precisions if config.kind.is_packed else (OPERAND_BITS,)
         return cls(precisions, OPERAND_BITS, config.accumulator_bits)
 
     @property

@@ -53,7 +53,7 @@ class ResolveRow(Leaf):
         total = Signal(signed(bits))
         m.d.comb += total.eq(self.stored[:bits] + Cat(*(Value.cast(bit)[:1] for bit in carries)))
         shifted: Value = total
-        if self.config.ncu == "fused":
+        if self.config.kind.is_packed:
             for mode, precision in enumerate(self.config.precisions):
                 places = OPERAND_BITS - precision
                 shifted = Mux(self.mode == mode, total >> places, shifted)

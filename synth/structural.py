@@ -301,8 +301,7 @@ class StructuralNcu(Ncu):
 
     def _modes(self, control: Any) -> Value:
         """The mode's number from a control word."""
-        split = self.config.ncu == "fused" and mode_bits(self.config)
-        return Cat(control.is_unsigned, *([control.mode] if split else []))
+        return Cat(control.is_unsigned, *([control.mode] if mode_bits(self.config) else []))
 
 
 def _with_valid(m: Module, register: Any, valid: Signal, name: str) -> Any:

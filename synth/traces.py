@@ -35,11 +35,13 @@ class Tile:
     ----------
     precision : operand width in bits
     unsigned : the activations are
+    pairs : operand pairs in a lane
     activations, weights : uint16 (beats,) packed lanes
     """
 
     precision: int
     unsigned: bool
+    pairs: int
     activations: NDArray[np.uint16]
     weights: NDArray[np.uint16]
 
@@ -52,12 +54,14 @@ class ArrayTile:
     ----------
     precision : operand width in bits
     unsigned : the activations are
+    pairs : operand pairs in a lane
     activations : uint16 (beats, rows in use) packed lanes
     weights : uint16 (beats, columns in use) packed lanes
     """
 
     precision: int
     unsigned: bool
+    pairs: int
     activations: NDArray[np.uint16]
     weights: NDArray[np.uint16]
 
@@ -73,7 +77,8 @@ class ArrayTile:
 
     def ncu(self, row: int, col: int) -> Tile:
         """What passes one NCU."""
-        return Tile(self.precision, self.unsigned, self.activations[:, row], self.weights[:, col])
+        lanes = self.activations[:, row], self.weights[:, col]
+        return Tile(self.precision, self.unsigned, self.pairs, *lanes)
 
 
 Trace = Mapping[int, tuple[Tile, ...]]
@@ -99,10 +104,11 @@ def array_tiles(
     """Every tile of a batch, by layer, as the driver sends them."""
     transport = _Recorder(config)
     Driver(transport).run(compile_network(net, config, len(inputs)), inputs)
-    return [list(_tiles(streams, config)) for streams in transport.streams]
+    return [list(tiles_of(streams, config)) for streams in transport.streams]
 
 
-def _tiles(streams: Streams, config: EngineConfig) -> Iterator[ArrayTile]:
+def tiles_of(streams: Streams, config: EngineConfig) -> Iterator[ArrayTile]:
+    """Every tile that streams of good commands hold."""
     fields, start = command_fields(config), 0
     for word in streams.commands.tolist():
         command = decode(fields, word)
@@ -113,6 +119,7 @@ def _tiles(streams: Streams, config: EngineConfig) -> Iterator[ArrayTile]:
         yield ArrayTile(
             precision=command["precision"],
             unsigned=bool(command["unsigned"]),
+            pairs=config.pairs(command["precision"]),
             activations=streams.activations[beats, : command["rows"]],
             weights=streams.weights[beats, : command["cols"]],
         )
@@ -131,27 +138,49 @@ def cut(
     found = []
     for tile in spread(tiles, count):
         ncu = tile.ncu(int(rng.integers(tile.rows)), int(rng.integers(tile.cols)))
-        beats = -(-longest * tile.precision // OPERAND_BITS)
+        beats = -(-longest // tile.pairs)
         start = int(rng.integers(max(0, len(ncu.weights) - beats) + 1))
         part = slice(start, start + beats)
         found.append(replace(ncu, activations=ncu.activations[part], weights=ncu.weights[part]))
     return found
 
 
+def check_pairs(width: int, pairs: int) -> None:
+    """`FormatError` if no lane holds so many operand pairs of a width."""
+    if not 1 <= pairs <= OPERAND_BITS // width:
+        raise FormatError(
+            f"pairs of {width} bits in a lane must be 1..{OPERAND_BITS // width}, not {pairs}"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Header:
-    """What a file says about each tile besides its operands."""
+    """What a file says about each tile besides its operands.
+
+    `pairs` is missing in files of packed lanes alone.
+    """
 
     precision: tuple[Natural, ...]
     unsigned: tuple[bool, ...]
     beats: tuple[Natural, ...]
     provenance: dict[str, str]
+    pairs: tuple[Natural, ...] | None = None
 
     def __post_init__(self) -> None:
         if not len(self.precision) == len(self.unsigned) == len(self.beats) > 0:
             raise FormatError("must say precision, unsigned and beats of every tile")
         if not all(2 <= width <= OPERAND_BITS for width in self.precision):
             raise FormatError(f"precision must be 2..{OPERAND_BITS}")
+        if len(self.all_pairs) != len(self.precision):
+            raise FormatError("must say pairs of every tile or of none")
+        for width, pairs in zip(self.precision, self.all_pairs, strict=True):
+            check_pairs(width, pairs)
+
+    @property
+    def all_pairs(self) -> tuple[int, ...]:
+        """Operand pairs in a lane of every tile."""
+        packed = tuple(OPERAND_BITS // width for width in self.precision)
+        return packed if self.pairs is None else self.pairs
 
     def arrays(self) -> dict[str, ArrayType]:
         """The operands of all tiles, one after the other."""
@@ -167,6 +196,7 @@ def save(trace: Trace, path: Path, provenance: Mapping[str, str]) -> None:
         unsigned=tuple(tile.unsigned for tile in tiles),
         beats=tuple(len(tile.weights) for tile in tiles),
         provenance=dict(provenance),
+        pairs=tuple(tile.pairs for tile in tiles),
     )
     arrays = {
         "activations": np.concatenate([tile.activations for tile in tiles]),
@@ -188,6 +218,7 @@ def load(path: Path = TRACE) -> Trace:
     parts = zip(
         header.precision,
         header.unsigned,
+        header.all_pairs,
         np.split(arrays["activations"], ends),
         np.split(arrays["weights"], ends),
         strict=True,

@@ -58,7 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "axnn.data": DATA | {"sklearn", "PIL", "rich"},
     "axnn.nn": NN,
     "axnn.quantisation": QUANTISATION,
-    "axnn.approximation": APPROXIMATION | {"qcnpe.compiler", "qcnpe.activity"},
+    "axnn.approximation": APPROXIMATION | {"qcnpe.compiler", "qcnpe.activity", "qcnpe.events"},
     "axnn.flow": FLOW,
     "axnn.flow.operating_points": FLOW | {"qcnpe.compiler", "qcnpe.driver"},
     "axnn.experiments": EXPERIMENTS,

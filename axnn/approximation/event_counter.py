@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from qcnpe.activity import network_activity
 from qcnpe.compiler import Program, compile_network
+from qcnpe.events import ncu_events
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.qnet import QuantNet
 
@@ -33,6 +34,10 @@ class EventCounter:
 
     config: EngineConfig
     samples: NDArray[np.floating] | None = None
+
+    def ncu_events(self, width: int) -> tuple[str, ...]:
+        """Names of the events that are counted of NCUs at work at a width."""
+        return ncu_events(width, with_operands=self.samples is not None)
 
     def compile(self, net: QuantNet) -> Program:
         """The program whose events are counted."""

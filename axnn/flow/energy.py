@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axnn.approximation.event_counter import PROGRAM_BATCH, EventCounter
-from qcnpe.spec.config import OPERAND_BITS, SUB_WORD_KINDS, EngineConfig
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import read_document
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.qnet import QuantNet
@@ -24,8 +24,8 @@ from qcnpe.spec.qnet import QuantNet
 DEFAULT_TABLE = "energy_45nm.json"
 """The committed table in the package `synth`."""
 
-_OWN_KIND = "fused"
-"""Kind of NCU whose events have no kind in their names."""
+_PREFIX = "ncu"
+"""What the names of an NCU's events begin with where they are counted, whatever its kind."""
 
 _ANY_KIND = "ncu_idle_cycle"
 """Event of an NCU that costs the same on all kinds."""
@@ -48,7 +48,8 @@ class EnergyTable:
     ----------
     pj : energy of one event in pJ, by the event's name
     provenance : where the numbers come from
-    kind : of the NCUs whose events are priced: `ncu_mac_16b` is `plain16_mac_16b` on another kind
+    prefix : that of the kind of NCU whose events are priced, see `NcuKind`: `ncu_mac_16b` is
+        `plain16_mac_16b` on another kind
 
     Raises
     ------
@@ -58,7 +59,7 @@ class EnergyTable:
 
     pj: Mapping[str, float]
     provenance: Mapping[str, Any]
-    kind: str = _OWN_KIND
+    prefix: str = _PREFIX
 
     def __post_init__(self) -> None:
         if not self.pj:
@@ -89,7 +90,7 @@ class EnergyTable:
 
     def for_engine(self, config: EngineConfig) -> "EnergyTable":
         """The table with the prices of the engine's kind of NCU."""
-        return replace(self, kind=_OWN_KIND if config.ncu in SUB_WORD_KINDS else config.ncu)
+        return replace(self, prefix=config.kind.price_prefix)
 
     def cost_pj(self, events: Mapping[str, int]) -> float:
         """Energy in pJ of events, given how often each happens.
@@ -101,14 +102,19 @@ class EnergyTable:
         """
         return sum(self._price(name) * count for name, count in events.items() if count)
 
+    def has_price(self, event: str) -> bool:
+        """Whether an event has a price."""
+        return self._name(event) in self.pj
+
     def _price(self, event: str) -> float:
-        if self.kind != _OWN_KIND and event != _ANY_KIND:
-            event = re.sub("^ncu_", f"{self.kind}_", event)
-        if event not in self.pj:
-            raise FormatError(
-                f"the energy table has no price for {event}; use a table that has one"
-            )
-        return self.pj[event]
+        name = self._name(event)
+        if name not in self.pj:
+            raise FormatError(f"the energy table has no price for {name}; use a table that has one")
+        return self.pj[name]
+
+    def _name(self, event: str) -> str:
+        """An event's name in the table."""
+        return event if event == _ANY_KIND else re.sub(f"^{_PREFIX}_", f"{self.prefix}_", event)
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,21 @@ class EnergyModel:
     def exact_config(self) -> EngineConfig:
         """The same engine without any configurability: what an approximation is compared with."""
         return replace(self.config, ncu="plain16", precisions=(OPERAND_BITS,))
+
+    def check_prices(self) -> None:
+        """`FormatError` that names all widths of the engine that have no price."""
+        for config in (self.config, self.exact_config):
+            table = self.table.for_engine(config)
+            unpriced = [
+                str(width)
+                for width in config.precisions
+                if not all(map(table.has_price, self.counter.ncu_events(width)))
+            ]
+            if unpriced:
+                raise FormatError(
+                    f"the energy table has no prices of ncu {config.ncu} at {', '.join(unpriced)}"
+                    " bits; name a table that has them, or an engine of other widths"
+                )
 
     @property
     def counter(self) -> EventCounter:

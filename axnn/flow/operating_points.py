@@ -112,6 +112,7 @@ def run_points(
 
     `progress` is called with the samples finished over all points, and the point's name.
     """
+    EnergyModel(prices, engine.config).check_prices()
     results = []
     for index, (point, net) in enumerate(points.items()):
 

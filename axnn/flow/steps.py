@@ -196,8 +196,16 @@ def event_counter(app: App, samples: DataSet) -> EventCounter:
 
 
 def energy_model(table: EnergyTable, app: App, samples: DataSet) -> EnergyModel:
-    """Prices for the application's engine, with the operands of its validation samples."""
-    return EnergyModel(table, app.engine, event_counter(app, samples).samples)
+    """Prices for the application's engine, with the operands of its validation samples.
+
+    Raises
+    ------
+    FormatError
+        If one of the engine's widths has no price: before anything is trained for it.
+    """
+    energy = EnergyModel(table, app.engine, event_counter(app, samples).samples)
+    energy.check_prices()
+    return energy
 
 
 def save_approximation(

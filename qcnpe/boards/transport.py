@@ -15,9 +15,10 @@ from qcnpe.boards.port import Port
 from qcnpe.boards.tiles import Planner, Step, cut_into_steps
 from qcnpe.driver import Transport
 from qcnpe.spec.commands import decode
-from qcnpe.spec.config import NCU_KINDS, EngineConfig
+from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import ConfigError, TransportError
 from qcnpe.spec.frames import RESULT_BEATS, Kind, Operation, Work, cut_into_bodies
+from qcnpe.spec.ncu_kind import kind_of_code
 from qcnpe.spec.registers import (
     COUNTER_BITS,
     IDENTITY,
@@ -209,7 +210,7 @@ class BoardTransport(Transport):
                 rows=shape["rows"],
                 cols=shape["cols"],
                 precisions=widths,
-                ncu=NCU_KINDS[features["ncu"]],
+                ncu=kind_of_code(features["ncu"]).name,
                 accumulator_bits=features["accumulator_bits"],
                 table_segments=1 << features["table_segments"],
                 fifo_depth=self._link.welcome.fifo_depth,

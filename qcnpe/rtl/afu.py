@@ -78,7 +78,7 @@ class Afu(Leaf):
     @property
     def module_name(self) -> str:
         """Name of the Verilog module."""
-        kind = "dsp_" if self.config.ncu == "dsp" else ""
+        kind = "fpga_" if self.config.kind.is_for_fpga else ""
         return f"qcnpe_afu_{kind}a{self.config.accumulator_bits}_t{self.config.table_segments}"
 
     def build(self) -> Module:
@@ -86,7 +86,7 @@ class Afu(Leaf):
         m = Module()
         valid = Signal(name="read_valid")
         m.d.sync += valid.eq(self.valid)
-        read = self._build_read_shifted if self.config.ncu == "dsp" else self._build_read
+        read = self._build_read_shifted if self.config.kind.is_for_fpga else self._build_read
         scaled, is_table = self._build_scale(m, *read(m))
         value_valid, value = self._build_delay(m, "value", valid & ~is_table, scaled)[-1]
         table_valid, interpolated = self._build_table(m, valid, is_table, scaled)

@@ -6,7 +6,7 @@ from amaranth.hdl import Fragment, Instance, Module, Signal
 from amaranth.lib.memory import Memory
 
 from qcnpe.rtl.leaf import Leaf, ModuleLibrary
-from qcnpe.rtl.mac import MULTIPLIER_BITS
+from qcnpe.rtl.shared_multipliers import MULTIPLIER_BITS
 from qcnpe.rtl.stream import Fifo
 
 
@@ -67,7 +67,7 @@ class FpgaLibrary(ModuleLibrary):
 
     Parameters
     ----------
-    multiplier_bits : operand bits of the FPGA's multipliers, see `Mac`
+    multiplier_bits : operand bits of the FPGA's multipliers, see `SharedMultipliers`
     """
 
     def __init__(self, *, multiplier_bits: int = MULTIPLIER_BITS) -> None:

@@ -6,7 +6,7 @@ from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data
 
 from qcnpe.spec.commands import PARAMETER_FIELDS, Field, command_fields
-from qcnpe.spec.config import OPERAND_BITS, SUB_WORD_KINDS, EngineConfig
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
 
 def _struct(fields: tuple[Field, ...]) -> data.StructLayout:
@@ -26,7 +26,7 @@ PARAMETER_LAYOUT = _struct(PARAMETER_FIELDS)
 
 def mode_bits(config: EngineConfig) -> int:
     """Bits that number the precisions for the NCUs; none if they need not know it."""
-    return (len(config.precisions) - 1).bit_length() if config.ncu in SUB_WORD_KINDS else 0
+    return config.kind.mode_bits(config.precisions)
 
 
 def low_segments(config: EngineConfig) -> tuple[slice, ...]:
@@ -34,7 +34,7 @@ def low_segments(config: EngineConfig) -> tuple[slice, ...]:
 
     Segment n is used at precisions wider than number n + 1 of the engine.
     """
-    if config.ncu != "gated":
+    if not config.kind.is_gated:
         return ()
     ends = [0, *(OPERAND_BITS - width for width in config.narrow_precisions)]
     return tuple(slice(low, end) for low, end in pairwise(ends))

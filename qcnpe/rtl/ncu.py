@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from qcnpe.rtl.delay import late
 from qcnpe.rtl.layouts import WEIGHT_LANE, low_segments, mode_bits, west_layout
 from qcnpe.rtl.leaf import Leaf
-from qcnpe.rtl.mac import Mac
+from qcnpe.rtl.mac import make_mac
 from qcnpe.spec.config import EngineConfig
 
 
@@ -116,7 +116,7 @@ class Ncu(Leaf):
                 m.d.sync += weight.operands[segment].eq(self.north.operands[segment])
 
     def _build_accumulator(self, m: Module, lane: Any, weight: Any, working: Signal) -> None:
-        m.submodules.mac = mac = Mac(self.config)
+        m.submodules.mac = mac = make_mac(self.config)
         m.d.comb += [
             mac.activations.eq(lane.lane.operands),
             mac.weights.eq(weight.operands),

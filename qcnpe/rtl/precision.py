@@ -42,7 +42,7 @@ class PrecisionRegister(Component):
         """The register and the decoder beside it."""
         m = Module()
         taken = self.requested
-        if self.config.ncu == "gated":
+        if self.config.kind.is_gated:
             taken = Mux(self.requested > self.ceiling, self.ceiling, self.requested)
         with m.If(self.load):
             m.d.sync += self.precision.eq(taken)

@@ -215,7 +215,7 @@ class Sequencer(Component):
     def _build_kept_bits(self, m: Module, decoder: Decoder) -> Signal:
         """Operand bits that a tile uses; on `gated` those below its precision are held at zero."""
         kept = Signal(OPERAND_BITS)
-        gated = self.config.ncu == "gated"
+        gated = self.config.kind.is_gated
         for place, bit in enumerate(kept):
             used = decoder.precision >= OPERAND_BITS - place if gated else 1
             m.d.comb += bit.eq(used)

@@ -109,7 +109,7 @@ class Top(Component):
             engine.ceiling.eq(ceiling),
             file.value_ceiling.eq(ceiling),
         ]
-        if self.config.ncu == "gated":
+        if self.config.kind.is_gated:
             with m.If(file.written_ceiling), m.Switch(file.data):
                 with m.Case(*self.config.precisions):
                     m.d.sync += ceiling.eq(file.data)

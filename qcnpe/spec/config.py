@@ -3,16 +3,8 @@
 from dataclasses import dataclass, field
 
 from qcnpe.spec.errors import ConfigError
-
-OPERAND_BITS = 16
-"""Bits that a lane carries in a cycle, and the width of the exact operands."""
-
-NCU_KINDS = ("fused", "gated", "plain16", "dsp")
-"""`fused`: sub-word parallel; `gated`: low-order bits held at zero; `plain16`: not configurable;
-`dsp`: as `fused`, laid out for an FPGA whose 16x16 multipliers do the widest products."""
-
-SUB_WORD_KINDS = ("fused", "dsp")
-"""Kinds whose lanes carry several narrow operands."""
+from qcnpe.spec.ncu_kind import OPERAND_BITS as OPERAND_BITS
+from qcnpe.spec.ncu_kind import NcuKind, find_kind
 
 MAX_PRECISIONS = 4
 """Widths that a command word has room for."""
@@ -25,12 +17,6 @@ them: on 16 rows a tile of one beat and one column takes 2.9 cycles, one of two 
 four and four lose nothing. Each further tile of a 16x16 engine would hold 43 bits.
 """
 
-_ALLOWED_PRECISIONS = {
-    "fused": (16, 8, 4, 2),
-    "gated": tuple(range(16, 1, -1)),
-    "plain16": (16,),
-    "dsp": (16, 8, 4, 2),
-}
 _ALLOWED_SEGMENTS = (8, 16, 32, 64, 128, 256)
 
 MAX_TABLE_SEGMENTS = max(_ALLOWED_SEGMENTS)
@@ -48,7 +34,7 @@ class EngineConfig:
     precisions : tuple of int
         At most four operand widths in bits, descending, the first one 16.
     ncu : str
-        Kind of the neural compute unit, one of `NCU_KINDS`.
+        Name of the kind of the neural compute unit, one of `ncu_kind.kinds`.
     accumulator_bits : int
         Width of an NCU's accumulator, 24..48.
     table_segments : int
@@ -78,8 +64,6 @@ class EngineConfig:
         _check_range("rows", self.rows, 1, 256)
         _check_range("cols", self.cols, 1, 256)
         _check_range("accumulator_bits", self.accumulator_bits, 24, 48)
-        if self.ncu not in NCU_KINDS:
-            raise ConfigError(f"ncu must be one of {', '.join(NCU_KINDS)}, not {self.ncu!r}")
         self._check_precisions()
         if self.table_segments not in _ALLOWED_SEGMENTS:
             allowed = ", ".join(map(str, _ALLOWED_SEGMENTS))
@@ -89,7 +73,7 @@ class EngineConfig:
             raise ConfigError(f"fifo_depth must be a power of two, not {self.fifo_depth}")
 
     def _check_precisions(self) -> None:
-        allowed = _ALLOWED_PRECISIONS[self.ncu]
+        allowed = self.kind.widths
         shown = ",".join(map(str, self.precisions))
         if not self.precisions or self.precisions[0] != OPERAND_BITS:
             raise ConfigError(f"precisions must begin with {OPERAND_BITS}, not {shown or 'empty'}")
@@ -100,6 +84,11 @@ class EngineConfig:
         if not set(self.precisions) <= set(allowed):
             widths = ",".join(map(str, allowed))
             raise ConfigError(f"precisions of ncu {self.ncu} must be out of {widths}, not {shown}")
+
+    @property
+    def kind(self) -> NcuKind:
+        """What tells its kind of neural compute unit from the others."""
+        return find_kind(self.ncu)
 
     @property
     def title(self) -> str:
@@ -116,9 +105,9 @@ class EngineConfig:
     def is_staged(self) -> bool:
         """Whether sums and columns of results pass more registers, for an FPGA's slower gates.
 
-        `dsp` engines with narrow precisions do, since those make the long paths.
+        Those with narrow precisions do, since these make the long paths.
         """
-        return self.ncu == "dsp" and len(self.precisions) > 1
+        return self.kind.is_for_fpga and len(self.precisions) > 1
 
     @property
     def array_stages(self) -> int:
@@ -155,7 +144,7 @@ class EngineConfig:
 
     def pairs(self, precision: int) -> int:
         """Operand pairs that a lane carries in one cycle at `precision`."""
-        return OPERAND_BITS // precision if self.ncu in SUB_WORD_KINDS else 1
+        return self.kind.pairs(precision)
 
     def beats(self, fan_in: int, precision: int) -> int:
         """Cycles that a tile of `fan_in` operand pairs takes at `precision`."""

@@ -65,7 +65,7 @@ class _Machine:
 
     def __init__(self, config: EngineConfig, streams: Streams, ceiling: int) -> None:
         self.config = config
-        self.ceiling = ceiling if config.ncu == "gated" else OPERAND_BITS
+        self.ceiling = ceiling if config.kind.is_gated else OPERAND_BITS
         self.fields = command_fields(config)
         self.streams = streams
         self.beat = self.parameter = 0

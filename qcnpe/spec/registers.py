@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from qcnpe.spec.commands import ErrorCause, Field
-from qcnpe.spec.config import NCU_KINDS, OPERAND_BITS, EngineConfig
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.ncu_kind import CODE_BITS, kinds
 
 IDENTITY = int.from_bytes(b"QCNP", "big")
 """What the identity register reads."""
@@ -47,7 +48,8 @@ class Register:
 
 def registers(config: EngineConfig) -> tuple[Register, ...]:
     """All registers of an engine, by ascending address."""
-    return (*_FIXED, *_counter_registers(config))
+    found = (*_FIXED, _features_register(), *_counter_registers(config))
+    return tuple(sorted(found, key=lambda register: register.offset))
 
 
 def address_bits(table: tuple[Register, ...]) -> int:
@@ -72,7 +74,7 @@ def feature_words(config: EngineConfig) -> dict[str, dict[str, int]]:
             "precisions": sum(1 << (width - 1) for width in config.precisions),
             "accumulator_bits": config.accumulator_bits,
             "table_segments": config.table_segments.bit_length() - 1,
-            "ncu": NCU_KINDS.index(config.ncu),
+            "ncu": config.kind.code,
         },
     }
 
@@ -85,17 +87,6 @@ _FIXED = (
         0x08,
         Access.READ,
         (Field("rows", 16, "rows of the array"), Field("cols", 16, "columns of the array")),
-    ),
-    Register(
-        "features",
-        0x0C,
-        Access.READ,
-        (
-            Field("precisions", 16, "bit p-1 is set if the engine computes at p bits"),
-            Field("accumulator_bits", 6, "width of an accumulator"),
-            Field("table_segments", 4, "logarithm of the table's segments"),
-            Field("ncu", 2, ", ".join(f"{code}: {kind}" for code, kind in enumerate(NCU_KINDS))),
-        ),
     ),
     Register(
         "control",
@@ -151,6 +142,22 @@ _FIXED = (
         ),
     ),
 )
+
+
+def _features_register() -> Register:
+    """Made anew, since kinds may be added."""
+    return Register(
+        "features",
+        0x0C,
+        Access.READ,
+        (
+            Field("precisions", 16, "bit p-1 is set if the engine computes at p bits"),
+            Field("accumulator_bits", 6, "width of an accumulator"),
+            Field("table_segments", 4, "logarithm of the table's segments"),
+            Field("ncu", CODE_BITS, ", ".join(f"{kind.code}: {kind.name}" for kind in kinds())),
+        ),
+    )
+
 
 _COUNTER_MEANINGS = {
     "cycles": "clock cycles",

@@ -55,7 +55,7 @@ class PrecisionHarness(Harness):
     def _granted(self, dut: decoder.Decoder) -> Value:
         """The width that a command gets: on `gated` not more than the host's ceiling."""
         asked = dut.commands.payload.precision
-        if self.config.ncu != "gated":
+        if not self.config.kind.is_gated:
             return Value.cast(asked)
         widths = [dut.ceiling == width for width in self.config.precisions]
         self.assume(Cat(*widths).any())

@@ -233,12 +233,12 @@ WORDS = np.arange(6, dtype=np.uint16)
 
 
 def make_trace(path: Path) -> None:
-    tiles = {16: (Tile(16, False, WORDS, WORDS),), 4: (Tile(4, True, WORDS[:2], WORDS[2:4]),)}
+    tiles = {16: (Tile(16, False, 1, WORDS, WORDS),), 4: (Tile(4, True, 4, WORDS[:2], WORDS[2:4]),)}
     traces.save(tiles, path, {"seed": "1"})
 
 
 def make_tiles(path: Path) -> None:
-    tile = ArrayTile(8, True, WORDS[None], WORDS[None, :2])
+    tile = ArrayTile(8, True, 2, WORDS[None], WORDS[None, :2])
     count_model.save([count_model.LayerTiles("c1", 10.0, (tile,))], path, {"seed": "1"})
 
 

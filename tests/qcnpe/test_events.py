@@ -35,13 +35,13 @@ def walked(config, commands):
 
 def walk_operands(config, command, seen):
     """Every beat of every lane and of every unit."""
-    precision, fused = command["precision"], config.ncu == "fused"
+    precision, packed = command["precision"], config.kind.is_packed
     for _ in range(command["beats"]):
         seen["activation_words"] += command["rows"]
         seen["weight_words"] += command["cols"]
         for _ in range(command["rows"] * command["cols"]):
             seen[f"beats {precision}"] += 1
-            seen[f"macs {precision}"] += {16: 1, 8: 2, 4: 4, 2: 8}[precision] if fused else 1
+            seen[f"macs {precision}"] += {16: 1, 8: 2, 4: 4, 2: 8}[precision] if packed else 1
 
 
 def walk_results(config, command, seen):

@@ -7,6 +7,7 @@ import pytest
 
 from qcnpe.generate import generate
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.ncu_kind import find_kind
 
 KILOBYTE = 1000
 
@@ -72,7 +73,7 @@ def test_manifest_names_the_ports_of_the_verilog(default):
 
 @pytest.mark.parametrize("ncu", ["gated", "plain16"])
 def test_other_kinds_generate(ncu, tmp_path):
-    precisions = (16,) if ncu == "plain16" else (16, 8)
+    precisions = find_kind(ncu).choose((16, 8))
     made = generate(EngineConfig(rows=1, cols=2, ncu=ncu, precisions=precisions), tmp_path)
     assert f"qcnpe_ncu_{ncu}" in made.verilog.read_text()
 

@@ -170,6 +170,17 @@ def test_netlists_are_replaced_together(tmp_path: Path, monkeypatch: pytest.Monk
     assert [path.name for path in (tmp_path / "netlists").iterdir()] == ["other_engine.v"]
 
 
+def test_ncus_for_fpgas_are_mapped_with_all_their_precisions(tmp_path: Path) -> None:
+    """The structural NCU has none of their registers; it was built without narrow products."""
+    config = EngineConfig(
+        rows=1, cols=1, ncu="dsp", precisions=(16, 8), table_segments=8, fifo_depth=2
+    )
+    dsp = synthesize(config, tmp_path, quick=True)
+    assert any("ncu dsp is laid out for an FPGA" in note for note in dsp.notes)
+    assert [unit.name for unit in dsp.units if "ncu_dsp" in unit.name] == ["ncu_dsp_p16_8_a40"]
+    assert not any("structural" in unit.name or "reverse" in unit.name for unit in dsp.units)
+
+
 def test_foreign_library_does_without_our_adder_tree(tmp_path: Path) -> None:
     text = DEFAULT_LIBERTY.read_text().replace("cell (FAI_XS)", "cell (OTHER)")
     (tmp_path / "other.lib").write_text(text)

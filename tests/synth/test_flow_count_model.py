@@ -33,9 +33,9 @@ SHARE = 5
 
 def test_layers_count_by_their_work() -> None:
     energy = Energy({"tree": 60.0, "clock": 40.0})
-    small = LayerCheck("fused", 16, "small", 1.0, energy, predicted_fj=200.0)
-    large = LayerCheck("fused", 16, "large", 9.0, energy, predicted_fj=100.0)
-    other = LayerCheck("plain16", 16, "large", 9.0, energy, predicted_fj=80.0)
+    small = LayerCheck(FUSED.kind, 16, "small", 1.0, energy, predicted_fj=200.0)
+    large = LayerCheck(FUSED.kind, 16, "large", 9.0, energy, predicted_fj=100.0)
+    other = LayerCheck(PLAIN.kind, 16, "large", 9.0, energy, predicted_fj=80.0)
     assert small.error == pytest.approx(1.0)
     assert network_error([small, large]) == pytest.approx(0.1)
     assert by_precision([small, large, other])[16] == [small, large]
@@ -52,8 +52,8 @@ def test_runs_count_by_their_cycles() -> None:
 
 def test_array_is_the_sum_of_its_parts() -> None:
     # One row and column, four beats: 1 activation, 1 weight and 2/4 parameter words.
-    tile = ArrayTile(8, True, np.zeros((4, 1), np.uint16), np.zeros((4, 1), np.uint16))
-    checked = LayerCheck("fused", 8, "c", 1.0, Energy({"tree": 60.0}), 0.0)
+    tile = ArrayTile(8, True, 2, np.zeros((4, 1), np.uint16), np.zeros((4, 1), np.uint16))
+    checked = LayerCheck(FUSED.kind, 8, "c", 1.0, Energy({"tree": 60.0}), 0.0)
     prices = {
         "fifo_word": 0.002,
         "skew_word": 0.003,
@@ -73,7 +73,7 @@ def test_prediction_leaves_out_what_is_around_the_ncu() -> None:
     pj = {"ncu_beat_16b": 0.5, "ncu_lane_16b": 0.4, "ncu_zero_flip_16b": 0.03}
     pj |= {"ncu_product_toggle_16b": 0.002, "ncu_tile_16b": 1.0, "ncu_idle_cycle": 0.12}
     pj |= {"units_idle_ncu_cycle": 0.1, "reverse_ncu_cycle": 0.2}
-    tile = Tile(16, False, np.array([7, 0], np.uint16), np.array([4, 5], np.uint16))
+    tile = Tile(16, False, 1, np.array([7, 0], np.uint16), np.array([4, 5], np.uint16))
     wanted = 2 * (0.5 - 0.3) + 0.4 + 2 * 0.03 + 6 * 0.002 + 1.0 + 2 * (0.12 - 0.1)
     assert KindPrices(FUSED, pj).energy_fj([tile]) == pytest.approx(1000 * wanted)
     plain = {name.replace("ncu_", "plain16_", 1): price for name, price in pj.items()} | pj
@@ -83,7 +83,7 @@ def test_prediction_leaves_out_what_is_around_the_ncu() -> None:
 def test_tiles_are_kept_whole(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     made = [
-        ArrayTile(8, True, *(rng.integers(0, 1 << 16, (beats, n), np.uint16) for n in (3, 2)))
+        ArrayTile(8, True, 2, *(rng.integers(0, 1 << 16, (beats, n), np.uint16) for n in (3, 2)))
         for beats in (4, 1)
     ]
     save([LayerTiles("c", 2.5, tuple(made))], tmp_path / "tiles.npz", {})

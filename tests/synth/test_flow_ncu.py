@@ -83,14 +83,15 @@ def corner_tiles(config: EngineConfig) -> list[Tile]:
     tiles = []
     for precision in config.precisions:
         # What is packed for `gated` has zeros below the operand.
-        kept = 0xFFFF << (16 - precision) if config.ncu == "gated" else 0xFFFF
+        kept = 0xFFFF << (16 - precision) if config.kind.is_gated else 0xFFFF
         for unsigned in (False, True):
             noise = rng.integers(0, 1 << 16, (2, 40))
             activations = (np.concatenate([left, noise[0]]) & kept).astype(np.uint16)
             weights = (np.concatenate([right, noise[1]]) & kept).astype(np.uint16)
-            tiles.append(Tile(precision, unsigned, activations, weights))
+            pairs = config.pairs(precision)
+            tiles.append(Tile(precision, unsigned, pairs, activations, weights))
             tiles += [
-                Tile(precision, unsigned, activations[n : n + 1], weights[n : n + 1])
+                Tile(precision, unsigned, pairs, activations[n : n + 1], weights[n : n + 1])
                 for n in rng.integers(0, len(weights), 8).tolist()
             ]
     return tiles

@@ -52,7 +52,7 @@ def test_work_of_an_ncu_is_that_of_its_operands() -> None:
     # 0x0103 is the fields 3 and 1, 0x0201 the fields 1 and 2: two bit products of the low pair and
     # one of the high one, once on and once off; the last lane is zero.
     activations = np.array([0x0103, 0x0103, 0], np.uint16)
-    tile = Tile(8, True, activations, np.array([0x0201, 0x0201, 0x0201], np.uint16))
+    tile = Tile(8, True, 2, activations, np.array([0x0201, 0x0201, 0x0201], np.uint16))
     found = NcuWork.of([tile], EngineConfig())
     assert found == NcuWork(3, OperandActivity(lanes=2, zero_flips=2, product_toggles=6), 1)
 
@@ -60,7 +60,7 @@ def test_work_of_an_ncu_is_that_of_its_operands() -> None:
 def test_runs_keep_every_operand_in_order() -> None:
     rng = np.random.default_rng(3)
     tiles = [
-        Tile(8, number > 6, *rng.integers(0, 1 << 16, (2, beats), np.uint16))
+        Tile(8, number > 6, 2, *rng.integers(0, 1 << 16, (2, beats), np.uint16))
         for number, beats in enumerate(rng.integers(1, 90, 12).tolist())
     ]
     runs = list(runs_of(tiles))

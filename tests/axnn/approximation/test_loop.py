@@ -11,8 +11,11 @@ from axnn.approximation.widths import ApproximationPlan, Trial, histogram, integ
 from axnn.errors import RunError
 from axnn.flow.energy import EnergyModel
 from axnn.nn.train import TrainingPlan
+from qcnpe.compiler import compile_network
+from qcnpe.driver import Driver, ModelTransport
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import ConfigError, FormatError
+from qcnpe.spec.inference import infer
 from tests.axnn.tiny import ENGINE, TABLE, make_data, make_trained, poison_test_part
 from tests.axnn.tiny import PLAN as TRAINING
 from tests.damage import resave
@@ -86,6 +89,29 @@ def test_loose_bound_lowers_everything_and_tight_bound_stops():
     tight = run(replace(PLAN, bound_percent=0.0, retraining=quick))
     assert not all(step.kept for step in tight.trials)
     assert tight.last_kept.accuracy >= tight.trials[0].accuracy
+
+
+@pytest.mark.parametrize(
+    ("ncu", "precisions"),
+    [
+        ("gated", (16, 12, 6, 3)),
+        ("gated", (16, 15, 14, 13)),
+        ("fused", (16, 2)),
+        ("dsp", (16, 8, 2)),
+        ("plain16", (16,)),
+    ],
+)
+def test_any_widths_of_an_engine(ncu, precisions):
+    """Neurons take the engine's widths, and the engine computes what the loop judged."""
+    engine = EngineConfig(rows=4, cols=4, ncu=ncu, precisions=precisions)
+    counter = EventCounter(engine, DATA.validation.inputs[:4])
+    plan = replace(PLAN, bound_percent=99.0)
+    found = approximate(make_trained(DATA), DATA, plan, counter, seed=1)
+    seen = {int(width) for trial in found.trials for width in trial.histogram}
+    assert seen == set(precisions)
+    inputs = found.axnn.quantize_inputs(DATA.test.inputs[:7])
+    outputs = Driver(ModelTransport(engine)).run(compile_network(found.axnn, engine, 7), inputs)
+    np.testing.assert_array_equal(outputs, infer(found.axnn, inputs))
 
 
 def test_no_trial_is_made_twice():

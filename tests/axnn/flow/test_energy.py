@@ -92,7 +92,10 @@ def test_energy_is_that_of_a_draw_from_everywhere():
         name="sorted", classes=Classes.numbered(3), train=split, validation=split, test=split
     )
     app = replace(find_app("digits8x8"), engine=ENGINE)
-    table = EnergyTable(free_operands("ncu", 16, lane=1.0), {})
+    prices = free_operands("ncu", 16, lane=1.0) | free_operands("plain16", 16)
+    for width in ENGINE.narrow_precisions:
+        prices |= free_operands("ncu", width)
+    table = EnergyTable(prices, {})
     found = energy_model(table, app, sorted_set).cost(make_net(16)).energy_pj
     # Half of the lanes: 128 drawn out of both halves alike, give or take four deviations.
     assert found == pytest.approx(8 * 4 / 2, rel=4 / np.sqrt(128))
@@ -137,6 +140,21 @@ def test_event_without_a_price_is_named():
         model.cost(make_net(4))
     with pytest.raises(FormatError, match="no price for plain16_mac_16b"):
         model.exact_cost(make_net(16))
+
+
+@pytest.mark.parametrize("samples", [None, np.ones((3, 1, 1, 8))], ids=["alone", "samples"])
+def test_widths_without_prices_are_all_named_before_anything_is_counted(samples):
+    config = EngineConfig(rows=4, cols=4, ncu="gated", precisions=(16, 12, 8, 3))
+    EnergyModel(EnergyTable.load(), replace(config, precisions=(16, 8)), samples).check_prices()
+    message = (
+        "^the energy table has no prices of ncu gated at 12, 3 bits; name a table that has them, or"
+        " an engine of other widths$"
+    )
+    with pytest.raises(FormatError, match=message):
+        EnergyModel(EnergyTable.load(), config, samples).check_prices()
+    no_exact = {name: price for name, price in EnergyTable.load().pj.items() if "plain" not in name}
+    with pytest.raises(FormatError, match="no prices of ncu plain16 at 16 bits"):
+        EnergyModel(EnergyTable(no_exact, {}), ENGINE, samples).check_prices()
 
 
 def test_table_is_read_from_a_file(tmp_path):

@@ -6,7 +6,8 @@ import pytest
 
 from qcnpe.rtl.block_queue import FpgaLibrary
 from qcnpe.rtl.layouts import mode_bits
-from qcnpe.rtl.mac import Mac
+from qcnpe.rtl.mac import make_mac
+from qcnpe.rtl.shared_multipliers import SharedMultipliers
 from qcnpe.spec.config import EngineConfig
 from tests.qcnpe import exact
 from tests.qcnpe.rtl.oracle import OracleTest, lane_words, late
@@ -27,7 +28,7 @@ class TestMac(OracleTest):
     )
 
     def build(self, config):
-        return Mac(config)
+        return make_mac(config)
 
     def operations(self, config, rng):
         lanes = zip(lane_words(rng, 300), lane_words(rng, 300), strict=True)
@@ -57,7 +58,7 @@ class TestMac(OracleTest):
         return late(products, 1) if config.is_staged else products
 
 
-class NarrowMac(Mac):
+class NarrowMac(SharedMultipliers):
     """The multiplier on an FPGA whose own ones take 16 bits."""
 
     def elaborate(self, platform):
@@ -65,7 +66,7 @@ class NarrowMac(Mac):
 
 
 class TestMacOnNarrowMultipliers(TestMac):
-    configs = tuple(config for config in TestMac.configs if config.ncu == "dsp")
+    configs = tuple(config for config in TestMac.configs if config.kind.is_for_fpga)
 
     def build(self, config):
         return NarrowMac(config)
@@ -73,7 +74,7 @@ class TestMacOnNarrowMultipliers(TestMac):
 
 @pytest.mark.parametrize(("bits", "operands"), [(18, {17, 9}), (16, {16, 9})])
 def test_multipliers_are_as_wide_as_the_fpga_has_them(bits, operands):
-    library, mac = FpgaLibrary(multiplier_bits=bits), Mac(EngineConfig(ncu="dsp"))
+    library, mac = FpgaLibrary(multiplier_bits=bits), make_mac(EngineConfig(ncu="dsp"))
     rtlil = library.convert(mac, "mac", mac)
     widths = re.findall(r"cell \$mul .*?\\A_WIDTH (\d+)", rtlil, re.DOTALL)
     assert set(map(int, widths)) == operands

@@ -20,7 +20,7 @@ class NcuOracle:
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
         self.lane = dict.fromkeys(HELD, 0)
-        narrow = config.narrow_precisions if config.ncu == "gated" else ()
+        narrow = config.narrow_precisions if config.kind.is_gated else ()
         # The bits that only precisions above this one use, for each flag of `used`.
         self.low_bits = [
             ((1 << (16 - width)) - 1) & ~((1 << (16 - wider)) - 1)

@@ -38,5 +38,5 @@ class TestPrecisionRegister(OracleTest):
                 known["mode"] = config.precisions.index(held)
             outputs.append(known)
             if operation["load"]:
-                held = min(requested, operation["ceiling"]) if config.ncu == "gated" else requested
+                held = min(requested, operation["ceiling"]) if config.kind.is_gated else requested
         return outputs

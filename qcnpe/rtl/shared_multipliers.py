@@ -1,0 +1,108 @@
+"""The multiplier for FPGAs, whose few wide multipliers serve several precisions."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+
+from qcnpe.rtl.delay import late
+from qcnpe.rtl.mac import Mac, add_in_pairs
+from qcnpe.spec.config import OPERAND_BITS
+
+MULTIPLIER_BITS = 18
+"""Operand bits of an FPGA's multiplier, unless the module library says otherwise."""
+
+_ADDER_BITS = 4
+"""Fields of so few bits are multiplied by adders."""
+
+
+class SharedMultipliers(Mac):
+    """The sums of `SumOfProducts` with one multiplier of 16 bits and at most one of 8.
+
+    The second one is there if the engine has that precision. An FPGA has both ready made; narrower
+    fields that they do not reach are multiplied by adders.
+
+    Combinational, but on a staged engine, where a register follows each multiplier: an FPGA's
+    multipliers lie apart from its other cells.
+
+    Parameters
+    ----------
+    config : the engine
+
+    Ports
+    -----
+    activations, weights, is_unsigned, mode, product : see `Mac`
+    """
+
+    def elaborate(self, platform: object) -> Module:
+        """Multipliers as wide as the platform says that the FPGA has them."""
+        m = Module()
+        self._build_on_multipliers(m, getattr(platform, "multiplier_bits", MULTIPLIER_BITS))
+        return m
+
+    def _build_on_multipliers(self, m: Module, multiplier_bits: int) -> None:
+        """One unit for each place at which a field of the narrowest precision begins.
+
+        A unit is as wide as the widest field that begins there. It takes a narrower one with its
+        sign extended, so that its product needs no shift.
+        """
+        precisions = self.config.precisions
+        products: dict[int, list[Value]] = {}
+        for low in range(0, OPERAND_BITS, min(precisions)):
+            width = max(precision for precision in precisions if low % precision == 0)
+            activation, weight = self._operands(m, low, width)
+            if width <= _ADDER_BITS:
+                product = _product_of_adders(activation, weight)
+            else:
+                product = _product_of_multiplier(activation, weight, multiplier_bits)
+            products.setdefault(width, []).append(product)
+        sums = [
+            self._sum_if_used(m, width, add_in_pairs(terms)) for width, terms in products.items()
+        ]
+        if self.config.is_staged:
+            sums = [late(m, str(number), each, reset_less=True) for number, each in enumerate(sums)]
+        # The wide products come late.
+        m.d.comb += self.product.eq(add_in_pairs(sorted(sums, key=len)))
+
+    def _operands(self, m: Module, low: int, width: int) -> tuple[Value, Value]:
+        """The fields at `low`: `width` bits, and one more of the activation."""
+        kept = Signal(width, name=f"kept_{low}")
+        signs = Signal(2, name=f"signs_{low}")
+        for precision in self._cases(m):
+            bits = min(precision, width)
+            top = low + bits - 1
+            m.d.comb += [
+                kept.eq((1 << bits) - 1),
+                signs.eq(Cat(self.activations[top] & ~self.is_unsigned, self.weights[top])),
+            ]
+        fields = []
+        for operand, sign in ((self.activations, signs[0]), (self.weights, signs[1])):
+            own, fill = operand[low : low + width], sign.replicate(width)
+            fields.append((own & kept) | (fill & ~kept))
+        return Cat(fields[0], signs[0]).as_signed(), fields[1].as_signed()
+
+    def _sum_if_used(self, m: Module, width: int, value: Value) -> Value:
+        """A sum over the units of a width, or zero at wider precisions, which do without them."""
+        if width == max(self.config.precisions):
+            return value
+        used = Signal.like(value, name=f"sum_{width}")
+        for precision in self._cases(m):
+            if precision <= width:
+                m.d.comb += used.eq(value)
+        return used
+
+
+def _product_of_multiplier(activation: Value, weight: Value, multiplier_bits: int) -> Value:
+    """Product by a multiplier of signed operands of so many bits.
+
+    For one that lacks the activation's highest bit, an unsigned activation whose next bit is set is
+    2**bits less than it is.
+    """
+    if len(activation) <= multiplier_bits:
+        return activation * weight
+    bits = len(activation) - 1
+    missing = Mux(activation[bits - 1] & ~activation[bits], weight, 0)
+    return activation[:bits].as_signed() * weight + (missing << bits)
+
+
+def _product_of_adders(activation: Value, weight: Value) -> Value:
+    """One addend for each bit of the activation; the sign's counts negative."""
+    addends = [Mux(bit, weight, 0) << place for place, bit in enumerate(activation)]
+    return add_in_pairs(addends[:-1]) - addends[-1]
