@@ -16,6 +16,12 @@ from synth.errors import LibertyError
 MAX_DEPTH = 64
 """Deepest nesting of groups; real files have six levels."""
 
+MAX_STATEMENTS = 4_000_000
+"""Most groups and attributes: each takes up to 300 bytes. A library of 400 cells has 300,000."""
+
+MAX_WORDS = 100_000
+"""Most words of one attribute; tables have a hundred numbers."""
+
 _TOKEN = re.compile(
     r"""
     (?P<space> (?: [^\S\n]++ | \\[^\S\n]*\n | /\*.*?\*/ | //[^\n]* )++ )
@@ -91,6 +97,7 @@ class _Parser:
     def __init__(self, text: str, where: str) -> None:
         self._text, self._where = text.removeprefix("\ufeff"), where
         self._tokens = self._scan()
+        self._statements = 0
         self._token = next(self._tokens)
 
     def run(self) -> list[Group]:
@@ -123,6 +130,9 @@ class _Parser:
     def _statement(self, name: _Token) -> None:
         kind, text, _ = self._take()
         group = self._open[-1]
+        self._statements += 1
+        if self._statements > MAX_STATEMENTS:
+            raise self._error(f"more than {MAX_STATEMENTS:,} statements", name)
         if kind == "mark" and text == ":":
             group.attributes[_plain(name)] = self._value()
         elif kind == "mark" and text == "(":
@@ -160,13 +170,18 @@ class _Parser:
                     break
                 depth += _DEPTH_STEPS.get(text, 0)
             parts.append(token)
+            if len(parts) > MAX_WORDS:
+                raise self._error(f"a value of more than {MAX_WORDS:,} words", token)
         return " ".join(map(_plain, parts))
 
     def _arguments(self, name: _Token) -> tuple[str, ...]:
         found: list[list[str]] = [[]]
-        depth = 1
+        depth, words = 1, 0
         while True:
             token = self._take()
+            words += 1
+            if words > MAX_WORDS:
+                raise self._error(f"a list of more than {MAX_WORDS:,} words", name)
             kind, text, _ = token
             if kind == "end" or (kind == "mark" and text in "{};"):
                 raise self._error(f"'(' without ')' after {name[1][:30]}", name)
