@@ -24,7 +24,7 @@ from axnn.experiments.collect import PAPER_APPS, collect, named_apps
 from axnn.experiments.run import Finished, Job, plan_jobs, run_jobs
 from axnn.experiments.stages import SEEDS, STAGE_NAMES, check_seeds, check_stages
 from axnn.flow.apps import APPS, find_app
-from axnn.flow.energy import EnergyModel, EnergyTable
+from axnn.flow.energy import EnergyModel, EnergyPrices
 from axnn.flow.operating_points import PointResult, run_points
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import (
@@ -50,8 +50,9 @@ cli = make_cli(
 )
 
 RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run's files.")]
-TableOption = Annotated[
-    Path | None, typer.Option("--table", help="Energy table (JSON); default: the committed one.")
+PricesOption = Annotated[
+    Path | None,
+    typer.Option("--prices", help="Energy prices of events (JSON); default: the committed ones."),
 ]
 
 
@@ -154,7 +155,7 @@ def approximate(
             show_default="the application's",
         ),
     ] = None,
-    table: TableOption = None,
+    prices: PricesOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -166,7 +167,7 @@ def approximate(
         plan = replace(plan, bound_percent=bound)
     if criterion is not None:
         plan = replace(plan, criterion=criterion)
-    energy = energy_model(EnergyTable.load(table), trained.app, folder.samples())
+    energy = energy_model(EnergyPrices.load(prices), trained.app, folder.samples())
     with show_progress("approximating", quiet=quiet or as_json) as update:
         tell = _step_note(update, energy)
         found = approximate_step(folder, plan, on_trial=tell, notify=_warn(quiet=quiet))
@@ -193,13 +194,13 @@ def _step_note(update: Callable[..., None], energy: EnergyModel) -> Callable[[Tr
 @cli.command(epilog="Example: axnn evaluate --run build/digits --json")
 def evaluate(
     run: RunOption,
-    table: TableOption = None,
+    prices: PricesOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Judge the networks on the test set and price them."""
     folder = RunFolder(run)
-    evaluation = evaluate_step(folder, EnergyTable.load(table), notify=_warn(quiet=quiet))
+    evaluation = evaluate_step(folder, EnergyPrices.load(prices), notify=_warn(quiet=quiet))
     facts = folder.facts()
     summary = report.make_summary(evaluation, facts, seconds={})
     ratio = {"energy_ratio": evaluation.energy_ratio}
@@ -225,26 +226,26 @@ def report_command(
         Path | None,
         typer.Option(help="With --folder: results/energy.json, the cost of configurability."),
     ] = None,
-    table: TableOption = None,
+    prices: PricesOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write summary.json and the figures of a run, or one HTML page on all applications."""
     if run is not None and folder is None and out is None and engine is None:
-        _report_run(RunFolder(run), EnergyTable.load(table), quiet=quiet, as_json=as_json)
+        _report_run(RunFolder(run), EnergyPrices.load(prices), quiet=quiet, as_json=as_json)
     elif folder is not None and out is not None and run is None:
-        _report_apps(folder, out, engine, EnergyTable.load(table), quiet=quiet, as_json=as_json)
+        _report_apps(folder, out, engine, EnergyPrices.load(prices), quiet=quiet, as_json=as_json)
     else:
         raise RunError("report needs either --run, or --folder with --out")
 
 
-def _report_run(folder: RunFolder, table: EnergyTable, *, quiet: bool, as_json: bool) -> None:
+def _report_run(folder: RunFolder, prices: EnergyPrices, *, quiet: bool, as_json: bool) -> None:
     app, found = folder.trained().app, folder.approximated()
     warn = _warn(quiet=quiet)
     with folder.lock():
-        evaluation = evaluate_step(folder, table, notify=warn)
+        evaluation = evaluate_step(folder, prices, notify=warn)
         scores = characterize_step(folder, notify=warn)
-        energy = energy_model(table, app, folder.samples())
+        energy = energy_model(prices, app, folder.samples())
         summary = report.make_summary(evaluation, folder.facts(), seconds={})
         report.write_summary(folder, summary)
         report.draw_figures(folder, scores, found, energy)
@@ -256,14 +257,14 @@ def _report_apps(
     folder: Path,
     out: Path,
     engine: Path | None,
-    table: EnergyTable,
+    prices: EnergyPrices,
     *,
     quiet: bool,
     as_json: bool,
 ) -> None:
     names = report.app_names(folder)
     with show_progress("report", len(names), quiet=quiet or as_json) as update:
-        book = report.make_book(folder, out, table, engine=engine, notify=update)
+        book = report.make_book(folder, out, prices, engine=engine, notify=update)
         update(len(names))
     document = {
         "page": str(book.page),
@@ -292,14 +293,14 @@ def experiments(
         typer.Option(help=f"Only this seed; may be repeated: {', '.join(map(str, SEEDS))}."),
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="Applications at once.")] = 1,
-    table: TableOption = None,
+    prices: PricesOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the paper's experiments and their controls; what is finished is not done again."""
     check_stages(stage or [])
     check_seeds(seed or [])
-    prices = EnergyTable.load(table)
+    costs = EnergyPrices.load(prices)
     jobs = plan_jobs(named_apps(apps), stage or [], seed or [])
     done: list[Finished] = []
     with show_progress("experiments", len(jobs), quiet=quiet or as_json) as update:
@@ -311,7 +312,7 @@ def experiments(
         def tell(job: Job, note: str) -> None:
             update(len(done), f"{job.title}: {note}")
 
-        run_jobs(jobs, folder, prices, processes=processes, notify=tell, on_finished=finish)
+        run_jobs(jobs, folder, costs, processes=processes, notify=tell, on_finished=finish)
     document = {"jobs": [_job_document(job) for job in done]}
     show(minutes_table(done), document, quiet=quiet, as_json=as_json)
     failed = [f"{job.job.title}: {job.error}" for job in done if job.error is not None]
@@ -342,14 +343,14 @@ def collect_command(
     apps: AppsArgument,
     folder: FolderOption,
     out: Annotated[Path, typer.Option(help="JSON file to write.")],
-    table: TableOption = None,
+    prices: PricesOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the figures of all experiments that have been run; those of other applications stay."""
     earlier = read_figures(out) if out.exists() else None
     names = named_apps(apps)
-    document = collect(folder, names, EnergyTable.load(table), earlier=earlier)
+    document = collect(folder, names, EnergyPrices.load(prices), earlier=earlier)
     write_document(out, document)
     show(figures_table(out, names, document["figures"]), document, quiet=quiet, as_json=as_json)
 
@@ -399,7 +400,7 @@ def run_command(
         int | None, typer.Option(min=1, help="Run only so many samples, drawn at random.")
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Samples sent to the board at once.")] = 64,
-    table: TableOption = None,
+    prices: PricesOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -419,8 +420,8 @@ def run_command(
         BoardTransport(SerialPort(port, baud=baud)) as engine,
         show_progress("running", total, quiet=quiet or as_json) as update,
     ):
-        prices = EnergyTable.load(table)
-        results = run_points(engine, points, samples, prices, batch=batch, progress=update)
+        costs = EnergyPrices.load(prices)
+        results = run_points(engine, points, samples, costs, batch=batch, progress=update)
         document = {
             "run": asdict(facts),
             "engine": asdict(engine.config),

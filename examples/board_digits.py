@@ -13,7 +13,7 @@ from pathlib import Path
 from axnn import data
 from axnn.cli import points_table
 from axnn.flow.apps import find_app
-from axnn.flow.energy import EnergyTable
+from axnn.flow.energy import EnergyPrices
 from axnn.flow.evaluate import integer_samples
 from axnn.flow.operating_points import run_points
 from axnn.flow.run_folder import RunFolder, Trained
@@ -75,7 +75,7 @@ def demonstrate(arguments: argparse.Namespace) -> None:
         chosen = samples.draw(arguments.limit, seed=trained.seed)
         with show_progress("running", len(points) * len(chosen.inputs)) as update:
             results = run_points(
-                engine, points, chosen, EnergyTable.load(), batch=arguments.batch, progress=update
+                engine, points, chosen, EnergyPrices.load(), batch=arguments.batch, progress=update
             )
     Console().print(points_table(engine.config, results))
     if any(result.mismatches for result in results):

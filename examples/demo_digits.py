@@ -12,7 +12,7 @@ from time import perf_counter
 from axnn import data, report
 from axnn.approximation.widths import Trial
 from axnn.flow.apps import find_app
-from axnn.flow.energy import EnergyModel, EnergyTable
+from axnn.flow.energy import EnergyModel, EnergyPrices
 from axnn.flow.evaluate import Evaluation
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import (
@@ -65,7 +65,7 @@ def prepare_network(run: RunFolder, seed: int, energy: EnergyModel, watch: Stopw
 
         approximate_step(run, APP.approximation, on_trial=tell)
     with watch.step("evaluate"):
-        return evaluate_step(run, energy.table)
+        return evaluate_step(run, energy.prices)
 
 
 def check_hardware(run: RunFolder, watch: Stopwatch) -> HardwareCheck:
@@ -92,7 +92,7 @@ def check_hardware(run: RunFolder, watch: Stopwatch) -> HardwareCheck:
 def demonstrate(run: RunFolder, seed: int, table_path: Path | None) -> None:
     """Do every step, then show and write the figures."""
     watch = Stopwatch()
-    energy = energy_model(EnergyTable.load(table_path), APP, data.load(APP.data, seed=seed))
+    energy = energy_model(EnergyPrices.load(table_path), APP, data.load(APP.data, seed=seed))
     with run.lock():
         evaluation = prepare_network(run, seed, energy, watch)
         hardware = check_hardware(run, watch)
@@ -115,10 +115,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, default=Path("build/demo"), help="folder of the files")
     parser.add_argument("--seed", type=int, default=1, help="of split, weights and order")
-    parser.add_argument("--table", type=Path, help="energy table; default: the committed one")
+    parser.add_argument("--prices", type=Path, help="energy prices; default: the committed ones")
     arguments = parser.parse_args()
     with command("demo"):
-        demonstrate(RunFolder(arguments.run), arguments.seed, arguments.table)
+        demonstrate(RunFolder(arguments.run), arguments.seed, arguments.prices)
 
 
 if __name__ == "__main__":

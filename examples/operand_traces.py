@@ -4,7 +4,7 @@
 
 LeNet for handwritten digits is trained for a short time, then quantised at every operand width
 and retrained at each. From the programs of its C1, C3 and C5 come two files: pieces of what passes
-single NCUs, which the energy table is made from (`synth/traces/digits.npz`), and whole tiles of
+single NCUs, which the energy prices are made from (`synth/traces/digits.npz`), and whole tiles of
 other samples, which it is checked with (`synth/traces/digits_tiles.npz`).
 """
 

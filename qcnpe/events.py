@@ -90,7 +90,7 @@ class EventCounts:
         return self.operand_words + self.parameter_words + self.result_words
 
     def events(self, activity: Mapping[int, OperandActivity] | None = None) -> dict[str, int]:
-        """Counts by the names under which an energy table prices them.
+        """Counts by the names under which energy prices list them.
 
         Results pass no input queue: the queue of their row is part of `afu_*`.
 

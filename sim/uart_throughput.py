@@ -6,7 +6,7 @@ from pathlib import Path
 
 from axnn import data
 from axnn.flow.apps import find_app
-from axnn.flow.energy import EnergyTable
+from axnn.flow.energy import EnergyPrices
 from axnn.flow.evaluate import integer_samples
 from axnn.flow.operating_points import run_point
 from axnn.flow.run_folder import RunFolder
@@ -49,7 +49,7 @@ def measure(run: RunFolder, *, count: int, width: int, batch: int) -> dict[str, 
         Samples(samples.inputs[part], samples.labels[part])
         for part in (slice(0, batch), slice(batch, batch + count))
     )
-    prices = EnergyTable.load()
+    prices = EnergyPrices.load()
     with SimulatedBoard(replace(BOARD.link, clock_hz=CLOCK_HZ)) as top:
         with BoardTransport(SerialPort(top.path), timeout=120) as board:
             run_point(board, "warm-up", net, first, prices, batch=batch)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from axnn.approximation.widths import ApproximationPlan, Trial
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.uniform import approximate_uniformly, same_budget
-from axnn.flow.energy import EnergyTable
+from axnn.flow.energy import EnergyPrices
 from axnn.flow.notes import ApproximationNotes
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import (
@@ -55,18 +55,18 @@ def choices_of(plan: ApproximationPlan) -> tuple[str, ...]:
     return tuple(choice for choice in CHOICES if choice != plan.criterion)
 
 
-def run_bounds(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
+def run_bounds(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None:
     """Approximate under each bound, the tightest first, and judge each on the test part."""
     before = None
     for bound in BOUNDS:
         run = folder.variant(bound_name(bound))
         plan = replace(folder.app.approximation, bound_percent=bound)
         approximate_step(run, plan, start=before, on_trial=_tell(bound_name(bound), notify))
-        evaluate_step(run, table)
+        evaluate_step(run, prices)
         before = run
 
 
-def run_choices(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
+def run_choices(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None:
     """Approximate under the tightest bound by other choices of what is lowered."""
     for choice in choices_of(folder.app.approximation):
         run = folder.variant(choice_name(choice))
@@ -76,10 +76,10 @@ def run_choices(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
         else:
             plan = replace(plan, criterion=choice)
         approximate_step(run, plan, on_trial=_tell(choice_name(choice), notify))
-        evaluate_step(run, table)
+        evaluate_step(run, prices)
 
 
-def run_uniform(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
+def run_uniform(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None:
     """Approximate all neurons alike, with the retraining that the loosest bound's AxNN had."""
     axnn = folder.variant(bound_name(BOUNDS[-1])).approximated()
     retraining = same_budget(axnn, len(folder.trained.samples().train))
@@ -88,7 +88,7 @@ def run_uniform(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
         accuracy = _lower_uniformly(run, width, retraining)
         if accuracy is not None:
             notify(f"{uniform_name(width)}: validation {accuracy:.2%}")
-        evaluate_step(run, table)
+        evaluate_step(run, prices)
 
 
 def _lower_uniformly(run: RunFolder, width: int, retraining: TrainingPlan) -> float | None:

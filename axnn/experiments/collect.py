@@ -22,7 +22,7 @@ from axnn.experiments.folder import AppFolder
 from axnn.experiments.ordering import accuracy_at_equal_energy, shared_grid
 from axnn.experiments.stages import SEEDS, seeds
 from axnn.flow.apps import find_app
-from axnn.flow.energy import EnergyTable
+from axnn.flow.energy import EnergyPrices
 from axnn.flow.evaluate import Evaluation
 from axnn.flow.steps import evaluate_step
 
@@ -40,7 +40,7 @@ def named_apps(names: Sequence[str]) -> list[str]:
 def collect(
     folder: Path,
     names: Sequence[str],
-    table: EnergyTable,
+    prices: EnergyPrices,
     *,
     earlier: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def collect(
     ----------
     folder : of the experiments
     names : of the applications
-    table : prices
+    prices : prices
     earlier : figures that were collected before; those of other applications stay
 
     Raises
@@ -61,7 +61,7 @@ def collect(
     RunError
         If the folder holds nothing of any of them.
     """
-    found = {name: _app_figures(folder, name, table) for name in names}
+    found = {name: _app_figures(folder, name, prices) for name in names}
     if not any(found.values()):
         raise RunError(
             f"{folder}: holds no experiments of {', '.join(names)}; "
@@ -95,10 +95,10 @@ def _place(name: str) -> int:
     return PAPER_APPS.index(name) if name in PAPER_APPS else len(PAPER_APPS)
 
 
-def _app_figures(folder: Path, name: str, table: EnergyTable) -> dict[str, float]:
+def _app_figures(folder: Path, name: str, prices: EnergyPrices) -> dict[str, float]:
     place = AppFolder(folder, name, SEEDS[0])
     figures: dict[str, float] = {}
-    judged = judge_variants(place, table)
+    judged = judge_variants(place, prices)
     if not judged:
         return {}
     first = next(iter(judged.values()))
@@ -115,11 +115,11 @@ def _app_figures(folder: Path, name: str, table: EnergyTable) -> dict[str, float
     figures |= {f"{name}.{key}": value for key, value in _edges(place).items()}
     figures |= {f"{name}.{key}": value for key, value in _hardware(place).items()}
     figures |= {f"{name}.{key}": value for key, value in _studies(place).items()}
-    figures |= {f"{name}.{key}": value for key, value in _spread(folder, name, table).items()}
+    figures |= {f"{name}.{key}": value for key, value in _spread(folder, name, prices).items()}
     return figures
 
 
-def judge_variants(place: AppFolder, table: EnergyTable) -> dict[str, Evaluation]:
+def judge_variants(place: AppFolder, prices: EnergyPrices) -> dict[str, Evaluation]:
     """The judgement of every variant that is there, by its name."""
     if not place.trained.network.exists():
         return {}
@@ -130,7 +130,7 @@ def judge_variants(place: AppFolder, table: EnergyTable) -> dict[str, Evaluation
         *map(choice_name, choices_of(place.app.approximation)),
     ]
     runs = {name: place.variant(name) for name in names}
-    return {name: evaluate_step(run, table) for name, run in runs.items() if run.axnn.exists()}
+    return {name: evaluate_step(run, prices) for name, run in runs.items() if run.axnn.exists()}
 
 
 def _figures(judged: Evaluation) -> dict[str, float]:
@@ -207,12 +207,12 @@ def _studies(place: AppFolder) -> dict[str, float]:
     return figures
 
 
-def _spread(folder: Path, name: str, table: EnergyTable) -> dict[str, float]:
+def _spread(folder: Path, name: str, prices: EnergyPrices) -> dict[str, float]:
     """Mean and sample standard deviation over the seeds, where there are several."""
     figures = {}
     for bound in BOUNDS:
         runs = [AppFolder(folder, name, seed).variant(bound_name(bound)) for seed in seeds(name)]
-        judged = [evaluate_step(run, table) for run in runs if run.axnn.exists()]
+        judged = [evaluate_step(run, prices) for run in runs if run.axnn.exists()]
         if len(judged) < 2 or len(judged) < len(runs):
             continue
         for key in ("energy_ratio", "accuracy"):

@@ -15,7 +15,7 @@ from axnn.experiments.bounds import BOUNDS, Notify
 from axnn.experiments.documents import Dropped
 from axnn.experiments.folder import AppFolder
 from axnn.flow.apps import App
-from axnn.flow.energy import EnergyTable
+from axnn.flow.energy import EnergyPrices
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
 
@@ -38,7 +38,7 @@ def rate_runs(folder: AppFolder) -> dict[str, RunFolder]:
     return {f"{rate:g}": folder.retrained(f"dropout-{rate:g}") for rate in RATES}
 
 
-def compare_dropout(folder: AppFolder, table: EnergyTable, notify: Notify) -> dict[str, Dropped]:
+def compare_dropout(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> dict[str, Dropped]:
     """Train, characterise, approximate and judge with each rate."""
     app = folder.app
     found: dict[str, Dropped] = {}
@@ -48,7 +48,7 @@ def compare_dropout(folder: AppFolder, table: EnergyTable, notify: Notify) -> di
         scores = characterize_step(run)
         plain = plain if plain is not None else scores["quantisation"]
         approximate_step(run, replace(app.approximation, bound_percent=BOUNDS[0]))
-        judged = evaluate_step(run, table)
+        judged = evaluate_step(run, prices)
         found[f"{rate:g}"] = Dropped(
             float_accuracy=judged.float_accuracy,
             axnn_accuracy=judged.axnn_accuracy,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from axnn.flow.energy import EnergyModel, EnergyTable
+from axnn.flow.energy import EnergyModel, EnergyPrices
 from axnn.flow.run_folder import RunFolder
 from qcnpe.command_line import command
 
@@ -34,14 +34,14 @@ class Spread:
     ratio: tuple[float, float]
 
 
-def energy_spread(run: RunFolder, table: EnergyTable, *, samples: int, draws: int) -> Spread:
+def energy_spread(run: RunFolder, prices: EnergyPrices, *, samples: int, draws: int) -> Spread:
     """Read the energies of a run's networks with so many draws of validation samples."""
     trained, found = run.trained(), run.approximated()
     validation = run.samples().validation
     energies = []
     for seed in range(draws):
         drawn = validation.draw(samples, seed=seed).inputs
-        model = EnergyModel(table, trained.app.engine, drawn)
+        model = EnergyModel(prices, trained.app.engine, drawn)
         pair = model.exact_cost(found.exact).energy_pj, model.cost(found.axnn).energy_pj
         energies.append((*pair, pair[0] / pair[1]))
     means, deviations = np.mean(energies, axis=0), np.std(energies, axis=0, ddof=1)
@@ -62,9 +62,9 @@ def main() -> None:
     if min(*arguments.samples, arguments.draws - 1) < 1:
         parser.error("samples must be at least 1, and draws at least 2")
     with command("energy_spread"):
-        run, table = RunFolder(arguments.run), EnergyTable.load()
+        run, prices = RunFolder(arguments.run), EnergyPrices.load()
         for samples in arguments.samples:
-            print(energy_spread(run, table, samples=samples, draws=arguments.draws))
+            print(energy_spread(run, prices, samples=samples, draws=arguments.draws))
 
 
 if __name__ == "__main__":

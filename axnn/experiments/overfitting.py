@@ -10,7 +10,7 @@ from dataclasses import replace
 from axnn.experiments.bounds import BOUNDS, Notify
 from axnn.experiments.documents import Overfitting
 from axnn.experiments.folder import AppFolder
-from axnn.flow.energy import EnergyTable
+from axnn.flow.energy import EnergyPrices
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, evaluate_step, train_step
 from axnn.nn.train import TrainingPlan
@@ -34,7 +34,7 @@ def way_runs(folder: AppFolder) -> dict[str, RunFolder]:
     return {name: folder.retrained(f"overfitting-{name.replace(' ', '-')}") for name in names}
 
 
-def compare_ways(folder: AppFolder, table: EnergyTable, notify: Notify) -> dict[str, Overfitting]:
+def compare_ways(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> dict[str, Overfitting]:
     """Train, approximate and judge the application in each way."""
     app = folder.app
     found = {}
@@ -43,7 +43,7 @@ def compare_ways(folder: AppFolder, table: EnergyTable, notify: Notify) -> dict[
         run = runs[name]
         trained = train_step(run, replace(app, training=plan), seed=folder.seed)
         approximate_step(run, replace(app.approximation, bound_percent=BOUNDS[0]))
-        judged = evaluate_step(run, table)
+        judged = evaluate_step(run, prices)
         found[name] = Overfitting(
             epochs=trained.epochs,
             float_accuracy=judged.float_accuracy,

@@ -9,7 +9,7 @@ from time import perf_counter
 
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import seeds, stages
-from axnn.flow.energy import EnergyTable
+from axnn.flow.energy import EnergyPrices
 from qcnpe.spec.errors import QcnpeError, one_line
 from qcnpe.tools.workers import worker_processes
 
@@ -77,7 +77,7 @@ def plan_jobs(
 def run_jobs(
     jobs: Sequence[Job],
     folder: Path,
-    table: EnergyTable,
+    prices: EnergyPrices,
     *,
     processes: int,
     notify: Callable[[Job, str], None],
@@ -89,7 +89,7 @@ def run_jobs(
     ----------
     jobs : in the order in which they begin
     folder : of all applications
-    table : prices
+    prices : prices
     processes : jobs at once
     notify : called with what a job has just done
     on_finished : called with each job's end
@@ -101,10 +101,10 @@ def run_jobs(
     """
     if processes == 1:
         for job in jobs:
-            on_finished(_run(job, folder, table, partial(notify, job)))
+            on_finished(_run(job, folder, prices, partial(notify, job)))
         return
     with worker_processes(processes) as pool:
-        running = {pool.submit(_run_logged, job, folder, table): job for job in jobs}
+        running = {pool.submit(_run_logged, job, folder, prices): job for job in jobs}
         while running:
             done, _ = wait(running, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
             for future in done:
@@ -116,7 +116,7 @@ def run_jobs(
                     notify(job, note)
 
 
-def _run(job: Job, folder: Path, table: EnergyTable, notify: Callable[[str], None]) -> Finished:
+def _run(job: Job, folder: Path, prices: EnergyPrices, notify: Callable[[str], None]) -> Finished:
     place = AppFolder(folder, job.name, job.seed)
     seconds: dict[str, float] = {}
     try:
@@ -124,7 +124,7 @@ def _run(job: Job, folder: Path, table: EnergyTable, notify: Callable[[str], Non
             for stage in stages(job.name, job.seed):
                 if stage.name in job.stages:
                     begin = perf_counter()
-                    stage.run(place, table, partial(_prefixed, notify, stage.name))
+                    stage.run(place, prices, partial(_prefixed, notify, stage.name))
                     seconds[stage.name] = perf_counter() - begin
     except (QcnpeError, OSError) as error:
         return Finished(job, seconds, one_line(error))
@@ -135,12 +135,12 @@ def _prefixed(notify: Callable[[str], None], stage: str, note: str) -> None:
     notify(f"{stage}: {note}")
 
 
-def _run_logged(job: Job, folder: Path, table: EnergyTable) -> Finished:
+def _run_logged(job: Job, folder: Path, prices: EnergyPrices) -> Finished:
     """In a process of its own: what it has done goes to a file, from which the parent reads."""
     path = _log_path(folder, job)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", buffering=1) as log:
-        return _run(job, folder, table, partial(print, file=log))
+        return _run(job, folder, prices, partial(print, file=log))
 
 
 def _log_path(folder: Path, job: Job) -> Path:

@@ -11,7 +11,7 @@ from axnn.experiments.edges import find_edges
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.ordering import compare_criteria
 from axnn.experiments.overfitting import compare_ways, way_runs
-from axnn.flow.energy import EnergyModel, EnergyTable
+from axnn.flow.energy import EnergyModel, EnergyPrices
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import characterize_step, train_step
 from qcnpe.spec.errors import ConfigError
@@ -43,7 +43,7 @@ class Stage:
     """
 
     name: str
-    run: Callable[[AppFolder, EnergyTable, Notify], None]
+    run: Callable[[AppFolder, EnergyPrices, Notify], None]
 
 
 def stages(name: str, seed: int) -> tuple[Stage, ...]:
@@ -75,7 +75,7 @@ def seeds(name: str) -> tuple[int, ...]:
     return SEEDS if name in SMALL else SEEDS[:1]
 
 
-def _train(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
+def _train(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None:
     run = folder.trained
     trained = train_step(
         run,
@@ -89,7 +89,7 @@ def _train(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
     characterize_step(run)
 
 
-def _ordering(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
+def _ordering(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None:
     def measure() -> dict[str, Any]:
         trained = folder.trained.trained()
         return {
@@ -97,7 +97,7 @@ def _ordering(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
             "curves": compare_criteria(
                 trained.network,
                 folder.trained.samples(),
-                EnergyModel(table, trained.app.engine),
+                EnergyModel(prices, trained.app.engine),
                 width=ORDERING_WIDTH,
                 seed=folder.seed,
                 judged=JUDGED,
@@ -110,13 +110,13 @@ def _ordering(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
         folder,
         "ordering",
         measure,
-        prices=dict(table.pj),
+        prices=dict(prices.pj),
         criteria=CRITERIA,
         samples=[JUDGED, CHARACTERISED],
     )
 
 
-def _edges(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
+def _edges(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None:
     def measure() -> dict[str, Any]:
         def progress(done: int) -> None:
             notify(f"measurement {done}")
@@ -126,13 +126,13 @@ def _edges(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
     _document(folder, "edges", measure, samples=[JUDGED])
 
 
-def _overfitting(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
-    found = compare_ways(folder, table, notify)
+def _overfitting(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None:
+    found = compare_ways(folder, prices, notify)
     _compared(folder, "overfitting", way_runs(folder), found)
 
 
-def _dropout(folder: AppFolder, table: EnergyTable, notify: Notify) -> None:
-    found = compare_dropout(folder, table, notify)
+def _dropout(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None:
+    found = compare_dropout(folder, prices, notify)
     _compared(folder, "dropout", rate_runs(folder), found)
 
 

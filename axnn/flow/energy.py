@@ -1,4 +1,4 @@
-"""Energy of a network on an engine: the compiled program's event counts times a table of prices.
+"""Energy of a network on an engine: the compiled program's event counts times prices.
 
 The exact network is judged on the same samples as the approximate one.
 """
@@ -21,8 +21,8 @@ from qcnpe.spec.documents import read_document
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.qnet import QuantNet
 
-DEFAULT_TABLE = "energy_45nm.json"
-"""The committed table in the package `synth`."""
+DEFAULT_PRICES = "energy_45nm.json"
+"""File of the committed prices in the package `synth`."""
 
 _PREFIX = "ncu"
 """What the names of an NCU's events begin with where they are counted, whatever its kind."""
@@ -32,8 +32,8 @@ _ANY_KIND = "ncu_idle_cycle"
 
 
 @dataclass(frozen=True)
-class _TableFile:
-    """An energy table as its file holds it."""
+class _PricesFile:
+    """Energy prices as their file holds them."""
 
     pj: dict[str, float]
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class _TableFile:
 
 
 @dataclass(frozen=True)
-class EnergyTable:
+class EnergyPrices:
     """What each event costs.
 
     Attributes
@@ -63,7 +63,7 @@ class EnergyTable:
 
     def __post_init__(self) -> None:
         if not self.pj:
-            raise FormatError("an energy table without prices; make it with `make synth`")
+            raise FormatError("energy prices without a price; make them with `make synth`")
         for event, price in self.pj.items():
             if not 0 <= price < math.inf:  # false for NaN, too
                 raise FormatError(
@@ -71,8 +71,8 @@ class EnergyTable:
                 )
 
     @classmethod
-    def load(cls, path: Path | None = None) -> "EnergyTable":
-        """Read a table from a file, by default the committed one.
+    def load(cls, path: Path | None = None) -> "EnergyPrices":
+        """Read prices from a file, by default the committed ones.
 
         Raises
         ------
@@ -80,16 +80,16 @@ class EnergyTable:
             If the file is missing or damaged, or a price is no finite number of at least 0.
         """
         if path is None:
-            with as_file(files("synth") / DEFAULT_TABLE) as bundled:
+            with as_file(files("synth") / DEFAULT_PRICES) as bundled:
                 return cls.load(bundled)
-        document = read_document(path, _TableFile)
+        document = read_document(path, _PricesFile)
         try:
             return cls(document.pj, document.provenance)
         except FormatError as error:
             raise FormatError(f"{path}: {error}") from error
 
-    def for_engine(self, config: EngineConfig) -> "EnergyTable":
-        """The table with the prices of the engine's kind of NCU."""
+    def for_engine(self, config: EngineConfig) -> "EnergyPrices":
+        """The prices for the engine's kind of NCU."""
         return replace(self, prefix=config.kind.price_prefix)
 
     def cost_pj(self, events: Mapping[str, int]) -> float:
@@ -109,11 +109,11 @@ class EnergyTable:
     def _price(self, event: str) -> float:
         name = self._name(event)
         if name not in self.pj:
-            raise FormatError(f"the energy table has no price for {name}; use a table that has one")
+            raise FormatError(f"there is no energy price for {name}; use prices that have one")
         return self.pj[name]
 
     def _name(self, event: str) -> str:
-        """An event's name in the table."""
+        """An event's name in the prices."""
         return event if event == _ANY_KIND else re.sub(f"^{_PREFIX}_", f"{self.prefix}_", event)
 
 
@@ -147,12 +147,12 @@ class EnergyModel:
 
     Attributes
     ----------
-    table : prices
+    prices : prices
     config : the engine
     samples : real inputs (n, ...) that say what operands are like, see `EventCounter`
     """
 
-    table: EnergyTable
+    prices: EnergyPrices
     config: EngineConfig
     samples: NDArray[np.floating] | None = None
 
@@ -164,16 +164,16 @@ class EnergyModel:
     def check_prices(self) -> None:
         """`FormatError` that names all widths of the engine that have no price."""
         for config in (self.config, self.exact_config):
-            table = self.table.for_engine(config)
+            prices = self.prices.for_engine(config)
             unpriced = [
                 str(width)
                 for width in config.precisions
-                if not all(map(table.has_price, self.counter.ncu_events(width)))
+                if not all(map(prices.has_price, self.counter.ncu_events(width)))
             ]
             if unpriced:
                 raise FormatError(
-                    f"the energy table has no prices of ncu {config.ncu} at {', '.join(unpriced)}"
-                    " bits; name a table that has them, or an engine of other widths"
+                    f"there are no prices of ncu {config.ncu} at {', '.join(unpriced)} bits; "
+                    "name prices that have them, or an engine of other widths"
                 )
 
     @property
@@ -183,7 +183,7 @@ class EnergyModel:
 
     def price(self, events: Mapping[str, int]) -> float:
         """Energy of a sample in pJ, given what `EventCounter.count` counted."""
-        return self.table.for_engine(self.config).cost_pj(events) / PROGRAM_BATCH
+        return self.prices.for_engine(self.config).cost_pj(events) / PROGRAM_BATCH
 
     def saving(self, exact: QuantNet, events: Mapping[str, int]) -> float:
         """How many times less energy such events take than the exact network on its engine."""
@@ -200,13 +200,13 @@ class EnergyModel:
     def _cost(self, net: QuantNet, config: EngineConfig) -> Cost:
         counter = EventCounter(config, self.samples)
         program = counter.compile(net)
-        table = self.table.for_engine(config)
+        prices = self.prices.for_engine(config)
         layers_pj = tuple(
-            table.cost_pj(events) / PROGRAM_BATCH for events in counter.count_layers(program)
+            prices.cost_pj(events) / PROGRAM_BATCH for events in counter.count_layers(program)
         )
         return Cost(
             energy_pj=sum(layers_pj),
             layers_pj=layers_pj,
             cycles=program.cycles / PROGRAM_BATCH,
-            memory_pj=table.cost_pj({"memory_word": program.counts.words}) / PROGRAM_BATCH,
+            memory_pj=prices.cost_pj({"memory_word": program.counts.words}) / PROGRAM_BATCH,
         )

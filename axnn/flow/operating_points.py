@@ -10,7 +10,7 @@ from time import perf_counter
 
 import numpy as np
 
-from axnn.flow.energy import EnergyModel, EnergyTable
+from axnn.flow.energy import EnergyModel, EnergyPrices
 from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver, Transport
 from qcnpe.spec.errors import QcnpeError
@@ -31,7 +31,7 @@ class PointResult:
     mismatches : outputs that differ from the integer model
     cycles : of the engine for a sample if its operands are at hand
     busy_cycles : the same as the engine counted them, waiting for the line included
-    energy_pj : of the engine for a sample, at 45 nm by the energy table
+    energy_pj : of the engine for a sample, at 45 nm by the energy prices
     seconds : for a sample, all told
     """
 
@@ -50,7 +50,7 @@ def run_point(
     point: str,
     net: QuantNet,
     samples: Samples,
-    prices: EnergyTable,
+    prices: EnergyPrices,
     *,
     batch: int,
     progress: Callable[[int], None] | None = None,
@@ -103,7 +103,7 @@ def run_points(
     engine: Transport,
     points: Mapping[str, QuantNet],
     samples: Samples,
-    prices: EnergyTable,
+    prices: EnergyPrices,
     *,
     batch: int,
     progress: Callable[[int, str], None] | None = None,

@@ -18,7 +18,7 @@ from axnn.approximation.widths import ApproximationPlan, Trial
 from axnn.data import DataSet
 from axnn.flow.ancestry import Ancestry
 from axnn.flow.apps import App
-from axnn.flow.energy import EnergyModel, EnergyTable
+from axnn.flow.energy import EnergyModel, EnergyPrices
 from axnn.flow.evaluate import Evaluation, evaluate, integer_samples
 from axnn.flow.judgement import Judgement
 from axnn.flow.notes import ApproximationNotes, TrainingNotes
@@ -195,7 +195,7 @@ def event_counter(app: App, samples: DataSet) -> EventCounter:
     return EventCounter(app.engine, drawn.inputs)
 
 
-def energy_model(table: EnergyTable, app: App, samples: DataSet) -> EnergyModel:
+def energy_model(prices: EnergyPrices, app: App, samples: DataSet) -> EnergyModel:
     """Prices for the application's engine, with the operands of its validation samples.
 
     Raises
@@ -203,7 +203,7 @@ def energy_model(table: EnergyTable, app: App, samples: DataSet) -> EnergyModel:
     FormatError
         If one of the engine's widths has no price: before anything is trained for it.
     """
-    energy = EnergyModel(table, app.engine, event_counter(app, samples).samples)
+    energy = EnergyModel(prices, app.engine, event_counter(app, samples).samples)
     energy.check_prices()
     return energy
 
@@ -236,28 +236,28 @@ def save_approximation(
 
 
 def evaluate_step(
-    run: RunFolder, table: EnergyTable, *, notify: Notify | None = None
+    run: RunFolder, prices: EnergyPrices, *, notify: Notify | None = None
 ) -> Evaluation:
     """Judge all networks on the test part; write its integers for simulation."""
     run.approximated()
     if run.test_inputs.exists() and _is_made(
-        run.evaluation, recorded_judgement, judgement_ancestry(run, table), notify
+        run.evaluation, recorded_judgement, judgement_ancestry(run, prices), notify
     ):
         return run.judgement().evaluation
     with run.lock():
         trained, found, samples = run.trained(), run.approximated(), run.samples()
-        energy = energy_model(table, trained.app, samples)
+        energy = energy_model(prices, trained.app, samples)
         evaluation = evaluate(trained.network, found.exact, found.axnn, samples.test, energy)
         integer_samples(found.axnn, samples.test).save(run.test_inputs)
-        made_from = judgement_ancestry(run, table)
+        made_from = judgement_ancestry(run, prices)
         judgement = Judgement(made_from=made_from, run=run.facts(), evaluation=evaluation)
         write_document(run.evaluation, judgement)
     return evaluation
 
 
-def judgement_ancestry(run: RunFolder, table: EnergyTable) -> Ancestry:
+def judgement_ancestry(run: RunFolder, prices: EnergyPrices) -> Ancestry:
     """What the judgement of the networks is made from now."""
-    values = {"prices": dict(table.pj), "activity": _ACTIVITY, **run.record().judgement}
+    values = {"prices": dict(prices.pj), "activity": _ACTIVITY, **run.record().judgement}
     return Ancestry.of(run.evaluation, run.judged, **values)
 
 

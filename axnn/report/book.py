@@ -10,7 +10,7 @@ from axnn.experiments.collect import PAPER_APPS, collect
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import SEEDS
 from axnn.flow.apps import APPS
-from axnn.flow.energy import EnergyTable
+from axnn.flow.energy import EnergyPrices
 from axnn.report.content import Chapter, Section
 from axnn.report.findings import Findings, read_findings
 from axnn.report.numbers import TIMES, percent, times
@@ -46,7 +46,7 @@ class Book:
 def make_book(
     folder: Path,
     out: Path,
-    table: EnergyTable,
+    prices: EnergyPrices,
     *,
     engine: Path | None = None,
     notify: Notify = lambda done, doing: None,
@@ -59,7 +59,7 @@ def make_book(
     ----------
     folder : that `axnn experiments` fills
     out : folder of the page
-    table : prices
+    prices : prices
     engine : `results/energy.json`, which says what configurability costs
     notify : called as the work goes on
 
@@ -73,14 +73,14 @@ def make_book(
     costs = None if engine is None else _engine_figures(engine)
     names = app_names(folder)
     notify(0, "figures of all applications")
-    figures = collect(folder, names, table)["figures"]
+    figures = collect(folder, names, prices)["figures"]
     chapters = []
     for done, name in enumerate(names):
 
         def tell(doing: str, done: int = done, name: str = name) -> None:
             notify(done, f"{name}: {doing}")
 
-        found = read_findings(AppFolder(folder, name, SEEDS[0]), table, figures, tell)
+        found = read_findings(AppFolder(folder, name, SEEDS[0]), prices, figures, tell)
         chapters.append(_unfinished(folder, name) if found is None else _chapter(found, tell))
     notify(len(names), "page")
     first = overview(figures, names, str(folder), costs)

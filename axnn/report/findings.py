@@ -14,7 +14,7 @@ from axnn.experiments.collect import judge_variants
 from axnn.experiments.documents import HARDWARE
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import stages
-from axnn.flow.energy import EnergyModel, EnergyTable
+from axnn.flow.energy import EnergyModel, EnergyPrices
 from axnn.flow.evaluate import Evaluation
 from axnn.flow.run_folder import Trained
 from axnn.flow.steps import characterize_step, energy_model
@@ -31,7 +31,7 @@ class Findings:
     Attributes
     ----------
     place : its folder
-    table : prices
+    prices : prices
     trained : the trained network
     judged : judgement of each variant that is there, by name
     found : how each of these came about
@@ -42,7 +42,7 @@ class Findings:
     """
 
     place: AppFolder
-    table: EnergyTable
+    prices: EnergyPrices
     trained: Trained
     judged: Mapping[str, Evaluation]
     found: Mapping[str, Approximation]
@@ -80,12 +80,12 @@ class Findings:
 
     @cached_property
     def _prices(self) -> EnergyModel:
-        return EnergyModel(self.table, self.trained.app.engine)
+        return EnergyModel(self.prices, self.trained.app.engine)
 
 
 def read_findings(
     place: AppFolder,
-    table: EnergyTable,
+    prices: EnergyPrices,
     figures: Mapping[str, float],
     notify: Callable[[str], None],
 ) -> Findings | None:
@@ -94,26 +94,26 @@ def read_findings(
     Parameters
     ----------
     place : the application's folder
-    table : prices
+    prices : prices
     figures : collected of all applications
     notify : called with what is about to be read
     """
     if not place.trained.network.exists():
         return None
     notify("judgements")
-    judged = judge_variants(place, table)
+    judged = judge_variants(place, prices)
     found = {name: place.variant(name).approximated() for name in judged}
     notify("energy by layer")
     exact = next(iter(found.values())).exact if found else None
     prefix = f"{place.name}."
     return Findings(
         place=place,
-        table=table,
+        prices=prices,
         trained=place.trained.trained(),
         judged=judged,
         found=found,
         scores=characterize_step(place.trained) if place.trained.resilience.exists() else None,
-        exact_layers_pj=_exact_layers(place, table, exact) if exact is not None else None,
+        exact_layers_pj=_exact_layers(place, prices, exact) if exact is not None else None,
         documents=_read_documents(place, DOCUMENTS),
         figures={
             key.removeprefix(prefix): value
@@ -128,11 +128,13 @@ def _read_documents(place: AppFolder, names: Collection[str]) -> dict[str, dict[
     return {name: document for name, document in read.items() if document is not None}
 
 
-def _exact_layers(place: AppFolder, table: EnergyTable, exact: QuantNet) -> dict[str, float] | None:
+def _exact_layers(
+    place: AppFolder, prices: EnergyPrices, exact: QuantNet
+) -> dict[str, float] | None:
     run = place.trained
     try:
         samples = run.samples()
     except DataError:
         return None
-    cost = energy_model(table, run.record().app, samples).exact_cost(exact)
+    cost = energy_model(prices, run.record().app, samples).exact_cost(exact)
     return dict(zip((layer.name for layer in exact.layers), cost.layers_pj, strict=True))

@@ -85,7 +85,7 @@ def run_all(call, prices):
         for step in STEPS:
             arguments = [step, "--run", folder, *options]
             arguments += ["tiny", "--seed", 3] if step == "train" else []
-            arguments += ["--table", prices] if step in STEPS[2:] else []
+            arguments += ["--prices", prices] if step in STEPS[2:] else []
             status, out, err = call(*arguments)
             assert status == 0, err
         return out
@@ -169,7 +169,7 @@ def test_finished_steps_are_not_done_again(run_all, tmp_path, monkeypatch):
 def test_a_changed_bound_is_approximated_anew(run_all, call, tmp_path, prices):
     run_all(tmp_path, "--quiet")
     before = (tmp_path / "axnn.npz").read_bytes()
-    options = ("--bound", 99, "--table", prices, "--json")
+    options = ("--bound", 99, "--prices", prices, "--json")
     status, out, _ = call("approximate", "--run", tmp_path, *options)
     assert status == 0
     assert set(json.loads(out)["steps"][-1]["histogram"]) == {"2"}
@@ -190,7 +190,7 @@ def test_networks_of_another_seed_are_refused(run_all, call, tmp_path, prices):
     assert status == 0
     assert "network.npz: was made with another seed; it is made anew" in err
     for command in ("evaluate", "report"):
-        status, out, err = call(command, "--run", tmp_path, "--table", prices)
+        status, out, err = call(command, "--run", tmp_path, "--prices", prices)
         assert (status, out) == (1, "")
         assert "was made from another network.npz; run `axnn approximate` again" in one_line(err)
 
@@ -206,7 +206,7 @@ def test_another_application_in_the_folder_is_one_line(call, tmp_path):
 def test_the_figures_say_what_they_are_of(run_all, call, tmp_path, prices):
     summary = json.loads(run_all(tmp_path, "--json"))
     facts = ("tiny", 3, APPROXIMATION.bound_percent, APPROXIMATION.criterion, asdict(ENGINE))
-    options = ("--run", tmp_path, "--table", prices)
+    options = ("--run", tmp_path, "--prices", prices)
     judged = json.loads(call("evaluate", *options, "--json")[1])
     for found in (summary, judged):
         names = ("app", "seed", "bound_percent", "criterion", "engine")
@@ -242,7 +242,7 @@ def board(monkeypatch):
 
 
 def test_a_board_run_says_which_engines_and_which_run(run_folder, call, prices, board):
-    options = ("run", "--run", run_folder, *board, "--table", prices)
+    options = ("run", "--run", run_folder, *board, "--prices", prices)
     status, out, err = call(*options, "--json")
     assert status == 0, err
     found = json.loads(out)
@@ -258,7 +258,7 @@ def test_a_board_gets_no_stale_networks(run_folder, call, tmp_path, prices, boar
     shutil.copytree(run_folder, tmp_path / "run")
     call("train", "tiny", "--run", tmp_path / "run", "--seed", 4, "--quiet")
     for points in ((), ("--point", "exact16")):
-        status, _, err = call("run", "--run", tmp_path / "run", *board, "--table", prices, *points)
+        status, _, err = call("run", "--run", tmp_path / "run", *board, "--prices", prices, *points)
         assert status == 1
         assert "was made from another network.npz; run `axnn approximate` again" in one_line(err)
 
@@ -312,7 +312,7 @@ def one_line(err: str) -> str:
 
 @pytest.mark.parametrize("step", STEPS[1:])
 def test_step_without_its_predecessor_says_which(call, tmp_path, prices, step):
-    table = [] if step == "characterize" else ["--table", prices]
+    table = [] if step == "characterize" else ["--prices", prices]
     status, out, err = call(step, "--run", tmp_path / "none", "--quiet", *table)
     assert (status, out) == (1, "")
     assert "holds no run; run `axnn train` first" in one_line(err)
@@ -321,7 +321,7 @@ def test_step_without_its_predecessor_says_which(call, tmp_path, prices, step):
 
 def test_evaluation_needs_an_approximation(call, tmp_path, prices):
     call("train", "tiny", "--run", tmp_path, "--quiet")
-    status, _, err = call("evaluate", "--run", tmp_path, "--table", prices, "--quiet")
+    status, _, err = call("evaluate", "--run", tmp_path, "--prices", prices, "--quiet")
     assert status == 1
     assert "holds no approximation; run `axnn approximate` first" in one_line(err)
 
@@ -333,7 +333,7 @@ def test_damaged_file_is_one_line_and_the_others_stay(run_all, call, tmp_path, p
     others = {
         path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.name != name
     }
-    options = ("--run", tmp_path / "run", "--table", prices, "--quiet")
+    options = ("--run", tmp_path / "run", "--prices", prices, "--quiet")
     status, _, err = call("report", *options)
     assert status == 1
     assert name in one_line(err)
@@ -366,7 +366,7 @@ def test_file_of_a_run_that_does_not_fit_is_one_line(run_folder, call, tmp_path,
     name, change, message = DAMAGES[damage]
     resave(tmp_path / "run" / name, change)
     command = "evaluate" if name == "axnn.npz" else "characterize"
-    table = ("--table", prices) if name == "axnn.npz" else ()
+    table = ("--prices", prices) if name == "axnn.npz" else ()
     status, _, err = call(command, "--run", tmp_path / "run", *table, "--quiet")
     assert status == 1
     assert message in one_line(err)
@@ -388,7 +388,7 @@ def test_evaluation_of_another_version_is_one_line(
     shutil.copytree(run_folder, tmp_path / "run")
     path = tmp_path / "run" / "evaluation.json"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    status, _, err = call("evaluate", "--run", tmp_path / "run", "--table", prices, "--quiet")
+    status, _, err = call("evaluate", "--run", tmp_path / "run", "--prices", prices, "--quiet")
     assert status == 1
     assert message in one_line(err)
     assert str(path) in err

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from axnn.data import Classes, DataSet, Split
-from axnn.flow.energy import EnergyTable
+from axnn.flow.energy import EnergyPrices
 from axnn.nn.network import Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.nn.train import TrainingPlan, train
@@ -33,7 +33,7 @@ for _width, _pairs in ((16, 1), (8, 2), (4, 4), (2, 8)):
         PRICES[f"ncu_{_event}_{_width}b"] = PRICES[f"plain16_{_event}_{_width}b"] = 0.0
     PRICES[f"ncu_beat_{_width}b"] = _pairs * PRICES[f"ncu_mac_{_width}b"]
 PRICES["plain16_beat_16b"] = PRICES["plain16_mac_16b"]
-TABLE = EnergyTable(PRICES, {"source": "made up for tests"})
+TABLE = EnergyPrices(PRICES, {"source": "made up for tests"})
 PLAN = TrainingPlan(epochs=20, batch=16, learning_rate=0.1)
 
 

@@ -29,7 +29,7 @@ from axnn.data.records import decode_integer, decode_records
 from axnn.experiments.documents import SCHEMAS
 from axnn.flow.ancestry import Ancestry
 from axnn.flow.apps import APPS
-from axnn.flow.energy import EnergyTable
+from axnn.flow.energy import EnergyPrices
 from axnn.flow.judgement import Judgement
 from axnn.flow.notes import ApproximationNotes, TrainingNotes
 from axnn.flow.record import RECORD, RunRecord
@@ -359,7 +359,7 @@ KINDS = (
     FileKind("results", "results.json", (partial(write_document, document=RESULTS),), read_figures),
     FileKind("cell library", "cells.lib", tuple(partial(copy, kit) for kit in KITS), use_library),
     FileKind("netlist", "top.json", (make_netlist,), use_netlist),
-    FileKind("energy table", "pj.json", (partial(copy, ENERGY_TABLE),), EnergyTable.load),
+    FileKind("energy table", "pj.json", (partial(copy, ENERGY_TABLE),), EnergyPrices.load),
     FileKind("operand trace", "trace.npz", (make_trace,), traces.load),
     FileKind("array tiles", "tiles.npz", (make_tiles,), count_model.load),
     archive_kind("set.tgz", make_tar),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from amaranth.hdl import Module, Mux, Value
 
-from axnn.flow.energy import EnergyModel, EnergyTable
+from axnn.flow.energy import EnergyModel, EnergyPrices
 from qcnpe.cli import engine_config
 from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver, ModelTransport
@@ -103,9 +103,9 @@ def test_command_line_takes_its_name():
 def test_it_has_prices_of_its_own():
     config = make_config()
     prices = {f"{prefix}_mac_{width}b": 1.0 for prefix, width in PRICED}
-    EnergyModel(EnergyTable(prices, {}), config).check_prices()
+    EnergyModel(EnergyPrices(prices, {}), config).check_prices()
     others = {f"ncu_{name.partition('_')[2]}": price for name, price in prices.items()}
-    table = EnergyTable({**others, "adders_mac_16b": 1.0}, {})
+    table = EnergyPrices({**others, "adders_mac_16b": 1.0}, {})
     with pytest.raises(FormatError, match="no prices of ncu adders at 8, 4 bits"):
         EnergyModel(table, config).check_prices()
 

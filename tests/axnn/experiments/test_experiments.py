@@ -28,7 +28,7 @@ from axnn.experiments.energy_spread import energy_spread
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.run import Finished, plan_jobs, run_jobs
 from axnn.flow.apps import APPS, App
-from axnn.flow.energy import EnergyTable
+from axnn.flow.energy import EnergyPrices
 from axnn.flow.steps import train_step
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from qcnpe.spec.errors import FormatError
@@ -310,7 +310,7 @@ def test_the_command_writes_all_figures(folder, tmp_path, monkeypatch, capsys):
     prices = tmp_path / "prices.json"
     prices.write_text(json.dumps({"pj": PRICES}))
     out = tmp_path / "apps.json"
-    common = ["tiny", "--folder", folder, "--table", prices]
+    common = ["tiny", "--folder", folder, "--prices", prices]
     commands = (
         ["experiments", *common],
         ["experiments", *common, "--json"],
@@ -328,7 +328,7 @@ def test_the_command_writes_all_figures(folder, tmp_path, monkeypatch, capsys):
         elif command[0] == "experiments":
             assert all(word in printed.out for word in ("minutes", "uniform 0.", "tiny, seed 2"))
     written = json.loads(out.read_text())
-    assert written == json.loads(json.dumps(collect(folder, ["tiny"], EnergyTable.load(prices))))
+    assert written == json.loads(json.dumps(collect(folder, ["tiny"], EnergyPrices.load(prices))))
 
 
 def test_jobs_are_of_the_seeds_and_stages_that_are_asked_for():
@@ -399,7 +399,7 @@ def test_killed_worker_is_reported(running):
 def test_spread_of_an_energy_falls_with_the_root_of_the_samples(place):
     """Over draws out of the same part; a draw of all of it has none."""
     lanes = {name: 1.0 for name in PRICES if "lane" in name}
-    table = EnergyTable({**PRICES, **lanes}, {})
+    table = EnergyPrices({**PRICES, **lanes}, {})
     run = place.variant("bound-0.5")
     few, many, whole = (
         energy_spread(run, table, samples=samples, draws=40) for samples in (2, 18, 60)

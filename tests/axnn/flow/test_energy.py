@@ -9,7 +9,7 @@ import pytest
 
 from axnn.data import Classes, DataSet, Split
 from axnn.flow.apps import find_app
-from axnn.flow.energy import EnergyModel, EnergyTable
+from axnn.flow.energy import EnergyModel, EnergyPrices
 from axnn.flow.steps import energy_model
 from axnn.nn.network import Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
@@ -39,13 +39,13 @@ def make_net(width: int):
 
 @pytest.mark.parametrize("width", [16, 8, 4, 2])
 def test_macs_are_priced_by_their_width(width):
-    model = EnergyModel(EnergyTable({**FREE, f"ncu_mac_{width}b": 0.25}, {}), ENGINE)
+    model = EnergyModel(EnergyPrices({**FREE, f"ncu_mac_{width}b": 0.25}, {}), ENGINE)
     assert model.cost(make_net(width)).energy_pj == pytest.approx(8 * 4 * 0.25)
 
 
 def test_exact_engine_has_its_own_price():
     prices = {**FREE, "ncu_mac_16b": 3.0, "plain16_mac_16b": 2.0}
-    model = EnergyModel(EnergyTable(prices, {}), ENGINE)
+    model = EnergyModel(EnergyPrices(prices, {}), ENGINE)
     assert model.exact_cost(make_net(16)).energy_pj == pytest.approx(8 * 4 * 2.0)
     assert model.cost(make_net(16)).energy_pj == pytest.approx(8 * 4 * 3.0)
 
@@ -59,7 +59,7 @@ def free_operands(kind, width, **prices):
 @pytest.mark.parametrize(("width", "beats"), [(16, 8), (8, 4), (4, 2), (2, 1)])
 def test_known_operands_are_priced_by_what_they_do(width, beats):
     prices = free_operands("ncu", width, beat=0.25, tile=10.0)
-    model = EnergyModel(EnergyTable(prices, {}), ENGINE, np.ones((3, 1, 1, 8)))
+    model = EnergyModel(EnergyPrices(prices, {}), ENGINE, np.ones((3, 1, 1, 8)))
     assert model.cost(make_net(width)).energy_pj == pytest.approx(4 * (beats * 0.25 + 10.0))
 
 
@@ -67,7 +67,7 @@ def test_zero_activations_are_not_priced_as_others():
     samples = np.full((64, 1, 1, 8), 0.5)
     samples[:, :, :, ::2] = 0
     prices = free_operands("ncu", 16, lane=1.0) | free_operands("plain16", 16, lane=2.0)
-    model = EnergyModel(EnergyTable(prices, {}), ENGINE, samples)
+    model = EnergyModel(EnergyPrices(prices, {}), ENGINE, samples)
     assert model.cost(make_net(16)).energy_pj == pytest.approx(4 * 4 * 1.0)
     assert model.exact_cost(make_net(16)).energy_pj == pytest.approx(4 * 4 * 2.0)
     assert model.price(model.counter.count(make_net(16))) == pytest.approx(4 * 4 * 1.0)
@@ -76,7 +76,7 @@ def test_zero_activations_are_not_priced_as_others():
 @pytest.mark.parametrize("zeros", [1, 63, 64, 99])
 def test_all_samples_count_alike(zeros):
     """Also those beyond the batch of the program that is counted."""
-    table = EnergyTable(free_operands("ncu", 16, lane=1.0), {})
+    table = EnergyPrices(free_operands("ncu", 16, lane=1.0), {})
     samples = np.concatenate([np.zeros((zeros, 1, 1, 8)), np.full((1, 1, 1, 8), 0.5)])
     model = EnergyModel(table, ENGINE, samples)
     # Counts are whole numbers for a batch of 64.
@@ -95,7 +95,7 @@ def test_energy_is_that_of_a_draw_from_everywhere():
     prices = free_operands("ncu", 16, lane=1.0) | free_operands("plain16", 16)
     for width in ENGINE.narrow_precisions:
         prices |= free_operands("ncu", width)
-    table = EnergyTable(prices, {})
+    table = EnergyPrices(prices, {})
     found = energy_model(table, app, sorted_set).cost(make_net(16)).energy_pj
     # Half of the lanes: 128 drawn out of both halves alike, give or take four deviations.
     assert found == pytest.approx(8 * 4 / 2, rel=4 / np.sqrt(128))
@@ -105,7 +105,7 @@ def test_energy_is_that_of_a_draw_from_everywhere():
 def test_gated_engine_has_its_own_prices():
     config = EngineConfig(rows=4, cols=4, ncu="gated")
     prices = {**FREE, "ncu_mac_8b": 3.0, "gated_mac_8b": 2.0}
-    found = EnergyModel(EnergyTable(prices, {}), config).cost(make_net(8))
+    found = EnergyModel(EnergyPrices(prices, {}), config).cost(make_net(8))
     assert found.energy_pj == pytest.approx(8 * 4 * 2.0)
 
 
@@ -114,7 +114,7 @@ def test_memory_is_apart_and_every_word_passes_it():
     # a shift a neuron and tile, 2 words each; 16 + 8 + 4 + 2 bits a result, 2 words.
     words = 16 * (8 * (4 + 4) + 4 * 2 + 4 * 4 * 2)
     prices = {**FREE, "ncu_mac_16b": 0.5, "memory_word": 3.0}
-    cost = EnergyModel(EnergyTable(prices, {}), ENGINE).cost(make_net(16))
+    cost = EnergyModel(EnergyPrices(prices, {}), ENGINE).cost(make_net(16))
     assert cost.memory_pj == pytest.approx(3.0 * words / 64)
     assert cost.energy_pj == pytest.approx(8 * 4 * 0.5)
     assert cost.with_memory_pj == cost.energy_pj + cost.memory_pj
@@ -122,7 +122,7 @@ def test_memory_is_apart_and_every_word_passes_it():
 
 def test_results_are_priced_one_by_one():
     prices = {**FREE, "ncu_mac_8b": 0.0, "afu_identity": 5.0}
-    cost = EnergyModel(EnergyTable(prices, {}), ENGINE).cost(make_net(8))
+    cost = EnergyModel(EnergyPrices(prices, {}), ENGINE).cost(make_net(8))
     assert cost.energy_pj == pytest.approx(4 * 5.0)
     assert cost.layers_pj == (cost.energy_pj,)
 
@@ -135,7 +135,7 @@ def test_narrower_is_cheaper_and_never_slower():
 
 
 def test_event_without_a_price_is_named():
-    model = EnergyModel(EnergyTable(FREE, {}), ENGINE)
+    model = EnergyModel(EnergyPrices(FREE, {}), ENGINE)
     with pytest.raises(FormatError, match="no price for ncu_mac_4b"):
         model.cost(make_net(4))
     with pytest.raises(FormatError, match="no price for plain16_mac_16b"):
@@ -145,22 +145,24 @@ def test_event_without_a_price_is_named():
 @pytest.mark.parametrize("samples", [None, np.ones((3, 1, 1, 8))], ids=["alone", "samples"])
 def test_widths_without_prices_are_all_named_before_anything_is_counted(samples):
     config = EngineConfig(rows=4, cols=4, ncu="gated", precisions=(16, 12, 8, 3))
-    EnergyModel(EnergyTable.load(), replace(config, precisions=(16, 8)), samples).check_prices()
+    EnergyModel(EnergyPrices.load(), replace(config, precisions=(16, 8)), samples).check_prices()
     message = (
-        "^the energy table has no prices of ncu gated at 12, 3 bits; name a table that has them, or"
+        "^there are no prices of ncu gated at 12, 3 bits; name prices that have them, or"
         " an engine of other widths$"
     )
     with pytest.raises(FormatError, match=message):
-        EnergyModel(EnergyTable.load(), config, samples).check_prices()
-    no_exact = {name: price for name, price in EnergyTable.load().pj.items() if "plain" not in name}
+        EnergyModel(EnergyPrices.load(), config, samples).check_prices()
+    no_exact = {
+        name: price for name, price in EnergyPrices.load().pj.items() if "plain" not in name
+    }
     with pytest.raises(FormatError, match="no prices of ncu plain16 at 16 bits"):
-        EnergyModel(EnergyTable(no_exact, {}), ENGINE, samples).check_prices()
+        EnergyModel(EnergyPrices(no_exact, {}), ENGINE, samples).check_prices()
 
 
 def test_table_is_read_from_a_file(tmp_path):
     path = tmp_path / "t.json"
     path.write_text(json.dumps({"pj": {"fifo_word": 1}, "provenance": {"cells": "x"}}))
-    assert EnergyTable.load(path) == EnergyTable({"fifo_word": 1.0}, {"cells": "x"})
+    assert EnergyPrices.load(path) == EnergyPrices({"fifo_word": 1.0}, {"cells": "x"})
 
 
 DAMAGED = ["", "[]", "{}", '{"pj": 3}', '{"pj": {"a": "b"}}', '{"pj": {"a": null}}', "\xff{"]
@@ -173,30 +175,30 @@ def test_damaged_table_is_one_clear_error(tmp_path, text):
     path = tmp_path / "t.json"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(FormatError, match=r"^[^\n]*t\.json: [^\n]+$"):
-        EnergyTable.load(path)
+        EnergyPrices.load(path)
 
 
 @pytest.mark.parametrize(
     ("prices", "message"),
     [
         ({"a": 1, "b": -0.5}, "price of b must be a finite number of pJ, at least 0, not -0.5"),
-        ({}, "without prices; make it with `make synth`"),
+        ({}, "without a price; make them with `make synth`"),
     ],
 )
 def test_impossible_price_is_refused(tmp_path, prices, message):
     path = tmp_path / "t.json"
     path.write_text(json.dumps({"pj": prices}))
     with pytest.raises(FormatError, match=rf"t\.json: .*{message}"):
-        EnergyTable.load(path)
+        EnergyPrices.load(path)
     with pytest.raises(FormatError, match=message):
-        EnergyTable(prices, {})
+        EnergyPrices(prices, {})
 
 
 def test_price_that_is_no_number_is_refused_from_python_too():
     with pytest.raises(FormatError, match="price of a must be a finite number of pJ"):
-        EnergyTable({"a": float("nan")}, {})
+        EnergyPrices({"a": float("nan")}, {})
 
 
 def test_missing_table_is_one_clear_error(tmp_path):
     with pytest.raises(FormatError, match=r"none\.json: no such file; run the step that makes it"):
-        EnergyTable.load(tmp_path / "none.json")
+        EnergyPrices.load(tmp_path / "none.json")

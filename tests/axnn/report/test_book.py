@@ -255,7 +255,7 @@ def test_a_network_without_approximations_has_only_its_training(folder, tmp_path
 def test_the_command_says_what_it_has_written(folder, tmp_path, monkeypatch, capsys):
     prices = tmp_path / "prices.json"
     prices.write_text(json.dumps({"pj": dict(TABLE.pj)}))
-    arguments = ["--folder", folder, "--out", tmp_path / "out", "--table", prices, "--json"]
+    arguments = ["--folder", folder, "--out", tmp_path / "out", "--prices", prices, "--json"]
     status, out, _ = run_command(monkeypatch, capsys, *arguments)
     assert status == 0
     assert json.loads(out)["apps"] == ["tiny"]
