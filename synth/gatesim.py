@@ -25,7 +25,7 @@ from qcnpe.tools.trust import require_trusted
 from synth.annotate import Annotation, annotate, in_order, tied_inputs
 from synth.connections import check_connections
 from synth.errors import LibertyError, SynthesisError
-from synth.liberty.cells import MAX_OUTPUTS
+from synth.liberty.cell_reader import MAX_OUTPUTS
 from synth.liberty.library import Library
 from synth.liberty.logic import MAX_INPUTS
 from synth.liberty.models import CellModel

@@ -8,7 +8,8 @@ from pathlib import Path
 from qcnpe.spec.errors import FormatError, one_line
 from qcnpe.spec.files import read_limited
 from synth.errors import LibertyError
-from synth.liberty.cells import Cell, CellKind, CellReader
+from synth.liberty.cell_reader import CellReader
+from synth.liberty.cells import Cell, CellKind
 from synth.liberty.grammar import Group, parse
 from synth.liberty.models import CellModel, read_model
 from synth.liberty.units import read_supply

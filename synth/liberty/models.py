@@ -6,7 +6,8 @@ from functools import cached_property
 
 from synth.errors import LibertyError
 from synth.liberty.arcs import Arc
-from synth.liberty.cells import Cell, CellKind, CellReader, single_pins
+from synth.liberty.cell_reader import CellReader, single_pins
+from synth.liberty.cells import Cell, CellKind
 from synth.liberty.grammar import Group
 from synth.liberty.logic import Function
 from synth.liberty.tables import Lookup

@@ -13,6 +13,7 @@ from synth.flow import DEFAULT_LIBERTY
 from synth.gatesim import Circuit
 from synth.liberty import grammar
 from synth.liberty import library as library_module
+from synth.liberty.cell_reader import CellReader
 from synth.liberty.cells import CellKind
 from synth.liberty.grammar import MAX_DEPTH, parse
 from synth.liberty.library import read_library
@@ -139,6 +140,19 @@ def test_what_must_not_be_placed_is_not_offered(tmp_path: Path) -> None:
     assert library.full_adders == ()
     with pytest.raises(LibertyError, match="no flip-flop, no inverter, no gate such as a NAND"):
         LibertyCells(library)
+
+
+def test_a_clock_gate_with_a_pin_of_unknown_use_is_none() -> None:
+    def gates(change: tuple[str, str]) -> tuple[str, ...]:
+        (root,) = parse((KITS / "open45.lib").read_text().replace(*change), "x")
+        reader = CellReader(root)
+        cells = (reader.read(group) for group in root.of_kind("cell"))
+        return tuple(cell.name for cell in cells if cell and cell.kind is CellKind.CLOCK_GATE)
+
+    assert gates(("", "")) == ("CLKGATETST_X1",)
+    assert gates((" clock_gate_test_pin : true;", "")) == ()
+    assert gates((" clock_gate_enable_pin : true;", "")) == ()
+    assert gates(("latch_posedge_precontrol", "latch_negedge")) == ()
 
 
 def test_says_what_a_library_lacks(tmp_path: Path) -> None:
