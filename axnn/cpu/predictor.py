@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from axnn.cpu.choice.approximated import Approximated, array_types
 from axnn.cpu.kernels import plain
-from axnn.cpu.kernels.stages import Program, lower
+from axnn.cpu.kernels.stages import KernelProgram, lower
 from axnn.cpu.kinds import exact_assignment
 from axnn.data.encoding import Encoding
 from axnn.data.labels import Label
@@ -181,7 +181,9 @@ def _from_file(path: Path) -> tuple[Approximated, Encoding]:
     return found, header.encoding
 
 
-def _engine(program: Program, threads: int, *, compiled: bool) -> Callable[[Float32], Float32]:
+def _engine(
+    program: KernelProgram, threads: int, *, compiled: bool
+) -> Callable[[Float32], Float32]:
     if compiled:
         try:
             return _CompiledEngine(program, threads)
@@ -220,7 +222,7 @@ class _Kernel:
 class _CompiledEngine:
     """Divides a batch between threads, and what each computes between the two kernels."""
 
-    def __init__(self, program: Program, threads: int) -> None:
+    def __init__(self, program: KernelProgram, threads: int) -> None:
         from axnn.cpu.kernels.batch import run
         from axnn.cpu.kernels.llvm import BATCH
         from axnn.cpu.kernels.packing import pack

@@ -109,7 +109,7 @@ class EnergyPrices:
     def _price(self, event: str) -> float:
         name = self._name(event)
         if name not in self.pj:
-            raise FormatError(f"there is no energy price for {name}; use prices that have one")
+            raise FormatError(f"there is no price for {name}; use prices that have one")
         return self.pj[name]
 
     def _name(self, event: str) -> str:

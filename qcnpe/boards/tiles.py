@@ -13,7 +13,7 @@ from qcnpe.spec.streams import Streams
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class WireStep:
     """A command and what it takes from the other streams.
 
     Attributes
@@ -33,7 +33,7 @@ class Step:
     results: int
 
 
-def cut_into_steps(streams: Streams, config: EngineConfig) -> Iterator[Step]:
+def cut_into_steps(streams: Streams, config: EngineConfig) -> Iterator[WireStep]:
     """The commands of streams, each with its share, up to a bad one: the engine halts there."""
     layout = command_fields(config)
     beat = word = 0
@@ -44,7 +44,7 @@ def cut_into_steps(streams: Streams, config: EngineConfig) -> Iterator[Step]:
         tile = good and not loads_table
         beats, cols = (fields["beats"], fields["cols"]) if tile else (0, 0)
         words = config.table_segments + 1 if loads_table else cols
-        yield Step(
+        yield WireStep(
             command=command,
             loads_table=loads_table,
             activations=streams.activations[beat : beat + beats],
@@ -108,7 +108,7 @@ class Planner:
         for store in self._stores.values():
             store.forget()
 
-    def works(self, step: Step) -> Iterator[Work]:
+    def works(self, step: WireStep) -> Iterator[Work]:
         """The operations of a step."""
         starts = range(0, len(step.activations), self._depth)
         head = [

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qcnpe.boards.link import Link, LinkLostError
 from qcnpe.boards.port import Port
-from qcnpe.boards.tiles import Planner, Step, cut_into_steps
+from qcnpe.boards.tiles import Planner, WireStep, cut_into_steps
 from qcnpe.driver import Transport
 from qcnpe.spec.commands import decode
 from qcnpe.spec.config import EngineConfig
@@ -87,7 +87,7 @@ class BoardTransport(Transport):
         self.losses: list[str] = []
         self._port, self._attempts = port, attempts
         self._stale, self._described = True, False
-        self._table: tuple[Step, ...] = ()
+        self._table: tuple[WireStep, ...] = ()
         self._settings: dict[str, int] = {}
         self._link = Link(port, timeout=timeout, clock=clock)
         try:
@@ -221,7 +221,7 @@ class BoardTransport(Transport):
                 " build its bitstream again"
             ) from error
 
-    def _run(self, segment: Sequence[Step]) -> NDArray[np.uint64]:
+    def _run(self, segment: Sequence[WireStep]) -> NDArray[np.uint64]:
         """Results of a segment; its cycles are added up."""
         works = (work for step in segment for work in self._planner.works(step))
         beats = sum(step.results for step in segment)
@@ -286,9 +286,9 @@ class BoardTransport(Transport):
         return bytes(got)
 
 
-def _segments(steps: Iterable[Step]) -> Iterator[list[Step]]:
+def _segments(steps: Iterable[WireStep]) -> Iterator[list[WireStep]]:
     """Steps in runs of about `_SEGMENT_BYTES` operands."""
-    segment: list[Step] = []
+    segment: list[WireStep] = []
     size = 0
     for step in steps:
         segment.append(step)

@@ -29,7 +29,7 @@ class Drive:
 
 
 @dataclass(frozen=True)
-class Step:
+class CellToggle:
     """What one toggle of one input does: the next state, the outputs, or the hidden energy."""
 
     after: int
@@ -54,7 +54,7 @@ class CellModel:
     leakage_nw: float
     power: tuple[Arc, ...]
     _values: dict[Function, int] = field(default_factory=dict, repr=False, compare=False)
-    _steps: dict[Tied, tuple[tuple[Step, ...], ...]] = field(
+    _steps: dict[Tied, tuple[tuple[CellToggle, ...], ...]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
@@ -154,7 +154,7 @@ class CellModel:
             return storage.both if clear and preset else preset
         return self._holds(storage.data, state) if opened else state >> len(self.inputs)
 
-    def steps(self, tied: Tied = ()) -> tuple[tuple[Step, ...], ...]:
+    def steps(self, tied: Tied = ()) -> tuple[tuple[CellToggle, ...], ...]:
         """For each state and input, what a toggle does.
 
         States that cannot be, and toggles of inputs that are tied, are left empty: a file need not
@@ -172,16 +172,18 @@ class CellModel:
             )
         return self._steps[tied]
 
-    def _step(self, state: int, pin: str, tied: Mapping[str, int]) -> Step:
+    def _step(self, state: int, pin: str, tied: Mapping[str, int]) -> CellToggle:
         after = self.next_state(state, pin)
         old, new = self.pins(state), self.pins(after)
         if pin in tied or not self._can_be(state, tied):
-            return Step(after)
+            return CellToggle(after)
         changed = [output for output in self.outputs if old[output] != new[output]]
         if changed:
-            return Step(after, tuple(self._drive(pin, output, state, new) for output in changed))
+            return CellToggle(
+                after, tuple(self._drive(pin, output, state, new) for output in changed)
+            )
         table = "rise_power" if new[pin] else "fall_power"
-        return Step(after, hidden=self._energies((pin, ""), table, state))
+        return CellToggle(after, hidden=self._energies((pin, ""), table, state))
 
     def _can_be(self, state: int, tied: Mapping[str, int]) -> bool:
         """Whether tied inputs have their values, and a set or cleared bit the value forced."""

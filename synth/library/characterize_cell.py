@@ -12,7 +12,7 @@ from synth.library.measure import Condition, Event, WalkBench, leakage
 from synth.library.spice import Array
 from synth.library.tables import CellTables, ConstraintArc, HiddenPower, PowerArc, TimingArc
 from synth.library.technology import TECHNOLOGY
-from synth.library.walk import State, Step, TransitionGraph
+from synth.library.walk import InputToggle, State, TransitionGraph
 
 SLEWS_PS = (4.0, 12.0, 30.0, 80.0, 220.0)
 CONSTRAINT_SLEWS_PS = (4.0, 30.0, 220.0)
@@ -57,7 +57,7 @@ def characterize(cell: Cell) -> CellTables:
     return tables
 
 
-def _transition(step: Step) -> Transition:
+def _transition(step: InputToggle) -> Transition:
     return Transition(step.pin, tuple(v for _, v in step.before), tuple(v for _, v in step.after))
 
 

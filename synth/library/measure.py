@@ -9,7 +9,7 @@ from synth.library.errors import SimulationError
 from synth.library.network import GROUND, SUPPLY
 from synth.library.spice import Array, Waveforms, run
 from synth.library.technology import TECHNOLOGY
-from synth.library.walk import Step, TransitionGraph
+from synth.library.walk import InputToggle, TransitionGraph
 
 # Thresholds as fractions of the supply: delays at half, transitions from a fifth to four fifths.
 HALF, LOW, HIGH = 0.5, 0.2, 0.8
@@ -48,7 +48,7 @@ class Edge:
 class Event:
     """One input toggle as measured: energy from the supply without load and leakage."""
 
-    step: Step
+    step: InputToggle
     energy_fj: float
     charge_fc: float
     edges: dict[str, Edge]
@@ -132,7 +132,7 @@ class WalkBench:
     def __init__(self, cell: Cell, graph: TransitionGraph, leaks_na: dict[tuple[int, ...], float]):
         self.cell, self.graph, self.leaks_na = cell, graph, leaks_na
 
-    def measure(self, walk: list[Step], at: Condition) -> list[Event]:
+    def measure(self, walk: list[InputToggle], at: Condition) -> list[Event]:
         """Run the walk (after the cell's preamble) and return an event for each step."""
         pins = [*self.cell.preamble, *(s.pin for s in walk)]
         times = [START_PS + at.ramp_ps / 2 + k * at.period_ps for k in range(len(pins))]
@@ -150,7 +150,7 @@ class WalkBench:
         stop = times[-1] + at.period_ps
         return run("\n".join(body), f"tran {STEP_PS}p {stop}p 0 {LONGEST_STEP_PS}p", save)
 
-    def _event(self, step: Step, toggle: float, waves: Waveforms, at: Condition) -> Event:
+    def _event(self, step: InputToggle, toggle: float, waves: Waveforms, at: Condition) -> Event:
         begin = toggle - at.ramp_ps / 2
         time = waves.time_s * 1e12
         # Exactly one step beyond either end, so that interpolation has both neighbours.
@@ -170,7 +170,7 @@ class WalkBench:
         pin_charge = _integral_fc(time[window], waves.supplied(f"V{step.pin}")[window], begin, at)
         return Event(step, (charge - leak - loads) * TECHNOLOGY.vdd_v, abs(pin_charge), edges)
 
-    def _check_levels(self, step: Step, waves: Waveforms, window: slice) -> None:
+    def _check_levels(self, step: InputToggle, waves: Waveforms, window: slice) -> None:
         """The settled outputs must be what the switch-level simulation says."""
         for output in self.cell.outputs:
             level = waves.voltage(output)[window][-2] / TECHNOLOGY.vdd_v

@@ -11,7 +11,7 @@ State = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Step:
+class InputToggle:
     """One input toggle: the pin values before and after it."""
 
     pin: str
@@ -59,13 +59,15 @@ class TransitionGraph:
                     self.nets[key] = dict(simulator.values)
                     todo.append(key)
 
-    def step(self, state: State, pin: str) -> Step:
+    def step(self, state: State, pin: str) -> InputToggle:
         """The step that toggling `pin` in `state` makes."""
         pins = self.cell.pins
         after = self.next[state, pin]
-        return Step(pin, tuple(zip(pins, state, strict=True)), tuple(zip(pins, after, strict=True)))
+        return InputToggle(
+            pin, tuple(zip(pins, state, strict=True)), tuple(zip(pins, after, strict=True))
+        )
 
-    def cover(self, wanted: Callable[[Step], bool]) -> list[Step]:
+    def cover(self, wanted: Callable[[InputToggle], bool]) -> list[InputToggle]:
         """A walk from the start through every wanted transition, greedily by shortest way."""
         left = {e for e in self.next if wanted(self.step(*e))}
         state, walk = self.start, []

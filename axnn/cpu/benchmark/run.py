@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from axnn.cpu.benchmark.subjects import NETWORK, Subject, train_subject
-from axnn.cpu.choice.approximated import Approximated, Trial
+from axnn.cpu.choice.approximated import Approximated, KindTrial
 from axnn.cpu.choice.choose import Plan, approximate
 from axnn.data import DataSet
 from axnn.flow.ancestry import Ancestry
@@ -85,7 +85,7 @@ class Run:
                 part.unlink(missing_ok=True)
                 return approximated
 
-        def on_trial(step: Trial) -> None:
+        def on_trial(step: KindTrial) -> None:
             verdict = "kept" if step.kept else "taken back"
             notify(f"bound {bound:g}: validation {step.accuracy:.2%}, {verdict}")
 

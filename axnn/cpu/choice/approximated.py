@@ -24,7 +24,7 @@ CHOICE_KIND = "axnn-cpu-approximation-1"
 
 
 @dataclass(frozen=True)
-class Trial:
+class KindTrial:
     """One trial of the loop.
 
     Attributes
@@ -57,7 +57,7 @@ class Approximated:
     network: Network
     assignment: Assignment
     scales: tuple[float, ...]
-    trials: tuple[Trial, ...] = ()
+    trials: tuple[KindTrial, ...] = ()
 
     def __post_init__(self) -> None:
         # What is wrong here would be an index out of range in the kernels, which check none.
@@ -141,5 +141,5 @@ class _Header:
     """What a file says about an approximated network besides its arrays."""
 
     scales: tuple[Positive, ...]
-    steps: tuple[Trial, ...]
+    steps: tuple[KindTrial, ...]
     made_from: Ancestry

@@ -22,7 +22,7 @@ from axnn.approximation.search import (
     draw_part,
     take_within_share,
 )
-from axnn.cpu.choice.approximated import CHOICE_KIND, Approximated, Trial, array_types
+from axnn.cpu.choice.approximated import CHOICE_KIND, Approximated, KindTrial, array_types
 from axnn.cpu.choice.lowering import lower_channels, replace_everywhere
 from axnn.cpu.choice.scoring import CRITERIA, scores, sort_channels
 from axnn.data import DataSet, Split
@@ -109,9 +109,9 @@ class KindTarget:
         """Fraction of the validation part that is classified right."""
         return validate(point.model(), self._data.validation)[1]
 
-    def cost(self, point: Approximated, outcome: Outcome) -> Trial:
+    def cost(self, point: Approximated, outcome: Outcome) -> KindTrial:
         """The trial's record with the time of a sample."""
-        return Trial(
+        return KindTrial(
             lowered=outcome.lowered,
             before_retraining=outcome.before_retraining,
             accuracy=outcome.accuracy,
@@ -128,7 +128,7 @@ def approximate(
     floor: float,
     seed: int,
     state: Path | None = None,
-    on_trial: Callable[[Trial], None] | None = None,
+    on_trial: Callable[[KindTrial], None] | None = None,
 ) -> Approximated:
     """Approximate as far as the accuracy on validation stays at `floor` or above.
 
@@ -150,7 +150,7 @@ def approximate(
     else:
         progress = Progress(point=start, frozen=_nothing_frozen(start), share=plan.share, trials=[])
 
-    def finish(trial: Trial) -> None:
+    def finish(trial: KindTrial) -> None:
         if state is not None:
             _save(state, identity, progress)
         if on_trial is not None:
@@ -192,13 +192,13 @@ class _State:
     """What a state file says besides its arrays; `frozen` holds (layer, channel)."""
 
     scales: tuple[Positive, ...]
-    steps: tuple[Trial, ...]
+    steps: tuple[KindTrial, ...]
     identity: _Identity
     share: Share
     frozen: tuple[tuple[Natural, Natural], ...]
 
 
-def _save(path: Path, identity: _Identity, progress: Progress[Approximated, Trial]) -> None:
+def _save(path: Path, identity: _Identity, progress: Progress[Approximated, KindTrial]) -> None:
     """Write everything to the state file."""
     header = _State(
         scales=progress.point.scales,
@@ -214,7 +214,9 @@ def _save(path: Path, identity: _Identity, progress: Progress[Approximated, Tria
     write_npz(path, CHOICE_KIND, header, progress.point.arrays())
 
 
-def _resume(path: Path, identity: _Identity, start: Approximated) -> Progress[Approximated, Trial]:
+def _resume(
+    path: Path, identity: _Identity, start: Approximated
+) -> Progress[Approximated, KindTrial]:
     """Where an interrupted run of the same identity was."""
 
     def layout(header: _State) -> dict[str, ArrayType]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from axnn.cpu.kernels.curves import CODES
 from axnn.cpu.kernels.llvm import BATCH, ENTRIES, LANES
-from axnn.cpu.kernels.stages import BYTE_ZERO, WORD, Program, Stage
+from axnn.cpu.kernels.stages import BYTE_ZERO, WORD, KernelProgram, Stage
 from axnn.cpu.kernels.vectors import MAX_ROWS
 
 NONE, LARGEST, SUM = range(3)
@@ -43,7 +43,7 @@ class Packed:
     scratch_sizes: tuple[int, int, int]
 
 
-def pack(program: Program, samples: int) -> Packed:
+def pack(program: KernelProgram, samples: int) -> Packed:
     """Lay a program out for the kernels of batches or of single samples.
 
     Parameters
@@ -102,7 +102,7 @@ class _Packer:
     floats, integers, places : what the stages point to
     """
 
-    def __init__(self, program: Program, samples: int) -> None:
+    def __init__(self, program: KernelProgram, samples: int) -> None:
         self.floats, self.integers = _Pool(np.float32), _Pool(np.int32)
         self.places = _Pool(np.int32)
         # Whole vectors, since bytes are rounded by the vector.

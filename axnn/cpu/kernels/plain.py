@@ -4,13 +4,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axnn.cpu.kernels.curves import evaluate
-from axnn.cpu.kernels.stages import BYTE_LIMIT, BYTE_ZERO, WORD, Buffer, Float32, Program, Stage
+from axnn.cpu.kernels.stages import (
+    BYTE_LIMIT,
+    BYTE_ZERO,
+    WORD,
+    Buffer,
+    Float32,
+    KernelProgram,
+    Stage,
+)
 
 _BATCH = 32
 """Samples at a time: the operands of all positions are gathered, which takes memory."""
 
 
-def run(program: Program, inputs: Float32) -> Float32:
+def run(program: KernelProgram, inputs: Float32) -> Float32:
     """Logits (samples, classes) of (samples, features) inputs."""
     parts = [
         _run_batch(program, inputs[start : start + _BATCH])
@@ -19,7 +27,7 @@ def run(program: Program, inputs: Float32) -> Float32:
     return np.concatenate([np.empty((0, len(program.logit_rows)), np.float32), *parts])
 
 
-def _run_batch(program: Program, inputs: Float32) -> Float32:
+def _run_batch(program: KernelProgram, inputs: Float32) -> Float32:
     cells = [np.zeros((buffer.rows, len(inputs)), np.float32) for buffer in program.buffers]
     cells[0][program.input_rows] = inputs.T
     for stage in program.stages:

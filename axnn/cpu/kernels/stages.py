@@ -95,7 +95,7 @@ class Stage:
 
 
 @dataclass(frozen=True, eq=False)
-class Program:
+class KernelProgram:
     """All that is computed for a sample.
 
     Attributes
@@ -112,7 +112,7 @@ class Program:
     logit_rows: Int32
 
 
-def lower(network: Network, assignment: Assignment, scales: tuple[float, ...]) -> Program:
+def lower(network: Network, assignment: Assignment, scales: tuple[float, ...]) -> KernelProgram:
     """What the kernels compute for a network.
 
     Parameters
@@ -129,7 +129,7 @@ def lower(network: Network, assignment: Assignment, scales: tuple[float, ...]) -
         following = heads[number + 1] if number + 1 < len(heads) else None
         buffers.append(builder.target_buffer(following, scales))
         stages += builder.stages(buffers[-1])
-    return Program(tuple(buffers), tuple(stages), _rows(buffers[0]), _rows(buffers[-1]))
+    return KernelProgram(tuple(buffers), tuple(stages), _rows(buffers[0]), _rows(buffers[-1]))
 
 
 def _reads_bytes(network: Network, assignment: Assignment, index: int | None) -> bool:

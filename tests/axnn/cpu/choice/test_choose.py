@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from axnn.approximation.search import take_within_share
-from axnn.cpu.choice.approximated import Approximated, Trial
+from axnn.cpu.choice.approximated import Approximated, KindTrial
 from axnn.cpu.choice.choose import Plan, approximate, retrain_part
 from axnn.cpu.choice.lowering import lower_channels, replace_everywhere
 from axnn.cpu.choice.scoring import CRITERIA, channel_unit, scores, sort_channels
@@ -191,7 +191,7 @@ def test_interrupted_run_goes_on_to_the_same_result(exact, data, tmp_path):
 def test_interrupted_run_has_backed_off_as_far(trials, exact, data, tmp_path):
     """After a trial of half, and after some channels have failed alone."""
     plan, state = replace(PLAN, trials=trials + 2), tmp_path / "state.npz"
-    steps: list[Trial] = []
+    steps: list[KindTrial] = []
 
     class StopError(Exception):
         pass
