@@ -13,6 +13,7 @@ from synth.gatesim import Activity, Circuit
 from synth.partial_products import reverse_fields
 from synth.stimulus import PERIOD_PS, RESET_CYCLES, packed, stimulus
 from synth.structural import MacTree
+from synth.timing import path_ns
 from synth.traces import Tile
 
 LATENCY = 2
@@ -110,5 +111,13 @@ class NcuBench:
             if (found - wanted) % (1 << bits) or not sample[-1]:
                 raise SynthesisError(
                     f"{self.circuit.netlist.name}: tile {index} at {tile.precision} bits gives"
-                    f" {found}, not {wanted}; the netlist is wrong"
+                    f" {found}, not {wanted}; {self._cause()}"
                 )
+
+    def _cause(self) -> str:
+        """Why a sum is wrong."""
+        path_ps = 1000 * path_ns(self.circuit)
+        if path_ps <= PERIOD_PS:
+            return "the netlist is wrong"
+        slow = f"its longest path takes {path_ps:,.0f} ps, the clock's period {PERIOD_PS:,.0f} ps"
+        return f"{slow}; use a faster library"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from qcnpe.spec.config import EngineConfig
+from synth import ncu_bench
 from synth.errors import SynthesisError
 from synth.flow import own_cells
 from synth.measure import NcuFigures, make_bench, measure_ncu
@@ -101,7 +102,7 @@ def test_mapped_ncu_sums_exactly(bench: NcuBench) -> None:
     bench.run(corner_tiles(bench.config))  # the bench compares every sum
 
 
-def test_a_wrong_netlist_is_seen(bench: NcuBench) -> None:
+def test_a_wrong_netlist_is_seen(bench: NcuBench, monkeypatch: pytest.MonkeyPatch) -> None:
     circuit = bench.circuit
     tree = [n for n, cell in enumerate(circuit.netlist.placed) if ".add_" in cell.name]
     victim = circuit.netlist.placed[tree[40]]
@@ -110,8 +111,12 @@ def test_a_wrong_netlist_is_seen(bench: NcuBench) -> None:
         replace(cell, pins=swapped) if cell is victim else cell for cell in circuit.netlist.placed
     ]
     broken = type(circuit)(replace(circuit.netlist, placed=tuple(placed)), own_cells().library)
+    wrong = NcuBench(broken, bench.config, bench.tree)
     with pytest.raises(SynthesisError, match="the netlist is wrong"):
-        NcuBench(broken, bench.config, bench.tree).run(corner_tiles(bench.config))
+        wrong.run(corner_tiles(bench.config))
+    monkeypatch.setattr(ncu_bench, "path_ns", lambda circuit: 3.0)  # as in a slow library
+    with pytest.raises(SynthesisError, match=r"longest path takes 3,000 ps, .* 2,000 ps; use a"):
+        wrong.run(corner_tiles(bench.config))
 
 
 @pytest.fixture(scope="module")
