@@ -122,6 +122,7 @@ def _follow(collection: Collection, route: Route, folder: Path, say: Notify) -> 
     paths = route.origin.present(folder)
     say("decoding")
     try:
+        route.origin.verify(folder)
         members: dict[str, bytes] = {}
         for path in paths:
             members |= read_members(path, route.pattern)

