@@ -413,8 +413,6 @@ def run_command(
     facts = folder.judgement().run
     points = {name: folder.point(name) for name in names}
     samples = Samples.load(folder.test_inputs).draw(limit, seed=0)
-    for net in points.values():
-        samples.check(net)
     total = len(points) * len(samples.inputs)
     with (
         BoardTransport(SerialPort(port, baud=baud)) as engine,

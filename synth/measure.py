@@ -11,6 +11,7 @@ import numpy as np
 from qcnpe.rtl.leaf import Leaf
 from qcnpe.rtl.ncu import Ncu
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.draws import draw
 from qcnpe.spec.fixed import pack, unpack
 from synth.flow import map_design
 from synth.gatesim import Activity, Circuit
@@ -29,6 +30,9 @@ CLOCK_TREE = 0.3
 """Energy of the clock tree above the leaves, as a share of what the clock pins take."""
 
 IDLE_CYCLES = 64
+
+STILL_TILES = 16
+"""Tiles of the trace, drawn at random, whose weights pass while the activations are zero."""
 
 FULL_SCALE_CYCLES = 200
 
@@ -118,7 +122,8 @@ def measure_ncu(
     }
     beats = {width: beat_energy(bench, group) for width, group in tiles.items()}
     dense = {width: beat_energy(bench, _without_zeros(group)) for width, group in tiles.items()}
-    still = [_still(tile) for tile in tiles[OPERAND_BITS][:2]]
+    drawn = draw(len(tiles[OPERAND_BITS]), STILL_TILES, seed=0)
+    still = [_still(tiles[OPERAND_BITS][index]) for index in drawn]
     idle = cycle_energy(circuit, bench.idle(IDLE_CYCLES), IDLE_CYCLES)
     prices = {width: _prices(bench, group, idle) for width, group in tiles.items() if priced}
     return NcuFigures(

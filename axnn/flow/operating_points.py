@@ -111,8 +111,11 @@ def run_points(
     """Run samples at each operating point in turn, without reloading anything; see `run_point`.
 
     `progress` is called with the samples finished over all points, and the point's name.
+    `InputError` is raised before anything is sent if the samples are not those of each network.
     """
     EnergyModel(prices, engine.config).check_prices()
+    for net in points.values():
+        samples.check(net)
     results = []
     for index, (point, net) in enumerate(points.items()):
 

@@ -12,7 +12,7 @@ from axnn.data import DataSet, Split
 from axnn.errors import TrainingError
 from axnn.nn.augmentation import flip, shift
 from axnn.nn.layers import FloatArray
-from axnn.nn.network import LayerStack, batch_innermost
+from axnn.nn.network import LayerStack, Network, batch_innermost
 from qcnpe.spec.errors import ConfigError, FormatError
 from qcnpe.spec.npz import ArrayType, add_prefix, read_npz, take_prefix, write_npz
 
@@ -167,10 +167,11 @@ def train(
     Raises
     ------
     TrainingError
-        If the loss is no longer a number.
+        If the data are not those of the network, or the loss is no longer a number.
     FormatError
         If the checkpoint is damaged or that of another training.
     """
+    _check_fits(model, data)
     run = _Run(model, plan, seed)
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
@@ -185,6 +186,21 @@ def train(
             on_epoch(run.epochs[-1])
     model.set_state(run.best)
     return History(tuple(run.epochs))
+
+
+def _check_fits(model: LayerStack, data: DataSet) -> None:
+    """Refuse samples that the network does not read, and classes that it has no logits for."""
+    if isinstance(model, Network) and model.spec.input_shape != data.input_shape:
+        raise TrainingError(
+            f"network {model.spec.name} reads samples of {model.spec.input_shape}, but those of"
+            f" {data.name} are {data.input_shape}"
+        )
+    logits = model.predict(data.train.draw(1, seed=0).inputs).shape[1]
+    labels = max(int(part.labels.max()) for part in (data.train, data.validation, data.test))
+    if labels >= logits:
+        raise TrainingError(
+            f"the network has {logits} logits, but {data.name} has samples of class {labels}"
+        )
 
 
 class _Run:

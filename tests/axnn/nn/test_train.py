@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from axnn.data import Split
+from axnn.data import Classes, Split
 from axnn.errors import TrainingError
 from axnn.nn.network import LayerStack, Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
@@ -277,3 +277,14 @@ def test_small_numbers_become_zero_before_they_are_subnormal(tmp_path):
         magnitude = np.abs(arrays[name])
         assert magnitude.max() < 1e-30
         assert ((magnitude == 0) | (magnitude >= np.finfo(np.float32).tiny)).all()
+
+
+def test_data_of_another_network_are_refused():
+    other = Split(np.zeros((2, 1, 4, 3), np.float32), np.arange(2))
+    turned = replace(DATA, train=other, validation=other, test=other)
+    with pytest.raises(TrainingError, match=r"reads samples of \(1, 3, 4\), but those of tiny are"):
+        train(Network(make_spec(), seed=0), turned, PLAN, seed=0)
+    fourth = Split(DATA.train.inputs, np.arange(len(DATA.train)) % 4)
+    more = replace(DATA, classes=Classes.numbered(4), validation=fourth)
+    with pytest.raises(TrainingError, match="the network has 3 logits, but tiny has samples of cl"):
+        train(Network(make_spec(), seed=0), more, PLAN, seed=0)
