@@ -123,6 +123,7 @@ class SafeRedirections(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
+        """The request for the new address; `URLError` if it is none that may be followed."""
         allowed = ("https",) if req.type == "https" else ("http", "https")
         if urlsplit(newurl).scheme not in allowed:
             followed = " or ".join(allowed)
