@@ -13,7 +13,8 @@ APPS_OUT = results/apps.json
 SECONDS = 60
 
 VENV := .venv
-PYTHON_VENV := $(VENV)/bin/python
+# -P: nothing is imported from the current folder because it lies there.
+PYTHON_VENV := $(VENV)/bin/python -P
 READY := $(VENV)/ready
 CODE = $(wildcard qcnpe axnn sim synth tests examples docs)
 
@@ -21,7 +22,7 @@ SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_in
 # Each candidate is run, once, not just looked up: version managers leave launchers that only print
 # an error.
 PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
+	$$p -I -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test verilog sim sim-long formal fuzz peers coverage bench-engine bench-cpu apps apps-smoke tables report bench-training synth library library-test lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board
@@ -133,10 +134,10 @@ clean: ## delete everything generated; .venv stays
 # Made anew, not updated: what leaves pyproject.toml must leave the environment, too. cocotb loads
 # Python as a shared library, which Debian's own Python leaves to a package of its own.
 $(READY): pyproject.toml | system-tools
-	@'$(PYTHON)' -c '$(SUPPORTED)' 2>/dev/null || { echo >&2 "No Python 3.11 to 3.13 with venv found:" \
+	@'$(PYTHON)' -I -c '$(SUPPORTED)' 2>/dev/null || { echo >&2 "No Python 3.11 to 3.13 with venv found:" \
 		"apt-get install python3 python3-venv, or name one: make PYTHON=/path/to/python3"; exit 1; }
 	@echo "Setting up $(VENV) with $(PYTHON): about a minute, once"
-	@'$(PYTHON)' -m venv --clear $(VENV)
+	@'$(PYTHON)' -I -m venv --clear $(VENV)
 	@$(PYTHON_VENV) -m pip install --quiet --disable-pip-version-check --editable '.[all]'
 	@$(PYTHON_VENV) -m find_libpython >/dev/null || $(call apt_install,$$($(PYTHON_VENV) -c \
 		'import sys; print("libpython%d.%d" % sys.version_info[:2])'))

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import TransportError
 from qcnpe.spec.streams import Streams
-from sim.runner import build, run_cocotb
+from sim.cocotb_process import run_cocotb
+from sim.runner import build
 
 _FOLDER_VARIABLE = "QCNPE_BEAT_BY_BEAT"
 _STREAMS = ("commands", "activations", "weights", "parameters")

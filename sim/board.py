@@ -1,24 +1,18 @@
 """A board's top in Verilator, with the pins of its UART on a pseudo-terminal."""
 
-import hashlib
 import json
-import shutil
-import subprocess
-from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
-from tempfile import mkdtemp
 from types import TracebackType
 
 from qcnpe.boards.design import BRIDGE, bridge_rtlil, bridge_verilog
 from qcnpe.boards.family import Family
 from qcnpe.spec.errors import TransportError
 from qcnpe.spec.link import LinkConfig
+from sim import verilator
 from sim.cocotb_process import CocotbProcess
 from sim.ecp5_cells import CELLS
 from sim.netlist import board_netlist, cell_models
-from sim.runner import DEFAULT_FOLDER
-from sim.verilator import FastVerilator, SimulatorError, tool_environment
+from sim.verilator import DEFAULT_FOLDER, Design
 
 LINE_VARIABLE = "QCNPE_BOARD_LINE"
 """Environment variable with the clock, the rate and the faults, as JSON."""
@@ -43,7 +37,7 @@ class SimulatedBoard:
 
     Raises
     ------
-    SimulatorError
+    ToolError
         If the simulation cannot be built.
     TransportError
         If it does not start.
@@ -70,7 +64,7 @@ class SimulatedBoard:
         )
         self.path = self._process.receive().strip()
         if not self.path:
-            reason = self._process.last_line()
+            reason = self._process.failure()
             self._process.close()
             raise TransportError(f"the simulation did not start: {reason}")
         return self
@@ -96,38 +90,13 @@ class SimulatedBoard:
 
 def _build(link: LinkConfig, folder: Path, family: Family | None) -> Path:
     """Folder of the Verilated bridge; builds it if it is not there."""
-    design = bridge_verilog(link) if family is None else bridge_rtlil(link, family)
-    parts = (design, str(family), CELLS, version("verilator"), version("cocotb"))
-    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-    target = folder / f"board-{link.engine.rows}x{link.engine.cols}-{link.engine.ncu}-{key}"
-    if not target.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        scratch = Path(mkdtemp(prefix="building-", dir=folder)).absolute()
-        try:
-            verilog = design if family is None else board_netlist(link, family)
-            (scratch / f"{BRIDGE}.v").write_text(verilog)
-            _verilate(scratch, [] if family is None else [cell_models(family)])
-            # Another process may have been first; its build serves as well.
-            with suppress(OSError):
-                scratch.rename(target)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    return target.absolute()
+    name = f"board-{link.engine.rows}x{link.engine.cols}-{link.engine.ncu}"
+    verilator.check_builder(folder, name)
+    rtl = bridge_verilog(link) if family is None else bridge_rtlil(link, family)
 
+    def make() -> Design:
+        verilog = rtl if family is None else board_netlist(link, family)
+        models = [] if family is None else [cell_models(family)]
+        return Design(top=BRIDGE, sources={f"{BRIDGE}.v": verilog}, models=models)
 
-def _verilate(folder: Path, models: list[Path]) -> None:
-    log = folder / "build.log"
-    try:
-        with tool_environment():
-            FastVerilator().build(
-                sources=[*models, folder / f"{BRIDGE}.v"],
-                includes=[model.parent for model in models],
-                hdl_toplevel=BRIDGE,
-                build_dir=folder,
-                build_args=["-O3", "--x-assign", "fast", "-Wno-fatal"],
-                log_file=log,
-            )
-    except (subprocess.CalledProcessError, RuntimeError) as error:
-        lines = log.read_text().splitlines() if log.is_file() else []
-        found = [line for line in lines if "rror" in line] or lines or [str(error)]
-        raise SimulatorError(f"Verilator could not build the board: {found[0]}") from error
+    return verilator.build(name, (rtl, str(family), CELLS), folder, make)

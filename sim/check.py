@@ -12,8 +12,8 @@ from qcnpe.driver import Driver, ModelTransport, Transport
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet
-from sim.runner import DEFAULT_FOLDER
 from sim.transport import SimulationTransport
+from sim.verilator import DEFAULT_FOLDER
 
 DEFAULT_BATCH = 512
 """Samples that go to the engine at once; bounds the memory that their operands take."""

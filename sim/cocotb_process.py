@@ -1,22 +1,101 @@
-"""A cocotb test in a simulator's process, and the connection to it."""
+"""cocotb tests in a simulator's process, and the connection to them."""
 
 import os
 import socket
-import threading
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
 
-from qcnpe.spec.errors import TransportError
-from sim.runner import run_cocotb
+from cocotb_tools import config
+
+from qcnpe.generate import TOP
+from qcnpe.spec.errors import ToolError
+from qcnpe.tools.process import Process
+from sim.verilator import PROGRAM, libpython
 
 _SOCKET_VARIABLE = "QCNPE_SIM_SOCKET"
-"""Environment variable that tells the test where this process listens."""
+"""Environment variable that tells the test the number of its end of the socket."""
 
-_START_SECONDS = 300
-"""Longest time until the test connects, on a busy machine."""
+_RESULTS, _LOG, _LIBRARIES = "results.xml", "simulation.log", "cocotb-libraries"
+
+_END_LIMIT_S = 300
+"""Longest time from the request to end until the end, on a busy machine."""
+
+
+def start(
+    module: str,
+    simulation: Path,
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    toplevel: str,
+    inherited: Collection[int] = (),
+    log: Path | None = None,
+) -> Process:
+    """Start the cocotb tests of a module on a built simulation.
+
+    Parameters
+    ----------
+    module : the Python module of the tests
+    simulation : folder of the built simulation
+    folder : working folder
+    environment : more variables for the tests
+    toplevel : the simulated module
+    inherited : open files that the tests share, by their numbers
+    log : file for what the simulator says
+    """
+    # Linked, since the loader takes some letters of a path for its own.
+    (folder / _LIBRARIES).symlink_to(config.libs_dir)
+    searched = (_LIBRARIES, os.environ.get("LD_LIBRARY_PATH", ""))
+    variables = {
+        "LD_LIBRARY_PATH": os.pathsep.join(filter(None, searched)),
+        "GPI_USERS": f"{libpython()};{config.pygpi_entry_point()}",
+        "PYGPI_PYTHON_BIN": sys.executable,
+        "TOPLEVEL_LANG": "verilog",
+        "COCOTB_TOPLEVEL": toplevel,
+        "COCOTB_TEST_MODULES": module,
+        "COCOTB_RESULTS_FILE": _RESULTS,
+        "COCOTB_TRUST_INERTIAL_WRITES": "1",  # Verilator does them well, and cocotb is faster
+        **environment,
+    }
+    program = simulation / PROGRAM
+    return Process(
+        "simulation", [program], folder, log=log, environment=variables, inherited=inherited
+    )
+
+
+def run_cocotb(
+    module: str,
+    simulation: Path,
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    toplevel: str = TOP,
+) -> Path:
+    """Run the cocotb tests of a module to their end; see `start`.
+
+    What the simulator says goes to `simulation.log` in the folder.
+
+    Returns
+    -------
+    The file of results in the manner of JUnit.
+
+    Raises
+    ------
+    ToolError
+        If the simulator fails.
+    """
+    results = folder / _RESULTS
+    with start(
+        module, simulation, folder, environment, toplevel=toplevel, log=folder / _LOG
+    ) as process:
+        process.wait()
+        process.keep_log()
+        if not results.is_file():
+            raise process.failure()
+    return results
 
 
 class CocotbProcess:
@@ -38,8 +117,8 @@ class CocotbProcess:
 
     Raises
     ------
-    TransportError
-        If the test does not start.
+    ToolError
+        If the simulator cannot be started.
     """
 
     def __init__(
@@ -52,29 +131,19 @@ class CocotbProcess:
     ) -> None:
         self._scratch = TemporaryDirectory(prefix="qcnpe-")
         self.folder = Path(self._scratch.name)
-        address = str(self.folder / "socket")
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(address)
-            listener.listen()
-            listener.settimeout(1)
-            variables = {**(environment or {}), _SOCKET_VARIABLE: address}
-            self._thread = threading.Thread(
-                target=run_cocotb,
-                args=(module, simulation, self.folder, variables),
-                kwargs={"toplevel": toplevel},
-                daemon=True,
+        self._socket, other = socket.socketpair()
+        with other:
+            number = other.fileno()
+            variables = {**(environment or {}), _SOCKET_VARIABLE: str(number)}
+            self._process = start(
+                module,
+                simulation,
+                self.folder,
+                variables,
+                toplevel=toplevel,
+                inherited=[number],
             )
-            self._thread.start()
-            self._socket = self._accept(listener)
         self._lines = self._socket.makefile("rw")
-
-    def _accept(self, listener: socket.socket) -> socket.socket:
-        """Wait for the test, but not for one that has ended."""
-        end = monotonic() + _START_SECONDS
-        while self._thread.is_alive() and monotonic() < end:
-            with suppress(TimeoutError):
-                return listener.accept()[0]
-        raise TransportError(f"the simulation did not start: {self.last_line()}")
 
     def send(self, line: str) -> None:
         """Send a line to the test; it gets lost if the test has ended."""
@@ -95,27 +164,25 @@ class CocotbProcess:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
             rest = self._lines.read()
-        self._thread.join()
+        self._process.wait(_END_LIMIT_S)
         return rest
 
     def close(self) -> None:
-        """Let the test end, and delete its folder."""
-        self.finish()
+        """End the test at once, unless it has ended, and delete its folder."""
         with suppress(OSError):
             self._lines.close()
         self._socket.close()
+        self._process.close()
         self._scratch.cleanup()
 
-    def last_line(self) -> str:
-        """The last line of the simulator's log."""
-        log = self.folder / "simulation.log"
-        lines = log.read_text().splitlines() if log.is_file() else []
-        return lines[-1] if lines else "it left no log"
+    def failure(self) -> ToolError:
+        """Why the test has ended before it was asked to."""
+        self._process.wait(_END_LIMIT_S)
+        return self._process.failure()
 
 
 @contextmanager
 def connected() -> Iterator[socket.socket]:
-    """Connect to the host, within a cocotb test."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(os.environ[_SOCKET_VARIABLE])
+    """The connection to the host, within a cocotb test."""
+    with socket.socket(fileno=int(os.environ[_SOCKET_VARIABLE])) as connection:
         yield connection

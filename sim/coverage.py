@@ -25,8 +25,10 @@ from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.files import replace_text
 from qcnpe.terminal import Console
 from sim.axi_bench import environment_of
+from sim.cocotb_process import run_cocotb
 from sim.long import RESTS, RandomRun, Tally, run_fuzz, run_random
-from sim.runner import DEFAULT_FOLDER, build, run_cocotb
+from sim.runner import build
+from sim.verilator import DEFAULT_FOLDER
 
 ENGINE = EngineConfig(rows=4, cols=4)
 DATA_FILE = "coverage.dat"

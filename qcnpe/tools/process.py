@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -120,6 +120,7 @@ class Process:
         temporary folder, and only if the tool fails
     environment : variables besides those of `tool_environment`
     downloads : the tool is a package client
+    inherited : open files that the tool shares, by their numbers
 
     Raises
     ------
@@ -136,6 +137,7 @@ class Process:
         log: Path | None = None,
         environment: Mapping[str, str] | None = None,
         downloads: bool = False,
+        inherited: Collection[int] = (),
     ) -> None:
         self.name, self._command, self._folder, self._log = name, command, folder, log
         self._scratch = TemporaryDirectory(prefix=".tool-", dir=folder)
@@ -150,14 +152,16 @@ class Process:
         self._group: ToolGroup | None = getattr(_of_thread, "group", None)
         try:
             with uninterrupted():
-                self._process = self._start(variables)
+                self._process = self._start(variables, inherited)
                 if self._group:
                     self._group.add(self)
         except OSError as error:
             self._scratch.cleanup()
             raise ToolError(f"{name}: cannot start {command[0]}: {error.strerror}") from error
 
-    def _start(self, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _start(
+        self, variables: Mapping[str, str], inherited: Collection[int]
+    ) -> subprocess.Popen[bytes]:
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             return subprocess.Popen(
                 self._command,
@@ -167,6 +171,7 @@ class Process:
                 stdout=output,
                 stderr=errors,
                 process_group=0,
+                pass_fds=inherited,
             )
 
     def __enter__(self) -> "Process":
@@ -178,6 +183,10 @@ class Process:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it, and delete its temporary folder."""
         self.end()
         if self._group:
             self._group.remove(self)

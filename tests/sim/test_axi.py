@@ -8,7 +8,8 @@ import pytest
 
 from qcnpe.spec.config import EngineConfig
 from sim.axi_bench import environment_of
-from sim.runner import build, run_cocotb
+from sim.cocotb_process import run_cocotb
+from sim.runner import build
 from tests.qcnpe.rtl.oracle import name_of
 
 CONFIGS = [

@@ -1,0 +1,62 @@
+"""A core-only installation: what needs an extra says which, in one line; all else works."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from axnn.cli import cli as axnn
+from qcnpe.cli import cli as qcnpe
+from tests.core_only import commands
+
+EXTRAS = {
+    "axnn train digits8x8": "data",
+    "axnn report --run": "plots",
+    "axnn speed digits": "speed",
+    "axnn run --run": "boards",
+    "qcnpe tool-path": "sim",
+    "qcnpe simulate": "sim",
+    "qcnpe bitstream icebreaker": "boards",
+}
+"""Extra that the command needs, by its first words; others need none."""
+
+WITHOUT_FILES = {
+    "qcnpe program icebreaker": "no bitstream; run `make bitstream",
+    "axnn collect tiny": "holds no experiments of tiny",
+}
+"""What commands say that come as far as to miss their files."""
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory):
+    """Status and stderr of every command."""
+    folder = tmp_path_factory.mktemp("core")
+    command = [sys.executable, "-m", "tests.core_only", str(folder)]
+    root = Path(__file__).parents[1]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_command_says_what_it_lacks(said):
+    for command, (status, text) in said.items():
+        assert "Traceback" not in text, text
+        wanted = next((name for name in EXTRAS if command.startswith(name)), None)
+        if wanted:
+            remedy = f"install the extra {EXTRAS[wanted]}: pip install 'axnn[{EXTRAS[wanted]}]'"
+            assert (status, text.strip().endswith(remedy)) == (1, True), f"{command}: {text}"
+        elif command in WITHOUT_FILES:
+            assert WITHOUT_FILES[command] in text
+        else:
+            assert status == 0, f"{command}: {text}"
+
+
+def test_no_command_is_left_out():
+    listed = {tuple(words[:2]) for words in commands(Path())}
+    for name, app in (("axnn", axnn), ("qcnpe", qcnpe)):
+        for command in app.registered_commands:
+            assert command.callback is not None
+            word = command.name or command.callback.__name__.replace("_", "-")
+            assert (name, word) in listed
