@@ -11,6 +11,7 @@ from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import SEEDS
 from axnn.flow.apps import APPS
 from axnn.flow.energy import EnergyPrices
+from axnn.flow.lock import lock_folder
 from axnn.report.content import Chapter, Section
 from axnn.report.findings import Findings, read_findings
 from axnn.report.numbers import TIMES, percent, times
@@ -148,10 +149,10 @@ def _write(out: Path, chapters: Sequence[Chapter], names: Sequence[str]) -> Book
         for section in chapter.sections
         for picture in section.pictures
     ]
-    paths = []
-    for picture in pictures:
-        paths.append(out / f"{picture.name}.png")
-        replace_bytes(paths[-1], picture.png)
-    page = out / "index.html"
-    replace_text(page, render(TITLE, chapters))
+    page, text = out / "index.html", render(TITLE, chapters)
+    paths = [out / f"{picture.name}.png" for picture in pictures]
+    with lock_folder(out):
+        for path, picture in zip(paths, pictures, strict=True):
+            replace_bytes(path, picture.png)
+        replace_text(page, text)
     return Book(page, tuple(paths), tuple(names))

@@ -11,6 +11,7 @@ import errno
 import io
 import json
 import os
+import signal
 import tempfile
 import traceback
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from typing import IO, Any
 from qcnpe.spec.errors import QcnpeError, one_line
 
 KILLED = 9
+_PATIENCE_SECONDS = 120
 
 _OPEN, _OS_OPEN, _OS_REPLACE, _OS_UNLINK = io.open, os.open, os.replace, os.unlink
 
@@ -207,6 +209,7 @@ def run_in_child(
 
 def _run_and_exit(disk: Disk, run: Callable[[], object], report: IO[bytes]) -> None:
     """In the child: run, report, end without any of the parent's clean-up."""
+    signal.alarm(_PATIENCE_SECONDS)  # a child that hangs is killed, and its status is no good one
     status, error = 0, ""
     try:
         disk.install()

@@ -132,8 +132,12 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-CASES = [(step, fault) for step in STEPS for fault in Fault if step is not speed]
-CASES.append((speed, Fault.POWER_FAILURE))
+# A power failure takes all that a kill takes, and more: the steps with checkpoints have both.
+CASES = [
+    *((step, Fault.POWER_FAILURE) for step in STEPS),
+    *((step, Fault.FULL_DISK) for step in STEPS if step is not speed),
+    *((step, Fault.KILL) for step in (train, approximate)),
+]
 
 
 @pytest.mark.parametrize(

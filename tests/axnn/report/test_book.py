@@ -21,6 +21,7 @@ from axnn.report.content import Chapter, Section
 from axnn.report.overview import PAPER_SAVINGS
 from axnn.report.page import render
 from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
+from tests.axnn.flow.test_lock import held_elsewhere
 from tests.axnn.tiny import ENGINE, PLAN, TABLE, make_data
 
 HOSTILE = '<script>alert("1")</script> & $x_{1$'
@@ -260,6 +261,15 @@ def test_the_command_says_what_it_has_written(folder, tmp_path, monkeypatch, cap
     assert status == 0
     assert json.loads(out)["apps"] == ["tiny"]
     assert (tmp_path / "out" / "index.html").is_file()
+
+
+def test_a_second_report_into_the_same_folder_is_one_line(folder, tmp_path, monkeypatch, capsys):
+    with held_elsewhere(tmp_path / "out"):
+        status, _, err = run_command(
+            monkeypatch, capsys, "--folder", folder, "--out", tmp_path / "out"
+        )
+    assert status == 1
+    assert "another command is writing here" in err
 
 
 @pytest.mark.parametrize(
