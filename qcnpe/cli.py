@@ -23,6 +23,7 @@ from qcnpe.spec.ncu_kind import find_kind, kinds
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
 from qcnpe.terminal import Console, PlainColumn, Progress, show, show_progress
+from qcnpe.tools.lock import only_writer
 
 cli = make_cli(
     "qcnpe", "The QC-NPE engine: generate it, compile networks for it, simulate and synthesise it."
@@ -148,7 +149,7 @@ def generate(
     from qcnpe.generate import generate as write_engine  # loads Amaranth
 
     config = engine_config(rows, cols, precisions, ncu)
-    with show_progress("generating", None, quiet=quiet or as_json):
+    with only_writer(out), show_progress("generating", None, quiet=quiet or as_json):
         made = write_engine(config, out, name)
     document = {**asdict(made), "verilog": str(made.verilog), "manifest": str(made.manifest)}
     table = _table(

@@ -7,7 +7,6 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from qcnpe.spec.files import replace_text
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import Geometry, QuantLayer, QuantNet, WidthOperands
 from qcnpe.terminal import Console
+from qcnpe.tools.process import run as run_tool
 from sim import beat_by_beat, long
 from sim.check import compare
 from sim.transport import SimulationTransport
@@ -170,8 +170,9 @@ def measure_generation(report: Report) -> Figures:
 def _generate(size: int, folder: str) -> dict[str, Any]:
     command = [sys.executable, "-c", "from qcnpe.cli import main; main()", "generate"]
     options = ["--rows", str(size), "--cols", str(size), "--out", folder, "--json"]
-    done = subprocess.run([*command, *options], check=True, capture_output=True, text=True)
-    made: dict[str, Any] = json.loads(done.stdout)
+    made: dict[str, Any] = json.loads(
+        run_tool("qcnpe generate", [*command, *options], Path(folder)).stdout
+    )
     return made
 
 

@@ -167,6 +167,16 @@ def test_every_module_imports_only_what_its_row_allows() -> None:
     assert not (found := violations(ROOT)), "\n".join(found)
 
 
+def test_only_the_runner_starts_programs() -> None:
+    """Else they get the user's environment, outlive a Ctrl-C, or hide why they failed."""
+    starters = {
+        module
+        for module, path in sources(ROOT, "qcnpe", "axnn", "sim", "synth", "examples")
+        if {"subprocess", "pty"} & {target for _, target in imports(module, path, ROOT)}
+    }
+    assert starters == {"qcnpe.tools.process"}
+
+
 def test_table_never_lets_qcnpe_import_axnn() -> None:
     for row, allowed in MAY_IMPORT.items():
         if covers("qcnpe", row):

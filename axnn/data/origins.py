@@ -6,7 +6,6 @@ read: nothing in them is installed, imported or run.
 
 import hashlib
 import shutil
-import subprocess
 import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from pathlib import Path
 
 from axnn.data.web import ByteProgress, download
 from axnn.errors import DataError
+from qcnpe.spec.errors import ToolError
+from qcnpe.tools.process import run
 
 _CLIENT_TIMEOUT_SECONDS = 900
 _DOWNLOAD_LIMIT_BYTES = 512 << 20
@@ -148,26 +149,11 @@ class Package(Origin):
             _verify(path, self.sha256)
 
     def _run(self, folder: Path) -> None:
+        name = Path(self.command[0]).name
         try:
-            subprocess.run(
-                self.command,
-                cwd=folder,
-                check=True,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                timeout=_CLIENT_TIMEOUT_SECONDS,
-                text=True,
-                errors="replace",
-            )
-        except OSError as error:
-            raise DataError(f"`{self.hint}` cannot be started: {error}") from None
-        except subprocess.TimeoutExpired:
-            raise DataError(f"`{self.hint}` took over {_CLIENT_TIMEOUT_SECONDS} s") from None
-        except subprocess.CalledProcessError as error:
-            lines = [line.strip() for line in error.stderr.splitlines() if line.strip()]
-            reason = lines[-1] if lines else f"status {error.returncode}"
-            raise DataError(f"`{self.hint}` failed: {reason}") from None
+            run(name, self.command, folder, downloads=True, limit_s=_CLIENT_TIMEOUT_SECONDS)
+        except ToolError as error:
+            raise DataError(f"`{self.hint}` failed: {error}") from error
 
 
 def _verify(path: Path, sha256: str | None) -> None:

@@ -19,12 +19,12 @@ PASSED: Mapping[str, str] = {
 
 PASSED_TO_DOWNLOADERS: Mapping[str, str] = {
     **dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "no_proxy"), "the way out"),
-    **dict.fromkeys(("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"), "who is trusted"),
-    **dict.fromkeys(("PIP_CONFIG_FILE", "PIP_INDEX_URL", "PIP_CERT", "PIP_PROXY"), "pip's index"),
-    **dict.fromkeys(("NPM_CONFIG_REGISTRY", "NPM_CONFIG_USERCONFIG"), "npm's registry"),
-    **dict.fromkeys(("APT_CONFIG",), "apt's settings"),
+    **dict.fromkeys(("ssl_cert_file", "ssl_cert_dir", "node_extra_ca_certs"), "who is trusted"),
+    "pip_": "pip's settings: its index, for one",
+    "npm_config_": "npm's",
+    "apt_config": "apt's",
 }
-"""Variables that package clients inherit besides, in capitals or not: their way to the network."""
+"""What package clients inherit besides, in capitals or not; a name that ends with _ is a prefix."""
 
 
 def search_path() -> str:
@@ -45,13 +45,19 @@ def tool_environment(*, downloads: bool = False) -> dict[str, str]:
     ----------
     downloads : it is a package client, which needs the settings of the network
     """
-    passed = {*PASSED, *(PASSED_TO_DOWNLOADERS if downloads else ())}
-    wanted = {name.lower() for name in passed}
     return {
-        **{name: value for name, value in os.environ.items() if name.lower() in wanted},
+        **{name: value for name, value in os.environ.items() if _is_passed(name, downloads)},
         "PATH": search_path(),
         # Messages are read, so that they must be English; names of files may hold any letter.
         "LC_ALL": "C.UTF-8",
         # No Python that is started, by a tool among others, imports from its current folder.
         "PYTHONSAFEPATH": "1",
     }
+
+
+def _is_passed(name: str, downloads: bool) -> bool:
+    if name in PASSED:
+        return True
+    small = name.lower()
+    prefixes = tuple(entry for entry in PASSED_TO_DOWNLOADERS if entry.endswith("_"))
+    return downloads and (small in PASSED_TO_DOWNLOADERS or small.startswith(prefixes))

@@ -15,6 +15,7 @@ import pytest
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.qnet import Geometry, QuantNet
 from qcnpe.spec.samples import Samples
+from qcnpe.tools.lock import only_writer
 from tests.processes import descendants, is_alive, wait_for
 from tests.qcnpe.networks import by_channel, dense_layer, network, random_inputs, random_layer
 
@@ -128,6 +129,13 @@ def test_generate_writes_verilog(tmp_path):
     run = qcnpe("generate", "--rows", "1", "--cols", "1", "--out", tmp_path / "v", "--json")
     assert run.returncode == 0, run.stderr
     assert Path(json.loads(run.stdout)["verilog"]).is_file()
+
+
+def test_second_generator_in_a_folder_is_refused(tmp_path):
+    with only_writer(tmp_path):
+        run = qcnpe("generate", "--rows", "1", "--cols", "1", "--out", tmp_path, "--quiet")
+    assert (run.returncode, run.stderr.count("\n")) == (1, 1)
+    assert "another command is writing here" in run.stderr
 
 
 @pytest.mark.parametrize("command", ["generate", "compile", "promote", "simulate", "synth"])

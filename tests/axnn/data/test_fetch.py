@@ -236,8 +236,8 @@ def test_package_client_works_in_a_folder_of_its_own(tmp_path):
     ("package", "message"),
     [
         (client("pass"), r"brought no f-\*\.whl"),
-        (client("raise SystemExit('no such version')"), "failed: no such version"),
-        (client("raise SystemExit(3)"), "failed: status 3"),
+        (client("raise SystemExit('no such version')"), r"failed: python.*: no such version"),
+        (client("raise SystemExit(3)"), r"failed: python.*: ended with status 3"),
         (Package(("no-such-client", "x"), "x"), "no-such-client is not installed"),
     ],
 )

@@ -36,6 +36,14 @@ def test_environment_is_made_not_inherited(tmp_path, monkeypatch):
     assert "'HOME'" in told
 
 
+def test_only_package_clients_are_told_of_the_network(tmp_path, monkeypatch):
+    for name in ("HTTPS_PROXY", "no_proxy", "PIP_INDEX_URL", "npm_config_registry"):
+        monkeypatch.setenv(name, "the-way-out")
+    show = python("import os; print(list(os.environ.values()).count('the-way-out'))")
+    assert run("python", show, tmp_path).stdout == "0\n"
+    assert run("python", show, tmp_path, downloads=True).stdout == "4\n"
+
+
 def test_python_imports_nothing_from_the_current_folder(tmp_path):
     (tmp_path / "tempfile.py").write_text("raise SystemExit('hostile')")
     code = "import tempfile, sys; print(tempfile.gettempdir())"
