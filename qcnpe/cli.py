@@ -1,6 +1,5 @@
 """The `qcnpe` command: from an integer network to a simulated engine, its Verilog and its area."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -17,8 +16,8 @@ from qcnpe.command_line import command
 from qcnpe.compiler import Program, compile_network
 from qcnpe.options import JsonOption, QuietOption, make_cli
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.documents import write_document
 from qcnpe.spec.errors import ConfigError, QcnpeError
-from qcnpe.spec.files import replace_text
 from qcnpe.spec.ncu_kind import find_kind, kinds
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
@@ -187,7 +186,7 @@ def compile_command(
     program = compile_network(network, engine.config, batch)
     document = {**engine.document, **_program_document(program)}
     if out is not None:
-        replace_text(out, json.dumps(document, indent=1) + "\n")
+        write_document(out, document, indent=1)
     show(_program_table(program, engine), document, quiet=quiet, as_json=as_json)
 
 

@@ -1,6 +1,5 @@
 """The engine as Verilog, with the manifest that tells test benches and integrators its ports."""
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from qcnpe.rtl.leaf import ModuleLibrary, flat_ports
 from qcnpe.rtl.top import Top
 from qcnpe.spec.commands import PARAMETER_FIELDS, Field, command_fields
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.documents import write_document
 from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.files import replace_text
 from qcnpe.spec.registers import register_map, registers
@@ -138,7 +138,7 @@ def generate(config: EngineConfig, folder: Path, name: str | None = None) -> Gen
     text = top_verilog(top, prefix)
     verilog, manifest = folder / f"{module}.v", folder / "manifest.json"
     changed = replace_text(verilog, text)
-    replace_text(manifest, json.dumps(describe(top, module), indent=1) + "\n")
+    write_document(manifest, describe(top, module), indent=1)
     replace_text(folder / "registers.md", register_map(config))
     bench = bench_files(config, module)
     replace_text(folder / "qcnpe.core", fusesoc_core(bench, prefix))

@@ -31,7 +31,7 @@ from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver
 from qcnpe.random_work import random_streams
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.files import replace_text
+from qcnpe.spec.documents import write_document
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import Geometry, QuantLayer, QuantNet, WidthOperands
 from qcnpe.terminal import Console
@@ -266,7 +266,7 @@ def main() -> int:
     options = parser.parse_args()
     console = Console()
     document = run(options.seed, options.images, partial(console.print, soft_wrap=True))
-    replace_text(options.out, json.dumps(document, indent=1) + "\n")
+    write_document(options.out, document, indent=1)
     wrong = {
         name: value
         for name, value in document["figures"].items()

@@ -6,7 +6,6 @@ them by module, with every line and branch that was never reached.
 """
 
 import argparse
-import json
 import re
 import sys
 from collections import Counter
@@ -22,7 +21,7 @@ from rich.table import Table
 from qcnpe.command_line import command
 from qcnpe.generate import TOP
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.files import replace_text
+from qcnpe.spec.documents import write_document
 from qcnpe.terminal import Console
 from sim.axi_bench import environment_of
 from sim.cocotb_process import run_cocotb
@@ -187,7 +186,7 @@ def main() -> int:
     console = Console()
     found = run_regression(DEFAULT_FOLDER, options.seed, console.print)
     document = summary(found, options.seed)
-    replace_text(options.out, json.dumps(document, indent=1) + "\n")
+    write_document(options.out, document, indent=1)
     console.print(_table(document))
     for kind, plural in KINDS.items():
         missed = document["missed"][kind]

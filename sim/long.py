@@ -7,7 +7,6 @@ work behind it: what was sent before and what is sent after the resume must come
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from qcnpe.random_work import bad_commands, count_results, random_streams, with_
 from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
-from qcnpe.spec.files import replace_text
+from qcnpe.spec.documents import write_document
 from qcnpe.spec.model import execute
 from qcnpe.terminal import Console
 from sim.transport import SimulationTransport
@@ -188,7 +187,7 @@ def main() -> int:
     tally = run_all(seed=options.seed, report=console.print)
     figures = tally.figures()
     if options.out is not None:
-        replace_text(options.out, json.dumps({"seed": options.seed, **figures}, indent=1) + "\n")
+        write_document(options.out, {"seed": options.seed, **figures}, indent=1)
     for name, value in figures.items():
         console.print(f"{name:24} {value:>14,}")
     return int(tally.mismatches > 0)

@@ -22,9 +22,8 @@ from rich.table import Table
 
 from qcnpe.command_line import command
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
-from qcnpe.spec.documents import Natural, Positive
+from qcnpe.spec.documents import Natural, Positive, write_document
 from qcnpe.spec.errors import FormatError
-from qcnpe.spec.files import replace_text
 from qcnpe.spec.ncu_kind import NcuKind
 from qcnpe.spec.npz import ArrayType, read_npz, write_npz
 from qcnpe.spec.results import read_results
@@ -386,7 +385,7 @@ def main() -> None:
     results["sources"] |= {"count_model_*": COMMAND, "array_*": COMMAND}
     arrays = arrays_fj(layers, checks, prices)
     results["figures"] |= figures(checks) | array_figures(arrays)
-    replace_text(RESULTS, json.dumps(results, indent=1) + "\n")
+    write_document(RESULTS, results, indent=1)
     draw(arrays, FIGURE)
     console.print(render(checks), render_arrays(arrays))
 

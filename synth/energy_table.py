@@ -10,7 +10,6 @@ What other commands put into the results stays there; `make synth` runs them aft
 """
 
 import hashlib
-import json
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -24,7 +23,7 @@ from rich.table import Table
 from qcnpe.command_line import command
 from qcnpe.generate import TOP
 from qcnpe.spec.config import OPERAND_BITS
-from qcnpe.spec.files import replace_text
+from qcnpe.spec.documents import write_document
 from qcnpe.spec.results import read_figures, read_results
 from qcnpe.terminal import Console
 from synth.flow import own_cells
@@ -283,8 +282,8 @@ def main() -> None:
     with console.status("mapping NCUs") as status:
         table, results = make(lambda done: status.update(f"measured: {done}"))
     before = read_results(RESULTS) if RESULTS.exists() else {}
-    replace_text(TABLE, json.dumps(table, indent=1) + "\n")
-    replace_text(RESULTS, json.dumps(keep_others(results, before), indent=1) + "\n")
+    write_document(TABLE, table, indent=1)
+    write_document(RESULTS, keep_others(results, before), indent=1)
     console.print(render(results["ladder"]))
 
 

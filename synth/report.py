@@ -11,7 +11,7 @@ from typing import Any
 from rich.table import Table
 
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.files import replace_text
+from qcnpe.spec.documents import write_document
 from qcnpe.terminal import Console, Progress
 from qcnpe.tools.lock import only_writer
 from synth.energy_table import TABLE
@@ -67,7 +67,7 @@ def run(
         if (folder / NETLISTS).exists():
             (folder / NETLISTS).rename(Path(scratch, "earlier"))
         made.rename(folder / NETLISTS)
-        replace_text(folder / REPORT, json.dumps(as_json(report), indent=1) + "\n")
+        write_document(folder / REPORT, as_json(report), indent=1)
     return report
 
 

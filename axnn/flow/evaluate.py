@@ -9,6 +9,7 @@ from axnn.data import Split
 from axnn.flow.energy import EnergyModel
 from axnn.nn.network import Network
 from axnn.nn.train import validate
+from qcnpe.spec.documents import Fraction, Natural, NotNegative, Positive
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
 
@@ -28,16 +29,16 @@ class Evaluation:
     precision_histogram : neurons of the approximate network by width
     """
 
-    samples: int
-    float_accuracy: float
-    exact16_accuracy: float
-    axnn_accuracy: float
-    exact16_pj: float
-    axnn_pj: float
-    exact16_memory_pj: float
-    axnn_memory_pj: float
-    exact16_cycles: float
-    axnn_cycles: float
+    samples: Natural
+    float_accuracy: Fraction
+    exact16_accuracy: Fraction
+    axnn_accuracy: Fraction
+    exact16_pj: Positive
+    axnn_pj: Positive
+    exact16_memory_pj: NotNegative
+    axnn_memory_pj: NotNegative
+    exact16_cycles: Positive
+    axnn_cycles: Positive
     layers_pj: dict[str, float]
     precision_histogram: dict[str, int]
 

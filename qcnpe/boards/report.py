@@ -1,7 +1,6 @@
 """What the boards' bitstreams are made of: `results/fpga.json`."""
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -20,9 +19,8 @@ from qcnpe.boards.catalog import BOARDS, Board
 from qcnpe.command_line import command
 from qcnpe.rtl.block_queue import FpgaLibrary
 from qcnpe.rtl.ncu import Ncu
-from qcnpe.spec.documents import read_document
+from qcnpe.spec.documents import read_document, write_document
 from qcnpe.spec.errors import one_line
-from qcnpe.spec.files import replace_text
 from qcnpe.spec.results import read_figures
 from qcnpe.yosys import run_yosys
 
@@ -146,7 +144,7 @@ def write_figures(out: Path, new: dict[str, float]) -> None:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "figures": {**before, **new},
     }
-    replace_text(out, json.dumps(document, indent=1) + "\n")
+    write_document(out, document, indent=1)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,13 @@ from qcnpe.spec.files import read_limited, replace_text
 Document = TypeVar("Document")
 
 Natural = Annotated[int, msgspec.Meta(ge=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Exponent = Annotated[int, msgspec.Meta(ge=-128, le=127)]
-"""Numbers with a range, for the fields of schemas: 0 or more; above 0; 0 < x <= 1; 0 <= x <= 1; of
-a power of two."""
+"""Numbers with a range, for the fields of schemas: 0 or more, twice; above 0; 0 < x <= 1;
+0 <= x <= 1; the exponent of a power of two."""
 
 LIMIT_BYTES = 16 << 20
 """Largest document that is read, by default. It bounds the time, too: a second or two."""
@@ -117,9 +118,9 @@ def encode_document(document: Any, *, indent: int | None = None, sort_keys: bool
         raise FormatError(f"a figure is not a finite number ({error})") from error
 
 
-def write_document(path: Path, document: Any) -> bool:
+def write_document(path: Path, document: Any, *, indent: int = 2) -> bool:
     """Write a document to a file, see `encode_document`; says whether the file has changed."""
-    return replace_text(path, encode_document(document, indent=2) + "\n")
+    return replace_text(path, encode_document(document, indent=indent) + "\n")
 
 
 def _check_depth(content: bytes, where: str) -> None:

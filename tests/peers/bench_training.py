@@ -5,7 +5,6 @@ in its processor time, in turns with what it is compared to; the median of the r
 """
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -37,7 +36,7 @@ from axnn.quantisation.quantize import (
     uniform_precision,
 )
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
-from qcnpe.spec.files import replace_text
+from qcnpe.spec.documents import write_document
 from qcnpe.spec.inference import infer
 from tests.peers.torch_network import torch_network
 
@@ -266,7 +265,7 @@ def main() -> int:
         return 2
     console = Console(highlight=False)
     document = run(options.seed, partial(console.print, soft_wrap=True))
-    replace_text(options.out, json.dumps(document, indent=1) + "\n")
+    write_document(options.out, document, indent=1)
     for name, value in document["figures"].items():
         console.print(f"{name:36} {value:>12,}")
     return 0
