@@ -1,11 +1,15 @@
 """The final judgement: accuracies counted by hand, inputs that run without this package."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
 from axnn.approximation.loop import approximate
 from axnn.flow.energy import EnergyModel
-from axnn.flow.evaluate import evaluate, integer_samples
+from axnn.flow.evaluate import Evaluation, evaluate, integer_samples
+from qcnpe.spec.documents import convert_document
+from qcnpe.spec.errors import FormatError
 from qcnpe.spec.inference import infer
 from tests.axnn.approximation.test_loop import PLAN
 from tests.axnn.tiny import ENGINE, TABLE, make_data, make_trained
@@ -50,3 +54,20 @@ def test_integer_samples_are_what_the_network_reads(found):
     expected = np.minimum(np.floor(DATA.test.inputs.reshape(60, -1) * 32768.0 + 0.5), 32767)
     assert np.array_equal(samples.inputs, expected)
     assert np.array_equal(samples.labels, DATA.test.labels)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"axnn_pj": 0.0}, "Expected `float` > 0"),
+        ({"float_accuracy": 98.5}, "Expected `float` <= 1"),
+        ({"exact16_memory_pj": -1.0}, "Expected `float` >= 0"),
+    ],
+)
+def test_figures_out_of_range_are_no_evaluation(found, change, message):
+    network = make_trained(DATA)
+    judged = evaluate(network, found.exact, found.axnn, DATA.test, ENERGY)
+    document = asdict(judged)
+    assert convert_document(document, Evaluation, where="e") == judged
+    with pytest.raises(FormatError, match=message):
+        convert_document(document | change, Evaluation, where="e")
