@@ -43,6 +43,7 @@ def collect(
     prices: EnergyPrices,
     *,
     earlier: Mapping[str, float] | None = None,
+    may_be_empty: bool = False,
 ) -> dict[str, Any]:
     """All figures that exist so far of these applications.
 
@@ -55,14 +56,15 @@ def collect(
     names : of the applications
     prices : prices
     earlier : figures that were collected before; those of other applications stay
+    may_be_empty : whether there may be none, as in a report on what is only trained yet
 
     Raises
     ------
     RunError
-        If the folder holds nothing of any of them.
+        If the folder holds nothing of any of them, unless it may.
     """
     found = {name: _app_figures(folder, name, prices) for name in names}
-    if not any(found.values()):
+    if not may_be_empty and not any(found.values()):
         raise RunError(
             f"{folder}: holds no experiments of {', '.join(names)}; "
             "run `axnn experiments` with this folder first"

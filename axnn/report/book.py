@@ -74,7 +74,7 @@ def make_book(
     costs = None if engine is None else _engine_figures(engine)
     names = app_names(folder)
     notify(0, "figures of all applications")
-    figures = collect(folder, names, prices)["figures"]
+    figures = collect(folder, names, prices, may_be_empty=True)["figures"]
     chapters = []
     for done, name in enumerate(names):
 
