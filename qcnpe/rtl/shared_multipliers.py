@@ -4,7 +4,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 from qcnpe.rtl.delay import late
 from qcnpe.rtl.mac import Mac, add_in_pairs
-from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.errors import ConfigError
 
 MULTIPLIER_BITS = 18
 """Operand bits of an FPGA's multiplier, unless the module library says otherwise."""
@@ -29,7 +30,19 @@ class SharedMultipliers(Mac):
     Ports
     -----
     activations, weights, is_unsigned, mode, product : see `Mac`
+
+    Raises
+    ------
+    ConfigError
+        If the engine's kind does not pack its lanes: fields must fit into one another.
     """
+
+    def __init__(self, config: EngineConfig) -> None:
+        if not config.kind.is_packed:
+            raise ConfigError(
+                f"ncu {config.ncu} must be packed for shared multipliers; use SumOfProducts"
+            )
+        super().__init__(config)
 
     def elaborate(self, platform: object) -> Module:
         """Multipliers as wide as the platform says that the FPGA has them."""

@@ -1,6 +1,7 @@
 """A kind of NCU that is added here, and nowhere else, works in every part of the chain."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,14 +13,14 @@ from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver, ModelTransport
 from qcnpe.generate import generate
 from qcnpe.random_work import random_streams
-from qcnpe.rtl.mac import Mac, add_in_pairs
+from qcnpe.rtl.mac import Mac, add_in_pairs, make_mac
 from qcnpe.spec import ncu_kind
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.errors import ConfigError, FormatError
 from qcnpe.spec.inference import infer
 from qcnpe.spec.model import execute
-from qcnpe.spec.ncu_kind import NcuKind, add_kind
+from qcnpe.spec.ncu_kind import DSP, GATED, NcuKind, add_kind
 from qcnpe.spec.qnet import Geometry, QuantNet
 from tests.qcnpe.networks import random_layer
 from tests.qcnpe.rtl.engine_bench import EngineBench
@@ -116,11 +117,19 @@ def test_widths_that_it_lacks_are_refused():
         EngineConfig(ncu="adders", precisions=(16, 2))
 
 
+def test_shared_multipliers_refuse_lanes_that_are_not_packed():
+    """A field of 9 bits does not fit beside another."""
+    add_kind(replace(GATED, name="shared", code=11, multiplier=DSP.multiplier))
+    config = EngineConfig(rows=1, cols=1, ncu="shared", precisions=(16, 9))
+    with pytest.raises(ConfigError, match=r"^ncu shared must be packed for shared multipliers"):
+        make_mac(config)
+
+
 @pytest.mark.parametrize("multiplier", ["nowhere", "no.module:Adders", f"{__name__}:Nothing"])
-def test_a_multiplier_that_is_not_there_is_refused(multiplier, tmp_path):
+def test_a_multiplier_that_is_not_there_is_refused(multiplier):
     add_kind(
         NcuKind(name="broken", code=10, widths=(16,), price_prefix="broken", multiplier=multiplier)
     )
     config = EngineConfig(rows=1, cols=1, ncu="broken", precisions=(16,))
     with pytest.raises(ConfigError, match=r"^ncu broken must name a multiplier as module:class"):
-        generate(config, tmp_path)
+        make_mac(config)
