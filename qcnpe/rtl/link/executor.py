@@ -157,7 +157,8 @@ class Executor(Component):
                     m.d.sync += [missing.eq(OPERATION_BYTES - 1), left.eq(shifted[8:24])]
                     with m.Switch(code):
                         with m.Case(*_WORDS):
-                            m.next = "WORD"
+                            with m.If(~octet.last & (shifted[8:24] != 0)):
+                                m.next = "WORD"
                         with m.Case(
                             Operation.PLAY_ACTIVATIONS, Operation.PLAY_WEIGHTS, Operation.READ
                         ):

@@ -126,10 +126,16 @@ def test_operations_are_done_in_order(busy):
 
 def test_body_that_ends_within_an_operation_disturbs_nothing_after_it():
     good = Work(Operation.PARAMETERS, 1, 0, b"\x01\0\0\0").encode()
-    cut = [Work(Operation.PARAMETERS, 2, 0, b"\x01\0\0\0\x02").encode(), b"\x02\x01", b"\x63" * 5]
-    done, finished = run_executor([cut[0], good, cut[1], good, cut[2], good])
-    assert done == [("parameters", 1)] * 4
-    assert finished == 6
+    cut = [
+        Work(Operation.PARAMETERS, 2, 0, b"\x01\0\0\0\x02").encode(),
+        b"\x02\x01",
+        b"\x63" * 5,
+        Work(Operation.PARAMETERS, 2).encode(),  # no word at all
+        Work(Operation.COMMANDS, 0).encode() + good,  # an operation without words
+    ]
+    done, finished = run_executor([body for first in cut for body in (first, good)])
+    assert done == [("parameters", 1)] * 7
+    assert finished == 10
 
 
 def test_registers_are_read_and_written_over_the_bus():
