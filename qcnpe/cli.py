@@ -381,7 +381,7 @@ def program(
     chosen = find_board(board)
     if not (out / board / "finished").is_file():
         raise QcnpeError(f"{out / board}: no bitstream; run `make bitstream BOARD={board}` first")
-    bitstream = str(read_report(out / board).bitstream)
+    bitstream = str(read_report(out / board, chosen.family).bitstream)
     load(chosen, Path(bitstream))
     table = _table(f"{chosen.title}, loaded", ("bitstream", bitstream))
     show(table, {"board": board, "bitstream": bitstream}, quiet=quiet, as_json=as_json)

@@ -13,7 +13,7 @@ from typing import Any
 
 from qcnpe.boards.catalog import Board
 from qcnpe.boards.design import BoardDesign
-from qcnpe.boards.family import APART, TOGETHER
+from qcnpe.boards.family import APART, TOGETHER, Family, MultiplierPath
 from qcnpe.spec.documents import read_document
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.files import replace_text
@@ -30,14 +30,8 @@ NAME = "top"
 _OTHERS = ("yosys", "openFPGALoader")
 """Tools that a platform asks for, but that its build does not use: Yosys is a library here."""
 
-_STILL, _ASYNCHRONOUS = "PACKER_GND_NET", "<async>"
-
-_MULTIPLIER_NS = 10.0
-"""Through an iCE40's multiplier without registers; IceStorm's table for the UP5K has up to 9.
-
-nextpnr-ice40 knows no such path. It takes the multiplier for a register whose clock stands still;
-the paths that end there and begin there are parts of one.
-"""
+_ASYNCHRONOUS = "<async>"
+"""nextpnr's clock of a pin without one."""
 
 
 class BuildError(QcnpeError):
@@ -53,36 +47,19 @@ class Built:
     bitstream : file for the loader
     fmax_mhz : fastest clock by static timing analysis
     clock_mhz : the clock that was asked for
-    cells : used cells, by nextpnr's name of their kind
-    available : cells that the chip has, by the same names
+    luts : used lookup tables, or logic cells where the chip counts those
+    multipliers : used hard multipliers of 16 or 18 bits
+    block_rams : used block memories
     critical_path : names on the slowest path, with the delay up to each in ns
     """
 
     bitstream: Path
     fmax_mhz: float
     clock_mhz: float
-    cells: dict[str, int]
-    available: dict[str, int]
+    luts: int
+    multipliers: int
+    block_rams: int
     critical_path: tuple[str, ...]
-
-    def count(self, *kinds: str) -> int:
-        """Used cells of the kinds that this chip has."""
-        return sum(self.cells.get(kind, 0) for kind in kinds)
-
-    @property
-    def luts(self) -> int:
-        """Lookup tables, or logic cells where the chip counts those."""
-        return self.count("TRELLIS_COMB", "ICESTORM_LC")
-
-    @property
-    def multipliers(self) -> int:
-        """Hard multipliers of 16 or 18 bits."""
-        return self.count("MULT18X18D", "ICESTORM_DSP")
-
-    @property
-    def block_rams(self) -> int:
-        """Block memories."""
-        return self.count("DP16KD", "ICESTORM_RAM")
 
 
 def build(
@@ -119,7 +96,7 @@ def build(
     plan = platform.prepare(BoardDesign(board), NAME, **overrides(board))
     with only_writer(folder):
         stamp, digest = folder / "finished", plan.digest().hex()
-        if not _is(stamp, digest):
+        if not _matches_stamp(stamp, digest):
             stamp.unlink(missing_ok=True)
             plan.extract(folder)
             _synthesize(folder, tell)
@@ -127,7 +104,7 @@ def build(
                 tell({"nextpnr": "placing and routing"}.get(words[0].split("-")[0], "packing"))
                 _run(words, folder)
             replace_text(stamp, digest)
-        built = read_report(folder)
+        built = read_report(folder, board.family)
     if check_timing and built.fmax_mhz < built.clock_mhz:
         path = " > ".join(built.critical_path)
         raise BuildError(
@@ -150,7 +127,7 @@ def overrides(board: Board) -> dict[str, Any]:
     }
 
 
-def _is(stamp: Path, digest: str) -> bool:
+def _matches_stamp(stamp: Path, digest: str) -> bool:
     """Whether a file says that what has this digest was made."""
     return stamp.is_file() and stamp.read_bytes() == digest.encode()
 
@@ -160,7 +137,7 @@ def _synthesize(folder: Path, tell: Callable[[str], None]) -> None:
     sources = [folder / f"{NAME}.ys", *sorted(folder.glob("*.il"))]
     parts = [version("pyosys").encode(), *(path.read_bytes() for path in sources)]
     stamp, digest = folder / "synthesised", sha256(b"\0".join(parts)).hexdigest()
-    if not _is(stamp, digest):
+    if not _matches_stamp(stamp, digest):
         tell("synthesising")
         stamp.unlink(missing_ok=True)
         synthesize(folder)
@@ -196,28 +173,29 @@ def _run(words: list[str], folder: Path) -> None:
     run(name, [yowasp(name).require(), *words[1:]], folder, log=folder / f"{name}.log")
 
 
-def read_report(folder: Path) -> Built:
+def read_report(folder: Path, family: Family) -> Built:
     """What nextpnr reported of a build."""
     path = folder / f"{NAME}.report.json"
     report = read_document(path, dict[str, Any], more_fields=True)
     try:
-        return _built(folder, report)
+        return _built(folder, report, family)
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
         raise BuildError(f"{path}: not a report of nextpnr ({error!r}); build again") from error
 
 
-def _built(folder: Path, report: dict[str, Any]) -> Built:
+def _built(folder: Path, report: dict[str, Any], family: Family) -> Built:
     clock = min(report["fmax"].values(), key=lambda entry: entry["achieved"] / entry["constraint"])
-    path = _slowest_path(report)
+    path = _slowest_path(report, family.multiplier_path)
     through = path[-1][1] if path else 0.0
-    used = report["utilization"]
+    used = {cell: entry["used"] for cell, entry in report["utilization"].items()}
     bitstreams = [folder / f"{NAME}.{ending}" for ending in ("bit", "bin")]
     return Built(
         bitstream=next((path for path in bitstreams if path.is_file()), bitstreams[0]),
         fmax_mhz=min(clock["achieved"], 1e3 / through if through else clock["achieved"]),
         clock_mhz=clock["constraint"],
-        cells={kind: entry["used"] for kind, entry in used.items()},
-        available={kind: entry["available"] for kind, entry in used.items()},
+        luts=used.get(family.placed.lut, 0),
+        multipliers=used.get(family.placed.multiplier, 0),
+        block_rams=used.get(family.placed.block_ram, 0),
         critical_path=tuple(f"{cell} {delay:.1f} ns" for cell, delay in _ends(path)),
     )
 
@@ -227,19 +205,24 @@ def _ends(path: list[tuple[str, float]]) -> list[tuple[str, float]]:
     return [path[0], *path[len(path) // 2 : len(path) // 2 + 1], path[-1]] if path else []
 
 
-def _slowest_path(report: dict[str, Any]) -> list[tuple[str, float]]:
+def _slowest_path(
+    report: dict[str, Any], multiplier: MultiplierPath | None
+) -> list[tuple[str, float]]:
     """(cell, delay up to it in ns) along the slowest path from a register to a register."""
     within, into, out_of = [], [], []
     for path in report["critical_paths"]:
         steps = [(step["to"]["cell"], step["delay"]) for step in path["path"]]
-        if path["from"] == path["to"]:
+        ends = path["from"], path["to"]
+        if ends[0] == ends[1]:
             within.append(steps)
-        elif _STILL in path["to"] and _ASYNCHRONOUS not in path["from"]:
-            into.append(steps)
-        elif _STILL in path["from"] and _ASYNCHRONOUS not in path["to"]:
-            out_of.append(steps)
-    for first in into:
-        within += [[*first, ("multiplier", _MULTIPLIER_NS), *second] for second in out_of]
+        elif multiplier is not None and _ASYNCHRONOUS not in "".join(ends):
+            if multiplier.clock in ends[1]:
+                into.append(steps)
+            elif multiplier.clock in ends[0]:
+                out_of.append(steps)
+    if multiplier is not None:
+        through = ("multiplier", multiplier.delay_ns)
+        within += [[*first, through, *second] for first in into for second in out_of]
     longest = max(within, key=lambda path: sum(delay for _, delay in path), default=[])
     delays = accumulate(delay for _, delay in longest)
     return [(cell, delay) for (cell, _), delay in zip(longest, delays, strict=True)]

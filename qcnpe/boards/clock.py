@@ -1,115 +1,30 @@
 """The clock of a board's engine, from its oscillator through a PLL."""
 
-from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Instance, Module, Signal, Value
-from amaranth.lib import io
-from amaranth.vendor import SiliconBluePlatform
+from amaranth.hdl import Module, Signal, Value
 
-from qcnpe.spec.errors import ConfigError
+from qcnpe.boards.family import Family
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """Dividers of a PLL: output = input / reference * feedback; vco = output * output_divider."""
-
-    reference: int
-    feedback: int
-    output_divider: int
-
-
-def ecp5_ratio(input_hz: float, output_hz: float) -> Ratio:
-    """Dividers of an EHXPLLL whose feedback is its output.
-
-    The limits are those of the ECP5 data sheet: the phase detector takes 3.125 MHz or more, the
-    oscillator runs at 400 to 800 MHz, and all dividers are at most 128.
-    """
-    for reference in range(1, 129):
-        feedback = round(output_hz * reference / input_hz)
-        exact = input_hz / reference * feedback == output_hz
-        if exact and 1 <= feedback <= 128 and input_hz / reference >= 3.125e6:
-            divider = round(600e6 / output_hz)
-            if divider <= 128 and 400e6 <= divider * output_hz <= 800e6:
-                return Ratio(reference, feedback, divider)
-    raise ConfigError(f"clock_hz must be a ratio of {input_hz:g} that a PLL makes: {output_hz:g}")
-
-
-def ice40_ratio(input_hz: float, output_hz: float) -> Ratio:
-    """Dividers of an SB_PLL40 in its simple mode; `output_divider` is a power of two.
-
-    Limits of the iCE40 data sheet: phase detector 10 to 133 MHz, oscillator 533 to 1066 MHz.
-    """
-    for reference in range(1, 17):
-        for power in range(1, 7):
-            feedback = output_hz * 2**power * reference / input_hz
-            vco = output_hz * 2**power
-            runs = 10e6 <= input_hz / reference <= 133e6 and 533e6 <= vco <= 1066e6
-            if runs and feedback == int(feedback) and 1 <= feedback <= 128:
-                return Ratio(reference, int(feedback), 2**power)
-    raise ConfigError(f"clock_hz must be a ratio of {input_hz:g} that a PLL makes: {output_hz:g}")
-
-
-def add_clock(m: Module, platform: Any, clock_hz: float) -> tuple[Signal, Value]:
-    """Clock of a rate, and a reset while it is not steady.
+def add_clock(m: Module, platform: Any, family: Family, clock_hz: float) -> tuple[Signal, Value]:
+    """Add the clock of the engine; returns it and a reset, high while the PLL is not locked.
 
     Parameters
     ----------
     m : takes the PLL
-    platform : of an ECP5 or an iCE40 board
-    clock_hz : what the rate must be
+    platform : of the board
+    family : of the board's FPGA
+    clock_hz : rate of the clock
+
+    Raises
+    ------
+    ConfigError
+        If the board's device is not of the family, or its PLL cannot make the rate.
     """
+    family.check(platform.device)
     pin = platform.request(platform.default_clk, dir="-")
     clock, locked = Signal(name="clock"), Signal(name="locked")
-    build = _ice40 if isinstance(platform, SiliconBluePlatform) else _ecp5
-    build(m, pin, platform.default_clk_frequency, clock, locked, clock_hz)
+    family.add_pll(m, pin, platform.default_clk_frequency, clock, locked, clock_hz)
     platform.add_clock_constraint(clock, clock_hz)
     return clock, ~locked
-
-
-def _ecp5(
-    m: Module, pin: Any, input_hz: float, clock: Signal, locked: Signal, clock_hz: float
-) -> None:
-    ratio = ecp5_ratio(input_hz, clock_hz)
-    m.submodules.clock_pin = buffer = io.Buffer(io.Direction.Input, pin)
-    m.submodules.pll = Instance(
-        "EHXPLLL",
-        p_CLKI_DIV=ratio.reference,
-        p_CLKFB_DIV=ratio.feedback,
-        p_CLKOP_DIV=ratio.output_divider,
-        p_CLKOP_ENABLE="ENABLED",
-        p_CLKOP_CPHASE=ratio.output_divider - 1,
-        p_FEEDBK_PATH="CLKOP",
-        i_CLKI=buffer.i,
-        i_CLKFB=clock,
-        i_RST=0,
-        i_STDBY=0,
-        i_PHASESEL0=0,
-        i_PHASESEL1=0,
-        i_PHASEDIR=0,
-        i_PHASESTEP=0,
-        i_PHASELOADREG=0,
-        i_PLLWAKESYNC=0,
-        i_ENCLKOP=0,
-        o_CLKOP=clock,
-        o_LOCK=locked,
-    )
-
-
-def _ice40(
-    m: Module, pin: Any, input_hz: float, clock: Signal, locked: Signal, clock_hz: float
-) -> None:
-    ratio = ice40_ratio(input_hz, clock_hz)
-    m.submodules.pll = Instance(
-        "SB_PLL40_PAD",
-        p_FEEDBACK_PATH="SIMPLE",
-        p_DIVR=ratio.reference - 1,
-        p_DIVF=ratio.feedback - 1,
-        p_DIVQ=ratio.output_divider.bit_length() - 1,
-        p_FILTER_RANGE=1,
-        i_PACKAGEPIN=pin.io,
-        i_RESETB=1,
-        i_BYPASS=0,
-        o_PLLOUTGLOBAL=clock,
-        o_LOCK=locked,
-    )

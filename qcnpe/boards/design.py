@@ -43,14 +43,14 @@ class BoardDesign(Elaboratable):
         m = Module()
         link = self.board.link
         platform.add_file(f"{BRIDGE}.il", bridge_rtlil(link, self.board.family))
-        clock, unsteady = add_clock(m, platform, link.clock_hz)
+        clock, not_locked = add_clock(m, platform, self.board.family, link.clock_hz)
         uart = platform.request("uart", 0)
         busy, error, rx = Signal(), Signal(), Signal(init=1)
         m.d.comb += rx.eq(uart.rx.i)
         m.submodules.bridge = Instance(
             BRIDGE,
             i_clk=clock,
-            i_rst=unsteady,
+            i_rst=not_locked,
             i_rx=rx,
             o_tx=uart.tx.o,
             o_busy=busy,

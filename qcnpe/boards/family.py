@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from qcnpe.boards.pll import PllBuilder, add_ecp5_pll, add_ice40_pll
+from qcnpe.spec.errors import ConfigError
+
 APART = (
     "setattr -mod -set keep_hierarchy 1 qcnpe_ncu_* qcnpe_afu_*",
     "setattr -mod -unset keep_hierarchy qcnpe_ncu_row_* *.*",
@@ -30,27 +33,82 @@ Names are given when it is flat: given before, some would be there twice.
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlacedCells:
+    """nextpnr's names of a family's cells.
+
+    Attributes
+    ----------
+    lut : lookup table, or the logic cell that holds one
+    multiplier : hard multiplier of 16 or 18 bits
+    block_ram : block memory
+    """
+
+    lut: str
+    multiplier: str
+    block_ram: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiplierPath:
+    """A path through a multiplier without registers that nextpnr does not know.
+
+    It takes the multiplier for a register whose clock stands still; the paths that end there and
+    begin there are parts of one.
+
+    Attributes
+    ----------
+    clock : nextpnr's name of that clock
+    delay_ns : from the multiplier's inputs to its outputs
+    """
+
+    clock: str
+    delay_ns: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Family:
-    """A family of FPGAs.
+    """A family of FPGAs: everything that one family has and another one has not.
 
     Attributes
     ----------
     name : Yosys' name of it
+    devices : what the names of its devices begin with
+    add_pll : adds its PLL to a module
     options : of Yosys' synthesis for it, if multipliers are used
     options_in_luts : the same, if none are
     place_options : of nextpnr
     multiplier_bits : operand bits of its multipliers, both signed
     luts : lookup tables in each of Yosys' cells
     multiplier : Yosys' cell of a multiplier
+    placed : nextpnr's names of its cells
+    multiplier_path : what nextpnr does not know of its multipliers
     """
 
     name: str
+    devices: str
+    add_pll: PllBuilder
     options: str
     options_in_luts: str
     place_options: str
     multiplier_bits: int
     luts: Mapping[str, int]
     multiplier: str
+    placed: PlacedCells
+    multiplier_path: MultiplierPath | None = None
+
+    def check(self, device: str) -> None:
+        """Check that a device is of this family.
+
+        Raises
+        ------
+        ConfigError
+            If it is of another one, known or not.
+        """
+        if not device.startswith(self.devices):
+            raise ConfigError(
+                f"device {device} is not of the family {self.name} ({self.devices}...); name its"
+                " family in qcnpe/boards/catalog.py, or add one to qcnpe/boards/family.py"
+            )
 
     @property
     def in_luts(self) -> "Family":
@@ -71,6 +129,8 @@ class Family:
 # NCU takes two thirds more of them.
 ECP5 = Family(
     name="ecp5",
+    devices="LFE5U",
+    add_pll=add_ecp5_pll,
     options="-nowidelut",
     options_in_luts="-nowidelut -nodsp",
     # Of 8 x 8 NCUs it leaves three quarters of the wire that the default placer leaves.
@@ -78,13 +138,19 @@ ECP5 = Family(
     multiplier_bits=18,
     luts={"LUT4": 1, "CCU2C": 2},
     multiplier="MULT18X18D",
+    placed=PlacedCells(lut="TRELLIS_COMB", multiplier="MULT18X18D", block_ram="DP16KD"),
 )
 ICE40 = Family(
     name="ice40",
+    devices="iCE40",
+    add_pll=add_ice40_pll,
     options="-dsp -spram",
     options_in_luts="-spram",
     place_options="",
     multiplier_bits=16,
     luts={"SB_LUT4": 1},
     multiplier="SB_MAC16",
+    placed=PlacedCells(lut="ICESTORM_LC", multiplier="ICESTORM_DSP", block_ram="ICESTORM_RAM"),
+    # IceStorm's table for the UP5K has up to 9 ns.
+    multiplier_path=MultiplierPath(clock="PACKER_GND_NET", delay_ns=10.0),
 )

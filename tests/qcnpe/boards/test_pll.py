@@ -2,7 +2,7 @@
 
 import pytest
 
-from qcnpe.boards.clock import ecp5_ratio, ice40_ratio
+from qcnpe.boards.pll import ecp5_ratio, ice40_ratio
 from qcnpe.spec.errors import ConfigError
 
 
