@@ -10,6 +10,7 @@ NAME =
 BOARD = ulx3s_85f
 APPS = all
 APPS_OUT = results/apps.json
+SHORT_PROOFS = admission bad_command fifo halt lanes precision register_port
 SECONDS = 60
 
 VENV := .venv
@@ -25,7 +26,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -I -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal fuzz peers coverage bench-engine bench-cpu apps apps-smoke tables report bench-training synth library library-test lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board
+.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-cpu apps apps-smoke tables report bench-training synth library library-test lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +57,10 @@ sim-long: $(READY) ## run over a million random results and malformed commands t
 
 formal: $(VENV)/ready-formal ## prove the engine's properties, and that seeded bugs break them
 	@$(PYTHON_VENV) -m pytest -n auto tests/formal -o python_files='prove_*.py'
+
+formal-short: $(VENV)/ready-formal ## run only the proofs that take seconds
+	@$(PYTHON_VENV) -m pytest -n auto $(SHORT_PROOFS:%=tests/formal/prove_%.py) \
+		-o python_files='prove_*.py'
 
 peers: $(VENV)/ready-peers opensta ## compare with PyTorch and OpenSTA
 	@$(PYTHON_VENV) -m pytest tests/peers -o python_files='check_*.py'

@@ -25,9 +25,8 @@ class PrecisionHarness(Harness):
         m.submodules.dut = dut = decoder.Decoder(self.config)
         free_inputs(m, dut)
         word, loads = dut.commands.payload, Signal()
-        m.d.comb += loads.eq(
-            dut.commands.valid & dut.commands.ready & is_good_tile(word, self.config)
-        )
+        taken = dut.commands.valid & dut.commands.ready & ~dut.halted
+        m.d.comb += loads.eq(taken & is_good_tile(word, self.config))
         before = past(m, dut.precision, init=self.config.precisions[0])
         numbered = mode_bits(self.config) > 0
         known, named = Const(0), Const(0 if numbered else 1)

@@ -1,0 +1,140 @@
+"""An engine never stops for good: whoever gives it its operands and takes its results gets on.
+
+Each claim bounds the cycles until something goes on, so that together they bound how long a tile
+takes to end and its results to leave, and how long a halted engine takes to come to rest: of
+columns, parameter words and queued words there are never more than the queues hold, and in a halt
+none come after them. The smallest engine stands for all; longer ways take longer.
+"""
+
+from typing import ClassVar
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+
+from qcnpe.rtl import admission, collector, decoder, sequencer
+from qcnpe.rtl.layouts import west_layout
+from qcnpe.spec.config import TILES_IN_FLIGHT, EngineConfig
+from qcnpe.spec.cycles import AFU_LATENCY, ARRAY_LATENCY, QUEUE_LATENCY
+from tests.formal.accounts import AccountedEngine
+from tests.formal.bugs import Bug
+from tests.formal.harness import implies, past
+from tests.formal.proof import BOUNDED, INDUCTION, ProofTest
+from tests.formal.queues import held_words
+from tests.formal.small_engine import small
+
+WAY = ARRAY_LATENCY + AFU_LATENCY + QUEUE_LATENCY
+"""Cycles from a last beat to the offer of the first of its results, on an engine of one NCU."""
+
+
+_NCU = "array.row_0.ncu_0"
+
+
+class ProgressHarness(AccountedEngine):
+    """Ages of what waits for nothing but the engine."""
+
+    def build(self, m: Module) -> None:
+        """A column, a parameter word, a beat, and the words that a halt discards."""
+        self.place(m)
+        dut, inside = self.dut, self.inside
+        taken = dut.results.valid & dut.results.ready
+        way_open = dut.results.ready & (self.on_their_way != 0)
+        promised, read = inside["sequencer.admission.promised"], inside["sequencer.column_read"]
+        column = self._age(m, way_open & ~taken)
+        sum_ = self._age(m, (promised != 0) & ~read)
+        tile = self._age(m, self._waits_for_engine())
+        self.claim("results come", column <= WAY)
+        self.claim("sums come", sum_ <= ARRAY_LATENCY)
+        self.claim("tiles end", tile <= WAY + 1)
+        for name in ("command", "activation", "weight", "parameter"):
+            self._claim_discard(m, name, promised)
+        self._follow_columns(column)
+        self.invariant(implies(sum_ != 0, (sum_ == 1) & inside[f"{_NCU}.done"]))
+        enters = inside["sequencer.admission.results_ready"]
+        self.invariant(implies(tile != 0, (tile <= column) | (tile == column + 1) & enters))
+        self.witness("a tile waits for room", way_open, self._waits_for_engine())
+
+    def _waits_for_engine(self) -> Value:
+        """A tile has operands and parameters, its results are taken, and yet no beat enters."""
+        inside = self.inside
+        operands = inside["activation_queue.o__valid"] & inside["weight_queue.o__valid"]
+        fed = operands & inside["sequencer.admission.parameters_ready"]
+        return self.runs & fed & self.dut.results.ready & ~inside["sequencer.beat_valid"]
+
+    def _age(self, m: Module, waits: Value) -> Signal:
+        """Cycles for which something waits; the harness's own registers hold it."""
+        age = Signal(5)
+        m.d.sync += age.eq(Mux(waits, age + (age != 31), 0))
+        return age
+
+    def _claim_discard(self, m: Module, name: str, promised: Signal) -> None:
+        """A queue's oldest word goes in each cycle of a halt, promised parameters apart."""
+        port = getattr(self.dut, {"activation": "activations"}.get(name, f"{name}s"))
+        level, comes = self.inside[f"{name}_queue.level"], port.valid & port.ready
+        free: Value = promised == 0 if name == "parameter" else Signal(init=1)
+        goes = past(m, self.dut.halted & free)
+        left = past(m, level - (level != 0) + comes)
+        self.claim(f"a halt discards {name} words", implies(goes, level == left))
+
+    def _follow_columns(self, age: Signal) -> None:
+        """Each column is in one register of the way or in its queue; one that waits moves on."""
+        inside = self.inside
+        masks = [inside[f"sequencer.decoder.{lanes}_mask"] for lanes in ("row", "col")]
+        self.invariant(implies(self.runs, masks[0] & masks[1]))
+        layout = collector.tile_layout(self.config)
+        for there, word in held_words(inside, "collector.tile_queue", TILES_IN_FLIGHT):
+            self.invariant(implies(there, layout(word).row_mask))
+        last = west_layout(self.config)(inside[f"{_NCU}.lane"]).control.last
+        stages = [inside[f"{_NCU}.working"] & last, inside[f"{_NCU}.done"]]
+        in_array = stages[0] + stages[1]
+        stages.append(inside["afu_0.read_valid"])
+        for number in range(2, AFU_LATENCY + 1):
+            kinds = [inside[f"afu_0.{kind}_valid_{number}"] for kind in ("value", "offset")]
+            self.invariant(~(kinds[0] & kinds[1]))
+            stages.append(kinds[0] | kinds[1])
+        queued = inside["collector.queue_0.level"]
+        self.invariant(inside["sequencer.admission.promised"] == in_array)
+        self.invariant(self.on_their_way == sum(stages) + queued)
+        for passed in range(1, len(stages) + 1):
+            moved = Cat(*stages[passed:]).any() | (queued != 0)
+            self.invariant(implies(age >= passed, moved))
+        self.invariant(age <= len(stages))
+
+
+class TestProgress(ProofTest):
+    sizes = (small(1, 1),)
+    engine, depth = INDUCTION, 2
+    bug_engine = BOUNDED
+    bug_depth = witness_depth = 25
+    bugs: ClassVar = {
+        "results come": Bug(
+            collector,
+            "complete = queue.o.valid & ",
+            "complete = queue.o.valid & (queue.level != 2) & ",
+        ),
+        "sums come": Bug(
+            sequencer,
+            "self.control.last.eq(last)",
+            "self.control.last.eq(last & ~self.commands.valid)",
+        ),
+        "tiles end": Bug(admission, "room - taken + self.column_returned", "room - taken"),
+        "a halt discards command words": Bug(
+            decoder,
+            "ready.eq(~self.active | self.finish)",
+            "ready.eq((~self.active & ~self.halted) | self.finish)",
+        ),
+        "a halt discards activation words": Bug(
+            sequencer,
+            "activations.ready.eq(tile & weights.valid & ~held | self.halted)",
+            "activations.ready.eq((tile | self.halted) & weights.valid & ~held)",
+        ),
+        "a halt discards weight words": Bug(
+            sequencer,
+            "weights.ready.eq(tile & activations.valid & ~held | self.halted)",
+            "weights.ready.eq((tile | self.halted) & activations.valid & ~held)",
+        ),
+        "a halt discards parameter words": Bug(
+            admission, "self.read_out.eq(promised == 0)", "self.read_out.eq(room == depth)"
+        ),
+    }
+
+    def harness(self, size: EngineConfig) -> ProgressHarness:
+        return ProgressHarness(size)
