@@ -1,32 +1,18 @@
-"""An engine behind a UART."""
+"""An engine behind a UART: what is in the FPGA of a board."""
 
-from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal
+from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal
 from amaranth.lib.wiring import In, Out, connect
 
-from qcnpe.rtl.axi import lite_ports
 from qcnpe.rtl.component import Component
-from qcnpe.rtl.link.deframer import Deframer
-from qcnpe.rtl.link.executor import STORES, Executor
-from qcnpe.rtl.link.framer import Framer
-from qcnpe.rtl.link.gate import Gate
-from qcnpe.rtl.link.packets import Packets
-from qcnpe.rtl.link.receiver import Receiver
-from qcnpe.rtl.link.register_access import RegisterAccess
-from qcnpe.rtl.link.reporter import Reporter
-from qcnpe.rtl.link.store import OperandStore
-from qcnpe.rtl.link.transmitter import Transmitter
-from qcnpe.rtl.top import Top
-from qcnpe.spec.config import OPERAND_BITS
-from qcnpe.spec.frames import LINK_VERSION, Welcome
+from qcnpe.rtl.link.core import OctetCore
+from qcnpe.rtl.link.uart import UartPhy
 from qcnpe.spec.link import LinkConfig
-from qcnpe.spec.registers import address_bits, registers
 
 
 class Bridge(Component):
-    """What is in the FPGA of a board: an engine, its operand stores, and the link. Wiring only.
+    """The octet core and its physical layer. Wiring only.
 
-    The line and the gate have a domain of their own, `line`; a greeting resets all the rest, the
-    engine included.
+    Another physical layer takes the place of `UartPhy` here; the core stays as it is.
 
     Parameters
     ----------
@@ -34,9 +20,11 @@ class Bridge(Component):
 
     Ports
     -----
-    clk, rst : clock and reset of everything
-    rx, tx : the pins of the UART
-    busy, error : as in the engine's status register, for two lamps
+    clk : in, 1 bit, clock of everything
+    rst : in, 1 bit, synchronous reset of everything
+    rx : in, 1 bit, pin of the UART, high when idle
+    tx : out, 1 bit, pin of the UART, high when idle
+    busy, error : out, 1 bit each, as in the engine's status register, for two LEDs
     """
 
     def __init__(self, link: LinkConfig) -> None:
@@ -53,118 +41,21 @@ class Bridge(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Line, gate and packets to the executor; from there to the engine; reports back."""
+        """Pins to the physical layer, octets to the core."""
         m = Module()
-        restart = Signal()
-        m.domains += [ClockDomain("line", local=True), ClockDomain("sync", local=True)]
+        m.domains.line = ClockDomain("line", local=True)
+        phy = UartPhy(clock_hz=self.link.clock_hz, baud=self.link.baud)
+        m.submodules.phy = DomainRenamer("line")(phy)
+        m.submodules.core = core = OctetCore(self.link)
+        connect(m, core.sent, phy.sent)
         m.d.comb += [
             ClockSignal("line").eq(self.clk),
             ResetSignal("line").eq(self.rst),
-            ClockSignal().eq(self.clk),
-            ResetSignal().eq(self.rst | restart),
+            phy.rx.eq(self.rx),
+            core.received.eq(phy.received),
+            core.received_valid.eq(phy.received_valid),
+            self.tx.eq(phy.tx),
+            self.busy.eq(core.busy),
+            self.error.eq(core.error),
         ]
-        engine = Top(self.link.engine)
-        # It has a domain `sync` of its own, which must not have the name of this one.
-        m.submodules.engine = DomainRenamer("engine")(engine)
-        m.d.comb += [
-            engine.aclk.eq(self.clk),
-            engine.aresetn.eq(~ResetSignal()),
-            self.busy.eq(engine.busy),
-            self.error.eq(engine.error),
-        ]
-        gate, packets = self._build_entry(m)
-        m.d.comb += restart.eq(gate.restart)
-        executor = self._build_work(m, engine, packets)
-        self._build_reports(m, engine, gate, executor)
         return m
-
-    def _build_entry(self, m: Module) -> tuple[Gate, Packets]:
-        """Octets of the line to committed bodies."""
-        line = DomainRenamer("line")
-        m.submodules.receiver = line(
-            receiver := Receiver(clock_hz=self.link.clock_hz, baud=self.link.baud)
-        )
-        m.submodules.deframer = line(deframer := Deframer())
-        m.submodules.gate = line(gate := Gate())
-        m.submodules.packets = packets = Packets(depth=self.link.buffer)
-        m.d.comb += [
-            receiver.line.eq(self.rx),
-            deframer.octet.eq(receiver.octet),
-            deframer.octet_valid.eq(receiver.valid),
-            *(getattr(gate, n).eq(getattr(deframer, n)) for n in ("payload", "valid", "last")),
-            gate.good.eq(deframer.good),
-            gate.overflow.eq(packets.overflow),
-            packets.octet.eq(gate.octet),
-            packets.last.eq(gate.octet_last),
-            *(getattr(packets, n).eq(getattr(gate, n)) for n in ("write", "commit", "rewind")),
-        ]
-        return gate, packets
-
-    def _build_work(self, m: Module, engine: Top, packets: Packets) -> Executor:
-        """Bodies to streams, stores and registers."""
-        config, bits = self.link.engine, address_bits(registers(self.link.engine))
-        depth = self.link.store
-        m.submodules.executor = executor = Executor(config, address_bits=bits, store_depth=depth)
-        m.submodules.access = access = RegisterAccess(address_bits=bits)
-        connect(m, packets.output, executor.octets)
-        for name in ("commands", "parameters"):
-            self._feed(m, engine, name, getattr(executor, name))
-        for name, lanes in zip(STORES, (config.rows, config.cols), strict=True):
-            store = OperandStore(width=OPERAND_BITS * lanes, depth=depth)
-            m.submodules[f"{name}_store"] = store
-            m.d.comb += [
-                store.address.eq(executor.address),
-                store.word.eq(executor.word),
-                store.count.eq(executor.count),
-                store.write.eq(getattr(executor, f"write_{name}")),
-                store.start.eq(getattr(executor, f"start_{name}")),
-                getattr(executor, f"playing_{name}").eq(store.playing),
-            ]
-            self._feed(m, engine, name, store.output)
-        m.d.comb += [
-            access.address.eq(executor.address),
-            access.data.eq(executor.word),
-            access.start.eq(executor.register_start),
-            access.write.eq(executor.register_write),
-            executor.register_done.eq(access.done),
-            executor.register_value.eq(access.value),
-        ]
-        for name, member in lite_ports("", bits).items():
-            ours, its = getattr(access, f"axi{name}"), getattr(engine, f"s_axil{name}")
-            m.d.comb += its.eq(ours) if member.flow is In else ours.eq(its)
-        return executor
-
-    def _feed(self, m: Module, engine: Top, name: str, source) -> None:  # type: ignore[no-untyped-def]
-        m.d.comb += [
-            getattr(engine, f"s_axis_{name}_tdata").eq(source.payload),
-            getattr(engine, f"s_axis_{name}_tvalid").eq(source.valid),
-            source.ready.eq(getattr(engine, f"s_axis_{name}_tready")),
-        ]
-
-    def _build_reports(self, m: Module, engine: Top, gate: Gate, executor: Executor) -> None:
-        """Answers and results to the line."""
-        link, line = self.link, DomainRenamer("line")
-        welcome = Welcome(
-            version=LINK_VERSION,
-            fifo_depth=link.engine.fifo_depth,
-            buffer=link.buffer,
-            store=link.store,
-        )
-        m.submodules.reporter = reporter = Reporter(link.engine, welcome=welcome)
-        m.submodules.framer = framer = Framer()
-        transmitter = Transmitter(clock_hz=link.clock_hz, baud=link.baud)
-        m.submodules.transmitter = line(transmitter)
-        connect(m, executor.values, reporter.values)
-        connect(m, reporter.frames, framer.frames)
-        connect(m, framer.octets, transmitter.octets)
-        m.d.comb += [
-            reporter.session.eq(gate.session),
-            *(getattr(reporter, n).eq(getattr(gate, n)) for n in ("refused", "reason", "expected")),
-            reporter.done.eq(executor.finished | gate.poll),
-            reporter.worked_off.eq(executor.worked_off),
-            reporter.error.eq(engine.error),
-            reporter.results.payload.eq(engine.m_axis_results_tdata),
-            reporter.results.valid.eq(engine.m_axis_results_tvalid),
-            engine.m_axis_results_tready.eq(reporter.results.ready),
-            self.tx.eq(transmitter.line),
-        ]
