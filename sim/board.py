@@ -21,19 +21,19 @@ LINE_VARIABLE = "QCNPE_BOARD_LINE"
 class SimulatedBoard:
     """A running simulation of a board's top, used as a context manager.
 
-    cocotb drives the pins bit by bit; what comes and goes is on the pseudo-terminal `path`, which
-    a host opens like any serial port.
+    cocotb drives the pins bit by bit; the octets pass through the pseudo-terminal `path`, which a
+    host opens like any serial port.
 
     Parameters
     ----------
     link : engine, clock, rate and memories
     folder : where simulations are kept
     family : simulate the synthesised top, in cells of this family of FPGAs
-    drop, flip : every how many octets one is lost or changed on the way to the board; 0 is never
+    drop, flip : lose or change one octet in so many on the way to the board; 0 for none
 
     Attributes
     ----------
-    path : of the pseudo-terminal
+    path : path of the pseudo-terminal
 
     Raises
     ------

@@ -52,7 +52,7 @@ class Line:
         return bytes([octet])
 
     def to_host(self, octets: bytes) -> None:
-        """Hand the board's octets on, unless the host is gone and nobody takes them."""
+        """Send the board's octets to the host, unless it is gone."""
         self.octets_out += len(octets)
         while octets and not _is_gone(self._host):
             if select.select([self._host], [self._main], [])[1]:
@@ -61,7 +61,7 @@ class Line:
 
 @cocotb.test()
 async def serve(dut: Any) -> None:
-    """Clock and reset the board, then carry octets until the host wants no more, or is gone."""
+    """Clock and reset the board, then carry octets until the host closes the connection."""
     line_data = json.loads(os.environ[LINE_VARIABLE])
     baud = line_data["baud"]
     # It reports each octet otherwise.

@@ -1,4 +1,4 @@
-"""Throughput through a simulated board's UART, and where the time goes."""
+"""Throughput of a simulated board's UART, and the share of the engine in its time."""
 
 import argparse
 from dataclasses import replace
@@ -24,7 +24,7 @@ APP = find_app("digits8x8")
 BOARD = BOARDS["ecpix5_45f"]
 
 CLOCK_HZ = 12e6
-"""Of the simulation: as few clocks a bit as the receiver takes; the line is a board's."""
+"""Clock of the simulation: the fewest clocks a bit of a board's line that the receiver supports."""
 
 _BITS_AN_OCTET = 10
 

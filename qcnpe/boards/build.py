@@ -74,8 +74,8 @@ def build(
     Parameters
     ----------
     board : with its engine
-    folder : takes the tools' files and logs
-    on_step : called with the name of each step that begins
+    folder : for files and logs of the tools
+    on_step : called with the name of each step at its begin
     check_timing : refuse a bitstream whose clock is not met
 
     Raises
@@ -115,25 +115,25 @@ def build(
 
 
 def overrides(board: Board) -> dict[str, Any]:
-    """What the platform's build is told beside the design, by the platform's names."""
+    """Options of the platform's build, by the platform's names."""
     place_options = board.family.place_options
     return {
         "emit_src": False,  # paths of this machine
         "script_after_read": "\n".join(APART),
         "synth_opts": board.family.mapping,
         "script_after_synth": "\n".join(TOGETHER),
-        # Too slow a clock is told by `build`, with the path, when all else is known, too.
+        # `build` reports a missed clock, with the path.
         "nextpnr_opts": f"--report {NAME}.report.json --timing-allow-fail {place_options}",
     }
 
 
 def _matches_stamp(stamp: Path, digest: str) -> bool:
-    """Whether a file says that what has this digest was made."""
+    """Whether a file records this digest as finished."""
     return stamp.is_file() and stamp.read_bytes() == digest.encode()
 
 
 def _synthesize(folder: Path, tell: Callable[[str], None]) -> None:
-    """Synthesise, unless the same was synthesised before and only what follows it failed."""
+    """Synthesise, unless the same sources were synthesised before and only a later step failed."""
     sources = [folder / f"{NAME}.ys", *sorted(folder.glob("*.il"))]
     parts = [version("pyosys").encode(), *(path.read_bytes() for path in sources)]
     stamp, digest = folder / "synthesised", sha256(b"\0".join(parts)).hexdigest()

@@ -1,4 +1,4 @@
-"""The boards, and the engine that each one is given if nothing else is asked for."""
+"""The boards, each with its default engine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.link import LinkConfig
 
 BAUD = 3_000_000
-"""Fastest rate that the USB chips of all three boards know."""
+"""Fastest rate that the USB chips of all three boards support, in bits a second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,9 +19,9 @@ class Board:
 
     Attributes
     ----------
-    name : what `BOARD=` takes
-    title : for people
-    platform : makes the platform of amaranth-boards, which knows the pins
+    name : the value of `BOARD=`
+    title : for messages and tables
+    platform : makes the platform of amaranth-boards, with the pins
     family : of its FPGA
     link : engine, clock, rate and memories
     loader : the board's name for openFPGALoader

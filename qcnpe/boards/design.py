@@ -1,4 +1,4 @@
-"""What a board's FPGA holds: clock, pins, and the bridge with its engine."""
+"""The design in a board's FPGA: clock, pins, and the bridge with its engine."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from qcnpe.rtl.link.bridge import Bridge
 from qcnpe.spec.link import LinkConfig
 
 BRIDGE = "qcnpe_board"
-"""Name of the Verilog module that is the same in the FPGA and in simulation."""
+"""Name of the bridge's Verilog module, in the FPGA and in simulation."""
 
 
 def bridge_verilog(link: LinkConfig) -> str:
@@ -22,18 +22,18 @@ def bridge_verilog(link: LinkConfig) -> str:
 
 
 def bridge_rtlil(link: LinkConfig, family: Family) -> str:
-    """The same in Yosys' own language, which keeps what is said of memories: for an FPGA."""
+    """The bridge as RTLIL, which keeps the attributes of memories: for an FPGA."""
     library, bridge = FpgaLibrary(multiplier_bits=family.multiplier_bits), Bridge(link)
     top = library.convert(bridge, BRIDGE, bridge)
     return "".join((*library.modules.values(), top))
 
 
 class BoardDesign(Elaboratable):
-    """The bridge on the pins of a board: its UART and two of its lamps.
+    """The bridge on the pins of a board: its UART and two of its LEDs, busy and error.
 
     Parameters
     ----------
-    board : which one
+    board : the board, with its engine
     """
 
     def __init__(self, board: Board) -> None:
@@ -56,10 +56,10 @@ class BoardDesign(Elaboratable):
             o_busy=busy,
             o_error=error,
         )
-        for lamp, number in ((busy, 0), (error, 1)):
-            # A board has plain lamps or coloured ones.
+        for level, number in ((busy, 0), (error, 1)):
+            # A board has LEDs of one colour or of three.
             plain = ("led", number) in platform.resources
             pin = platform.request("led" if plain else "rgb_led", number)
             pin = pin if plain else pin.r
-            m.d.comb += pin.o.eq(lamp)
+            m.d.comb += pin.o.eq(level)
         return m

@@ -50,10 +50,10 @@ class PlacedCells:
 
 @dataclass(frozen=True, kw_only=True)
 class MultiplierPath:
-    """A path through a multiplier without registers that nextpnr does not know.
+    """The path through a multiplier without registers, which nextpnr's timing model lacks.
 
-    It takes the multiplier for a register whose clock stands still; the paths that end there and
-    begin there are parts of one.
+    nextpnr models the multiplier as a register with a constant clock; a path that ends there and
+    one that begins there are the two parts of the real path.
 
     Attributes
     ----------
@@ -67,21 +67,21 @@ class MultiplierPath:
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """A family of FPGAs: everything that one family has and another one has not.
+    """A family of FPGAs: everything in which families differ.
 
     Attributes
     ----------
     name : Yosys' name of it
     devices : what the names of its devices begin with
     add_pll : adds its PLL to a module
-    options : of Yosys' synthesis for it, if multipliers are used
-    options_in_luts : the same, if none are
+    options : of Yosys' synthesis, with hard multipliers
+    options_in_luts : of Yosys' synthesis, without hard multipliers
     place_options : of nextpnr
     multiplier_bits : operand bits of its multipliers, both signed
     luts : lookup tables in each of Yosys' cells
     multiplier : Yosys' cell of a multiplier
     placed : nextpnr's names of its cells
-    multiplier_path : what nextpnr does not know of its multipliers
+    multiplier_path : the path that nextpnr's timing model lacks, if there is one
     """
 
     name: str

@@ -64,7 +64,7 @@ class Link:
         self._begin()
 
     def _begin(self) -> None:
-        """Everything that belongs to one session."""
+        """Reset the state of the session."""
         self._parser = FrameParser()
         self._waiting: deque[tuple[int, int]] = deque()
         self._reads: deque[int] = deque()
@@ -139,14 +139,14 @@ class Link:
                 self._poll()
 
     def _poll(self) -> None:
-        """Ask once for the state of the work; its answer is progress only if it acknowledges."""
+        """Poll the board once; the answer counts as progress only if it acknowledges a frame."""
         if self._polled:
             raise LinkLostError("the board makes no progress")
         self._write(Frame(Kind.POLL, self._session, 0, b"\0"))
         self._end, self._polled = self._clock() + self._timeout, True
 
     def _accept(self, frame: Frame) -> bool:
-        """Take note of a frame; whether it is one with results or a value."""
+        """Process a frame; returns whether it carries results or a value."""
         if frame.session != self._session:
             self._check_session(frame.session)
             return False
@@ -167,7 +167,7 @@ class Link:
         return frame.kind in (Kind.RESULTS, Kind.VALUE)
 
     def _check_session(self, session: int) -> None:
-        """A late frame of an earlier session is ignored; others mean that this one is over."""
+        """Ignore late frames of earlier sessions; any other number ends this session."""
         if session == 0:
             raise LinkLostError("the board was reset")
         if session not in self._sessions:

@@ -17,17 +17,17 @@ _HINT = (
 )
 
 _LIMIT_S = 300
-"""Longest time; the slowest cable takes half a minute."""
+"""Time limit of the loader, in seconds; the slowest cable needs half a minute."""
 
 _NO_PERMISSION = ("permission", "libusb_error_access", "unable to open ftdi", "-4)", "-8)")
 
 
 def program(board: Board, bitstream: Path) -> str:
-    """Load a bitstream into the board's FPGA, where it stays until the power goes.
+    """Load a bitstream into the board's FPGA, where it stays until power-off.
 
     Returns
     -------
-    What the loader said.
+    The output of the loader.
 
     Raises
     ------

@@ -8,21 +8,21 @@ from numpy.typing import NDArray
 
 from qcnpe.spec.commands import ErrorCause, Opcode, check_command, command_fields, decode
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.frames import Operation, Work
+from qcnpe.spec.frames import Operation, Request
 from qcnpe.spec.streams import Streams
 
 
 @dataclass(frozen=True, kw_only=True)
 class WireStep:
-    """A command and what it takes from the other streams.
+    """A command with its words of the other streams.
 
     Attributes
     ----------
     command : the word
-    loads_table : it loads the activation function's table
+    loads_table : whether it loads the table of the activation function
     activations, weights : (beats, lanes) operands
     parameters : words of its neurons, or of the table
-    results : beats of results that it makes
+    results : number of result beats
     """
 
     command: int
@@ -33,8 +33,8 @@ class WireStep:
     results: int
 
 
-def cut_into_steps(streams: Streams, config: EngineConfig) -> Iterator[WireStep]:
-    """The commands of streams, each with its share, up to a bad one: the engine halts there."""
+def cut_into_wire_steps(streams: Streams, config: EngineConfig) -> Iterator[WireStep]:
+    """Split streams by command, up to a bad one: the engine halts there."""
     layout = command_fields(config)
     beat = word = 0
     for command in streams.commands.tolist():
@@ -57,12 +57,12 @@ def cut_into_steps(streams: Streams, config: EngineConfig) -> Iterator[WireStep]
         beat, word = beat + beats, word + words
 
 
-class StoreMap:
-    """What lies where in one of a board's operand stores, as far as this host put it there.
+class OperandBufferMap:
+    """The blocks that this host has written to an operand store of a board, and their addresses.
 
     Parameters
     ----------
-    depth : beats that the store holds
+    depth : capacity of the store in beats
     """
 
     def __init__(self, depth: int) -> None:
@@ -70,14 +70,14 @@ class StoreMap:
         self.forget()
 
     def forget(self) -> None:
-        """Nothing is known of the store any more."""
+        """Treat the store as empty."""
         self._places: dict[bytes, int] = {}
         self._free = 0
 
     def place(self, block: bytes, beats: int) -> tuple[int, bool]:
         """Address of a block, and whether it must be written there first.
 
-        A store without room is given up whole: what lies in it is written again when it is needed.
+        A full store is treated as empty: its blocks are written again when they are needed.
         """
         if block in self._places:
             return self._places[block], False
@@ -89,31 +89,31 @@ class StoreMap:
 
 
 class Planner:
-    """Turns steps into operations; operands that the board has already are not sent again.
+    """Turns steps into operations; operands that the board already stores are not sent again.
 
-    The engine never waits for what comes after: a tile's operands are stored before its command,
-    and are played before the next store.
+    No operation waits for a later one: the operands of a tile are stored before its command, and
+    streamed to the engine before the next ones are stored.
 
     Parameters
     ----------
-    depth : beats that each store holds
+    depth : capacity of each store in beats
     """
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
-        self._stores = {"ACTIVATIONS": StoreMap(depth), "WEIGHTS": StoreMap(depth)}
+        self._stores = {"ACTIVATIONS": OperandBufferMap(depth), "WEIGHTS": OperandBufferMap(depth)}
 
     def forget(self) -> None:
-        """The board was reset, or was another host's."""
+        """Treat both stores as empty, as after a reset of the board."""
         for store in self._stores.values():
             store.forget()
 
-    def works(self, step: WireStep) -> Iterator[Work]:
-        """The operations of a step."""
+    def requests(self, step: WireStep) -> Iterator[Request]:
+        """Operations of a step, in order."""
         starts = range(0, len(step.activations), self._depth)
         head = [
-            Work(Operation.COMMANDS, 1, 0, step.command.to_bytes(8, "little")),
-            Work(Operation.PARAMETERS, len(step.parameters), 0, step.parameters.tobytes()),
+            Request(Operation.COMMANDS, 1, 0, step.command.to_bytes(8, "little")),
+            Request(Operation.PARAMETERS, len(step.parameters), 0, step.parameters.tobytes()),
         ]
         for start in starts:
             part = slice(start, start + self._depth)
@@ -123,8 +123,8 @@ class Planner:
                 words = np.ascontiguousarray(block).tobytes()
                 address, new = self._stores[name].place(words, len(block))
                 if new:
-                    yield Work(Operation[f"STORE_{name}"], len(block), address, words)
-                plays.append(Work(Operation[f"PLAY_{name}"], len(block), address))
+                    yield Request(Operation[f"STORE_{name}"], len(block), address, words)
+                plays.append(Request(Operation[f"PLAY_{name}"], len(block), address))
             yield from (*head, *plays)
             head = []
         yield from head

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from qcnpe.boards.link import Link, LinkLostError
 from qcnpe.boards.port import Port
-from qcnpe.boards.tiles import Planner, WireStep, cut_into_steps
+from qcnpe.boards.tiles import Planner, WireStep, cut_into_wire_steps
 from qcnpe.driver import Transport
 from qcnpe.spec.commands import decode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import ConfigError, TransportError
-from qcnpe.spec.frames import RESULT_BEATS, Kind, Operation, Work, cut_into_bodies
+from qcnpe.spec.frames import RESULT_BEATS, Kind, Operation, Request, cut_into_bodies
 from qcnpe.spec.ncu_kind import kind_of_code
 from qcnpe.spec.registers import (
     COUNTER_BITS,
@@ -132,7 +132,7 @@ class BoardTransport(Transport):
         streams.check(self.config)
         results = [np.zeros((0, self.config.rows), np.uint64)]
         self._table = ()
-        for segment in _segments(cut_into_steps(streams, self.config)):
+        for segment in _segments(cut_into_wire_steps(streams, self.config)):
             results.append(self._retry(partial(self._run, segment)))
             self._table = tuple(step for step in segment if step.loads_table)[-1:] or self._table
         return np.concatenate(results)
@@ -223,11 +223,11 @@ class BoardTransport(Transport):
 
     def _run(self, segment: Sequence[WireStep]) -> NDArray[np.uint64]:
         """Results of a segment; its cycles are added up."""
-        works = (work for step in segment for work in self._planner.works(step))
+        requests = (work for step in segment for work in self._planner.requests(step))
         beats = sum(step.results for step in segment)
         lane_bytes = self.config.result_lane_bits // 8
         octets = self._collect(
-            cut_into_bodies(works, self.config),
+            cut_into_bodies(requests, self.config),
             Kind.RESULTS,
             size=self.config.rows * lane_bytes,
             count=beats,
@@ -246,14 +246,14 @@ class BoardTransport(Transport):
 
     def _read(self, names: Sequence[str]) -> dict[str, int]:
         """Values of registers, read in this order."""
-        bodies = [Work(Operation.READ, 1, _register(name).offset).encode() for name in names]
+        bodies = [Request(Operation.READ, 1, _register(name).offset).encode() for name in names]
         octets = self._collect(bodies, Kind.VALUE, size=REGISTER_BYTES, count=len(names))
         values = np.frombuffer(octets, "<u4").tolist()
         return dict(zip(names, values, strict=True))
 
     def _write(self, name: str, value: int) -> None:
         words = value.to_bytes(REGISTER_BYTES, "little")
-        body = Work(Operation.WRITE, 1, _register(name).offset, words).encode()
+        body = Request(Operation.WRITE, 1, _register(name).offset, words).encode()
         self._collect([body], Kind.RESULTS, size=REGISTER_BYTES, count=0)
         self._busy = self._read_busy()  # the control register clears it
 

@@ -1,16 +1,16 @@
-"""What goes over the wire between a host and a board: one format for host and RTL.
+"""The frame format between a host and a board, for host and RTL.
 
-Frames are stuffed octets between flags, as in RFC 1662, with a CRC-32 at the end. Whatever the line
-did before, the next flag begins a frame anew, and what does not pass its CRC is never acted upon.
+Frames are stuffed octets between flags, as in RFC 1662, with a CRC-32 at the end. Each flag begins
+a new frame, whatever preceded it; a frame whose CRC is wrong is never executed.
 
 A frame is a header, a body and the CRC:
 
 | octets | field |
 | --- | --- |
 | 1 | kind |
-| 2 | session: the host draws it, the board repeats it; low octet first |
+| 2 | session: chosen by the host, repeated by the board; low octet first |
 | 1 | sequence: number of this frame in its session |
-| 1..`MAX_BODY` | body; of kinds that say nothing more, one octet of zero |
+| 1..`MAX_BODY` | body; one octet of zero in kinds without content |
 | 4 | CRC-32 of all before it, low octet first |
 
 The body of a `WORK` frame is a list of operations. Each begins with `OPERATION_FIELDS` and goes on
@@ -36,8 +36,7 @@ FLAG = 0x7E
 """Begins and ends a frame."""
 
 ESCAPE = 0x7D
-"""Goes before an octet that would be taken for a flag or an escape; the octet is changed by
-`ESCAPE_MASK`."""
+"""Precedes an octet equal to a flag or an escape; that octet is XORed with `ESCAPE_MASK`."""
 
 ESCAPE_MASK = 0x20
 
@@ -59,11 +58,11 @@ MAX_MEMORY = 1 << 15
 """Octets of the largest buffer, and beats of the largest operand store."""
 
 SEQUENCES = 256
-"""Sequence numbers count modulo this."""
+"""Modulus of the sequence numbers."""
 
 
 class Kind(IntEnum):
-    """What a frame is; those from 0x80 on come from the board."""
+    """Kind of a frame; kinds from 0x80 on are sent by the board."""
 
     HELLO = 0x01
     WORK = 0x02
@@ -76,7 +75,7 @@ class Kind(IntEnum):
 
 
 class Refusal(IntEnum):
-    """Why the board dropped a frame."""
+    """Why the board refused a frame."""
 
     DAMAGED = 1
     SESSION = 2
@@ -86,7 +85,10 @@ class Refusal(IntEnum):
 
 
 class Operation(IntEnum):
-    """What the board does for the host."""
+    """Operations that the board executes for the host.
+
+    PLAY streams beats of an operand store to the engine.
+    """
 
     COMMANDS = 1
     PARAMETERS = 2
@@ -100,22 +102,22 @@ class Operation(IntEnum):
 
 HEADER_FIELDS = (
     Field("kind", 8, "see `Kind`"),
-    Field("session", 16, "of the host that speaks, or is spoken to"),
+    Field("session", 16, "number of the session"),
     Field("sequence", 8, "number of the frame"),
 )
 
 WELCOME_FIELDS = (
     Field("version", 8, "`LINK_VERSION` of the board"),
     Field("fifo_depth", 16, "words in each stream's queue"),
-    Field("buffer", 16, "octets of bodies that the board holds until it has worked them off"),
-    Field("store", 16, "words of each operand store"),
+    Field("buffer", 16, "octets of bodies that the board can buffer"),
+    Field("store", 16, "beats of each operand store"),
 )
-"""Body of the answer to a greeting. What the registers say of the engine is not said again."""
+"""Body of the answer to a greeting. The engine's parameters are in its registers."""
 
 OPERATION_FIELDS = (
     Field("code", 8, "see `Operation`"),
-    Field("count", 16, "words that follow, or that are played"),
-    Field("address", 16, "of a store's word or of a register"),
+    Field("count", 16, "words that follow, or beats to stream"),
+    Field("address", 16, "of a beat in a store, or of a register"),
 )
 
 _HEADER = Struct("<BHB")
@@ -165,7 +167,7 @@ class Frame:
     body: bytes = b""
 
     def encode(self) -> bytes:
-        """What goes over the wire."""
+        """Octets of the frame on the line, flags included."""
         plain = _HEADER.pack(self.kind, self.session, self.sequence) + self.body
         plain += zlib.crc32(plain).to_bytes(CRC_BYTES, "little")
         stuffed = bytearray([FLAG])
@@ -179,15 +181,15 @@ class Frame:
 
 
 class FrameParser:
-    """Finds frames in a stream of octets, whatever it is cut into and whatever lies between them.
+    """Finds frames in a stream of octets, with any chunks and any octets between frames.
 
     Attributes
     ----------
-    damaged : runs of octets between flags that were no frame
+    damaged : number of runs of octets between flags that were not a frame
     """
 
     _MAX_OCTETS = 1 << 16
-    """Longer runs without a flag are garbage; they must not fill the memory."""
+    """Longer runs without a flag are garbage and are not stored."""
 
     def __init__(self) -> None:
         self.damaged = 0
@@ -221,7 +223,7 @@ class FrameParser:
 
 @dataclass(frozen=True, kw_only=True)
 class Welcome:
-    """What a board says of itself; see `WELCOME_FIELDS`."""
+    """The parameters of a board's link; see `WELCOME_FIELDS`."""
 
     version: int
     fifo_depth: int
@@ -229,17 +231,17 @@ class Welcome:
     store: int
 
     def encode(self) -> bytes:
-        """The body of a frame."""
+        """Encode as the body of a frame."""
         return _WELCOME.pack(self.version, self.fifo_depth, self.buffer, self.store)
 
     @staticmethod
     def decode(body: bytes) -> "Welcome":
-        """From the body of a frame.
+        """Decode the body of a frame.
 
         Raises
         ------
         TransportError
-            If it is of another version, or no board of this version sends it.
+            If the version is another one, or a value is out of range.
         """
         if not body or body[0] != LINK_VERSION:
             found = body[0] if body else "unknown"
@@ -263,7 +265,7 @@ class Welcome:
 
 
 @dataclass(frozen=True)
-class Work:
+class Request:
     """An operation with its words."""
 
     operation: Operation
@@ -272,15 +274,15 @@ class Work:
     words: bytes = b""
 
     def encode(self) -> bytes:
-        """Its part of a body."""
+        """Encode as a part of a body."""
         return _OPERATION.pack(self.operation, self.count, self.address) + self.words
 
 
-def cut_into_bodies(works: Iterable[Work], config: EngineConfig) -> Iterator[bytes]:
-    """Bodies of at most `MAX_BODY` octets; an operation with too many words becomes several."""
+def cut_into_bodies(requests: Iterable[Request], config: EngineConfig) -> Iterator[bytes]:
+    """Bodies of at most `MAX_BODY` octets; an operation with too many words is split."""
     body = b""
-    for work in works:
-        for part in _fitting(work, config):
+    for request in requests:
+        for part in _fitting(request, config):
             encoded = part.encode()
             if len(body) + len(encoded) > MAX_BODY:
                 yield body
@@ -290,7 +292,7 @@ def cut_into_bodies(works: Iterable[Work], config: EngineConfig) -> Iterator[byt
         yield body
 
 
-def _fitting(work: Work, config: EngineConfig) -> Iterator[Work]:
+def _fitting(work: Request, config: EngineConfig) -> Iterator[Request]:
     size = word_bytes(work.operation, config)
     if not size:
         yield work
@@ -299,13 +301,13 @@ def _fitting(work: Work, config: EngineConfig) -> Iterator[Work]:
     for start in range(0, work.count, most):
         count = min(most, work.count - start)
         words = work.words[start * size : (start + count) * size]
-        # Only a store has addresses that count on.
+        # Only addresses of a store are incremented.
         stores = work.operation in (Operation.STORE_ACTIVATIONS, Operation.STORE_WEIGHTS)
-        yield Work(work.operation, count, work.address + stores * start, words)
+        yield Request(work.operation, count, work.address + stores * start, words)
 
 
-def read_works(body: bytes, config: EngineConfig) -> Iterator[Work]:
-    """The operations of a body; what is cut off at its end is left out."""
+def read_requests(body: bytes, config: EngineConfig) -> Iterator[Request]:
+    """The operations of a body; an incomplete header at its end is ignored."""
     place = 0
     while place + OPERATION_BYTES <= len(body):
         code, count, address = _OPERATION.unpack_from(body, place)
@@ -314,5 +316,5 @@ def read_works(body: bytes, config: EngineConfig) -> Iterator[Work]:
             continue
         operation = Operation(code)
         size = count * word_bytes(operation, config)
-        yield Work(operation, count, address, body[place : place + size])
+        yield Request(operation, count, address, body[place : place + size])
         place += size

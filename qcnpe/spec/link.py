@@ -1,4 +1,4 @@
-"""An engine on a board: what its host link is made of."""
+"""Parameters of an engine on a board and of its host link."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ class LinkConfig:
     Parameters
     ----------
     engine : EngineConfig
-        At most 120 rows and columns: a beat of operands fits a frame.
+        At most 125 rows and columns: a beat of operands fits into a frame.
     clock_hz : float
-        Clock of everything.
+        Clock of engine and link, in Hz.
     baud : int
         Rate of the UART in bits a second.
     buffer : int
-        Octets of frames that wait to be worked off, a power of two from 512 on.
+        Octets of bodies that wait for execution, a power of two, 512..32768.
     store : int
         Beats that each operand store holds, a power of two, 16..32768.
 

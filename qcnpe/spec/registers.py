@@ -15,13 +15,13 @@ INTERFACE_VERSION = 2
 
 REGISTER_BYTES = 4
 COUNTER_BITS = 48
-"""Bits that a counter has; at 500 MHz it counts for six days."""
+"""Width of a counter in bits; at 500 MHz it overflows after six days."""
 
 _COUNTERS_OFFSET = 0x40
 
 
 class Access(Enum):
-    """What the host may do with a register."""
+    """How the host may access a register."""
 
     READ = "read"
     WRITE = "write"
@@ -37,7 +37,7 @@ class Register:
     name : unique
     offset : address in bytes
     access : what the host may do
-    fields : lowest bits first; the rest reads zero
+    fields : lowest bits first; the other bits read zero
     """
 
     name: str

@@ -1,14 +1,16 @@
-"""The host link of a board: octets of a UART to streams and registers of an engine, and back.
+"""The host link of a board: octets to the streams and registers of an engine, and back.
 
-| component | does |
+| component | function |
 | --- | --- |
-| `Receiver`, `Transmitter` | bits of the line to octets, and back |
-| `Deframer`, `Framer` | octets to checked bodies, and back |
-| `Gate` | lets in only the frames that are whole, of this session and next in turn |
-| `Packets` | holds bodies until they are worked off |
-| `OperandStore` | holds activations or weights that tiles play again and again |
+| `Receiver`, `Transmitter` | bits of a UART to octets, and back |
+| `UartPhy` | both: the physical layer of a board's link |
+| `Deframer`, `Framer` | octets to bodies with a checked CRC, and back |
+| `Gate` | accepts only frames that are undamaged, of this session and next in sequence |
+| `Packets` | buffers bodies until they are executed |
+| `OperandStore` | holds activations or weights that tiles read repeatedly |
 | `RegisterAccess` | reads and writes the engine's registers |
-| `Executor` | does the operations of the bodies |
-| `Reporter` | makes the board's own frames |
-| `Bridge` | all of them, around an engine |
+| `Executor` | decodes and executes the operations of a frame |
+| `ResponseFramer` | makes the frames that the board sends |
+| `OctetCore` | all of them but the physical layer, around an engine |
+| `Bridge` | the core and its physical layer |
 """

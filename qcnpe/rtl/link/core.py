@@ -12,7 +12,7 @@ from qcnpe.rtl.link.framer import Framer
 from qcnpe.rtl.link.gate import Gate
 from qcnpe.rtl.link.packets import Packets
 from qcnpe.rtl.link.register_access import RegisterAccess
-from qcnpe.rtl.link.reporter import Reporter
+from qcnpe.rtl.link.response_framer import ResponseFramer
 from qcnpe.rtl.link.store import OperandStore
 from qcnpe.rtl.top import Top
 from qcnpe.spec.config import OPERAND_BITS
@@ -71,12 +71,12 @@ class OctetCore(Component):
         ]
         gate, packets = self._build_entry(m)
         m.d.comb += restart.eq(gate.restart)
-        executor = self._build_work(m, engine, packets)
-        self._build_reports(m, engine, gate, executor)
+        executor = self._build_execution(m, engine, packets)
+        self._build_responses(m, engine, gate, executor)
         return m
 
     def _build_entry(self, m: Module) -> tuple[Gate, Packets]:
-        """Octets of the line to committed bodies."""
+        """Octets of the line to accepted bodies."""
         line = DomainRenamer("line")
         m.submodules.deframer = line(deframer := Deframer())
         m.submodules.gate = line(gate := Gate())
@@ -93,8 +93,8 @@ class OctetCore(Component):
         ]
         return gate, packets
 
-    def _build_work(self, m: Module, engine: Top, packets: Packets) -> Executor:
-        """Bodies to streams, stores and registers."""
+    def _build_execution(self, m: Module, engine: Top, packets: Packets) -> Executor:
+        """Bodies to streams, operand stores and registers."""
         config, bits = self.link.engine, address_bits(registers(self.link.engine))
         depth = self.link.store
         m.submodules.executor = executor = Executor(config, address_bits=bits, store_depth=depth)
@@ -134,8 +134,8 @@ class OctetCore(Component):
             source.ready.eq(getattr(engine, f"s_axis_{name}_tready")),
         ]
 
-    def _build_reports(self, m: Module, engine: Top, gate: Gate, executor: Executor) -> None:
-        """Answers and results to the line."""
+    def _build_responses(self, m: Module, engine: Top, gate: Gate, executor: Executor) -> None:
+        """Responses and results to the line."""
         link = self.link
         welcome = Welcome(
             version=LINK_VERSION,
@@ -143,18 +143,21 @@ class OctetCore(Component):
             buffer=link.buffer,
             store=link.store,
         )
-        m.submodules.reporter = reporter = Reporter(link.engine, welcome=welcome)
+        m.submodules.response_framer = responses = ResponseFramer(link.engine, welcome=welcome)
         m.submodules.framer = framer = Framer()
-        connect(m, executor.values, reporter.values)
-        connect(m, reporter.frames, framer.frames)
+        connect(m, executor.values, responses.values)
+        connect(m, responses.frames, framer.frames)
         connect(m, framer.octets, flipped(self.sent))
         m.d.comb += [
-            reporter.session.eq(gate.session),
-            *(getattr(reporter, n).eq(getattr(gate, n)) for n in ("refused", "reason", "expected")),
-            reporter.done.eq(executor.finished | gate.poll),
-            reporter.worked_off.eq(executor.worked_off),
-            reporter.error.eq(engine.error),
-            reporter.results.payload.eq(engine.m_axis_results_tdata),
-            reporter.results.valid.eq(engine.m_axis_results_tvalid),
-            engine.m_axis_results_tready.eq(reporter.results.ready),
+            responses.session.eq(gate.session),
+            *(
+                getattr(responses, n).eq(getattr(gate, n))
+                for n in ("refused", "reason", "expected")
+            ),
+            responses.done.eq(executor.finished | gate.poll),
+            responses.worked_off.eq(executor.worked_off),
+            responses.error.eq(engine.error),
+            responses.results.payload.eq(engine.m_axis_results_tdata),
+            responses.results.valid.eq(engine.m_axis_results_tvalid),
+            engine.m_axis_results_tready.eq(responses.results.ready),
         ]

@@ -1,4 +1,4 @@
-"""From octets of the line to the octets of frames."""
+"""From octets of the line to octets of frames."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.crc import catalog
@@ -9,14 +9,14 @@ from qcnpe.spec.frames import CRC_BYTES, ESCAPE, ESCAPE_MASK, FLAG
 
 
 class Deframer(Component):
-    """Takes flags, escapes and the CRC off.
+    """Removes flags, escapes and the CRC.
 
-    The last octets before a flag are the CRC; until the flag comes, nobody can know. So octets
-    leave late by one more than the CRC has, and the one that leaves with the flag is the frame's
-    last. Runs of fewer octets are not frames and leave nothing.
+    The last octets before a flag are the CRC, which is known only when the flag arrives. So octets
+    are delayed by one more than the CRC has, and the octet that leaves with the flag is the last
+    one of its frame. Runs of fewer octets are not frames; they produce no output.
 
-    Latency: `CRC_BYTES + 1` octets. Throughput: one octet in two cycles, no flow control: the CRC
-    of an octet is there in the cycle after it.
+    Latency: `CRC_BYTES + 1` octets. Throughput: one octet in two cycles, without flow control: the
+    CRC is updated in the cycle after its octet.
 
     Parameters
     ----------
@@ -24,9 +24,12 @@ class Deframer(Component):
 
     Ports
     -----
-    octet, octet_valid : from the line
-    payload, valid : an octet of a frame, for one cycle
-    last, good : it is the frame's last one, and the CRC is right
+    octet : in, 8 bits, from the line
+    octet_valid : in, 1 bit, high for one cycle with each octet
+    payload : out, 8 bits, an octet of a frame
+    valid : out, 1 bit, high for one cycle with each octet of a frame
+    last : out, 1 bit, it is the last one of its frame
+    good : out, 1 bit, valid with `last`: the CRC is right
     """
 
     def __init__(self) -> None:

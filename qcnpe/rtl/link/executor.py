@@ -1,4 +1,4 @@
-"""Does what the bodies of frames say."""
+"""Execution of the operations of frames."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from qcnpe.spec.frames import OPERATION_BYTES, OPERATION_FIELDS, Operation, word
 from qcnpe.spec.registers import REGISTER_BYTES
 
 STORES = ("activations", "weights")
-"""The operand stores, as the operations name them."""
+"""The operand stores, by the names that operations have for them."""
 
 _HEADER = data.StructLayout({field.name: field.bits for field in OPERATION_FIELDS})
 _WORDS = (
@@ -27,14 +27,14 @@ _WORDS = (
 
 
 class Executor(Component):
-    """Reads operations and does them in order, each when its target can take it.
+    """Decodes and executes the operations of frames, in order.
 
-    Playing operands is begun, not waited for; the next access to the same store waits. An
-    unknown operation is nothing, a body that ends within an operation cuts it short: only a host
-    that is not ours sends such.
+    Each operation waits until its target is ready. PLAY starts an operand store and does not wait
+    for its end; the next access to the same store does. An unknown operation is ignored; an
+    operation is cut short by the end of its body (the host of this package sends neither).
 
-    Latency: an operation's header, and each of its words, are acted upon in the cycle after their
-    last octet. Throughput: one octet a cycle, and a cycle more for a header or a word.
+    Latency: a header or a word takes effect in the cycle after its last octet. Throughput: one
+    octet a cycle, and one cycle more for each header or word.
 
     Parameters
     ----------
@@ -44,14 +44,19 @@ class Executor(Component):
 
     Ports
     -----
-    octets : committed bodies
-    commands, parameters : streams to the engine
-    address, count, word : of a store's write or play
-    write_NAME, start_NAME, playing_NAME : for each of `STORES`
-    register_start, register_write, register_done, register_value : see `RegisterAccess`
-    values : stream of registers that were read, to the host
-    worked_off : bodies that were done, modulo 256
-    finished : one was done in the cycle before
+    octets : in, stream of `FRAMED_OCTET`, 9 bits, the accepted bodies
+    commands, parameters : out, streams of 64 and 32 bits, to the engine
+    address : out, of a store's beat or of a register, as many bits as either needs
+    count : out, 16 bits, number of beats to stream
+    word : out, the beat or value to write, as many bits as the widest word
+    write_NAME, start_NAME : out, 1 bit each, see `OperandStore`, for each of `STORES`
+    playing_NAME : in, 1 bit, for each of `STORES`
+    register_start, register_write : out, 1 bit each, see `RegisterAccess`
+    register_done : in, 1 bit
+    register_value : in, 32 bits
+    values : out, stream of 32 bits, registers that were read
+    worked_off : out, 8 bits, number of executed bodies, modulo 256
+    finished : out, 1 bit, high for one cycle after each executed body
     """
 
     def __init__(self, config: EngineConfig, *, address_bits: int, store_depth: int) -> None:
@@ -78,7 +83,7 @@ class Executor(Component):
         super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
-        """Header, then words, each handed over before the next is read."""
+        """The header, then word by word; each is handed over before the next one is read."""
         m = Module()
         header: Any = Signal(_HEADER)
         left, ended, accepted = Signal(16), Signal(), Signal()
@@ -111,7 +116,7 @@ class Executor(Component):
         return m
 
     def _build_word(self, m: Module, header: Any) -> tuple[Signal, Signal]:
-        """Collects a word, low octet first; `size` counts down to its last octet."""
+        """Collect a word, low octet first; `size` counts down to its last octet."""
         take, counting = Signal(), Signal()
         size = Signal(range(max(self._sizes.values()) + 1))
         first = Signal.like(size)
@@ -137,7 +142,7 @@ class Executor(Component):
         return take, size
 
     def _build_header(self, m: Module, header: Any, left: Signal, ended: Signal) -> None:
-        """Octets into the header; between operations, whether the body is done."""
+        """Shift octets into the header; between operations, check whether the body has ended."""
         missing = Signal(range(OPERATION_BYTES), init=OPERATION_BYTES - 1)
         octet = self.octets.payload
         shifted = Cat(header.as_value()[8:], octet.octet)

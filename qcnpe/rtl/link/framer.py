@@ -1,4 +1,4 @@
-"""From the octets of frames to octets of the line."""
+"""From octets of frames to octets of the line."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream
@@ -9,14 +9,14 @@ from qcnpe.rtl.component import Component
 from qcnpe.spec.frames import CRC_BYTES, ESCAPE, ESCAPE_MASK, FLAG
 
 FRAMED_OCTET = data.StructLayout({"octet": 8, "last": 1})
-"""An octet of a frame, and whether the frame ends with it."""
+"""An octet of a frame, and whether it is the last one."""
 
 
 class Framer(Component):
-    """Puts flags, escapes and the CRC on.
+    """Adds flags, escapes and the CRC.
 
-    Latency: a flag before the first octet. Throughput: one octet a cycle, but for escapes, flags
-    and the CRC.
+    Latency: one flag before the first octet. Throughput: one octet a cycle, less the cycles for
+    escapes, flags and the CRC. `last` is read when an octet is taken; it may change before.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ class Framer(Component):
 
     Ports
     -----
-    frames : stream of `FRAMED_OCTET`
-    octets : stream to the line
+    frames : in, stream of `FRAMED_OCTET`, 9 bits
+    octets : out, stream of 8 bits, to the line
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Framer(Component):
         return m
 
     def _build_stuffing(self, m: Module, plain: Signal, moved: Signal) -> Signal:
-        """An octet that looks like a flag or an escape takes two turns; `moved` in the last one."""
+        """A flag or an escape in the data takes two cycles; `moved` is high in the last one."""
         moves, escaped, special = Signal(), Signal(), Signal()
         m.d.comb += special.eq((plain == FLAG) | (plain == ESCAPE))
         with m.If(moves):

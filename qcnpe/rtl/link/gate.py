@@ -1,4 +1,4 @@
-"""The gate between the line and the board."""
+"""Acceptance of frames: the gate between the line and the board."""
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
@@ -8,12 +8,12 @@ from qcnpe.spec.frames import HEADER_BYTES, HEADER_FIELDS, Kind, Refusal
 
 
 class Gate(Component):
-    """Lets in the bodies of frames that are whole, of this session, and next in turn.
+    """Accepts bodies of frames that are undamaged, of this session, and next in sequence.
 
-    A greeting begins a new session, whatever the board was doing. It lives in a domain of its own,
-    which its `restart` does not reset.
+    A greeting (HELLO) begins a new session, whatever the board was doing. The gate is in a clock
+    domain that its output `restart` does not reset.
 
-    Latency: none; bodies are written while they come, and committed or taken back at their end.
+    Latency: none; bodies are written as they arrive, and committed or discarded at their end.
     Throughput: one octet a cycle.
 
     Parameters
@@ -22,14 +22,19 @@ class Gate(Component):
 
     Ports
     -----
-    payload, valid, last, good : from the `Deframer`
-    octet, write, octet_last : to `Packets`: write an octet, which may be the body's last
-    overflow : the body that comes has no room there
-    commit, rewind : the body that was written counts, or not
-    session : of the last greeting
-    restart : a greeting came: all but the line is reset
-    poll : the host asks how far the board is
-    refused, reason, expected : a frame was dropped, why, and the number that is next in turn
+    payload : in, 8 bits, an octet of a frame, from the `Deframer`
+    valid, last, good : in, 1 bit each, see `Deframer`
+    octet : out, 8 bits, to `Packets`
+    octet_last : out, 1 bit, it is the last one of its body
+    write : out, 1 bit, write the octet
+    overflow : in, 1 bit, the body that arrives has no room in `Packets`
+    commit, rewind : out, 1 bit each, accept the body that was written, or discard it
+    session : out, 16 bits, number of the last greeting
+    restart : out, 1 bit, high for one cycle after a greeting: reset everything but the line side
+    poll : out, 1 bit, high for one cycle: the host asks for the number of executed bodies
+    refused : out, 1 bit, high for one cycle: a frame was refused
+    reason : out, 8 bits or fewer, a `Refusal`, valid with `refused`
+    expected : out, 8 bits, the next sequence number
     """
 
     def __init__(self) -> None:
@@ -55,7 +60,7 @@ class Gate(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Header in a shift register, then one decision at the end of each frame."""
+        """The header in a shift register, and one decision at the end of each frame."""
         m = Module()
         header, count = Signal(8 * HEADER_BYTES), Signal(range(HEADER_BYTES + 1))
         fields: dict[str, Value] = {}
@@ -103,7 +108,7 @@ class Gate(Component):
             self.refused.eq(ends & (cause != 0)),
             self.reason.eq(cause),
         ]
-        # A cycle later: it resets everything, which is far away.
+        # Registered: it resets the whole board, a long path.
         m.d.sync += self.restart.eq(greeted)
         with m.If(greeted):
             m.d.sync += [self.session.eq(session), self.expected.eq(0)]

@@ -1,4 +1,4 @@
-"""Bodies of frames, waiting to be worked off."""
+"""Bodies of frames that wait for their execution."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def _memory(depth: int) -> Any:
 
 
 class Packets(Component):
-    """A queue in block memory whose writer can take back what it has not committed.
+    """A queue in block memory whose writer can discard what it has not committed.
 
     Latency: two cycles from `commit` to the first octet. Throughput: one octet a cycle.
 
@@ -26,10 +26,13 @@ class Packets(Component):
 
     Ports
     -----
-    octet, last, write : what to write
-    commit, rewind : what was written counts, with what is written in this cycle, or is forgotten
-    overflow : the body that is being written has no room
-    output : stream of committed octets
+    octet : in, 8 bits, an octet to write
+    last : in, 1 bit, it is the last one of its body
+    write : in, 1 bit, write the octet
+    commit : in, 1 bit, accept what was written, the octet of this cycle included
+    rewind : in, 1 bit, discard what was written since the last commit
+    overflow : out, 1 bit, the body that is being written has no room
+    output : out, stream of `FRAMED_OCTET`, 9 bits, the committed octets
     """
 
     def __init__(self, *, depth: int) -> None:

@@ -3,14 +3,14 @@
 from qcnpe.spec.errors import ConfigError
 
 PHASE_BITS = 16
-"""Bits of the accumulator that divides the clock; any rate is met within 2**-16 of the clock."""
+"""Bits of the phase accumulator; rates are exact to 2**-16 of the clock."""
 
 MIN_CLOCKS_PER_BIT = 4
 """Below this, sampling in the middle of a bit leaves no margin."""
 
 
 def phase_step(*, clock_hz: float, baud: int) -> int:
-    """What the accumulator counts on in each clock, so that it overflows once a bit.
+    """Increment of the phase accumulator in each clock cycle, so that it overflows once a bit.
 
     Raises
     ------

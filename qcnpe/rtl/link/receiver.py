@@ -11,12 +11,12 @@ _DATA_BITS = 8
 
 
 class Receiver(Component):
-    """Samples a line of 8 data bits, no parity, one stop bit in the middle of each bit.
+    """Samples each bit of the line in its middle: 8 data bits, no parity, one stop bit.
 
-    An octet whose start or stop bit is not there is dropped; the CRC of its frame will tell.
+    An octet without a start or a stop bit is dropped; the CRC of its frame detects that.
 
-    Latency: `octet` is there in the middle of the stop bit. Throughput: that of the line; nobody
-    can hold it up.
+    Latency: `octet` is valid in the middle of the stop bit. Throughput: that of the line, without
+    flow control.
 
     Parameters
     ----------
@@ -24,8 +24,9 @@ class Receiver(Component):
 
     Ports
     -----
-    line : the pin, high when idle; need not be synchronous
-    octet, valid : an octet, for one cycle
+    line : in, 1 bit, the pin, high when idle; need not be synchronous
+    octet : out, 8 bits, a received octet
+    valid : out, 1 bit, high for one cycle with each octet
     """
 
     def __init__(self, *, clock_hz: float, baud: int) -> None:
@@ -58,11 +59,11 @@ class Receiver(Component):
                     with m.Else():
                         m.d.sync += self.valid.eq(line)
                         m.next = "BREAK"
-                        # The next start bit may come early: the sender's clock is another one.
+                        # The next start bit may be early: the sender has another clock.
                         with m.If(line):
                             m.next = "IDLE"
             with m.State("BREAK"):
-                # A line that is held low is no start bit.
+                # A line that stays low is not a start bit.
                 with m.If(line):
                     m.next = "IDLE"
         return m

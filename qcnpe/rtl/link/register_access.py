@@ -1,4 +1,4 @@
-"""The engine's registers, for the executor."""
+"""Access of the executor to the engine's registers."""
 
 from amaranth.hdl import Module
 from amaranth.lib.wiring import In, Out
@@ -9,10 +9,13 @@ from qcnpe.spec.registers import REGISTER_BYTES
 
 
 class RegisterAccess(Component):
-    """An AXI4-Lite master that does one access at a time.
+    """An AXI4-Lite manager that makes one access at a time.
 
-    Latency: `done` comes with the bus's answer. An access that the bus refuses does nothing and
-    reads zero.
+    The subordinate takes address and data of a write in the same cycle, as `AxiLiteRegisters` does.
+    An access that it answers with an error has no effect and reads zero.
+
+    Latency: `done` is high with the response. Throughput: one access in the cycles of the bus and
+    one more.
 
     Parameters
     ----------
@@ -20,11 +23,13 @@ class RegisterAccess(Component):
 
     Ports
     -----
-    axi_* : the bus
-    address, data, write : what to do; held until `done`
-    start : for as long as the access lasts
-    done : it is over with this cycle
-    value : what was read, while `done`
+    axi_* : AXI4-Lite manager, 32 bits of data
+    address : in, `address_bits` bits, held until `done`
+    data : in, 32 bits, to write, held until `done`
+    write : in, 1 bit, write, not read; held until `done`
+    start : in, 1 bit, high until `done`
+    done : out, 1 bit, the access ends with this cycle
+    value : out, 32 bits, the register that was read, valid with `done`
     """
 
     def __init__(self, *, address_bits: int) -> None:
@@ -43,7 +48,7 @@ class RegisterAccess(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Ask, then wait for the answer."""
+        """Send the request, then wait for the response."""
         m = Module()
         m.d.comb += [
             self.axi_awaddr.eq(self.address),

@@ -1,4 +1,4 @@
-"""Operands that tiles play again and again."""
+"""Operands that tiles read repeatedly."""
 
 from typing import Any
 
@@ -11,25 +11,27 @@ from qcnpe.rtl.component import Component
 
 
 class OperandStore(Component):
-    """Beats of activations or weights in block memory, played to the engine at full rate.
+    """Beats of activations or weights in block memory, streamed to the engine at full rate.
 
-    The host writes a tile's operands once; every tile that reads them again costs it a few octets.
-    Networks of several operating points lie side by side.
+    The host writes the operands of a tile once; each further tile that reads them takes a few
+    octets on the line. The networks of several operating points are stored side by side.
 
     Latency: two cycles from `start` to the first beat. Throughput: one beat a cycle.
 
     Parameters
     ----------
     width : bits of a beat
-    depth : beats that it holds, a power of two
+    depth : capacity in beats, a power of two
 
     Ports
     -----
-    address : of a write, or of the first beat to play
-    word, write : write a beat; only while nothing is played
-    count, start : play so many beats, at least one; only while nothing is played
-    playing : beats are on their way
-    output : stream of beats
+    address : in, log2(`depth`) bits, of a write, or of the first beat to stream
+    word : in, `width` bits, the beat to write
+    write : in, 1 bit, write the beat; only while `playing` is low
+    count : in, 16 bits, number of beats to stream, at least one
+    start : in, 1 bit, begin to stream; only while `playing` is low
+    playing : out, 1 bit, beats are left to stream
+    output : out, stream of `width` bits, one beat each
     """
 
     def __init__(self, *, width: int, depth: int) -> None:
@@ -47,7 +49,7 @@ class OperandStore(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """The next beat is read while the present one leaves."""
+        """The next beat is read in the cycle in which the present one is taken."""
         m = Module()
         beats: Any = Memory(shape=self.width, depth=self.depth, init=[])
         m.submodules.beats = beats
@@ -58,7 +60,7 @@ class OperandStore(Component):
         moved = Signal()
         address = Signal(range(self.depth), name="one_address")
         m.d.comb += [
-            # One address and either access: a memory with a single port will do.
+            # One address for both accesses: a memory with a single port is enough.
             address.eq(Mux(self.write, self.address, following)),
             write.addr.eq(address),
             write.data.eq(self.word),

@@ -13,7 +13,7 @@ _FRAME_BITS = 10
 class Transmitter(Component):
     """Sends octets with a start bit and one stop bit.
 
-    Latency: the start bit begins in the cycle after an octet was taken. Throughput: that of the
+    Latency: the start bit begins in the cycle after the octet is taken. Throughput: that of the
     line.
 
     Parameters
@@ -22,8 +22,8 @@ class Transmitter(Component):
 
     Ports
     -----
-    octets : stream of what to send
-    line : the pin, high when idle
+    octets : in, stream of 8 bits, octets to send
+    line : out, 1 bit, the pin, high when idle
     """
 
     def __init__(self, *, clock_hz: float, baud: int) -> None:
@@ -31,7 +31,7 @@ class Transmitter(Component):
         super().__init__({"octets": In(stream.Signature(8)), "line": Out(1, init=1)})  # type: ignore[call-arg]
 
     def elaborate(self, platform: object) -> Module:
-        """A shift register that fills up with ones: the idle line."""
+        """A shift register filled with ones, the level of an idle line."""
         m = Module()
         shift = Signal(_FRAME_BITS, init=-1)
         left = Signal(range(_FRAME_BITS + 1))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from qcnpe.boards.serial_port import READ_SECONDS
-from qcnpe.boards.tiles import cut_into_steps
+from qcnpe.boards.tiles import cut_into_wire_steps
 from qcnpe.spec.commands import command_fields, decode
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.cycles import count_cycles
@@ -23,9 +23,9 @@ from qcnpe.spec.frames import (
     Kind,
     Operation,
     Refusal,
+    Request,
     Welcome,
-    Work,
-    read_works,
+    read_requests,
 )
 from qcnpe.spec.model import execute
 from qcnpe.spec.registers import feature_words, registers
@@ -101,12 +101,12 @@ class SoftwareBoard:
         self.expected = (self.expected + 1) % SEQUENCES
         answers = [
             answer
-            for work in read_works(frame.body, self.config)
+            for work in read_requests(frame.body, self.config)
             for answer in self.do(work, frame.sequence)
         ]
         return [*answers, self.say(Kind.DONE, self.expected, b"\0"), *self.results()]
 
-    def do(self, work: Work, sequence: int) -> list[Frame]:
+    def do(self, work: Request, sequence: int) -> list[Frame]:
         match work.operation:
             case Operation.COMMANDS:
                 self.append(commands=np.frombuffer(work.words, np.uint64))
@@ -165,7 +165,7 @@ class SoftwareBoard:
         answers = []
         while len(self.streams.commands) and not self.stalled:
             first = replace(self.streams, commands=self.streams.commands[:1])
-            (step,) = cut_into_steps(first, self.config)
+            (step,) = cut_into_wire_steps(first, self.config)
             words = self.config.table_segments + 1 if step.loads_table else step.results
             fields = decode(command_fields(self.config), step.command)
             beats = 0 if step.loads_table else fields["beats"]

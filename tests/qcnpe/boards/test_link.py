@@ -6,12 +6,12 @@ import pytest
 
 from qcnpe.boards.link import Link, LinkLostError
 from qcnpe.spec.errors import TransportError
-from qcnpe.spec.frames import LINK_VERSION, Frame, FrameParser, Kind, Operation, Welcome, Work
+from qcnpe.spec.frames import LINK_VERSION, Frame, FrameParser, Kind, Operation, Request, Welcome
 
 WELCOME = Welcome(version=LINK_VERSION, fifo_depth=4, buffer=512, store=64)
 RUBBISH = b"\x7e\x01rest of a frame\x7e"
-WORK = Work(Operation.PLAY_WEIGHTS, 1).encode()
-READ = Work(Operation.READ, 1, 0x14).encode()
+WORK = Request(Operation.PLAY_WEIGHTS, 1).encode()
+READ = Request(Operation.READ, 1, 0x14).encode()
 TIMEOUT = 2.0
 
 Answer = Callable[[Frame], list[Frame]]

@@ -14,10 +14,10 @@ from qcnpe.spec.frames import (
     FrameParser,
     Kind,
     Operation,
+    Request,
     Welcome,
-    Work,
     cut_into_bodies,
-    read_works,
+    read_requests,
 )
 from qcnpe.spec.link import LinkConfig
 
@@ -77,7 +77,7 @@ def test_a_damaged_frame_is_never_taken(frame, data):
 @given(
     st.lists(
         st.builds(
-            Work,
+            Request,
             st.sampled_from([Operation.PLAY_WEIGHTS, Operation.READ]),
             st.integers(0, 0xFFFF),
             st.integers(0, 0xFFFF),
@@ -85,16 +85,16 @@ def test_a_damaged_frame_is_never_taken(frame, data):
         max_size=100,
     )
 )
-def test_works_survive_their_bodies(works):
-    bodies = list(cut_into_bodies(works, CONFIG))
+def test_requests_survive_their_bodies(requests):
+    bodies = list(cut_into_bodies(requests, CONFIG))
     assert all(len(body) <= MAX_BODY for body in bodies)
-    assert [work for body in bodies for work in read_works(body, CONFIG)] == works
+    assert [work for body in bodies for work in read_requests(body, CONFIG)] == requests
 
 
 def test_long_store_is_cut_and_its_addresses_go_on():
     words = bytes(range(200)) * 3
-    work = Work(Operation.STORE_ACTIVATIONS, 100, 50, words)
-    found = [w for body in cut_into_bodies([work], CONFIG) for w in read_works(body, CONFIG)]
+    work = Request(Operation.STORE_ACTIVATIONS, 100, 50, words)
+    found = [w for body in cut_into_bodies([work], CONFIG) for w in read_requests(body, CONFIG)]
     assert b"".join(part.words for part in found) == words
     assert sum(part.count for part in found) == 100
     address = 50

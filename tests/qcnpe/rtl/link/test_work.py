@@ -1,4 +1,4 @@
-"""Executor, register access and reporter: operations in, frames out."""
+"""Executor, register access and response_framer: operations in, frames out."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,10 @@ from amaranth.sim import Simulator
 from qcnpe.rtl.axi import AxiLiteRegisters, lite_ports
 from qcnpe.rtl.link.executor import STORES, Executor
 from qcnpe.rtl.link.register_access import RegisterAccess
-from qcnpe.rtl.link.reporter import Reporter
+from qcnpe.rtl.link.response_framer import ResponseFramer
 from qcnpe.spec.commands import Field
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.frames import Kind, Operation, Refusal, Welcome, Work
+from qcnpe.spec.frames import Kind, Operation, Refusal, Request, Welcome
 from qcnpe.spec.registers import Access, Register
 
 CONFIG = EngineConfig(rows=2, cols=3, precisions=(16,), ncu="dsp")
@@ -95,18 +95,21 @@ def run_executor(bodies: list[bytes], *, busy_stores: int = 0) -> tuple[list[tup
 
 @pytest.mark.parametrize("busy", [0, 40])
 def test_operations_are_done_in_order(busy):
-    works = [
-        Work(Operation.STORE_ACTIVATIONS, 2, 5, bytes(range(8))),
-        Work(Operation.COMMANDS, 1, 0, bytes(range(1, 9))),
-        Work(Operation.PLAY_ACTIVATIONS, 2, 5),
-        Work(Operation.PLAY_WEIGHTS, 7, 1),
-        Work(Operation.STORE_WEIGHTS, 1, 9, bytes(range(6))),
-        Work(Operation.PARAMETERS, 2, 0, bytes(range(8))),
-        Work(Operation.WRITE, 1, 0x10, b"\x01\x02\x03\x04"),
-        Work(Operation.READ, 1, 0x14),
+    requests = [
+        Request(Operation.STORE_ACTIVATIONS, 2, 5, bytes(range(8))),
+        Request(Operation.COMMANDS, 1, 0, bytes(range(1, 9))),
+        Request(Operation.PLAY_ACTIVATIONS, 2, 5),
+        Request(Operation.PLAY_WEIGHTS, 7, 1),
+        Request(Operation.STORE_WEIGHTS, 1, 9, bytes(range(6))),
+        Request(Operation.PARAMETERS, 2, 0, bytes(range(8))),
+        Request(Operation.WRITE, 1, 0x10, b"\x01\x02\x03\x04"),
+        Request(Operation.READ, 1, 0x14),
     ]
     done, finished = run_executor(
-        [b"".join(work.encode() for work in works[:3]), b"".join(w.encode() for w in works[3:])],
+        [
+            b"".join(work.encode() for work in requests[:3]),
+            b"".join(w.encode() for w in requests[3:]),
+        ],
         busy_stores=busy,
     )
     assert done == [
@@ -125,13 +128,13 @@ def test_operations_are_done_in_order(busy):
 
 
 def test_body_that_ends_within_an_operation_disturbs_nothing_after_it():
-    good = Work(Operation.PARAMETERS, 1, 0, b"\x01\0\0\0").encode()
+    good = Request(Operation.PARAMETERS, 1, 0, b"\x01\0\0\0").encode()
     cut = [
-        Work(Operation.PARAMETERS, 2, 0, b"\x01\0\0\0\x02").encode(),
+        Request(Operation.PARAMETERS, 2, 0, b"\x01\0\0\0\x02").encode(),
         b"\x02\x01",
         b"\x63" * 5,
-        Work(Operation.PARAMETERS, 2).encode(),  # no word at all
-        Work(Operation.COMMANDS, 0).encode() + good,  # an operation without words
+        Request(Operation.PARAMETERS, 2).encode(),  # no word at all
+        Request(Operation.COMMANDS, 0).encode() + good,  # an operation without words
     ]
     done, finished = run_executor([body for first in cut for body in (first, good)])
     assert done == [("parameters", 1)] * 7
@@ -180,30 +183,30 @@ WELCOME = Welcome(version=1, fifo_depth=4, buffer=512, store=64)
 
 
 def report(events: list[dict[str, int]], beats: list[int]) -> list[bytes]:
-    """Frames that a reporter makes of one event a cycle, and of results."""
-    reporter = Reporter(CONFIG, welcome=WELCOME)
+    """Frames that a response_framer makes of one event a cycle, and of results."""
+    response_framer = ResponseFramer(CONFIG, welcome=WELCOME)
     frames, frame = [], bytearray()
 
     async def drive(ctx):
-        ctx.set(reporter.session, 0x1234)
-        ctx.set(reporter.frames.ready, 1)
+        ctx.set(response_framer.session, 0x1234)
+        ctx.set(response_framer.frames.ready, 1)
         for cycle in range(400):
             event = events[cycle] if cycle < len(events) else {}
             for name in ("refused", "reason", "expected", "done", "worked_off", "error"):
                 if name in event or name in ("refused", "done"):
-                    ctx.set(getattr(reporter, name), event.get(name, 0))
-            ctx.set(reporter.results.valid, bool(beats) and cycle > 20)
-            ctx.set(reporter.results.payload, beats[0] if beats else 0)
-            if ctx.get(reporter.results.valid) and ctx.get(reporter.results.ready):
+                    ctx.set(getattr(response_framer, name), event.get(name, 0))
+            ctx.set(response_framer.results.valid, bool(beats) and cycle > 20)
+            ctx.set(response_framer.results.payload, beats[0] if beats else 0)
+            if ctx.get(response_framer.results.valid) and ctx.get(response_framer.results.ready):
                 beats.pop(0)
-            if ctx.get(reporter.frames.valid):
-                frame.append(ctx.get(reporter.frames.payload.octet))
-                if ctx.get(reporter.frames.payload.last):
+            if ctx.get(response_framer.frames.valid):
+                frame.append(ctx.get(response_framer.frames.payload.octet))
+                if ctx.get(response_framer.frames.payload.last):
                     frames.append(bytes(frame))
                     frame.clear()
             await ctx.tick()
 
-    simulator = Simulator(reporter)
+    simulator = Simulator(response_framer)
     simulator.add_clock(1e-6)
     simulator.add_testbench(drive)
     simulator.run()

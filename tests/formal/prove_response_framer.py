@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
-from qcnpe.rtl.link import reporter
+from qcnpe.rtl.link import response_framer as module
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.frames import HEADER_BYTES, RESULT_BEATS, Kind, Welcome
 from tests.formal.bugs import Bug
@@ -25,8 +25,8 @@ _BODIES = {Kind.WELCOME: 7, Kind.REFUSED: 1, Kind.VALUE: 4, Kind.DONE: 1}
 _CYCLES = 20
 
 
-class ReporterHarness(Harness):
-    """A reporter that is asked for anything at any time, beside an account of what it sends.
+class ResponseHarness(Harness):
+    """A response framer that is asked for anything at any time, beside an account of what it sends.
 
     The streams of values and of results keep an offer that is not taken, as the executor and the
     engine do.
@@ -42,8 +42,8 @@ class ReporterHarness(Harness):
         self.config = config
 
     def place(self, m: Module) -> None:
-        """The reporter, the number of the octet in its frame, and the length of a short one."""
-        self.dut = m.submodules.dut = dut = reporter.Reporter(self.config, welcome=_WELCOME)
+        """The framer, the number of the octet in its frame, and the length of a short one."""
+        self.dut = m.submodules.dut = dut = module.ResponseFramer(self.config, welcome=_WELCOME)
         free_inputs(m, dut)
         for source in (dut.results, dut.values):
             held = past(m, source.valid & ~source.ready)
@@ -71,7 +71,7 @@ class ReporterHarness(Harness):
         return HEADER_BYTES + max(_BODIES[Kind.WELCOME], RESULT_BEATS * self.beat_bytes)
 
 
-class ControlHarness(ReporterHarness):
+class ControlHarness(ResponseHarness):
     """Which frames there are, and where they end."""
 
     def build(self, m: Module) -> None:
@@ -132,7 +132,7 @@ class ControlHarness(ReporterHarness):
         )
 
 
-class TextHarness(ReporterHarness):
+class TextHarness(ResponseHarness):
     """What the header and the short bodies hold."""
 
     def build(self, m: Module) -> None:
@@ -164,43 +164,47 @@ class TextHarness(ReporterHarness):
         self.witness("a value is said", within, past(m, octet) == 0x55, octet == 0xAA)
 
 
-class TestReporter(ProofTest):
+class TestResponseFramer(ProofTest):
     sizes = (small(2, 1), small(1, 1))
     bug_depth = witness_depth = 50
     bugs: ClassVar = {
         "an octet stays": Bug(
-            reporter,
+            module,
             "with m.If(moved):\n                    m.d.sync += [text",
             "with m.If(1):\n                    m.d.sync += [text",
         ),
-        "frames end": Bug(reporter, "& (beats != RESULT_BEATS)", ""),
+        "frames end": Bug(module, "& (beats != RESULT_BEATS)", ""),
         "short frames end in time": Bug(
-            reporter, "octet.last.eq(last & ~with_results)", "octet.last.eq(last | with_results)"
+            module,
+            "octet.last.eq(last & ~with_results)",
+            "octet.last.eq(last | with_results)",
         ),
         "nothing waits for an idle line": Bug(
-            reporter, "finishes.eq(finishes | self.done)", "finishes.eq(self.done)"
+            module, "finishes.eq(finishes | self.done)", "finishes.eq(self.done)"
         ),
         "only what is asked for": Bug(
-            reporter, "m.d.sync += refuses.eq(self.refused)", "m.d.sync += refuses.eq(self.done)"
+            module,
+            "m.d.sync += refuses.eq(self.refused)",
+            "m.d.sync += refuses.eq(self.done)",
         ),
         "beats are sent whole": Bug(
-            reporter, "beat_left.eq(beat_bytes)", "beat_left.eq(beat_bytes - 1)"
+            module, "beat_left.eq(beat_bytes)", "beat_left.eq(beat_bytes - 1)"
         ),
-        "beats are sent in order": Bug(reporter, "beat.eq(beat >> 8)", "beat.eq(beat >> 4)"),
-        "a frame of results ends with a beat": Bug(reporter, "(beat_left == 1) & ~more", "~more"),
+        "beats are sent in order": Bug(module, "beat.eq(beat >> 8)", "beat.eq(beat >> 4)"),
+        "a frame of results ends with a beat": Bug(module, "(beat_left == 1) & ~more", "~more"),
     }
 
     def harness(self, size: EngineConfig) -> ControlHarness:
         return ControlHarness(size)
 
 
-class TestReporterTexts(ProofTest):
+class TestResponseTexts(ProofTest):
     sizes = (small(1, 1),)
     engine, depth = BOUNDED, _CYCLES
     bug_depth = witness_depth = _CYCLES
     bugs: ClassVar = {
         "frames say what was so": Bug(
-            reporter, "say(Kind.VALUE, self.worked_off,", "say(Kind.VALUE, expected,"
+            module, "say(Kind.VALUE, self.worked_off,", "say(Kind.VALUE, expected,"
         ),
     }
 

@@ -1,4 +1,4 @@
-"""The board's own frames."""
+"""The frames that a board sends."""
 
 from collections.abc import Sequence
 
@@ -23,28 +23,30 @@ _WELCOME_BYTES = sum(field.bits for field in WELCOME_FIELDS) // 8
 _TEXT_BYTES = HEADER_BYTES + _WELCOME_BYTES
 
 
-class Reporter(Component):
-    """Makes frames out of what the board has to say, the most urgent first.
+class ResponseFramer(Component):
+    """Makes the frames of a board's responses, in this order of priority.
 
-    After every reset it begins with a welcome. What is asked for twice before it was said is said
-    once.
+    WELCOME after a reset, REFUSED, VALUE, DONE, RESULTS. Requests for the same kind that arrive
+    before its frame begins are answered by one frame.
 
-    Latency: a cycle from IDLE to a frame's first octet. Throughput: one octet a cycle; a beat of
-    results takes one cycle more.
+    Latency: one cycle from IDLE to the first octet of a frame. Throughput: one octet a cycle; a
+    beat of results takes one cycle more.
 
     Parameters
     ----------
     config : the engine
-    welcome : what the board says of itself
+    welcome : the parameters of the link
 
     Ports
     -----
-    session : goes into each frame
-    refused, reason, expected : see `Gate`
-    done, worked_off, error : say how far the work is, and whether a bad command halted the engine
-    values : stream of registers that were read
-    results : stream of the engine's results
-    frames : stream to the `Framer`
+    session : in, 16 bits, of each frame
+    refused, reason, expected : in, see `Gate`
+    done : in, 1 bit, high for one cycle: acknowledge the executed bodies
+    worked_off : in, 8 bits, number of executed bodies, modulo 256
+    error : in, 1 bit, a bad command halted the engine
+    values : in, stream of 32 bits, registers that were read
+    results : in, stream of the engine's result beats
+    frames : out, stream of `FRAMED_OCTET`, 9 bits, to the `Framer`
     """
 
     def __init__(self, config: EngineConfig, *, welcome: Welcome) -> None:
@@ -66,7 +68,7 @@ class Reporter(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Header and short bodies from one shift register, results from another."""
+        """Header and short bodies from one shift register, beats of results from another one."""
         m = Module()
         text, left = Signal(8 * _TEXT_BYTES), Signal(range(_TEXT_BYTES + 1))
         beat = Signal(self._beat_bits)
@@ -116,7 +118,7 @@ class Reporter(Component):
         return m
 
     def _build_events(self, m: Module) -> tuple[Signal, ...]:
-        """Flags that remember what came for a single cycle, whatever is said meanwhile."""
+        """Registers that hold requests of a single cycle until they are answered."""
         welcomes = Signal(init=1)
         refuses, finishes = Signal(), Signal()
         reason, expected = Signal(Refusal), Signal(8)
@@ -133,7 +135,7 @@ class Reporter(Component):
         left: Signal,
         with_results: Signal,
     ) -> None:
-        """One frame out of what waits."""
+        """Begin the frame of the most urgent request."""
         welcomes, refuses, finishes, reason, expected = events
         count = Signal(8, name="results_frames")
 
