@@ -34,8 +34,6 @@ IDLE_CYCLES = 64
 STILL_TILES = 16
 """Tiles of the trace, drawn at random, whose weights pass while the activations are zero."""
 
-FULL_SCALE_CYCLES = 200
-
 
 @dataclass(frozen=True)
 class Energy:

@@ -29,8 +29,6 @@ from axnn.cpu.kernels.llvm import (
 )
 from axnn.cpu.kernels.vectors import byte_dot, rounded
 
-_SIZES = [types.intp, types.intp]
-
 
 def _numbers(builder: Value, first: Value) -> list[Value]:
     return [builder.load(builder.gep(first, [long(entry)])) for entry in range(ENTRIES)]
