@@ -53,6 +53,7 @@ NetNcuOption = Annotated[
 NetArgument = Annotated[Path, typer.Argument(help="Integer network (.npz) of `axnn approximate`.")]
 
 ALL_PRECISIONS = "16,8,4,2"
+DEFAULT_FIFO_DEPTH = EngineConfig().fifo_depth
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,9 @@ def _changed(config: EngineConfig, options: Mapping[str, Any]) -> EngineConfig:
     return replace(config, **values)
 
 
-def engine_config(rows: int, cols: int, precisions: str, ncu: str) -> EngineConfig:
+def engine_config(
+    rows: int, cols: int, precisions: str, ncu: str, fifo_depth: int = DEFAULT_FIFO_DEPTH
+) -> EngineConfig:
     """An engine's parameters from the command line's words.
 
     The default precisions mean those that the kind can have.
@@ -120,7 +123,7 @@ def engine_config(rows: int, cols: int, precisions: str, ncu: str) -> EngineConf
     widths = _parse_widths(precisions)
     if precisions == ALL_PRECISIONS:
         widths = find_kind(ncu).choose(widths)
-    return EngineConfig(rows=rows, cols=cols, precisions=widths, ncu=ncu)
+    return EngineConfig(rows=rows, cols=cols, precisions=widths, ncu=ncu, fifo_depth=fifo_depth)
 
 
 def _parse_widths(text: str) -> tuple[int, ...]:
@@ -140,6 +143,9 @@ def generate(
         str | None,
         typer.Option(help="Begins all modules' names, for several engines in one design."),
     ] = None,
+    fifo_depth: Annotated[
+        int, typer.Option(help="Words of each command and operand queue, see streams.md.")
+    ] = DEFAULT_FIFO_DEPTH,
     out: Annotated[Path, typer.Option(help="Output folder.")] = Path("build/verilog"),
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -147,7 +153,7 @@ def generate(
     """Write an engine's Verilog and its manifest."""
     from qcnpe.generate import generate as write_engine  # loads Amaranth
 
-    config = engine_config(rows, cols, precisions, ncu)
+    config = engine_config(rows, cols, precisions, ncu, fifo_depth)
     with only_writer(out), show_progress("generating", None, quiet=quiet or as_json):
         made = write_engine(config, out, name)
     document = {**asdict(made), "verilog": str(made.verilog), "manifest": str(made.manifest)}

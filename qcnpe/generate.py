@@ -17,6 +17,7 @@ from qcnpe.spec.documents import write_document
 from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.files import replace_text
 from qcnpe.spec.registers import register_map, registers
+from qcnpe.spec.stream_guide import stream_guide
 from qcnpe.testbench import bench_files
 from qcnpe.yosys import run_yosys
 
@@ -114,7 +115,7 @@ class Generated:
 
 
 def generate(config: EngineConfig, folder: Path, name: str | None = None) -> Generated:
-    """Write the Verilog, `manifest.json`, `registers.md`, `qcnpe.core` and `lint.vlt` to a folder.
+    """Write the Verilog, its manifest, documents, `qcnpe.core` and `lint.vlt` to a folder.
 
     Its subfolder `bench` is given a self-checking test bench, which the core's target `sim` runs.
     A file is replaced only if its content changes; the same parameters and tools give the same
@@ -140,6 +141,7 @@ def generate(config: EngineConfig, folder: Path, name: str | None = None) -> Gen
     changed = replace_text(verilog, text)
     write_document(manifest, describe(top, module), indent=1)
     replace_text(folder / "registers.md", register_map(config))
+    replace_text(folder / "streams.md", stream_guide(config))
     bench = bench_files(config, module)
     replace_text(folder / "qcnpe.core", fusesoc_core(bench, prefix))
     for file, content in bench.items():

@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.afu import Afu
+from qcnpe.rtl.block_queue import BlockQueue
 from qcnpe.rtl.collector import Collector
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.layouts import PARAMETER_LAYOUT, command_layout, operand_beat, result_beat
@@ -12,7 +13,7 @@ from qcnpe.rtl.ncu_array import NcuArray
 from qcnpe.rtl.sequencer import Sequencer, events_layout
 from qcnpe.rtl.stream import Fifo
 from qcnpe.spec.commands import ErrorCause
-from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.config import OPERAND_BITS, REGISTER_QUEUE_DEPTH, EngineConfig
 
 
 class Engine(Component):
@@ -56,11 +57,13 @@ class Engine(Component):
         m.submodules.array = array = NcuArray(self.config)
         m.submodules.collector = collector = Collector(self.config)
         depth = self.config.fifo_depth
-        self._build_queue(m, "command", self.commands, sequencer.commands, depth)
-        self._build_queue(m, "activation", self.activations, sequencer.activations, depth)
-        self._build_queue(m, "weight", self.weights, sequencer.weights, depth)
+        unit = BlockQueue if depth > REGISTER_QUEUE_DEPTH else Fifo
+        self._build_queue(m, "command", self.commands, sequencer.commands, unit, depth)
+        self._build_queue(m, "activation", self.activations, sequencer.activations, unit, depth)
+        self._build_queue(m, "weight", self.weights, sequencer.weights, unit, depth)
+        depth = self.config.parameter_depth
         waiting = self._build_queue(
-            m, "parameter", self.parameters, sequencer.parameters, self.config.parameter_depth
+            m, "parameter", self.parameters, sequencer.parameters, Fifo, depth
         )
         m.d.comb += sequencer.parameters_waiting.eq(waiting)
         self._build_array(m, sequencer, array)
@@ -68,8 +71,8 @@ class Engine(Component):
         self._build_output(m, sequencer, collector)
         return m
 
-    def _build_queue(self, m: Module, name: str, source, sink, depth: int):  # type: ignore[no-untyped-def]
-        fifo = Fifo(width=len(source.payload.as_value()), depth=depth)
+    def _build_queue(self, m: Module, name: str, source, sink, unit, depth: int):  # type: ignore[no-untyped-def]
+        fifo = unit(width=len(source.payload.as_value()), depth=depth)
         m.submodules[f"{name}_queue"] = fifo
         m.d.comb += [
             fifo.i.payload.eq(source.payload),

@@ -9,6 +9,12 @@ from qcnpe.spec.ncu_kind import NcuKind, find_kind
 MAX_PRECISIONS = 4
 """Widths that a command word has room for."""
 
+MAX_FIFO_DEPTH = 1 << 15
+"""Longest command and operand queues: the beats of every tile but the very longest fit."""
+
+REGISTER_QUEUE_DEPTH = 32
+"""Words of the longest command or operand queue that is made of registers, not of a memory."""
+
 TILES_IN_FLIGHT = 8
 """Tiles whose results may be on their way between the array and the result stream.
 
@@ -40,7 +46,8 @@ class EngineConfig:
     table_segments : int
         Segments of the activation function table, a power of two, 8..256.
     fifo_depth : int
-        Words that each operand and command FIFO holds, a power of two, 2..1024.
+        Words that each operand and command queue holds, a power of two, 2..32768. More than
+        `REGISTER_QUEUE_DEPTH` lie in memories. Results and cycles at full rate are the same.
     counters : bool
         Whether all performance counters are there, or only the two that count cycles. It changes
         no result: engines that differ in nothing else are equal.
@@ -68,7 +75,7 @@ class EngineConfig:
         if self.table_segments not in _ALLOWED_SEGMENTS:
             allowed = ", ".join(map(str, _ALLOWED_SEGMENTS))
             raise ConfigError(f"table_segments must be one of {allowed}, not {self.table_segments}")
-        _check_range("fifo_depth", self.fifo_depth, 2, 1024)
+        _check_range("fifo_depth", self.fifo_depth, 2, MAX_FIFO_DEPTH)
         if self.fifo_depth & (self.fifo_depth - 1):
             raise ConfigError(f"fifo_depth must be a power of two, not {self.fifo_depth}")
 

@@ -12,6 +12,7 @@ CONFIGS = [
     EngineConfig(rows=2, cols=3),
     EngineConfig(rows=2, cols=1, ncu="gated", precisions=(16, 9), counters=False),
     EngineConfig(rows=2, cols=1, ncu="dsp"),
+    EngineConfig(rows=1, cols=1, ncu="plain16", precisions=(16,), fifo_depth=64),
 ]
 
 

@@ -19,6 +19,7 @@ CONFIGS = [
     EngineConfig(rows=2, cols=3, ncu="dsp"),
     EngineConfig(rows=1, cols=1, ncu="dsp", precisions=(16,)),
     EngineConfig(rows=2, cols=2, counters=False),
+    EngineConfig(rows=1, cols=1, ncu="plain16", precisions=(16,), fifo_depth=64),
 ]
 
 SLANG_REASONS = {

@@ -82,6 +82,10 @@ class EngineBench:
         self.cycles = self.busy_cycles = 0
         self.precisions, self.events, self.lanes, self._busy = set(), {}, [], 1
 
+    def unsent(self, source: str) -> int:
+        """Words that a source has not begun to offer."""
+        return len(self._queues[source])
+
     def wait(self, cycles: int) -> None:
         """Let the engine run."""
         end = self.cycles + cycles

@@ -31,8 +31,8 @@ REFUSED = [
     ({"table_segments": 4}, r"^table_segments must be one of 8, 16, 32, 64, 128, 256, not 4$"),
     ({"table_segments": 24}, r"^table_segments must be one of .*, not 24$"),
     ({"table_segments": 512}, r"^table_segments must be one of .*, not 512$"),
-    ({"fifo_depth": 1}, r"^fifo_depth must be 2\.\.1024, not 1$"),
-    ({"fifo_depth": 2048}, r"^fifo_depth must be 2\.\.1024, not 2048$"),
+    ({"fifo_depth": 1}, r"^fifo_depth must be 2\.\.32768, not 1$"),
+    ({"fifo_depth": 65536}, r"^fifo_depth must be 2\.\.32768, not 65536$"),
     ({"fifo_depth": 6}, r"^fifo_depth must be a power of two, not 6$"),
 ]
 
