@@ -103,14 +103,15 @@ def check_random_sessions(seeds: range) -> list[Ending]:
     """Every session ends in time, with right results or with one clear line.
 
     The bound is that of `BoardTransport`: twice the timeout from one step forward to the next, and
-    there are no more steps than frames.
+    there are no more steps than frames. A fault costs two sessions at most: a greeting that arrives
+    late is missed in its own, and resets the board in the next one.
     """
     endings = []
     for seed in seeds:
         ending = random_session(seed)
         assert ending.seconds <= 2 * TIMEOUT * (ending.port.frames + ATTEMPTS), f"seed {seed}"
         if ending.error is not None:
-            assert ending.port.faults >= ATTEMPTS, f"seed {seed}: {ending.error}"
+            assert 2 * ending.port.faults >= ATTEMPTS, f"seed {seed}: {ending.error}"
             assert f"(tried {ATTEMPTS} times)" in ending.error, f"seed {seed}"
         endings.append(ending)
     return endings
