@@ -6,6 +6,7 @@ the same output, byte for byte. Its log stays out of the user's terminal.
 
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from qcnpe.tools.process import run
@@ -13,6 +14,23 @@ from qcnpe.tools.process import run
 _PROCESS = Path(__file__).with_name("yosys_process.py")
 _SCRIPT = "script.ys"
 _OWN_FOLDER = Path("/proc/self/cwd")
+
+
+def yosys_folder() -> Path:
+    """The folder of the installed Yosys, with its programs and its `share`.
+
+    The package is found, not imported: imported, it lets libraries that are loaded later share
+    their symbols, and matplotlib's may then fail.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If Yosys is not installed.
+    """
+    package = find_spec("pyosys")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("No module named 'pyosys'", name="pyosys")
+    return Path(package.origin).parent
 
 
 def for_abc(name: str) -> str:

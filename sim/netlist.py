@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from qcnpe.boards.design import BRIDGE, bridge_rtlil
 from qcnpe.boards.family import Family
 from qcnpe.spec.link import LinkConfig
-from qcnpe.yosys import run_yosys
+from qcnpe.yosys import run_yosys, yosys_folder
 from sim.ecp5_cells import BLOCK_MEMORY, CELLS
 
 
@@ -33,6 +33,4 @@ def board_netlist(link: LinkConfig, family: Family) -> str:
 
 def cell_models(family: Family) -> Path:
     """The file of the vendor cells' models that comes with Yosys."""
-    import pyosys
-
-    return Path(pyosys.__file__).parent.joinpath("share", family.name, "cells_sim.v")
+    return yosys_folder().joinpath("share", family.name, "cells_sim.v")

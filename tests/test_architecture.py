@@ -177,6 +177,17 @@ def test_only_the_runner_starts_programs() -> None:
     assert starters == {"qcnpe.tools.process"}
 
 
+def test_only_the_process_of_yosys_imports_pyosys() -> None:
+    """It lets libraries that are loaded later share their symbols, which breaks matplotlib's."""
+    found = [
+        module
+        for module, path in sources(ROOT, *OURS)
+        for _, target in imports(module, path, ROOT)
+        if covers("pyosys", target)
+    ]
+    assert set(found) == {"qcnpe.yosys_process"}
+
+
 def test_table_never_lets_qcnpe_import_axnn() -> None:
     for row, allowed in MAY_IMPORT.items():
         if covers("qcnpe", row):

