@@ -172,8 +172,10 @@ def test_collected_figures_are_those_of_the_runs(folder, place):
 
 
 def test_an_application_without_runs_has_no_figures_and_no_means(tmp_path):
-    figures = collect(tmp_path, ["digits", "letters"], TABLE)["figures"]
-    assert figures == {}
+    names = ["digits", "letters"]
+    assert collect(tmp_path, names, TABLE, may_be_empty=True)["figures"] == {}
+    with pytest.raises(RunError, match="holds no experiments of digits, letters; run"):
+        collect(tmp_path, names, TABLE)
 
 
 def test_figures_of_other_applications_stay_and_means_need_all_six(folder):
