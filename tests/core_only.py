@@ -45,7 +45,7 @@ def commands(folder: Path) -> list[list[str]]:
     """All commands, in an order in which each finds its files."""
     run = ["--run", str(folder / "run"), "--quiet"]
     everything = ["--folder", str(folder / "all")]
-    prices = ["--table", str(folder / "prices.json")]
+    prices = ["--prices", str(folder / "prices.json")]
     engine = ["--rows", "1", "--cols", "1"]
     network = str(folder / "run" / "axnn.npz")
     samples = ["--inputs", str(folder / "run" / "test_inputs.npz")]
