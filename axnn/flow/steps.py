@@ -35,7 +35,7 @@ from qcnpe.spec.files import replace_bytes
 
 ACTIVITY_SAMPLES = 128
 """Validation samples, drawn at random, whose operands' activity is counted for the energy: enough
-for 1 % at two standard deviations on all applications, see `axnn.experiments.energy_spread`."""
+for 1 % at two standard deviations where it was measured, see `axnn.experiments.energy_spread`."""
 
 _ACTIVITY_SEED = 0
 _ACTIVITY = (ACTIVITY_SAMPLES, _ACTIVITY_SEED)
