@@ -9,14 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from axnn.approximation.event_counter import EventCounter
-from axnn.approximation.search import OnEpoch, Outcome, Progress, Search
-from axnn.approximation.state import (
-    Identity,
-    continue_tighter,
-    nothing_frozen,
-    resume,
-    save_state,
-)
+from axnn.approximation.search import OnEpoch, Outcome, Progress, Search, nothing_frozen
+from axnn.approximation.state import Identity, continue_tighter, resume, save_state
 from axnn.approximation.widths import ApproximationPlan, Trial, WidthPoint, WidthTarget
 from axnn.data import DataSet
 from axnn.nn.network import Network
@@ -83,22 +77,20 @@ def approximate(
     else:
         progress = _begin(target, plan)
 
+    def save() -> None:
+        if state is not None:
+            save_state(state, identity, progress)
+
     def tell(trial: Trial) -> None:
         network.set_state(progress.point.network.state())
         if on_trial is not None:
             on_trial(trial)
 
-    def finish(trial: Trial) -> None:
-        if state is not None:
-            save_state(state, identity, progress)
-        tell(trial)
-
-    for trial in tuple(progress.trials):
-        tell(trial)
     floor = progress.trials[0].accuracy - plan.bound_percent / 100
-    Search(target, data, plan, floor=floor, seed=seed, progress=progress).run(finish, on_epoch)
+    search = Search(target, data, plan, floor=floor, seed=seed, progress=progress)
+    search.run(save=save, on_trial=tell, on_epoch=on_epoch)
     if state is not None and not state.exists():
-        save_state(state, identity, progress)
+        save()
     return Approximation(
         plan=plan,
         exact=exact.integers,
@@ -122,7 +114,7 @@ def _begin(target: WidthTarget, plan: ApproximationPlan) -> Progress[WidthPoint,
     )
     return Progress(
         point=exact,
-        frozen=nothing_frozen(exact),
+        frozen=nothing_frozen(exact.precision),
         share=plan.share,
         trials=[target.cost(exact, outcome)],
     )

@@ -27,8 +27,11 @@ _ROUNDING = 1e-9
 
 OnEpoch = Callable[[Epoch], None]
 
+Levels = tuple[NDArray[np.uint8], ...]
+"""The level of every member: one array for each layer, as the target numbers its members."""
+
 Frozen = tuple[NDArray[np.bool_], ...]
-"""What must keep its level: one array for each layer, as the target numbers its members."""
+"""What must keep its level: arrays of the same shapes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +140,8 @@ class Target(Protocol[Point, Record]):
     def lower(self, point: Point, units: Sequence[Unit]) -> Point:
         """A new point with these units one level down, not yet retrained."""
 
-    def count_changes(self, before: Point, after: Point) -> int:
-        """How many members differ in their level."""
+    def levels(self, point: Point) -> Levels:
+        """The level of every member of the point."""
 
     def retrain(self, point: Point, data: DataSet, *, seed: int, on_epoch: OnEpoch | None) -> Point:
         """The point with its weights retrained, the approximation in place."""
@@ -166,6 +169,17 @@ class Progress(Generic[Point, Trial]):
     frozen: Frozen
     share: float
     trials: list[Trial]
+
+
+def nothing_frozen(levels: Levels) -> Frozen:
+    """For the start of a search: no member must keep its level."""
+    return tuple(np.zeros(layer.shape, np.bool_) for layer in levels)
+
+
+def _count_changes(before: Levels, after: Levels) -> int:
+    """How many members differ in their level."""
+    pairs = zip(before, after, strict=True)
+    return sum(int((old != new).sum()) for old, new in pairs)
 
 
 def draw_part(data: DataSet, samples: int | None, *, seed: int) -> DataSet:
@@ -217,12 +231,29 @@ class Search(Generic[Point, Trial]):
         self.seed = seed
         self.progress = progress
 
-    def run(self, on_trial: Callable[[Trial], None], on_epoch: OnEpoch | None = None) -> None:
-        """Make trials until nothing can be lowered or the plan's trials are used up."""
+    def run(
+        self,
+        *,
+        save: Callable[[], None],
+        on_trial: Callable[[Trial], None],
+        on_epoch: OnEpoch | None = None,
+    ) -> None:
+        """Make trials until nothing can be lowered or the plan's trials are used up.
+
+        Parameters
+        ----------
+        save : called after each new trial, to keep the progress
+        on_trial : called for each trial that the progress already holds, then after each new one,
+            when it is saved
+        on_epoch : called after each epoch of a retraining
+        """
         trials = self.progress.trials
+        for trial in tuple(trials):
+            on_trial(trial)
         while self.plan.trials is None or len(trials) < self.plan.trials:
             if not self._try_next(on_epoch):
                 return
+            save()
             on_trial(trials[-1])
 
     def _try_next(self, on_epoch: OnEpoch | None) -> bool:
@@ -256,7 +287,7 @@ class Search(Generic[Point, Trial]):
         outcome = Outcome(
             number=len(progress.trials),
             share=share,
-            lowered=target.count_changes(progress.point, lowered),
+            lowered=_count_changes(target.levels(progress.point), target.levels(lowered)),
             before_retraining=qualities[0],
             accuracy=qualities[-1],
             kept=self._holds(qualities[-1]),

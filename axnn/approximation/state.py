@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.approximation.search import Progress
+from axnn.approximation.search import Progress, nothing_frozen
 from axnn.approximation.widths import ApproximationPlan, Trial, WidthPoint
 from axnn.errors import RunError
 from axnn.nn.network import Network
@@ -100,13 +100,8 @@ def continue_tighter(
 
     progress = _read(path, check, start)
     progress.share = identity.plan.share
-    progress.frozen = nothing_frozen(start)
+    progress.frozen = nothing_frozen(start.precision)
     return progress
-
-
-def nothing_frozen(point: WidthPoint) -> tuple[NDArray[np.bool_], ...]:
-    """No neuron must keep its width."""
-    return tuple(np.zeros(widths.shape, np.bool_) for widths in point.precision)
 
 
 def _read(

@@ -8,7 +8,15 @@ import numpy as np
 
 from axnn.approximation.event_counter import EventCounter
 from axnn.approximation.resilience import characterize, check_criterion
-from axnn.approximation.search import Frozen, OnEpoch, Outcome, SearchPlan, Unit, take_share
+from axnn.approximation.search import (
+    Frozen,
+    Levels,
+    OnEpoch,
+    Outcome,
+    SearchPlan,
+    Unit,
+    take_share,
+)
 from axnn.approximation.tiles import UNITS, form_layers, form_tiles, lower
 from axnn.data import DataSet, Split
 from axnn.nn.network import Network
@@ -172,10 +180,9 @@ class WidthTarget:
         """The same weights with these tiles one width down, calibrated anew."""
         return self._point(point.network, lower(point.precision, units, self._config))
 
-    def count_changes(self, before: WidthPoint, after: WidthPoint) -> int:
-        """Neurons that differ in their width."""
-        pairs = zip(before.precision, after.precision, strict=True)
-        return sum(int((old != new).sum()) for old, new in pairs)
+    def levels(self, point: WidthPoint) -> Levels:
+        """The width of each neuron."""
+        return point.precision
 
     def retrain(
         self, point: WidthPoint, data: DataSet, *, seed: int, on_epoch: OnEpoch | None

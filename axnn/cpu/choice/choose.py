@@ -13,6 +13,7 @@ import numpy as np
 
 from axnn.approximation.search import (
     Frozen,
+    Levels,
     OnEpoch,
     Outcome,
     Progress,
@@ -20,6 +21,7 @@ from axnn.approximation.search import (
     SearchPlan,
     Unit,
     draw_part,
+    nothing_frozen,
     take_within_share,
 )
 from axnn.cpu.choice.approximated import CHOICE_KIND, Approximated, KindTrial, array_types
@@ -92,10 +94,9 @@ class KindTarget:
         """A copy of the network with these channels lowered by one kind."""
         return lower_channels(point, units, self._data)
 
-    def count_changes(self, before: Approximated, after: Approximated) -> int:
-        """Channels that differ in their kind."""
-        pairs = zip(before.assignment, after.assignment, strict=True)
-        return sum(int((old != new).sum()) for old, new in pairs)
+    def levels(self, point: Approximated) -> Levels:
+        """The kind of each channel, as an index into its ladder."""
+        return point.assignment
 
     def retrain(
         self, point: Approximated, data: DataSet, *, seed: int, on_epoch: OnEpoch | None
@@ -148,19 +149,20 @@ def approximate(
     if state is not None and state.exists():
         progress = _resume(state, identity, start)
     else:
-        progress = Progress(point=start, frozen=_nothing_frozen(start), share=plan.share, trials=[])
+        frozen = nothing_frozen(start.assignment)
+        progress = Progress(point=start, frozen=frozen, share=plan.share, trials=[])
 
-    def finish(trial: KindTrial) -> None:
+    def save() -> None:
         if state is not None:
             _save(state, identity, progress)
+
+    def tell(trial: KindTrial) -> None:
         if on_trial is not None:
             on_trial(trial)
 
-    if on_trial is not None:
-        for trial in tuple(progress.trials):
-            on_trial(trial)
     target = KindTarget(start, data, plan)
-    Search(target, data, plan, floor=floor, seed=seed, progress=progress).run(finish)
+    search = Search(target, data, plan, floor=floor, seed=seed, progress=progress)
+    search.run(save=save, on_trial=tell)
     return replace(progress.point, trials=tuple(progress.trials))
 
 
@@ -170,10 +172,6 @@ def retrain_part(
     """Retrain in place with as many samples as the plan says; accuracies before and after."""
     used = draw_part(data, plan.samples, seed=seed)
     return retrain(subject.model(), used, plan.retraining, seed=seed)
-
-
-def _nothing_frozen(subject: Approximated) -> Frozen:
-    return tuple(np.zeros(steps.shape, np.bool_) for steps in subject.assignment)
 
 
 @dataclass(frozen=True)
@@ -226,7 +224,7 @@ def _resume(
 
     header, arrays = read_npz(path, CHOICE_KIND, _State, layout)
     point = Approximated.of_arrays(deepcopy(start.network), arrays, header.scales, where=path)
-    frozen = _nothing_frozen(point)
+    frozen = nothing_frozen(point.assignment)
     for layer, channel in header.frozen:
         if layer >= len(frozen) or channel >= len(frozen[layer]):
             raise RunError(f"{path}: its channels are those of another network; delete it")

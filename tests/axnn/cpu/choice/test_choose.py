@@ -197,14 +197,18 @@ def test_interrupted_run_has_backed_off_as_far(trials, exact, data, tmp_path):
         pass
 
     def stop(step):
+        assert state.exists()  # whoever is told of a trial can rely on its being kept
         steps.append(step)
         if len(steps) == trials:
             raise StopError
 
     with pytest.raises(StopError):
         approximate(exact, data, plan, floor=1.01, seed=1, state=state, on_trial=stop)
-    resumed = approximate(exact, data, plan, floor=1.01, seed=1, state=state)
+    seen: list[KindTrial] = []
+    resumed = approximate(exact, data, plan, floor=1.01, seed=1, state=state, on_trial=seen.append)
     assert resumed.trials == approximate(exact, data, plan, floor=1.01, seed=1).trials
+    assert resumed.trials == tuple(seen)
+    assert len(seen) == trials + 2
 
 
 def test_judged_by_what_the_step_changes(exact, data):
