@@ -1,4 +1,4 @@
-"""The accounts that decide when a tile may end."""
+"""Admission control: decides when the last beat of a tile may enter the array."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import In, Out
@@ -8,13 +8,18 @@ from qcnpe.spec.config import EngineConfig
 
 
 class Admission(Component):
-    """Says whether all that follows a tile's last beat can go on without waiting.
+    """Admits the last beat of a tile when nothing behind it will have to wait.
 
-    The array and the AFUs have no flow control. A last beat may enter only when
+    The array and the activation function units (AFUs) have no flow control. A last beat may enter
+    only when all three conditions hold:
 
-    - *drain*: the completed sums of the tile before have left row 0 (one column a cycle),
+    - *drain*: the completed sums of the previous tile have left row 0 (one column a cycle),
     - *results*: every row's queue has room for this tile's columns, and the collector for the tile,
-    - *parameters*: the parameter words of this tile's neurons are queued and not yet promised.
+    - *parameters*: the parameter words of this tile's neurons are queued, and not reserved for an
+      earlier tile.
+
+    Latency: `cols`, `parameters_waiting` and `collector_ready` act in the same cycle, the other
+    inputs in the next one.
 
     Parameters
     ----------
@@ -22,14 +27,15 @@ class Admission(Component):
 
     Ports
     -----
-    cols : active columns of the tile in progress
-    finish : its last beat enters in this cycle
-    column_read, column_returned : a column has left row 0, or the collector
-    parameters_waiting : parameter words in the queue
-    collector_ready : the collector can take a tile
-    drain_ready, results_ready, parameters_ready : the three conditions
-    read_out : no promised parameter word is left in the queue
-    drained : no results are on their way
+    cols : in, 9 bits, active columns of the tile in progress
+    finish : in, 1 bit, its last beat enters in this cycle
+    column_read : in, 1 bit, a column leaves row 0
+    column_returned : in, 1 bit, a column leaves the collector
+    parameters_waiting : in, `range(config.parameter_depth + 1)`, parameter words in the queue
+    collector_ready : in, 1 bit, the collector can take a tile
+    drain_ready, results_ready, parameters_ready : out, 1 bit each, the three conditions
+    read_out : out, 1 bit, no reserved parameter word is left in the queue
+    drained : out, 1 bit, no results are in flight
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -51,7 +57,7 @@ class Admission(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """A down-counter and two balances."""
+        """A down-counter of columns to drain, and two counters of reserved places."""
         m = Module()
         depth = self.config.result_depth
         draining = Signal(range(self.config.cols))

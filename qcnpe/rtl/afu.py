@@ -1,4 +1,4 @@
-"""The activation function unit: from an accumulator to a 16-bit result."""
+"""The activation function unit (AFU): from an accumulator to a 16-bit result."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from qcnpe.spec.commands import SHIFT_OFFSET
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
 NEURON_LAYOUT = data.StructLayout({"parameters": PARAMETER_LAYOUT, "function": 2})
-"""What an AFU must know of the neuron whose accumulator it reads."""
+"""What an AFU needs to know about the neuron whose accumulator it reads."""
 
 
 _WINDOW_BITS = OPERAND_BITS + 3
@@ -22,7 +22,7 @@ _WINDOW_BITS = OPERAND_BITS + 3
 
 
 _LATE_SHIFTS = 2
-"""Bits of the shift's count that act behind the first register on `dsp`."""
+"""Bits of the shift count that are applied after the first register on `dsp`."""
 
 
 def knot_write_layout(config: EngineConfig) -> data.StructLayout:
@@ -37,11 +37,13 @@ class Afu(Leaf):
     A neuron's parameters come from the AFU of the row above, one cycle after that row used them,
     which is when this row's accumulator of the same column is complete.
 
-    The table's knots lie in two memories, even and odd ones, so that the two ends of a segment are
-    read at once. Its registers, and the multiplier behind them, stand still for other functions.
+    The knots of the activation table are in two memories, one for even and one for odd numbers, so
+    that both ends of a segment are read in the same cycle. The registers and the multiplier of the
+    table do not switch while another function is selected.
 
-    The shift follows the register that takes the accumulator. On `dsp` most of it comes before that
-    register, where an FPGA has time left; elsewhere a register of unshifted bits takes less energy.
+    The shift follows the register that takes the accumulator. On `dsp` most of it precedes that
+    register, where the path has slack on an FPGA; on other kinds it follows, since a register of
+    unshifted bits takes less energy.
 
     Latency: `LATENCY` cycles from `valid` to `result_valid`. Throughput: one neuron a cycle, no
     flow control.
@@ -52,11 +54,13 @@ class Afu(Leaf):
 
     Ports
     -----
-    valid, accumulator : a completed sum
-    neuron : its parameters, in the same cycle
-    neuron_below : the same, one cycle later, for the next row
-    knot : write to the table
-    result_valid, result : 16-bit result
+    valid : in, 1 bit, a completed sum is there in this cycle
+    accumulator : in, `config.accumulator_bits` bits, signed, the sum
+    neuron : in, `NEURON_LAYOUT`, the neuron's parameters, in the same cycle
+    neuron_below : out, `NEURON_LAYOUT`, the same, one cycle later, for the next row
+    knot : in, `knot_write_layout(config)`, write to the table
+    result_valid : out, 1 bit, a result is there in this cycle
+    result : out, 16 bits, signed, the result
     """
 
     LATENCY = 4
@@ -82,7 +86,7 @@ class Afu(Leaf):
         return f"qcnpe_afu_{kind}a{self.config.accumulator_bits}_t{self.config.table_segments}"
 
     def build(self) -> Module:
-        """Read and scale; then three more registers with the table or with nothing to do."""
+        """Read and scale, then three more register stages, through the table or past it."""
         m = Module()
         valid = Signal(name="read_valid")
         m.d.sync += valid.eq(self.valid)
@@ -97,7 +101,7 @@ class Afu(Leaf):
         return m
 
     def _build_read(self, m: Module) -> tuple[Value, Value, Value]:
-        """Register, shift; see `_build_scale` for what comes of it."""
+        """A register, then the shift; returns the arguments of `_build_scale`."""
         accumulator = Signal(signed(self.config.accumulator_bits), reset_less=True)
         with m.If(self.valid):
             m.d.sync += [accumulator.eq(self.accumulator), self.neuron_below.eq(self.neuron)]
@@ -106,7 +110,7 @@ class Afu(Leaf):
         return window, _fits(accumulator, shift), accumulator[-1]
 
     def _build_read_shifted(self, m: Module) -> tuple[Value, Value, Value]:
-        """The same; all but the shortest shifts come before the register."""
+        """The same with all but the shortest shifts before the register."""
         shift, late = self.neuron.parameters.shift, _LATE_SHIFTS
         first = self._build_shift(m, _extended(self.accumulator, shift), shift, len(shift), late)
         partly = Signal.like(first, reset_less=True, name="partly")
@@ -124,10 +128,10 @@ class Afu(Leaf):
     def _build_scale(
         self, m: Module, window: Value, fits: Value, sign: Value
     ) -> tuple[Signal, Value]:
-        """Round, add the bias, saturate, rectify; and whether the table comes next.
+        """Round, add the bias, saturate, rectify; returns the value and whether the table is next.
 
-        `window` is the lowest `_WINDOW_BITS` of the shifted sum, `fits` whether the others only
-        repeat its sign. A sum that does not fit saturates, whatever the bias.
+        `window` holds the lowest `_WINDOW_BITS` bits of the shifted sum; `fits` is high if all
+        others equal its sign. A sum that does not fit saturates, whatever the bias.
         """
         parameters, function = self.neuron_below.parameters, self.neuron_below.function
         # The window's lowest bit is one half: its carry rounds half up.
@@ -149,9 +153,10 @@ class Afu(Leaf):
         return scaled, function == Function.TABLE
 
     def _build_shift(self, m: Module, window: Value, shift: Value, high: int, low: int) -> Value:
-        """The shifts of bits `low` to `high` of the count.
+        """Shift by bits `low` to `high` (exclusive) of the shift count.
 
-        Long shifts come first, since the bits that no later shift can bring into the window fall.
+        Long shifts come first, so that bits which no later shift can bring into the window are
+        dropped early.
         """
         for bit in reversed(range(low, high)):
             reach = _WINDOW_BITS + (1 << bit) - 1
@@ -163,7 +168,7 @@ class Afu(Leaf):
     def _build_delay(
         self, m: Module, name: str, valid: Value, value: Value
     ) -> list[tuple[Value, Value]]:
-        """(valid, value) as it comes and after each of the three registers behind the scaling."""
+        """(valid, value) at the input and after each of the three registers behind the scaling."""
         stages = [(valid, value)]
         for number in range(2, self.LATENCY + 1):
             late_valid = Signal(name=f"{name}_valid_{number}")
@@ -178,10 +183,10 @@ class Afu(Leaf):
     def _build_table(
         self, m: Module, valid: Value, is_table: Value, scaled: Signal
     ) -> tuple[Value, Value]:
-        """Segment and offset; both ends of the segment; its rise; interpolation."""
+        """Segment and offset, both ends of the segment, their difference, interpolation."""
         offset_bits = OPERAND_BITS - self.config.table_segments.bit_length() + 1
         segment, first_offset = Signal(OPERAND_BITS - offset_bits), Signal(offset_bits)
-        # Even a register whose clock stands still takes energy when its input toggles. Counting
+        # Even a register that is not clocked takes energy when its input toggles. Counting
         # segments from the most negative pre-activation flips the sign bit.
         with m.If(is_table):
             m.d.comb += [
@@ -202,7 +207,7 @@ class Afu(Leaf):
     def _build_knots(
         self, m: Module, valid: Value, segment: Value, enable: Value
     ) -> tuple[Value, Value]:
-        """Both ends of a segment two cycles later; `enable` is the first of these."""
+        """Both ends of a segment, two cycles later; `enable` is high in the first of the two."""
         pairs = self.config.table_segments // 2
         even: Memory[Any] = Memory(shape=signed(OPERAND_BITS), depth=pairs + 1, init=[])
         odd: Memory[Any] = Memory(shape=signed(OPERAND_BITS), depth=pairs, init=[])
@@ -230,19 +235,20 @@ class Afu(Leaf):
 
 
 def _extended(accumulator: Value, shift: Value) -> Value:
-    """What is shifted to the right by `shift`, which counts from `SHIFT_OFFSET` to the left.
+    """The value to shift right: the accumulator, moved left by `SHIFT_OFFSET` and one bit more.
 
-    One place stays below the point.
+    A count of `SHIFT_OFFSET` leaves the accumulator in place; the one bit more stays below the
+    binary point, for rounding.
     """
     sign = accumulator[-1]
     return Cat(Const(0, SHIFT_OFFSET + 1), accumulator, sign.replicate(1 << len(shift)))
 
 
 def _fits(accumulator: Value, shift: Value) -> Value:
-    """Whether all bits from the window's highest on equal the sign.
+    """Whether all bits of the shifted sum from the window's highest on equal the sign.
 
-    Bit n of the accumulator comes to lie below that place by a shift of
-    `SHIFT_OFFSET + 3 - _WINDOW_BITS + n`.
+    A shift of `SHIFT_OFFSET + 3 - _WINDOW_BITS + n` moves bit n of the accumulator below that
+    place.
     """
     sign, places = accumulator[-1], range(1, len(accumulator) - 1)
     upper = Cat(accumulator[place] for place in places)

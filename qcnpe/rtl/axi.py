@@ -11,7 +11,7 @@ _OKAY, _SLVERR = 0, 2
 
 
 def stream_ports(prefix: str, bits: int, flow: Flow, *, last: bool = False) -> dict[str, Member]:
-    """Ports of an AXI4-Stream whose data go `flow`."""
+    """Ports of an AXI4-Stream interface whose data have the direction `flow`."""
     back = Out if flow is In else In
     ports = {"tdata": flow(bits), "tvalid": flow(1), "tready": back(1)}
     if last:
@@ -20,7 +20,7 @@ def stream_ports(prefix: str, bits: int, flow: Flow, *, last: bool = False) -> d
 
 
 def lite_ports(prefix: str, address_bits: int) -> dict[str, Member]:
-    """Ports of an AXI4-Lite slave with 32 bits of data."""
+    """Ports of an AXI4-Lite subordinate with 32 bits of data."""
     inputs = {
         "awaddr": address_bits,
         "awprot": 3,
@@ -49,16 +49,17 @@ def lite_ports(prefix: str, address_bits: int) -> dict[str, Member]:
 
 
 class AxiLiteRegisters(Component):
-    """A register file behind AXI4-Lite, made from a table.
+    """A register file behind AXI4-Lite, generated from a table.
 
-    No output of the bus depends on an input of the same cycle. An address without a register, and
-    an access that its register does not allow, are answered with SLVERR and change nothing. The two
-    lowest address bits are ignored: the strobes say which bytes are meant. Bytes without a strobe
-    keep their value; those of a register that cannot be read are zero, which asks for nothing.
+    No output of the bus depends on an input of the same cycle. An access to an address without a
+    register, and one that its register does not allow, are answered with SLVERR and change nothing.
+    The two lowest address bits are ignored; the strobes select the bytes. Bytes without a strobe
+    keep their value; in a register that cannot be read they are written as zero, which has no
+    effect.
 
     Latency: a read is answered in the cycle after its address was taken. A write is taken in the
-    cycle after its address and its data are both there, and answered in the one after that.
-    Throughput: a read in two cycles, a write in three, side by side.
+    cycle after its address and its data are both valid, and answered in the cycle after that.
+    Throughput: a read in two cycles, and in parallel a write in three.
 
     Parameters
     ----------
@@ -66,11 +67,11 @@ class AxiLiteRegisters(Component):
 
     Ports
     -----
-    axi_* : the bus
-    value_NAME : in, 32 bits, what register NAME reads
-    read_NAME : out, 1 bit, it is read in this cycle
-    written_NAME : out, 1 bit, it is written in this cycle, with `data`
-    data : out, 32 bits
+    axi_* : bus, AXI4-Lite subordinate, 32 bits of data
+    value_NAME : in, 32 bits, value of register NAME
+    read_NAME : out, 1 bit, register NAME is read in this cycle
+    written_NAME : out, 1 bit, register NAME is written in this cycle, with `data`
+    data : out, 32 bits, the value that is written
     """
 
     def __init__(self, table: tuple[Register, ...]) -> None:
@@ -85,14 +86,14 @@ class AxiLiteRegisters(Component):
         super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
-        """The write channel and the read channel do not know of one another."""
+        """The write channel and the read channel, which are independent of each other."""
         m = Module()
         self._build_write(m)
         self._build_read(m)
         return m
 
     def _build_write(self, m: Module) -> None:
-        """Address and data are taken together, by a register that is ready for one cycle."""
+        """Take address and data together; both ready signals are one register."""
         take, known = Signal(name="take_write"), Signal(name="known_write")
         kept = Signal.like(self.data, name="kept")
         strobes = Cat(*(strobe.replicate(8) for strobe in self.axi_wstrb))
@@ -115,7 +116,7 @@ class AxiLiteRegisters(Component):
             m.d.sync += self.axi_bvalid.eq(0)
 
     def _build_read(self, m: Module) -> None:
-        """An address is taken when the last answer has gone."""
+        """Take an address when the previous response has been accepted."""
         take, known = Signal(name="take_read"), Signal(name="known_read")
         value = Signal(8 * REGISTER_BYTES)
         m.d.comb += [
@@ -146,5 +147,5 @@ class AxiLiteRegisters(Component):
 
 
 def _word(address: Signal) -> Value:
-    """The number of the word that an address lies in."""
+    """Number of the word at an address."""
     return address[(REGISTER_BYTES - 1).bit_length() :]

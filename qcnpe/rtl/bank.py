@@ -1,4 +1,4 @@
-"""A few words of a queue, beside each other."""
+"""A bank: a few words of a queue, in registers."""
 
 from functools import reduce
 from operator import or_
@@ -10,10 +10,10 @@ from qcnpe.rtl.leaf import Leaf
 
 
 class Bank(Leaf):
-    """Words of registers that only toggle when they have to.
+    """Words in registers whose inputs toggle only when a word enters this bank.
 
-    A word that enters any other bank is not seen by the registers here: even a register whose
-    clock stands still takes energy when its input toggles.
+    The inputs are held at zero while words enter other banks: even a register that is not clocked
+    takes energy when its input toggles.
 
     Latency: a word can be read in the cycle after it was written. Throughput: one word a cycle.
 
@@ -24,10 +24,13 @@ class Bank(Leaf):
 
     Ports
     -----
-    payload, push : a word enters the queue
-    write_here, write_place : whether it goes into this bank, and where to, one-hot
-    read_here, read_place : the same for what is read
-    value : the word that is read, zero if it is not here
+    payload : in, `width` bits, a word to write
+    push : in, 1 bit, the word enters the queue in this cycle
+    write_here : in, 1 bit, this bank is the one to write to
+    write_place : in, `words` bits, one-hot, place in the bank to write to
+    read_here : in, 1 bit, this bank is the one to read from
+    read_place : in, `words` bits, one-hot, place in the bank to read from
+    value : out, `width` bits, the word that is read; zero unless `read_here`
     """
 
     def __init__(self, *, width: int, words: int) -> None:
@@ -50,7 +53,7 @@ class Bank(Leaf):
         return f"qcnpe_bank_{self.width}x{self.words}"
 
     def build(self) -> Module:
-        """Registers behind one AND, before an AND each and an OR."""
+        """One AND before all registers; an AND behind each, and an OR of these."""
         m = Module()
         entering = Signal(self.width)
         m.d.comb += entering.eq(Mux(self.write_here, self.payload, 0))

@@ -1,4 +1,4 @@
-"""Queues in an FPGA's memories."""
+"""Queues in the block memories of an FPGA."""
 
 from typing import Any
 
@@ -11,9 +11,10 @@ from qcnpe.rtl.stream import Fifo
 
 
 class BlockQueue(Fifo):
-    """The queue of `Fifo` in a memory that is read in step with the clock, as block memories are.
+    """The queue of `Fifo` in a memory with synchronous read, as block memories have.
 
-    A word that is written and read at once comes through, so that the latency is the same.
+    A word that is written and read in the same cycle is passed through, so that the latency is
+    that of `Fifo`.
 
     Latency: a word that enters in cycle t can leave in cycle t + 1. Throughput: one word a cycle.
 
@@ -23,7 +24,9 @@ class BlockQueue(Fifo):
 
     Ports
     -----
-    i, o, level : see `Fifo`
+    i : in, stream of `width` bits, words that enter
+    o : out, stream of `width` bits, words that leave
+    level : out, `range(depth + 1)`, number of words in the queue
     """
 
     @property
@@ -32,7 +35,7 @@ class BlockQueue(Fifo):
         return f"qcnpe_block_queue_{self.width}x{self.depth}"
 
     def build(self) -> Module:
-        """A ring whose next word is read while the present one leaves."""
+        """A ring buffer; the next word is read while the present one leaves."""
         m = Module()
         places = (self.depth - 1).bit_length()
         attributes = {"ram_style": "block"}
@@ -63,7 +66,7 @@ class BlockQueue(Fifo):
 
 
 class FpgaLibrary(ModuleLibrary):
-    """A module library for FPGAs: queues lie in memories, for registers are what is scarce first.
+    """A module library for FPGAs: queues are in block memories, since registers run out first.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from qcnpe.spec.config import OPERAND_BITS, TILES_IN_FLIGHT, EngineConfig
 
 
 def tile_layout(config: EngineConfig) -> data.StructLayout:
-    """What the collector must know of a tile."""
+    """What the collector needs to know about a tile."""
     return data.StructLayout(
         {"row_mask": config.rows, "cols": 9, "pool": 2, "copies": copies_layout(config)}
     )
@@ -27,9 +27,9 @@ class Collector(Component):
     column, so that a tile of few rows does not wait for the others. The lane of a pooling window is
     that of its first row; lanes without a result are zero.
 
-    Latency: a column leaves at the earliest in the cycle after its last active row's result came;
-    `cycles.COLLECTOR_STAGES` later on a staged engine.
-    Throughput: one column a cycle. The rows have no flow control: `admission` keeps the balance.
+    Latency: a column leaves at the earliest in the cycle after the result of its last active row
+    came; `cycles.COLLECTOR_STAGES` cycles later on a staged engine. Throughput: one column a cycle.
+    The rows have no flow control; `Admission` guarantees that their queues have room.
 
     Parameters
     ----------
@@ -37,10 +37,11 @@ class Collector(Component):
 
     Ports
     -----
-    result_valid, results : of each row's AFU
-    tiles : a word for each tile, in the order of their results
-    output : stream of columns of results
-    column_returned : a column leaves in this cycle
+    result_valid : in, `config.rows` bits, the AFU of each row has a result in this cycle
+    results : in, `16 * config.rows` bits, one signed result for each row
+    tiles : in, stream of `tile_layout(config)`, one word for each tile, in the order of the results
+    output : out, stream of `result_beat(config)`, one beat for each column of results
+    column_returned : out, 1 bit, a column leaves in this cycle
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -94,7 +95,7 @@ class Collector(Component):
         moved: Signal,
         last: Signal,
     ) -> None:
-        """A register before the maxima and one behind them; each takes a column when it may."""
+        """A pipeline register before the maxima and one behind them."""
         lanes = data.ArrayLayout(signed(OPERAND_BITS), self.config.rows)
         layout = data.StructLayout({"tile": tile_layout(self.config), "last": 1, "lanes": lanes})
         read: Any = Signal(layout, reset_less=True)
@@ -146,7 +147,7 @@ class Collector(Component):
 
 
 def _pooled(rows: list[Value], pool: Value) -> list[Value]:
-    """For each row the maximum over its window, which begins with it; `pool` is the logarithm."""
+    """Maximum over the window that begins at each row; `pool` is the log2 of the window's rows."""
     pairs = [_maximum(rows[i], rows[min(i + 1, len(rows) - 1)]) for i in range(len(rows))]
     fours = [_maximum(pairs[i], pairs[min(i + 2, len(rows) - 1)]) for i in range(len(rows))]
     choices = zip(rows, pairs, fours, strict=True)

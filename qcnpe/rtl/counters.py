@@ -6,14 +6,14 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
-from qcnpe.rtl.delay import late
+from qcnpe.rtl.delay import delayed
 from qcnpe.rtl.sequencer import events_layout
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.registers import COUNTER_BITS, counter_names
 
 
 class Counters(Component):
-    """Counts what the sequencer reports.
+    """Counts the events that the sequencer reports.
 
     Latency: an event is counted in the second cycle after it, since the number of multiplications
     of a beat takes a multiplication itself; on a staged engine in the fourth.
@@ -24,9 +24,11 @@ class Counters(Component):
 
     Ports
     -----
-    busy, events, precision : of the sequencer
-    clear : set all counters to zero
-    count_NAME : for each of `registers.counter_names`
+    busy : in, 1 bit, see `Sequencer`
+    events : in, `events_layout(config)`, see `Sequencer`
+    precision : in, 5 bits, see `Sequencer`
+    clear : in, 1 bit, set all counters to zero
+    count_NAME : out, `COUNTER_BITS` bits, for each of `registers.counter_names`
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -41,20 +43,20 @@ class Counters(Component):
         super().__init__(ports | counts)
 
     def elaborate(self, platform: object) -> Module:
-        """A register for each event, then the counters."""
+        """A register for the events, then the counters."""
         m = Module()
         events, busy, precision = self.events, self.busy, self.precision
         if self.config.is_staged:
-            # Operands come late out of an FPGA's memory, and zeros are found behind that.
-            events, busy = late(m, "events", events), late(m, "busy", busy)
-            precision = late(m, "precision", precision)
+            # Operands leave an FPGA's memory late in the cycle, and the zero check follows.
+            events, busy = delayed(m, "events", events), delayed(m, "busy", busy)
+            precision = delayed(m, "precision", precision)
         zero_rows = Signal(range(self.config.rows + 1))
         m.d.sync += zero_rows.eq(sum(events.zeros))
-        events, busy = late(m, "counted", events), late(m, "counted_busy", busy)
-        precision = late(m, "counted_precision", precision)
+        events, busy = delayed(m, "counted", events), delayed(m, "counted_busy", busy)
+        precision = delayed(m, "counted_precision", precision)
         for name, increment in self._increments(m, events, zero_rows, busy, precision).items():
             if self.config.is_staged:
-                increment = late(m, f"increment_{name}", increment)
+                increment = delayed(m, f"increment_{name}", increment)
             counter = getattr(self, f"count_{name}")
             m.d.sync += counter.eq(Mux(self.clear, 0, counter + increment))
         return m

@@ -1,4 +1,4 @@
-"""The command register: takes commands and checks them."""
+"""The command register: takes and checks commands."""
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
@@ -13,11 +13,11 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
 
 class Decoder(Component):
-    """Holds the command in progress; the checks are those of `spec.commands.check_command`.
+    """Holds the command in progress; checks commands as `spec.commands.check_command` does.
 
     The next command is taken in the cycle in which the present one finishes, so that there is no
-    cycle between them. A bad one is reported in the cycle in which it is taken, and never carried
-    out. While the engine is halted, commands are taken and discarded.
+    cycle between them. A bad one is reported in the cycle in which it is taken, and never
+    executed. While the engine is halted, commands are taken and discarded.
 
     Latency: a command that is taken in cycle t is in progress from cycle t + 1 on.
 
@@ -27,14 +27,18 @@ class Decoder(Component):
 
     Ports
     -----
-    commands : stream of command words
-    finish : the command in progress ends with this cycle
-    active, command : whether there is one, and its fields
-    row_mask, col_mask : active rows and columns of the tile in progress
-    precision, ceiling, mode : the precision control register, see `precision.PrecisionRegister`
-    cause : of a bad command that is taken in this cycle, else NONE
-    halt : the command in progress is given up with this cycle, and so is one that is taken in it
-    halted : see `Halt`
+    commands : in, stream of `command_layout(config)`, command words
+    finish : in, 1 bit, the command in progress ends with this cycle
+    active : out, 1 bit, there is a command in progress
+    command : out, `command_layout(config)`, the command in progress
+    row_mask : out, `config.rows` bits, active rows of the tile in progress
+    col_mask : out, `config.cols` bits, active columns of the tile in progress
+    precision : out, 5 bits, see `PrecisionRegister`
+    ceiling : in, 5 bits, see `PrecisionRegister`
+    mode : out, `mode_bits(config)` bits, see `PrecisionRegister`
+    cause : out, `ErrorCause`, cause of a bad command that is taken in this cycle, else NONE
+    halt : in, 1 bit, abandon the command in progress, and one that is taken in this cycle
+    halted : in, 1 bit, see `Halt`
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -65,7 +69,7 @@ class Decoder(Component):
         m.d.comb += [
             register.requested.eq(word.precision),
             register.ceiling.eq(self.ceiling),
-            self.commands.ready.eq(~self.active | self.finish),  # a halted one is not active
+            self.commands.ready.eq(~self.active | self.finish),  # not active while halted
             take.eq(self.commands.ready & ~self.halted),
             good.eq(self.commands.valid & (fault == ErrorCause.NONE)),
             register.load.eq(take & good & (word.opcode == Opcode.TILE)),

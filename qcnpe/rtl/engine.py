@@ -1,4 +1,8 @@
-"""The engine: queues, sequencer, NCU array, AFUs and collector behind five streams."""
+"""The engine behind five streams.
+
+It consists of queues, the sequencer, the array of neural compute units (NCUs), the activation
+function units (AFUs) and the collector.
+"""
 
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
@@ -17,7 +21,7 @@ from qcnpe.spec.config import OPERAND_BITS, REGISTER_QUEUE_DEPTH, EngineConfig
 
 
 class Engine(Component):
-    """A QC-NPE. Wiring only: what it does is said in its parts.
+    """A QC-NPE, the quality-configurable neuromorphic processing engine. Wiring only.
 
     Parameters
     ----------
@@ -25,9 +29,18 @@ class Engine(Component):
 
     Ports
     -----
-    commands, activations, weights, parameters : streams from the host
-    results : stream to the host
-    precision, ceiling, halt, resume, halted, error, busy, events : see `Sequencer`
+    commands : in, stream of `command_layout(config)`, command words
+    activations : in, stream of `operand_beat(config.rows)`, one lane for each row
+    weights : in, stream of `operand_beat(config.cols)`, one lane for each column
+    parameters : in, stream of `PARAMETER_LAYOUT`, one word for each neuron or knot
+    results : out, stream of `result_beat(config)`, one beat for each column of a tile
+    precision : out, 5 bits, see `PrecisionRegister`
+    ceiling : in, 5 bits, see `PrecisionRegister`
+    halt, resume : in, 1 bit each, see `Halt`
+    halted : out, 1 bit, see `Halt`
+    error : out, `ErrorCause`, see `Halt`
+    busy : out, 1 bit, see `Sequencer`
+    events : out, `events_layout(config)`, see `Sequencer`
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -51,7 +64,7 @@ class Engine(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Streams through queues to the sequencer, beats to the array, sums to the AFUs."""
+        """Queues to the sequencer, beats to the array, sums to the AFUs, results to the host."""
         m = Module()
         m.submodules.sequencer = sequencer = Sequencer(self.config)
         m.submodules.array = array = NcuArray(self.config)

@@ -1,4 +1,4 @@
-"""The halt: what a bad command or the host's order does to the engine."""
+"""The halt: how a bad command or a request of the host stops the engine."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out
@@ -8,22 +8,23 @@ from qcnpe.spec.commands import ErrorCause
 
 
 class Halt(Component):
-    """Holds the engine from a bad command, or an order of the host, until the order to resume.
+    """Halts the engine at a bad command or on request of the host, until the host resumes it.
 
     While it is halted the engine begins nothing, discards every word that comes in, and sends the
-    results of the tiles that had entered whole. An order to resume waits until nothing is left
-    inside; then the error is forgotten and the next word is the first of new work. Without a halt,
-    an order to resume does nothing; given together with a halt, it makes a whole soft reset.
+    results of the tiles that had entered completely. A request to resume waits until the engine is
+    empty; then the error is cleared and the next word is the first of new work. A request to
+    resume has no effect on an engine that is not halted; together with a request to halt it is a
+    complete soft reset.
 
-    Latency: halted from the cycle after the command or the order on.
+    Latency: `halted` is high from the cycle after the command or the request on.
 
     Ports
     -----
-    cause : in, 4 bits, of a bad command that is taken in this cycle, else NONE
-    halt, resume : in, 1 bit each, orders of the host, for a cycle
-    busy : in, 1 bit, something is left inside
+    cause : in, `ErrorCause`, cause of a bad command that is taken in this cycle, else NONE
+    halt, resume : in, 1 bit each, requests of the host, high for one cycle
+    busy : in, 1 bit, the engine is not empty
     halted : out, 1 bit, the engine is halted
-    error : out, 4 bits, cause of the bad command that halted it
+    error : out, `ErrorCause`, cause of the bad command that halted it, else NONE
     """
 
     def __init__(self) -> None:

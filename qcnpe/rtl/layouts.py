@@ -25,7 +25,7 @@ PARAMETER_LAYOUT = _struct(PARAMETER_FIELDS)
 
 
 def mode_bits(config: EngineConfig) -> int:
-    """Bits that number the precisions for the NCUs; none if they need not know it."""
+    """Bits of the index of a precision; zero if the NCUs do not depend on the precision."""
     return config.kind.mode_bits(config.precisions)
 
 
@@ -41,11 +41,11 @@ def low_segments(config: EngineConfig) -> tuple[slice, ...]:
 
 
 def control_layout(config: EngineConfig) -> data.StructLayout:
-    """What a beat of activations says about itself.
+    """The control word of a beat of activations.
 
-    `first` and `last` mark a tile's ends, `mode` is the index of its precision (there is none if
-    the engine has only one), `used` says which of the `low_segments` it uses, `is_unsigned` how its
-    activations read.
+    `first` and `last` mark the first and the last beat of a tile, `mode` is the index of its
+    precision (see `mode_bits`), `used` has a bit for each of the `low_segments` that the tile uses,
+    and `is_unsigned` is high if its activations are unsigned.
     """
     members: dict[str, int] = {"first": 1, "last": 1, "is_unsigned": 1}
     if mode_bits(config):
@@ -56,17 +56,17 @@ def control_layout(config: EngineConfig) -> data.StructLayout:
 
 
 NO_CONTROL = data.StructLayout({})
-"""The control word of lanes that need none."""
+"""The control word of weights: they need none."""
 
 ACTIVATION_LANE = data.StructLayout({"valid": 1, "zero": 1, "operands": OPERAND_BITS})
-"""A row's lane: `zero` says that all operands are zero, so that nobody needs to look at them."""
+"""A row's lane: `zero` is high if all operands are zero, so that NCUs can skip them."""
 
 WEIGHT_LANE = data.StructLayout({"valid": 1, "operands": OPERAND_BITS})
 """A column's lane."""
 
 
 def west_layout(config: EngineConfig) -> data.StructLayout:
-    """What an NCU takes from its western neighbour and hands on to the east."""
+    """What a neural compute unit (NCU) takes from its western neighbour and passes to the east."""
     return data.StructLayout({"lane": ACTIVATION_LANE, "control": control_layout(config)})
 
 

@@ -72,7 +72,7 @@ class ModuleLibrary:
         """Convert the leaf's body if it is new and return an instance of it."""
         name = self.prefix + leaf.module_name
         if name not in self.modules:
-            self.modules[name] = ""  # keeps the place while nested leaves are collected
+            self.modules[name] = ""  # reserves the place while nested leaves are collected
             self.modules[name] = self.convert(_Body(leaf), name, leaf)
         return self.instance(name, leaf)
 

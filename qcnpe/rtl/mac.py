@@ -1,4 +1,4 @@
-"""The multiplier of an NCU: what those of all kinds have in common."""
+"""The multiplier of a neural compute unit (NCU): what all kinds have in common."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -16,12 +16,12 @@ PRODUCT_BITS = 2 * OPERAND_BITS + 1
 
 
 class Mac(Component):
-    """Sum of the products of two lanes; each subclass has a way to compute it.
+    """Sum of the products of two lanes; each subclass computes it in its own way.
 
-    On a packed kind (`NcuKind`) a lane holds 16/p operands of p bits, p being the precision that
-    `mode` numbers; product i multiplies field i of both lanes. Other kinds multiply one pair.
+    On a packed kind (`NcuKind`) a lane holds 16/p operands of p bits, where p is the precision with
+    index `mode`; product i multiplies field i of both lanes. Other kinds multiply one pair.
 
-    Combinational, but on a staged engine, where the product is one cycle later.
+    Latency: none, combinational; one cycle on a staged engine.
 
     Parameters
     ----------
@@ -29,10 +29,10 @@ class Mac(Component):
 
     Ports
     -----
-    activations, weights : in, 16 bits, a lane each
+    activations, weights : in, 16 bits each, one lane each
     is_unsigned : in, 1 bit, the activations are unsigned
-    mode : in, index of the precision, on an engine that has several
-    product : out, `PRODUCT_BITS`, signed sum of products
+    mode : in, `mode_bits(config)` bits, index of the precision; absent if that is zero
+    product : out, `PRODUCT_BITS` bits, signed, the sum of products
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -48,7 +48,7 @@ class Mac(Component):
         super().__init__(ports)
 
     def _cases(self, m: Module) -> Iterator[int]:
-        """Each precision, within the case of the mode that asks for it."""
+        """Each precision, within the case of its mode."""
         if not mode_bits(self.config):
             yield OPERAND_BITS
             return

@@ -1,11 +1,11 @@
-"""The neural compute unit: one output-stationary accumulator."""
+"""The neural compute unit (NCU): one output-stationary accumulator."""
 
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib.wiring import In, Out
 
-from qcnpe.rtl.delay import late
+from qcnpe.rtl.delay import delayed
 from qcnpe.rtl.layouts import WEIGHT_LANE, low_segments, mode_bits, west_layout
 from qcnpe.rtl.leaf import Leaf
 from qcnpe.rtl.mac import make_mac
@@ -13,14 +13,14 @@ from qcnpe.spec.config import EngineConfig
 
 
 class Ncu(Leaf):
-    """Multiplies the operands that pass by and accumulates the sum of a tile.
+    """Multiplies the operands that pass through it and accumulates the sum of a tile.
 
     An activation lane comes from the west and leaves to the east one cycle later, a weight lane
     comes from the north and leaves to the south; both carry a valid flag. The unit works when both
-    are valid, and only then are they handed on as valid: units east and south of a masked one are
-    masked too, and nothing in them is clocked. A lane of zeros leaves the accumulator alone.
-    On `gated`, operand bits below a tile's precision are zero; their registers are clocked in its
-    first beat, to become so, and then stand still.
+    are valid, and passes them on as valid only then: units east and south of a masked one are
+    masked, too, and nothing in them is clocked. A lane of zeros does not change the accumulator.
+    On `gated`, operand bits below a tile's precision are zero; the first beat of the tile clears
+    their registers, which are not clocked after it.
 
     Latency: operands that enter in cycle t are in the accumulator in cycle t + 2; `done` is high in
     cycle t + 2 if they were the last of a tile, and `result` must be read in that cycle, since the
@@ -33,10 +33,13 @@ class Ncu(Leaf):
 
     Ports
     -----
-    west, east : activation lane and its control, see `layouts.west_layout`
-    north, south : weight lane
-    result : the accumulator while `done`, else zero, so that a row can be read through ORs
-    done : the accumulator holds the sum of a whole tile
+    west : in, `west_layout(config)`, activation lane and its control word
+    east : out, `west_layout(config)`, the same, one cycle later
+    north : in, `WEIGHT_LANE`, weight lane
+    south : out, `WEIGHT_LANE`, the same, one cycle later
+    result : out, `config.accumulator_bits` bits, signed, the accumulator while `done`, else zero,
+        so that a row can be read through ORs
+    done : out, 1 bit, the accumulator holds the sum of a whole tile
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -73,7 +76,7 @@ class Ncu(Leaf):
         return m
 
     def _build_operands(self, m: Module) -> tuple[Any, Any]:
-        """Registers on the way east and south, clocked only for what will be used."""
+        """Registers on the way east and south, clocked only for bits that will be used."""
         upper = self._upper
         lane = Signal.like(self.west, name="lane")
         weight = Signal.like(self.north, name="weight")
@@ -106,7 +109,7 @@ class Ncu(Leaf):
         return operands[segments[-1].stop :] if segments else operands
 
     def _build_low_segments(self, m: Module, lane: Any, weight: Any) -> None:
-        """What a first beat has cleared stays clear until a tile uses it."""
+        """Low bits: the first beat of a tile that does not use them clears them."""
         first = self.west.control.first
         for index, segment in enumerate(low_segments(self.config)):
             used = lane.control.used[index]
@@ -128,7 +131,7 @@ class Ncu(Leaf):
         first, zero, last = lane.control.first, lane.lane.zero, lane.control.last
         if self.config.is_staged:
             early = {"working": working, "first": first, "zero": zero, "last": last}
-            working, first, zero, last = (late(m, name, value) for name, value in early.items())
+            working, first, zero, last = (delayed(m, name, value) for name, value in early.items())
         with m.If(working & (first | ~zero)):
             m.d.sync += total.eq(Mux(first, 0, total) + Mux(zero, 0, mac.product))
         m.d.sync += self.done.eq(working & last)
@@ -136,6 +139,6 @@ class Ncu(Leaf):
 
 
 def parameter_suffix(config: EngineConfig) -> str:
-    """What a module's name must say of the parameters that shape an NCU."""
+    """Part of a module's name: all parameters that change the logic of an NCU."""
     precisions = "_".join(map(str, config.precisions))
     return f"{config.ncu}_p{precisions}_a{config.accumulator_bits}"

@@ -1,11 +1,11 @@
-"""The two-dimensional array of NCUs, with the skew that its systolic flow needs."""
+"""The systolic array of neural compute units (NCUs), with the skew of its operands."""
 
 from amaranth.hdl import Const, Module, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
-from qcnpe.rtl.delay import late
+from qcnpe.rtl.delay import delayed
 from qcnpe.rtl.layouts import (
     ACTIVATION_LANE,
     NO_CONTROL,
@@ -23,7 +23,10 @@ class NcuRow(Leaf):
     """One row of NCUs and the ORs through which its results are read.
 
     The columns of a row finish a tile one cycle after another, so that at most one of them drives
-    `result` in a cycle and the row needs no registers to drain. On a staged engine one follows.
+    `result` in a cycle, and the row needs no registers to drain.
+
+    Latency: that of `Ncu`, and one cycle more from column to column; on a staged engine a register
+    follows the ORs. Throughput: one lane a cycle, no flow control.
 
     Parameters
     ----------
@@ -31,9 +34,11 @@ class NcuRow(Leaf):
 
     Ports
     -----
-    west : activation lane and control that enter column 0
-    north, south : weight lanes of all columns
-    result, done : accumulator of the column that has just finished, and whether there is one
+    west : in, `west_layout(config)`, activation lane and control word that enter column 0
+    north : in, `config.cols * WEIGHT_LANE.size` bits, weight lanes of all columns
+    south : out, `config.cols * WEIGHT_LANE.size` bits, the same, one cycle later
+    result : out, `config.accumulator_bits` bits, signed, sum of the column that has just finished
+    done : out, 1 bit, a column has just finished
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -70,7 +75,7 @@ class NcuRow(Leaf):
             west = ncu.east
             result, done = result | ncu.result, done | ncu.done
         if self.config.is_staged:
-            result, done = late(m, "result", result, reset_less=True), late(m, "done", done)
+            result, done = delayed(m, "result", result, reset_less=True), delayed(m, "done", done)
         m.d.comb += [self.result.eq(result), self.done.eq(done)]
         return m
 
@@ -78,13 +83,14 @@ class NcuRow(Leaf):
 class NcuArray(Component):
     """rows x cols NCUs behind one unskewed entry.
 
-    A beat enters all rows and columns at once; row r meets it r cycles later, column c c cycles
-    later, so that NCU (r, c) works on it in cycle t + r + c + 1.
+    All lanes of a beat enter in the same cycle t. Lane r of the activations is delayed by r cycles
+    and lane c of the weights by c cycles, so that NCU (r, c) works on the beat in cycle
+    t + r + c + 1.
 
-    Latency: `done[r]` is high in cycle t + r + c + `LATENCY` with the sum of column c, for a beat
-    of cycle t that was a tile's last; `array_stages` later on a staged engine. Throughput: one
-    beat a cycle, no flow control: whoever sends a last beat must know that the results can be
-    taken.
+    Latency: if the beat of cycle t was a tile's last, `done[r]` is high in cycle
+    t + r + c + `LATENCY` with the sum of column c; `array_stages` cycles later on a staged engine.
+    Throughput: one beat a cycle, no flow control: the sender of a last beat must know that the
+    results can be taken.
 
     Parameters
     ----------
@@ -92,10 +98,14 @@ class NcuArray(Component):
 
     Ports
     -----
-    valid : there is a beat in this cycle
-    control : of the beat
-    activations, weights : lanes; a lane's own valid flag masks its row or column
-    result, done : of each row
+    valid : in, 1 bit, there is a beat in this cycle
+    control : in, `control_layout(config)`, control word of the beat
+    activations : in, `config.rows * ACTIVATION_LANE.size` bits, lanes; each one's own valid flag
+        masks its row
+    weights : in, `config.cols * WEIGHT_LANE.size` bits, lanes; each one's own valid flag masks its
+        column
+    result : out, `config.rows * config.accumulator_bits` bits, signed sums, one for each row
+    done : out, `config.rows` bits, the row has a sum in this cycle
     """
 
     LATENCY = 2
@@ -115,7 +125,7 @@ class NcuArray(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Skew on two sides, rows chained from north to south."""
+        """Skew for both operands, rows chained from north to south."""
         m = Module()
         rows, cols = self.config.rows, self.config.cols
         control = control_layout(self.config)

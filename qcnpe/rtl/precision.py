@@ -9,7 +9,9 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
 
 class PrecisionRegister(Component):
-    """Holds the precision of the tile in flight; a tile's command sets it, the host may read it.
+    """Holds the precision of the tile in progress; a tile's command sets it, the host may read it.
+
+    Latency: `precision` and `mode` follow `load` by one cycle.
 
     Parameters
     ----------
@@ -17,12 +19,13 @@ class PrecisionRegister(Component):
 
     Ports
     -----
-    requested : operand width in bits that a command asks for
-    known : the engine has that width (combinational)
-    load : take `requested` at the end of this cycle
-    ceiling : on `gated`, the widest that is taken
-    precision : operand width of the tile in flight, 16 after reset
-    mode : its index among the engine's widths, on an engine that has several
+    requested : in, 5 bits, operand width that a command requests, in bits
+    known : out, 1 bit, the engine has that width (combinational)
+    load : in, 1 bit, take `requested` at the end of this cycle
+    ceiling : in, 5 bits, the widest operands that `gated` computes with; wider ones are cut to it
+    precision : out, 5 bits, operand width of the tile in progress; the widest one after reset
+    mode : out, `mode_bits(config)` bits, index of that width among the engine's; absent if that is
+        zero
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -39,7 +42,7 @@ class PrecisionRegister(Component):
         super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
-        """The register and the decoder beside it."""
+        """The register and the decoder of its index."""
         m = Module()
         taken = self.requested
         if self.config.kind.is_gated:

@@ -1,4 +1,4 @@
-"""Narrow copies of results, for the neurons of the next layer that compute at fewer bits."""
+"""Narrow copies of results, for neurons of the next layer that compute at fewer bits."""
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data
@@ -11,7 +11,7 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
 
 def copies_layout(config: EngineConfig) -> data.StructLayout:
-    """The narrow copies of a tile: a shift and an enable for each width, and how they saturate."""
+    """The narrow copies of a tile: a shift and an enable for each width, and whether unsigned."""
     members: dict[str, int] = {"is_unsigned": 1}
     for width in config.narrow_precisions:
         members |= {f"shift_{width}": 4, f"wanted_{width}": 1}
@@ -19,7 +19,9 @@ def copies_layout(config: EngineConfig) -> data.StructLayout:
 
 
 class Requantize(Leaf):
-    """Rounds and saturates one lane's result to each narrow width. Combinational.
+    """Rounds and saturates one lane's result to each narrow width.
+
+    Latency: none, combinational.
 
     Parameters
     ----------
@@ -27,9 +29,9 @@ class Requantize(Leaf):
 
     Ports
     -----
-    result : 16-bit result
-    copies : what the tile's command asks for
-    lane : the result and its copies; a copy that is not enabled is zero
+    result : in, 16 bits, signed, a result
+    copies : in, `copies_layout(config)`, the copies that the tile's command requests
+    lane : out, `result_lane(config)`, the result and its copies; a copy not requested is zero
     """
 
     clocked = False
@@ -50,7 +52,7 @@ class Requantize(Leaf):
         return f"qcnpe_requantize_p{'_'.join(map(str, self.config.precisions))}"
 
     def build(self) -> Module:
-        """One shifter and clipper a width."""
+        """A shifter and a clipper for each width."""
         m = Module()
         m.d.comb += self.lane.result.eq(self.result)
         for width in self.config.narrow_precisions:

@@ -1,4 +1,4 @@
-"""The sequencer: follows the commands and lets beats into the array."""
+"""The sequencer: executes the commands and feeds beats to the array."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream
@@ -9,7 +9,7 @@ from qcnpe.rtl.afu import NEURON_LAYOUT, knot_write_layout
 from qcnpe.rtl.collector import tile_layout
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.decoder import Decoder
-from qcnpe.rtl.delay import late
+from qcnpe.rtl.delay import delayed
 from qcnpe.rtl.halt import Halt
 from qcnpe.rtl.layouts import (
     ACTIVATION_LANE,
@@ -28,8 +28,8 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 def events_layout(config: EngineConfig) -> data.StructLayout:
     """What happens in a cycle, for the performance counters.
 
-    `rows` and `cols` are those of the tile in progress, `zeros` tells for each row whether it is
-    one of them and has a lane of zeros in this beat.
+    `rows` and `cols` are those of the tile in progress; `zeros` has a bit for each row, high if the
+    row is active and its lane in this beat is all zeros.
     """
     return data.StructLayout(
         {
@@ -48,15 +48,15 @@ def events_layout(config: EngineConfig) -> data.StructLayout:
 
 
 class Sequencer(Component):
-    """Turns commands and operand streams into beats that need no flow control any more.
+    """Turns commands and operand streams into beats that need no flow control.
 
-    A beat of a tile enters the array when both operands are there; the last beat also waits for
+    A beat of a tile enters the array when both operands are valid; the last beat also waits for
     `Admission`. A table is loaded when all earlier results have left.
 
-    While the engine is halted (see `Halt`) every stream is taken and discarded, parameter words as
-    soon as those that finished tiles were promised have been read.
+    While the engine is halted (see `Halt`) every stream is taken and discarded; parameter words
+    only after those that are reserved for finished tiles have been read.
 
-    Latency: a beat enters the array in the cycle in which its operands are taken. Throughput: a
+    Latency: a beat enters the array in the cycle in which its operands are taken. Throughput: one
     beat a cycle, also from one tile to the next.
 
     Parameters
@@ -65,18 +65,28 @@ class Sequencer(Component):
 
     Ports
     -----
-    commands, activations, weights, parameters : what the host sends
-    parameters_waiting : parameter words that are queued
-    beat_valid, control, activation_lanes, weight_lanes : a beat for the array
-    column_read : row 0 has a completed sum; `neuron` goes with it
-    knot : write to the tables
-    tiles : what the collector must know of each tile
-    column_returned : a column of results has left the collector
-    precision : the precision control register
-    ceiling : widest operands of the following tiles, on `gated`
-    halt, resume, halted, error : see `Halt`
-    busy : there is a command, or results have not left yet; while halted, any word is left
-    events : see `events_layout`
+    commands : in, stream of `command_layout(config)`, command words
+    activations : in, stream of `operand_beat(config.rows)`, one lane for each row
+    weights : in, stream of `operand_beat(config.cols)`, one lane for each column
+    parameters : in, stream of `PARAMETER_LAYOUT`, one word for each neuron or knot
+    parameters_waiting : in, `range(config.parameter_depth + 1)`, parameter words in the queue
+    beat_valid : out, 1 bit, a beat enters the array in this cycle
+    control : out, `control_layout(config)`, control word of the beat
+    activation_lanes : out, `config.rows * ACTIVATION_LANE.size` bits, activations of the beat
+    weight_lanes : out, `config.cols * WEIGHT_LANE.size` bits, weights of the beat
+    column_read : in, 1 bit, row 0 has a completed sum in this cycle
+    neuron : out, `NEURON_LAYOUT`, parameters of the neuron of that sum
+    knot : out, `knot_write_layout(config)`, write to the activation tables
+    tiles : out, stream of `tile_layout(config)`, what the collector needs to know about each tile
+    column_returned : in, 1 bit, a column of results leaves the collector
+    precision : out, 5 bits, see `PrecisionRegister`
+    ceiling : in, 5 bits, see `PrecisionRegister`
+    halt, resume : in, 1 bit each, see `Halt`
+    halted : out, 1 bit, see `Halt`
+    error : out, `ErrorCause`, see `Halt`
+    busy : out, 1 bit, there is a command, or results have not left yet; while halted, also any word
+        in a queue
+    events : out, `events_layout(config)`, what happens in this cycle
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -109,7 +119,7 @@ class Sequencer(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Decoder and admission beside the gate that both operands pass."""
+        """Decoder, admission control, and the gate that both operand streams pass."""
         m = Module()
         m.submodules.decoder = decoder = Decoder(self.config)
         m.submodules.admission = admission = Admission(self.config)
@@ -128,7 +138,10 @@ class Sequencer(Component):
         return m
 
     def _build_halt(self, m: Module, decoder: Decoder, admission: Admission) -> None:
-        """Operands that wait make an engine busy only while it is halted: nothing uses them up."""
+        """Queued operands make the engine busy only while it is halted, until they are discarded.
+
+        Otherwise operands without a command would keep it busy for ever.
+        """
         m.submodules.halt = halt = Halt()
         left = self.activations.valid | self.weights.valid | self.parameters.valid
         m.d.comb += [
@@ -185,7 +198,7 @@ class Sequencer(Component):
         ]
 
     def _build_lanes(self, m: Module, decoder: Decoder) -> None:
-        """Masked lanes are zero, so that nothing in them toggles."""
+        """Mask the lanes; masked ones are zero, so that nothing in them toggles."""
         zeros = [
             decoder.row_mask[row] & lane.zero for row, lane in enumerate(self.activation_lanes)
         ]
@@ -213,7 +226,7 @@ class Sequencer(Component):
                 m.d.comb += lane.operands.eq(self.weights.payload[col] & kept)
 
     def _build_kept_bits(self, m: Module, decoder: Decoder) -> Signal:
-        """Operand bits that a tile uses; on `gated` those below its precision are held at zero."""
+        """Mask of the operand bits that a tile uses; on `gated` not those below its precision."""
         kept = Signal(OPERAND_BITS)
         gated = self.config.kind.is_gated
         for place, bit in enumerate(kept):
@@ -252,7 +265,7 @@ class Sequencer(Component):
         finish_tile: Signal,
         finish_table: Signal,
     ) -> None:
-        """Parameter words go to the AFUs, one with each column, or to their tables."""
+        """Send parameter words to the AFUs, one with each column, or to their tables."""
         loading = Signal()
         index = Signal.like(self.knot.index, name="knot_index")
         m.d.comb += [
@@ -276,5 +289,5 @@ class Sequencer(Component):
         with m.If(finish_tile):
             m.d.sync += finished.eq(decoder.command.function)
         for stage in range(self.config.array_stages):
-            finished = late(m, f"function_{stage}", finished)
+            finished = delayed(m, f"function_{stage}", finished)
         m.d.sync += self.neuron.function.eq(finished)

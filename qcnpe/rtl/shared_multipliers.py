@@ -1,8 +1,8 @@
-"""The multiplier for FPGAs, whose few wide multipliers serve several precisions."""
+"""The multiplier for FPGAs: a few wide hard multipliers serve all precisions."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
-from qcnpe.rtl.delay import late
+from qcnpe.rtl.delay import delayed
 from qcnpe.rtl.mac import Mac, add_in_pairs
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import ConfigError
@@ -11,17 +11,17 @@ MULTIPLIER_BITS = 18
 """Operand bits of an FPGA's multiplier, unless the module library says otherwise."""
 
 _ADDER_BITS = 4
-"""Fields of so few bits are multiplied by adders."""
+"""Fields of at most so many bits are multiplied by adders."""
 
 
 class SharedMultipliers(Mac):
     """The sums of `SumOfProducts` with one multiplier of 16 bits and at most one of 8.
 
-    The second one is there if the engine has that precision. An FPGA has both ready made; narrower
-    fields that they do not reach are multiplied by adders.
+    The second one is there if the engine has that precision. An FPGA has both as hard blocks;
+    narrower fields that they do not cover are multiplied by adders.
 
-    Combinational, but on a staged engine, where a register follows each multiplier: an FPGA's
-    multipliers lie apart from its other cells.
+    Latency: none, combinational; one cycle on a staged engine, where a register follows each
+    multiplier, since an FPGA's multipliers are far from its other cells.
 
     Parameters
     ----------
@@ -29,7 +29,10 @@ class SharedMultipliers(Mac):
 
     Ports
     -----
-    activations, weights, is_unsigned, mode, product : see `Mac`
+    activations, weights : in, 16 bits each, see `Mac`
+    is_unsigned : in, 1 bit, see `Mac`
+    mode : in, `mode_bits(config)` bits, see `Mac`
+    product : out, 33 bits, signed, see `Mac`
 
     Raises
     ------
@@ -45,7 +48,7 @@ class SharedMultipliers(Mac):
         super().__init__(config)
 
     def elaborate(self, platform: object) -> Module:
-        """Multipliers as wide as the platform says that the FPGA has them."""
+        """Multipliers of the width that the platform gives for the FPGA."""
         m = Module()
         self._build_on_multipliers(m, getattr(platform, "multiplier_bits", MULTIPLIER_BITS))
         return m
@@ -70,8 +73,10 @@ class SharedMultipliers(Mac):
             self._sum_if_used(m, width, add_in_pairs(terms)) for width, terms in products.items()
         ]
         if self.config.is_staged:
-            sums = [late(m, str(number), each, reset_less=True) for number, each in enumerate(sums)]
-        # The wide products come late.
+            sums = [
+                delayed(m, str(number), each, reset_less=True) for number, each in enumerate(sums)
+            ]
+        # The wide products arrive last.
         m.d.comb += self.product.eq(add_in_pairs(sorted(sums, key=len)))
 
     def _operands(self, m: Module, low: int, width: int) -> tuple[Value, Value]:
@@ -92,7 +97,7 @@ class SharedMultipliers(Mac):
         return Cat(fields[0], signs[0]).as_signed(), fields[1].as_signed()
 
     def _sum_if_used(self, m: Module, width: int, value: Value) -> Value:
-        """A sum over the units of a width, or zero at wider precisions, which do without them."""
+        """A sum over the units of a width, or zero at wider precisions, which do not use them."""
         if width == max(self.config.precisions):
             return value
         used = Signal.like(value, name=f"sum_{width}")
@@ -103,10 +108,11 @@ class SharedMultipliers(Mac):
 
 
 def _product_of_multiplier(activation: Value, weight: Value, multiplier_bits: int) -> Value:
-    """Product by a multiplier of signed operands of so many bits.
+    """Product by a multiplier for signed operands of `multiplier_bits` bits.
 
-    For one that lacks the activation's highest bit, an unsigned activation whose next bit is set is
-    2**bits less than it is.
+    If the activation has one bit more than that, its highest bit is left out: the multiplier then
+    reads an unsigned activation with the next bit set as 2**bits too low. The missing multiple of
+    the weight is added.
     """
     if len(activation) <= multiplier_bits:
         return activation * weight
@@ -116,6 +122,6 @@ def _product_of_multiplier(activation: Value, weight: Value, multiplier_bits: in
 
 
 def _product_of_adders(activation: Value, weight: Value) -> Value:
-    """One addend for each bit of the activation; the sign's counts negative."""
+    """Product by one addend for each bit of the activation; that of the sign is subtracted."""
     addends = [Mux(bit, weight, 0) << place for place, bit in enumerate(activation)]
     return add_in_pairs(addends[:-1]) - addends[-1]

@@ -1,4 +1,4 @@
-"""The delays that let lane n of a beat arrive n cycles late."""
+"""The skew: delays lane n of a beat by n cycles."""
 
 from functools import reduce
 from operator import or_
@@ -17,10 +17,12 @@ BANK_WORDS = 4
 class Skew(Component):
     """Delays lane n of a beat, and the control word that goes with it, by n cycles.
 
-    A lane's words stay where they are written, in a ring of banks that holds at least as many as
-    cycles pass until they are read. All lanes write at the same place of their banks; rings of
-    equal size share the number of the bank. The places move on only while a beat is on its way.
-    A lane's layout must have a member `valid`.
+    A lane's words are not shifted: they are written into a ring of banks, and read from it n cycles
+    later. All lanes write at the same place of their banks; rings of equal size share the number of
+    the bank. The place advances only while a beat is in flight. A lane's layout must have a member
+    `valid`.
+
+    Latency: n cycles for lane n. Throughput: one beat a cycle, no flow control.
 
     Parameters
     ----------
@@ -30,10 +32,12 @@ class Skew(Component):
 
     Ports
     -----
-    valid : there is a beat in this cycle
-    control, lanes : the beat
-    lane_out : the lanes, each late by its number; a lane is valid if its beat was, too
-    control_out : the control word beside each lane
+    valid : in, 1 bit, there is a beat in this cycle
+    control : in, `control`, control word of the beat
+    lanes : in, `lanes * lane.size` bits, lanes of the beat
+    lane_out : out, `lanes * lane.size` bits, the lanes, each delayed by its number of cycles; valid
+        if both the lane and its beat were
+    control_out : out, `lanes * control.size` bits, the control word for each lane, delayed likewise
     """
 
     def __init__(self, *, lane: data.StructLayout, lanes: int, control: data.StructLayout) -> None:
@@ -49,7 +53,7 @@ class Skew(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """A chain for the control words, a ring for each lane."""
+        """A shift register of control words, a ring of words for each lane."""
         m = Module()
         valids = self._build_control(m)
         words = [self.lanes[0].as_value()]
@@ -67,7 +71,7 @@ class Skew(Component):
         return m
 
     def _build_control(self, m: Module) -> list[Value]:
-        """Control words in a falling chain; whether there is a beat at each of its places."""
+        """A shift register of control words; returns the valid flag of each of its places."""
         valid, control = self.valid, self.control
         valids: list[Value] = [valid]
         m.d.comb += self.control_out[0].eq(control)
@@ -83,7 +87,7 @@ class Skew(Component):
         return valids
 
     def _build_rings(self, m: Module, banks: int, place: Signal, moves: Value) -> list[Value]:
-        """Delayed words of the lanes whose rings have that many banks."""
+        """Delayed words of the lanes whose rings have `banks` banks."""
         bank: Value = Const(1, 1)
         if banks > 1:
             bank = Signal(banks, init=1, name=f"bank_of_{banks}")
@@ -92,7 +96,7 @@ class Skew(Component):
         words = []
         first = (banks - 1) * BANK_WORDS + 1
         for lane in range(first, min(first + BANK_WORDS, self._count)):
-            # What was written `lane` cycles ago lies this far ahead of the place to write to.
+            # The word of `lane` cycles ago is this many places ahead of the place to write to.
             ahead = banks * BANK_WORDS - lane
             is_in_next = place[BANK_WORDS - ahead :].any() if ahead else 0
             read = Signal(banks, name=f"read_bank_{lane}")
@@ -103,7 +107,7 @@ class Skew(Component):
     def _build_ring(
         self, m: Module, lane: int, place: Value, bank: Value, read_place: Value, read_bank: Value
     ) -> Value:
-        """The word of one lane."""
+        """The delayed word of one lane."""
         values = []
         for number in range(len(bank)):
             unit = Bank(width=self._lane.size, words=BANK_WORDS)

@@ -11,7 +11,7 @@ from qcnpe.rtl.bank import Bank
 from qcnpe.rtl.leaf import Leaf
 
 BANK_WORDS = 4
-"""Words of a bank: as few as make its own selects and ANDs worth while."""
+"""Words of a bank: the fewest for which its own selects and ANDs pay off."""
 
 SLICE_BITS = 32
 """Bits that one set of selects drives."""
@@ -20,10 +20,10 @@ SLICE_BITS = 32
 class Fifo(Leaf):
     """A first-in first-out queue between two streams of plain bits.
 
-    Words stay where they are written. Rings of one-hot registers say where the next one goes and
-    where the oldest one lies: one for the words of a bank, one for the banks. So a word costs the
-    clock of its own registers and the inputs of its bank, however deep the queue is, and nothing
-    is decoded. A wide queue is made of slices with rings of their own.
+    Words are not shifted. One-hot ring counters select the place to write and the place to read:
+    one for the words of a bank, one for the banks. So a word clocks only its own registers and
+    toggles only the inputs of its bank, whatever the depth, and no address is decoded. A wide queue
+    consists of slices, each with its own ring counters.
 
     Latency: a word that enters in cycle t can leave in cycle t + 1. Throughput: one word a cycle.
 
@@ -34,8 +34,9 @@ class Fifo(Leaf):
 
     Ports
     -----
-    i, o : the streams
-    level : words that it holds now
+    i : in, stream of `width` bits, words that enter
+    o : out, stream of `width` bits, words that leave
+    level : out, `range(depth + 1)`, number of words in the queue
     """
 
     def __init__(self, *, width: int, depth: int) -> None:
@@ -58,7 +59,7 @@ class Fifo(Leaf):
         return -(-self.depth // BANK_WORDS)
 
     def build(self) -> Module:
-        """Flow control and a store for each slice."""
+        """Flow control, and the banks of each slice."""
         m = Module()
         push, pop = Signal(), Signal()
         m.d.comb += [
@@ -96,7 +97,7 @@ class Fifo(Leaf):
         m.d.comb += self.o.payload[bits].eq(reduce(or_, values))
 
     def _build_ring(self, m: Module, name: str, move: Value) -> tuple[Value, Value]:
-        """One-hot place in a bank and number of the bank, which follow each other."""
+        """Ring counters of the place in a bank and of the bank; both advance with `move`."""
         place = Signal(min(BANK_WORDS, self.depth), init=1, name=f"{name}_place")
         if self._banks == 1:
             with m.If(move):

@@ -1,4 +1,4 @@
-"""The multiplier that says what is computed, and leaves the rest to synthesis."""
+"""The behavioural multiplier: synthesis chooses its structure."""
 
 from amaranth.hdl import Cat, Module, Value
 
@@ -7,9 +7,9 @@ from qcnpe.spec.config import OPERAND_BITS
 
 
 class SumOfProducts(Mac):
-    """A product for each pair of operands, and their sum: one such sum a precision.
+    """A product for each pair of operands, and their sum, for each precision.
 
-    Combinational.
+    Latency: none, combinational.
 
     Parameters
     ----------
@@ -17,11 +17,14 @@ class SumOfProducts(Mac):
 
     Ports
     -----
-    activations, weights, is_unsigned, mode, product : see `Mac`
+    activations, weights : in, 16 bits each, see `Mac`
+    is_unsigned : in, 1 bit, see `Mac`
+    mode : in, `mode_bits(config)` bits, see `Mac`
+    product : out, 33 bits, signed, see `Mac`
     """
 
     def elaborate(self, platform: object) -> Module:
-        """One sum a precision; `mode` chooses."""
+        """A sum for each precision; `mode` selects one."""
         m = Module()
         for precision in self._cases(m):
             m.d.comb += self.product.eq(self._sum_of_products(precision))

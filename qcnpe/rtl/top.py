@@ -1,4 +1,4 @@
-"""The engine with its bus side: what an integrator places."""
+"""The top level: the engine behind AXI4-Stream and AXI4-Lite."""
 
 from amaranth.hdl import (
     Cat,
@@ -23,9 +23,9 @@ _STREAMS = ("commands", "activations", "weights", "parameters")
 
 
 class Top(Component):
-    """A QC-NPE on AXI: wiring, the reset and the register file's contents.
+    """A QC-NPE on AXI: wiring, the reset and the contents of the register file.
 
-    `aresetn` alone resets; the control register halts the engine and lets it go on, see `Halt`.
+    Only `aresetn` resets; the control register halts and resumes the engine, see `Halt`.
 
     Parameters
     ----------
@@ -33,11 +33,16 @@ class Top(Component):
 
     Ports
     -----
-    aclk, aresetn : clock, and reset when low
-    s_axis_commands, s_axis_activations, s_axis_weights, s_axis_parameters : AXI4-Stream in
-    m_axis_results : AXI4-Stream out, a beat for each column, `tlast` at the end of a tile
-    s_axil : AXI4-Lite, see `spec.registers`
-    busy, error : as in the status register, for an interrupt
+    aclk : in, 1 bit, clock of everything
+    aresetn : in, 1 bit, synchronous reset of everything, active low
+    s_axis_commands_* : bus, AXI4-Stream receiver, 64 bits of data, a command word
+    s_axis_activations_* : bus, AXI4-Stream receiver, 16 bits of data for each row
+    s_axis_weights_* : bus, AXI4-Stream receiver, 16 bits of data for each column
+    s_axis_parameters_* : bus, AXI4-Stream receiver, 32 bits of data, a parameter word
+    m_axis_results_* : bus, AXI4-Stream transmitter, `result_lane_bits` bits of data for each row,
+        one beat for each column, `tlast` at the end of a tile
+    s_axil_* : bus, AXI4-Lite subordinate, 32 bits of data, see `spec.registers`
+    busy, error : out, 1 bit each, as in the status register, for an interrupt
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -57,7 +62,7 @@ class Top(Component):
         super().__init__(ports | lite_ports("s_axil", address_bits(self.table)))
 
     def elaborate(self, platform: object) -> Module:
-        """Engine, counters and register file in one domain."""
+        """Engine, counters and register file in one clock domain."""
         m = Module()
         m.domains.sync = ClockDomain("sync", local=True)
         m.d.comb += [ClockSignal().eq(self.aclk), ResetSignal().eq(~self.aresetn)]
@@ -100,7 +105,7 @@ class Top(Component):
     def _build_control(
         self, m: Module, file: AxiLiteRegisters, engine: Engine, counters: Counters
     ) -> None:
-        """The control register acts one cycle after it is written; nothing of it is kept."""
+        """The control register acts one cycle after it is written and holds no state."""
         action = Signal(3)
         ceiling = Signal(5, init=OPERAND_BITS)
         m.d.sync += action.eq(Mux(file.written_control, file.data, 0))

@@ -22,10 +22,10 @@ from qcnpe.spec.registers import address_bits, registers
 
 
 class OctetCore(Component):
-    """An engine behind two flows of octets, whatever carries them. Wiring only.
+    """An engine behind two flows of octets, for any physical layer. Wiring only.
 
-    Line side and gate are in the domain `line`, which the surroundings provide; a greeting resets
-    all the rest, the engine included.
+    Deframer and gate are in the clock domain `line`, which the parent provides; a greeting resets
+    everything else, including the engine.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class OctetCore(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Deframer, gate and packets to the executor; from there to the engine; answers back."""
+        """Deframer, gate and packets to the executor, from there to the engine; responses back."""
         m = Module()
         restart = Signal()
         m.domains.sync = ClockDomain("sync", local=True)
@@ -61,7 +61,7 @@ class OctetCore(Component):
             ResetSignal().eq(ResetSignal("line") | restart),
         ]
         engine = Top(self.link.engine)
-        # It has a domain `sync` of its own, which must not have the name of this one.
+        # It has a domain `sync` of its own, whose name must differ from this one.
         m.submodules.engine = DomainRenamer("engine")(engine)
         m.d.comb += [
             engine.aclk.eq(ClockSignal()),
@@ -76,7 +76,7 @@ class OctetCore(Component):
         return m
 
     def _build_entry(self, m: Module) -> tuple[Gate, Packets]:
-        """Octets of the line to accepted bodies."""
+        """From octets of the line to accepted bodies."""
         line = DomainRenamer("line")
         m.submodules.deframer = line(deframer := Deframer())
         m.submodules.gate = line(gate := Gate())
@@ -94,7 +94,7 @@ class OctetCore(Component):
         return gate, packets
 
     def _build_execution(self, m: Module, engine: Top, packets: Packets) -> Executor:
-        """Bodies to streams, operand stores and registers."""
+        """From bodies to streams, operand stores and registers."""
         config, bits = self.link.engine, address_bits(registers(self.link.engine))
         depth = self.link.store
         m.submodules.executor = executor = Executor(config, address_bits=bits, store_depth=depth)
@@ -135,7 +135,7 @@ class OctetCore(Component):
         ]
 
     def _build_responses(self, m: Module, engine: Top, gate: Gate, executor: Executor) -> None:
-        """Responses and results to the line."""
+        """From responses and results to the line."""
         link = self.link
         welcome = Welcome(
             version=LINK_VERSION,

@@ -44,16 +44,18 @@ class Executor(Component):
 
     Ports
     -----
-    octets : in, stream of `FRAMED_OCTET`, 9 bits, the accepted bodies
-    commands, parameters : out, streams of 64 and 32 bits, to the engine
-    address : out, of a store's beat or of a register, as many bits as either needs
+    octets : in, stream of `FRAMED_OCTET`, the accepted bodies
+    commands : out, stream of 64 bits, command words to the engine
+    parameters : out, stream of 32 bits, parameter words to the engine
+    address : out, `max(address_bits, (store_depth - 1).bit_length())` bits, of a store's beat or of
+        a register
     count : out, 16 bits, number of beats to stream
-    word : out, the beat or value to write, as many bits as the widest word
+    word : out, `max(64, 16 * config.rows, 16 * config.cols)` bits, the beat or value to write
     write_NAME, start_NAME : out, 1 bit each, see `OperandStore`, for each of `STORES`
-    playing_NAME : in, 1 bit, for each of `STORES`
+    playing_NAME : in, 1 bit, see `OperandStore`, for each of `STORES`
     register_start, register_write : out, 1 bit each, see `RegisterAccess`
-    register_done : in, 1 bit
-    register_value : in, 32 bits
+    register_done : in, 1 bit, see `RegisterAccess`
+    register_value : in, 32 bits, see `RegisterAccess`
     values : out, stream of 32 bits, registers that were read
     worked_off : out, 8 bits, number of executed bodies, modulo 256
     finished : out, 1 bit, high for one cycle after each executed body

@@ -24,7 +24,7 @@ class Framer(Component):
 
     Ports
     -----
-    frames : in, stream of `FRAMED_OCTET`, 9 bits
+    frames : in, stream of `FRAMED_OCTET`, octets of frames
     octets : out, stream of 8 bits, to the line
     """
 

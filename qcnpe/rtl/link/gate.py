@@ -33,7 +33,7 @@ class Gate(Component):
     restart : out, 1 bit, high for one cycle after a greeting: reset everything but the line side
     poll : out, 1 bit, high for one cycle: the host asks for the number of executed bodies
     refused : out, 1 bit, high for one cycle: a frame was refused
-    reason : out, 8 bits or fewer, a `Refusal`, valid with `refused`
+    reason : out, `Refusal`, valid with `refused`
     expected : out, 8 bits, the next sequence number
     """
 

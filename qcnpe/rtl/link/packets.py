@@ -32,7 +32,7 @@ class Packets(Component):
     commit : in, 1 bit, accept what was written, the octet of this cycle included
     rewind : in, 1 bit, discard what was written since the last commit
     overflow : out, 1 bit, the body that is being written has no room
-    output : out, stream of `FRAMED_OCTET`, 9 bits, the committed octets
+    output : out, stream of `FRAMED_OCTET`, the committed octets
     """
 
     def __init__(self, *, depth: int) -> None:

@@ -23,7 +23,7 @@ class RegisterAccess(Component):
 
     Ports
     -----
-    axi_* : AXI4-Lite manager, 32 bits of data
+    axi_* : bus, AXI4-Lite manager, 32 bits of data
     address : in, `address_bits` bits, held until `done`
     data : in, 32 bits, to write, held until `done`
     write : in, 1 bit, write, not read; held until `done`

@@ -39,14 +39,16 @@ class ResponseFramer(Component):
 
     Ports
     -----
-    session : in, 16 bits, of each frame
-    refused, reason, expected : in, see `Gate`
+    session : in, 16 bits, session number of each frame
+    refused : in, 1 bit, see `Gate`
+    reason : in, `Refusal`, see `Gate`
+    expected : in, 8 bits, see `Gate`
     done : in, 1 bit, high for one cycle: acknowledge the executed bodies
     worked_off : in, 8 bits, number of executed bodies, modulo 256
     error : in, 1 bit, a bad command halted the engine
     values : in, stream of 32 bits, registers that were read
-    results : in, stream of the engine's result beats
-    frames : out, stream of `FRAMED_OCTET`, 9 bits, to the `Framer`
+    results : in, stream of `config.rows * config.result_lane_bits` bits, beats of results
+    frames : out, stream of `FRAMED_OCTET`, to the `Framer`
     """
 
     def __init__(self, config: EngineConfig, *, welcome: Welcome) -> None:

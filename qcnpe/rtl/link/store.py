@@ -25,7 +25,7 @@ class OperandStore(Component):
 
     Ports
     -----
-    address : in, log2(`depth`) bits, of a write, or of the first beat to stream
+    address : in, `range(depth)`, of a write, or of the first beat to stream
     word : in, `width` bits, the beat to write
     write : in, 1 bit, write the beat; only while `playing` is low
     count : in, 16 bits, number of beats to stream, at least one
