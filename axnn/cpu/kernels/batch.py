@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from axnn.cpu.kernels.elementwise import activate, largest, weighted_sum
-from axnn.cpu.kernels.llvm import BATCH, LANES
+from axnn.cpu.kernels.llvm import BATCH, LANES, pointer
 from axnn.cpu.kernels.packing import LARGEST, NONE, SUM
 from axnn.cpu.kernels.stages import BYTE_LIMIT, BYTE_ZERO, WORD
 from axnn.cpu.kernels.vectors import MAX_ROWS, byte_tile, float_tile, round_to_words, transpose
@@ -47,7 +47,8 @@ def _take_inputs(inputs, features, first, last, places, cells):  # type: ignore[
     for lane in range(0, BATCH, LANES):
         start, left = (first + lane) * features, last - first - lane
         for feature in range(0, whole, LANES):
-            transpose(inputs, start + feature, features, left, cells, lane, places, feature)
+            source, target = pointer(inputs, start + feature), pointer(cells, lane)
+            transpose(source, features, left, target, pointer(places, feature))
         for feature in range(whole, features):
             for s in range(LANES):
                 value = inputs[start + min(s, left) * features + feature]
@@ -55,58 +56,56 @@ def _take_inputs(inputs, features, first, last, places, cells):  # type: ignore[
 
 
 @part
-def _pack(stage, floats, cells, words):  # type: ignore[no-untyped-def]
+def _pack(stage, factor, cells, words):  # type: ignore[no-untyped-def]
     """Round a buffer to bytes, four of a position to a word."""
-    factor = floats[stage.pack_scale]
     for word in range(stage.pack_words):
-        source = stage.pack_source + word * (WORD * BATCH)
-        target = stage.pack_target + word * BATCH
-        round_to_words(cells, source, words, target, factor, _LIMIT, _BYTE_ZERO)
+        source = pointer(cells, stage.pack_source + word * (WORD * BATCH))
+        target = pointer(words, stage.pack_target + word * BATCH)
+        round_to_words(source, target, factor, _LIMIT, _BYTE_ZERO)
 
 
 @part
-def _window_sums(stage, rows, channel, place, operands, cells, words, into, at):  # type: ignore[no-untyped-def]
-    """The sums of one position for a block of channels, into into[at:]."""
+def _window_sums(stage, rows, channel, place, operands, cells, words, sums):  # type: ignore[no-untyped-def]
+    """The sums of one position for a block of channels; `sums` is a pointer."""
     floats, integers, places = operands
-    weights, bias = stage.weights + channel * stage.taps, stage.bias + channel
-    start, taps_at, taps = stage.start + channel, stage.tap_rows, stage.taps
+    weights, taps = stage.weights + channel * stage.taps, stage.taps
+    offsets, bias = pointer(places, stage.tap_rows), pointer(floats, stage.bias + channel)
     if stage.in_bytes:
-        scale = stage.scale + channel
-        byte_tile(
-            rows, into, at, integers, start, integers, weights, words, place, places, taps_at,
-            floats, scale, floats, bias, taps,
-        )  # fmt: skip
+        products = (pointer(integers, weights), pointer(words, place), offsets, taps)
+        line = (pointer(floats, stage.scale + channel), bias)
+        byte_tile(rows, sums, pointer(integers, stage.start + channel), products, line)
     else:
-        float_tile(
-            rows, into, at, floats, bias, floats, weights, cells, place, places, taps_at, taps
-        )
+        products = (pointer(floats, weights), pointer(cells, place), offsets, taps)
+        float_tile(rows, sums, bias, products)
 
 
 @part
 def _run_block(stage, rows, channel, operands, cells, words, sums):  # type: ignore[no-untyped-def]
     """All positions of a block of channels that fits the vector registers."""
-    floats, _, places = operands
+    floats, places = operands[0], operands[2]
     count, window = rows * BATCH, stage.window
     for position in range(stage.positions):
         origin = stage.source + places[stage.origins + position]
-        target = stage.target + channel * BATCH + places[stage.results + position]
+        result = stage.target + channel * BATCH + places[stage.results + position]
+        target, values = pointer(cells, result), pointer(sums, 0)
         for number in range(window):
             place = origin + places[stage.window_rows + number]
-            into, at = (cells, target) if stage.pooling == NONE else (sums, number * count)
-            _window_sums(stage, rows, channel, place, operands, cells, words, into, at)
+            into = target if stage.pooling == NONE else pointer(sums, number * count)
+            _window_sums(stage, rows, channel, place, operands, cells, words, into)
         if stage.pooling == LARGEST:
-            largest(rows, window, sums, 0, cells, target)
+            largest(rows, window, values, target)
         elif stage.pooling == SUM:
-            activate(stage.function, sums, 0, count * window)
+            activate(stage.function, values, count * window)
             weight, bias = stage.sum_weight + channel, stage.sum_bias + channel
-            weighted_sum(rows, window, sums, 0, floats, weight, floats, bias, cells, target)
-        activate(stage.result_function, cells, target, count)
+            line = (pointer(floats, weight), pointer(floats, bias))
+            weighted_sum(rows, window, values, line, target)
+        activate(stage.result_function, target, count)
 
 
 @part
 def _run_stage(stage, operands, cells, words, sums):  # type: ignore[no-untyped-def]
     if stage.pack_words:
-        _pack(stage, operands[0], cells, words)
+        _pack(stage, operands[0][stage.pack_scale], cells, words)
     blocks = (stage.channels + MAX_ROWS - 1) // MAX_ROWS
     channel = 0
     for block in range(blocks):

@@ -14,12 +14,12 @@ from axnn.cpu.kernels.llvm import (
     FLOATS,
     LANES,
     VECTORS,
-    Arguments,
     Value,
     fused,
     intrinsic,
     load,
     long,
+    members,
     repeat,
     splat,
     store,
@@ -72,28 +72,28 @@ _FUNCTIONS: dict[str, Function] = {
 
 
 @intrinsic
-def activate(typing, function, values, values_at, count):  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
-    """Replace values[values_at:][:count] by a function of them, one of `CODES`.
+def activate(typing, function, values, count):  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
+    """Replace the `count` values at a pointer by a function of them, one of `CODES`.
 
     `count` is a positive multiple of BATCH.
     """
-    del typing, function, values_at, count
-    whole = types.intp
+    del typing, function, count
 
     def build(context: Value, builder: Value, signature: Value, arguments: Value) -> Value:
-        place = Arguments(context, builder, signature, arguments).pointer(1)
+        del signature
+        code, place, count = arguments
         end = builder.append_basic_block("activated")
-        switch = builder.switch(arguments[0], end)  # the identity is no case
+        switch = builder.switch(code, end)  # the identity is no case
         for name, function in _FUNCTIONS.items():
             block = builder.append_basic_block(name)
             switch.add_case(long(CODES[name]), block)
             builder.position_at_end(block)
-            _replace(builder, place, arguments[3], function)
+            _replace(builder, place, count, function)
             builder.branch(end)
         builder.position_at_end(end)
         return context.get_dummy_value()
 
-    return types.void(whole, values, whole, whole), build
+    return types.void(types.intp, values, types.intp), build
 
 
 def _replace(builder: Value, place: Value, count: Value, function: Function) -> None:
@@ -114,21 +114,20 @@ def _offset(builder: Value, row: Value, vector: int) -> Value:
 
 
 @intrinsic
-def largest(typing, rows, window, values, values_at, found, found_at):  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
+def largest(typing, rows, window, values, found):  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
     """The largest of a window's values, (window, rows, BATCH), into found (rows, BATCH)."""
-    del typing, rows, window, values_at, found_at
-    whole = types.intp
+    del typing, rows, window
 
     def build(context: Value, builder: Value, signature: Value, arguments: Value) -> Value:
-        pointers = Arguments(context, builder, signature, arguments)
-        rows, values, target = arguments[0], pointers.pointer(2), pointers.pointer(4)
+        del signature
+        rows, window, values, target = arguments
 
         def larger(total: Value, value: Value) -> Value:
             return builder.select(builder.fcmp_ordered(">", value, total), value, total)
 
         def body(row: Value, _: list[Value]) -> list[Value]:
             start = [_constant(float("-inf"))] * VECTORS
-            best = _over_window(builder, (rows, arguments[1]), values, row, start, larger)
+            best = _over_window(builder, (rows, window), values, row, start, larger)
             for vector, value in enumerate(best):
                 store(builder, value, builder.gep(target, [_offset(builder, row, vector)]))
             return []
@@ -136,29 +135,27 @@ def largest(typing, rows, window, values, values_at, found, found_at):  # type: 
         repeat(builder, rows, [], body)
         return context.get_dummy_value()
 
-    return types.void(whole, whole, values, whole, found, whole), build
+    return types.void(types.intp, types.intp, values, found), build
 
 
 @intrinsic
 def weighted_sum(  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
-    typing, rows, window, values, values_at, weight, weight_at, bias, bias_at, found, found_at
+    typing, rows, window, values, line, found
 ):
-    """The sum of a window's values, (window, rows, BATCH), into found (rows, BATCH).
+    """Weight * sum + bias of a window's values, (window, rows, BATCH), into found (rows, BATCH).
 
-    It is multiplied by the row's weight, and the row's bias is added.
+    `line` is pointers to the weight and to the bias of each row.
     """
-    del typing, rows, window, values_at, weight_at, bias_at, found_at
-    arrays = (values, weight, bias, found)
-    pairs = [entry for array in arrays for entry in (array, types.intp)]
+    del typing, rows, window
 
     def build(context: Value, builder: Value, signature: Value, arguments: Value) -> Value:
-        pointers = Arguments(context, builder, signature, arguments)
-        rows = arguments[0]
-        values, weight, bias, target = (pointers.pointer(index) for index in range(2, 10, 2))
+        del signature
+        rows, window, values, line, target = arguments
+        weight, bias = members(builder, line)
 
         def body(row: Value, _: list[Value]) -> list[Value]:
             start = [_constant(0.0)] * VECTORS
-            sums = _over_window(builder, (rows, arguments[1]), values, row, start, builder.fadd)
+            sums = _over_window(builder, (rows, window), values, row, start, builder.fadd)
             factor, offset = (
                 splat(builder, builder.load(builder.gep(place, [row])), FLOATS)
                 for place in (weight, bias)
@@ -171,7 +168,7 @@ def weighted_sum(  # type: ignore[no-untyped-def]  # numba reads the parameters'
         repeat(builder, rows, [], body)
         return context.get_dummy_value()
 
-    return types.void(types.intp, types.intp, *pairs), build
+    return types.void(types.intp, types.intp, values, line, found), build
 
 
 def _over_window(

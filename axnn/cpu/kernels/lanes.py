@@ -17,12 +17,12 @@ from axnn.cpu.kernels.llvm import (
     INTS,
     LANES,
     LONG,
-    Arguments,
     Value,
     fused,
     intrinsic,
     load,
     long,
+    members,
     repeat,
     splat,
     store,
@@ -42,23 +42,17 @@ def _of_blocks(builder: Value, first: Value, blocks: list[Value], vector: Value)
 
 def _sums(
     builder: Value,
-    pointers: tuple[Value, ...],
-    blocks: list[Value],
-    taps: Value,
+    arguments: list[Value],
     vector: Value,
     multiply_add: Callable[[Value, Value, Value], Value],
 ) -> list[Value]:
-    """Those of `start` plus all products.
-
-    Parameters
-    ----------
-    pointers : to the start values, to the weights (blocks, taps, LANES), to the source, to the
-        offset of each tap in it, and to the origin of each entry
-    """
-    start, weights, source, offsets, origins = pointers
+    """Those of `start` plus all products; the arguments are those of `float_lanes`."""
+    _, start, products, entries = arguments
+    weights, source, offsets, taps = members(builder, products)
+    origins, blocks = (_numbers(builder, array) for array in members(builder, entries))
     block = builder.mul(taps, long(LANES))
     columns = [builder.gep(weights, [builder.mul(number, block)]) for number in blocks]
-    places = [builder.gep(source, [origin]) for origin in _numbers(builder, origins)]
+    places = [builder.gep(source, [origin]) for origin in origins]
 
     def body(tap: Value, sums: list[Value]) -> list[Value]:
         offset = builder.sext(builder.load(builder.gep(offsets, [tap])), LONG)
@@ -73,6 +67,18 @@ def _sums(
     return repeat(builder, taps, _of_blocks(builder, start, blocks, vector), body)
 
 
+def _on_lines(builder: Value, sums: list[Value], line: Value, blocks: Value) -> list[Value]:
+    """Weight * sum + bias of each entry; the arguments are those of `weighted_lanes`."""
+    chosen = _numbers(builder, blocks)
+    factors, offsets = (
+        _of_blocks(builder, first, chosen, FLOATS) for first in members(builder, line)
+    )
+    return [
+        fused(builder)(factor, value, offset)
+        for factor, value, offset in zip(factors, sums, offsets, strict=True)
+    ]
+
+
 def _store_all(builder: Value, vectors: list[Value], target: Value) -> None:
     for entry, vector in enumerate(vectors):
         store(builder, vector, builder.gep(target, [long(entry * LANES)]))
@@ -80,79 +86,70 @@ def _store_all(builder: Value, vectors: list[Value], target: Value) -> None:
 
 @intrinsic
 def float_lanes(  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
-    typing, sums, sums_at, start, start_at, weights, weights_at, source, source_at,
-    offsets, offsets_at, origins, origins_at, blocks, blocks_at, taps,
-):  # fmt: skip
+    typing, sums, start, products, entries
+):
     """Sums (ENTRIES, LANES) of float32 products.
 
-    Every array is flat and followed by an index. Entry k is of the channels of blocks[k], at
-    origins[k] of the source. Its sum begins at start[blocks[k]]; tap t adds
-    weights[blocks[k], t] * source[origins[k] + offsets[t]].
+    Parameters
+    ----------
+    sums : pointer to the results
+    start : pointer to what the sums of each block of LANES channels begin with
+    products : pointers to weights (blocks, taps, LANES), source and offsets, and the number of taps
+    entries : pointers to origins and blocks; entry k is of the channels of blocks[k], and its tap t
+        adds weights[blocks[k], t] * source[origins[k] + offsets[t]]
     """
-    del typing, sums_at, start_at, weights_at, source_at, offsets_at, origins_at, blocks_at, taps
-    arrays = (sums, start, weights, source, offsets, origins, blocks)
-    pairs = [entry for array in arrays for entry in (array, types.intp)]
+    del typing
 
     def build(context: Value, builder: Value, signature: Value, values: Value) -> Value:
-        found = Arguments(context, builder, signature, values)
-        target, *pointers, blocks = (found.pointer(index) for index in range(0, 14, 2))
-        chosen = _numbers(builder, blocks)
-        total = _sums(builder, tuple(pointers), chosen, values[-1], FLOATS, fused(builder))
-        _store_all(builder, total, target)
+        del signature
+        _store_all(builder, _sums(builder, values, FLOATS, fused(builder)), values[0])
         return context.get_dummy_value()
 
-    return types.void(*pairs, types.intp), build
+    return types.void(sums, start, products, entries), build
 
 
 @intrinsic
 def byte_lanes(  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
-    typing, sums, sums_at, start, start_at, weights, weights_at, source, source_at,
-    offsets, offsets_at, origins, origins_at, blocks, blocks_at, scale, scale_at, bias, bias_at,
-    taps,
-):  # fmt: skip
+    typing, sums, start, products, entries, line
+):
     """Sums of products of bytes, four to a tap, as float32: scale * sum + bias.
 
-    A word of the weights holds four signed bytes, a word of the source four unsigned ones; `start`
-    is of whole numbers; scale and bias are of the channels. For the rest see `float_lanes`.
+    Parameters
+    ----------
+    sums, entries : see `float_lanes`
+    start : the same, of int32
+    products : the same; a word of the weights holds four signed bytes, a word of the source four
+        unsigned ones
+    line : pointers to the scales and to the biases of the channels
     """
-    del typing, sums_at, start_at, weights_at, source_at, offsets_at, origins_at, blocks_at
-    del scale_at, bias_at, taps
-    arrays = (sums, start, weights, source, offsets, origins, blocks, scale, bias)
-    pairs = [entry for array in arrays for entry in (array, types.intp)]
+    del typing
 
     def build(context: Value, builder: Value, signature: Value, values: Value) -> Value:
-        found = Arguments(context, builder, signature, values)
-        target, *pointers, blocks, scale, bias = (found.pointer(i) for i in range(0, 18, 2))
-        chosen = _numbers(builder, blocks)
-        whole = _sums(builder, tuple(pointers), chosen, values[-1], INTS, byte_dot(builder))
-        factors = _of_blocks(builder, scale, chosen, FLOATS)
-        offsets = _of_blocks(builder, bias, chosen, FLOATS)
-        total = [
-            fused(builder)(factor, builder.sitofp(value, FLOATS), offset)
-            for factor, value, offset in zip(factors, whole, offsets, strict=True)
-        ]
-        _store_all(builder, total, target)
+        del signature
+        *arguments, line = values
+        whole = _sums(builder, arguments, INTS, byte_dot(builder))
+        floats = [builder.sitofp(total, FLOATS) for total in whole]
+        _, blocks = members(builder, values[3])
+        _store_all(builder, _on_lines(builder, floats, line, blocks), values[0])
         return context.get_dummy_value()
 
-    return types.void(*pairs, types.intp), build
+    return types.void(sums, start, products, entries, line), build
 
 
 @intrinsic
 def weighted_lanes(  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
-    typing, window, values, values_at, weight, weight_at, bias, bias_at, blocks, blocks_at
+    typing, window, values, line, blocks
 ):
     """Weight * sum + bias of a window's values (window, ENTRIES, LANES), into the first of them.
 
-    Weight and bias are of the channels of each entry's block.
+    `line` is pointers to the weights and to the biases of the channels, `blocks` one to the block
+    of channels of each entry.
     """
-    del typing, window, values_at, weight_at, bias_at, blocks_at
-    arrays = (values, weight, bias, blocks)
-    pairs = [entry for array in arrays for entry in (array, types.intp)]
+    del typing, window
 
     def build(context: Value, builder: Value, signature: Value, arguments: Value) -> Value:
-        pointers = Arguments(context, builder, signature, arguments)
-        values, weight, bias, blocks = (pointers.pointer(index) for index in range(1, 9, 2))
-        chosen = _numbers(builder, blocks)
+        del signature
+        window, values, line, blocks = arguments
 
         def body(position: Value, totals: list[Value]) -> list[Value]:
             row = builder.gep(values, [builder.mul(position, long(ENTRIES * LANES))])
@@ -162,57 +159,52 @@ def weighted_lanes(  # type: ignore[no-untyped-def]  # numba reads the parameter
             ]
 
         zeros = [ir.Constant(FLOATS, [0.0] * LANES)] * ENTRIES
-        sums = repeat(builder, arguments[0], zeros, body)
-        factors = _of_blocks(builder, weight, chosen, FLOATS)
-        offsets = _of_blocks(builder, bias, chosen, FLOATS)
-        total = [
-            fused(builder)(factor, value, offset)
-            for factor, value, offset in zip(factors, sums, offsets, strict=True)
-        ]
-        _store_all(builder, total, values)
+        sums = repeat(builder, window, zeros, body)
+        _store_all(builder, _on_lines(builder, sums, line, blocks), values)
         return context.get_dummy_value()
 
-    return types.void(types.intp, *pairs), build
+    return types.void(types.intp, values, line, blocks), build
 
 
 @intrinsic
-def store_lanes(typing, values, values_at, target, target_at, count):  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
+def store_lanes(typing, values, target, count):  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
     """Copy the first `count` values of a vector, or all of them if it is more."""
-    del typing, values_at, target_at, count
-    signature = types.void(values, types.intp, target, types.intp, types.intp)
+    del typing, count
 
     def build(context: Value, builder: Value, signature: Value, arguments: Value) -> Value:
-        found = Arguments(context, builder, signature, arguments)
-        place = builder.bitcast(found.pointer(2), FLOATS.as_pointer())
+        del signature
+        values, target, count = arguments
+        place = builder.bitcast(target, FLOATS.as_pointer())
         numbers = ir.VectorType(LONG, LANES)
         lanes = ir.Constant(numbers, list(range(LANES)))
-        mask = builder.icmp_signed("<", lanes, splat(builder, arguments[4], numbers))
+        mask = builder.icmp_signed("<", lanes, splat(builder, count, numbers))
         kind = ir.FunctionType(
             ir.VoidType(), [FLOATS, place.type, ir.IntType(32), ir.VectorType(ir.IntType(1), LANES)]
         )
         name = f"llvm.masked.store.v{LANES}f32.p0"
         function = cgutils.get_or_insert_function(builder.module, kind, name)
-        vector = load(builder, found.pointer(0), FLOATS)
+        vector = load(builder, values, FLOATS)
         builder.call(function, [vector, place, ir.Constant(ir.IntType(32), 4), mask])
         return context.get_dummy_value()
 
-    return signature, build
+    return types.void(values, target, types.intp), build
 
 
 @intrinsic
 def round_to_bytes(  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
-    typing, source, source_at, target, target_at, factor, limit, zero
+    typing, source, target, factor, limit, zero
 ):
     """LANES float32 values as neighbouring bytes; see `axnn.cpu.kernels.vectors.round_to_words`."""
-    del typing, source_at, target_at, factor, limit, zero
+    del typing, factor, limit, zero
     single = types.float32
-    signature = types.void(source, types.intp, target, types.intp, single, single, single)
+    signature = types.void(source, target, single, single, single)
 
     def build(context: Value, builder: Value, signature: Value, values: Value) -> Value:
-        found = Arguments(context, builder, signature, values)
-        whole = rounded(builder, load(builder, found.pointer(0), FLOATS), values[4:])
+        del signature
+        source, target, *grid = values
+        whole = rounded(builder, load(builder, source, FLOATS), grid)
         octets = ir.VectorType(ir.IntType(8), LANES)
-        store(builder, builder.trunc(whole, octets), found.pointer(2))
+        store(builder, builder.trunc(whole, octets), target)
         return context.get_dummy_value()
 
     return signature, build

@@ -9,6 +9,7 @@ from typing import Any
 
 import llvmlite.binding
 from llvmlite import ir
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic as numba_intrinsic
 
@@ -67,18 +68,24 @@ def store(builder: Value, value: Value, pointer: Value) -> None:
     builder.store(value, builder.bitcast(pointer, value.type.as_pointer())).align = 4
 
 
-class Arguments:
-    """Pointers into the arrays that a function passes, each with the index that follows it."""
+@intrinsic
+def pointer(typing, array, index):  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
+    """Address of an element of a flat array, as the functions of this package take operands.
 
-    def __init__(self, context: Value, builder: Value, signature: Value, values: Value) -> None:
-        self._context, self._builder = context, builder
-        self._types, self._values = signature.args, values
+    The pointer does not keep the array alive: its caller has to.
+    """
+    del typing, index
 
-    def pointer(self, array: int) -> Value:
-        """Address of the element at the index that is the next argument."""
-        make = self._context.make_array(self._types[array])
-        base = make(self._context, self._builder, value=self._values[array]).data
-        return self._builder.gep(base, [self._values[array + 1]])
+    def build(context: Value, builder: Value, signature: Value, values: Value) -> Value:
+        make = context.make_array(signature.args[0])
+        return builder.gep(make(context, builder, value=values[0]).data, [values[1]])
+
+    return types.CPointer(array.dtype)(array, types.intp), build
+
+
+def members(builder: Value, values: Value) -> list[Value]:
+    """What a tuple holds."""
+    return list(cgutils.unpack_tuple(builder, values))
 
 
 def repeat(

@@ -15,7 +15,7 @@ from axnn.cpu.kernels.lanes import (
     store_lanes,
     weighted_lanes,
 )
-from axnn.cpu.kernels.llvm import BATCH, ENTRIES, LANES
+from axnn.cpu.kernels.llvm import BATCH, ENTRIES, LANES, pointer
 from axnn.cpu.kernels.packing import LARGEST, SUM
 from axnn.cpu.kernels.stages import BYTE_LIMIT, BYTE_ZERO, WORD
 
@@ -24,12 +24,12 @@ _BYTE_ZERO = np.float32(BYTE_ZERO)
 
 
 @part
-def _pack(stage, floats, cells, words):  # type: ignore[no-untyped-def]  # numba infers the types
+def _pack(stage, factor, cells, words):  # type: ignore[no-untyped-def]  # numba infers the types
     """Round a buffer to bytes."""
-    factor = floats[stage.pack_scale]
     for at in range(0, stage.pack_words * WORD, LANES):
-        source, target = stage.pack_source + at, stage.pack_target + at // WORD
-        round_to_bytes(cells, source, words, target, factor, _LIMIT, _BYTE_ZERO)
+        source = pointer(cells, stage.pack_source + at)
+        target = pointer(words, stage.pack_target + at // WORD)
+        round_to_bytes(source, target, factor, _LIMIT, _BYTE_ZERO)
 
 
 @part
@@ -48,40 +48,39 @@ def _choose(stage, first, count, places, blocks, origins, results):  # type: ign
 
 
 @part
-def _window_sums(stage, place, operands, cells, words, origins, blocks, sums, at):  # type: ignore[no-untyped-def]
-    """The sums of all entries at one position of their windows, into sums[at:]."""
+def _window_sums(stage, place, operands, cells, words, entries, sums):  # type: ignore[no-untyped-def]
+    """The sums of all entries at one position of their windows; `sums` is a pointer."""
     floats, integers, places = operands
+    offsets, bias = pointer(places, stage.tap_rows), pointer(floats, stage.bias)
     if stage.in_bytes:
-        byte_lanes(
-            sums, at, integers, stage.start, integers, stage.weights, words, place, places,
-            stage.tap_rows, origins, 0, blocks, 0, floats, stage.scale, floats, stage.bias,
-            stage.taps,
-        )  # fmt: skip
+        products = (pointer(integers, stage.weights), pointer(words, place), offsets, stage.taps)
+        line = (pointer(floats, stage.scale), bias)
+        byte_lanes(sums, pointer(integers, stage.start), products, entries, line)
     else:
-        float_lanes(
-            sums, at, floats, stage.bias, floats, stage.weights, cells, place, places,
-            stage.tap_rows, origins, 0, blocks, 0, stage.taps,
-        )  # fmt: skip
+        products = (pointer(floats, stage.weights), pointer(cells, place), offsets, stage.taps)
+        float_lanes(sums, bias, products, entries)
 
 
 @part
 def _run_entries(stage, operands, cells, words, sums, origins, blocks, results):  # type: ignore[no-untyped-def]
     """The results of ENTRIES entries."""
-    floats, _, places = operands
-    count, window = ENTRIES * LANES, stage.window
+    floats, places = operands[0], operands[2]
+    count, window, values = ENTRIES * LANES, stage.window, pointer(sums, 0)
+    entries = (pointer(origins, 0), pointer(blocks, 0))
     for number in range(window):
         place = stage.source + places[stage.window_rows + number]
-        _window_sums(stage, place, operands, cells, words, origins, blocks, sums, number * count)
+        into = pointer(sums, number * count)
+        _window_sums(stage, place, operands, cells, words, entries, into)
     if stage.pooling == LARGEST:
-        largest(count // BATCH, window, sums, 0, sums, 0)
+        largest(count // BATCH, window, values, values)
     elif stage.pooling == SUM:
-        activate(stage.function, sums, 0, count * window)
-        weight, bias = stage.sum_weight, stage.sum_bias
-        weighted_lanes(window, sums, 0, floats, weight, floats, bias, blocks, 0)
-    activate(stage.result_function, sums, 0, count)
+        activate(stage.function, values, count * window)
+        line = (pointer(floats, stage.sum_weight), pointer(floats, stage.sum_bias))
+        weighted_lanes(window, values, line, entries[1])
+    activate(stage.result_function, values, count)
     for k in range(ENTRIES):
-        left = stage.channels - blocks[k] * LANES
-        store_lanes(sums, k * LANES, cells, stage.target + results[k], left)
+        target = pointer(cells, stage.target + results[k])
+        store_lanes(pointer(sums, k * LANES), target, stage.channels - blocks[k] * LANES)
 
 
 @compiled
@@ -102,7 +101,7 @@ def run_single(  # type: ignore[no-untyped-def]
         for number in range(len(stages)):
             stage = stages[number]
             if stage.pack_words:
-                _pack(stage, operands[0], cells, words)
+                _pack(stage, operands[0][stage.pack_scale], cells, words)
             entries = stage.positions * ((stage.channels + LANES - 1) // LANES)
             for start in range(0, entries, ENTRIES):
                 _choose(stage, start, entries, operands[2], blocks, origins, results)

@@ -20,12 +20,12 @@ from axnn.cpu.kernels.llvm import (
     LANES,
     LONG,
     VECTORS,
-    Arguments,
     Value,
     fused,
     intrinsic,
     load,
     long,
+    members,
     repeat,
     splat,
     store,
@@ -40,20 +40,14 @@ HAS_BYTE_DOT = LANES == 16 and bool(FEATURES.get("avx512vnni", False))
 
 def _tile(
     builder: Value,
-    pointers: tuple[Value, ...],
-    taps: Value,
+    start: Value,
+    products: Value,
     rows: int,
     vector: Value,
     multiply_add: Callable[[Value, Value, Value], Value],
 ) -> list[Value]:
-    """Sums of `rows` channels for `BATCH` samples: those of `start` plus all products.
-
-    Parameters
-    ----------
-    pointers : to the start values, to the weights (taps, rows), to the source, and to the offset of
-        each tap in it
-    """
-    start, weights, source, offsets = pointers
+    """Sums of `rows` channels for `BATCH` samples: those of `start` plus all products."""
+    weights, source, offsets, taps = members(builder, products)
     first = []
     for row in range(rows):
         value = builder.load(builder.gep(start, [long(row)]))
@@ -116,51 +110,56 @@ def _by_rows(
 
 @intrinsic
 def float_tile(  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
-    typing, rows, sums, sums_at, start, start_at, weights, weights_at,
-    source, source_at, offsets, offsets_at, taps,
-):  # fmt: skip
-    """Sums (rows, BATCH) of float32 products, of 1 to MAX_ROWS rows.
+    typing, rows, sums, start, products
+):
+    """Sums (rows, BATCH) of float32 products.
 
-    Every array is flat and followed by an index. The sum of a row begins at `start`; tap t adds
-    weights[t * rows + row] * source[offsets[t] + sample].
+    Parameters
+    ----------
+    rows : channels of the tile, 1 to MAX_ROWS
+    sums : pointer to the results
+    start : pointer to what the sum of each row begins with
+    products : pointers to weights, source and offsets, and the number of taps; tap t adds
+        weights[t * rows + row] * source[offsets[t] + sample]
     """
-    del typing, rows, sums_at, start_at, weights_at, source_at, offsets_at, taps
-    arrays = (sums, start, weights, source, offsets)
-    pairs = [entry for array in arrays for entry in (array, types.intp)]
+    del typing, rows
 
     def build(context: Value, builder: Value, signature: Value, values: Value) -> Value:
-        found = Arguments(context, builder, signature, values)
-        target, *pointers = (found.pointer(index) for index in range(1, 10, 2))
+        del signature
+        rows, target, start, products = values
 
-        def sums(number: int) -> list[Value]:
-            return _tile(builder, tuple(pointers), values[-1], number, FLOATS, fused(builder))
+        def tile(number: int) -> list[Value]:
+            return _tile(builder, start, products, number, FLOATS, fused(builder))
 
-        _by_rows(builder, values[0], sums, target)
+        _by_rows(builder, rows, tile, target)
         return context.get_dummy_value()
 
-    return types.void(types.intp, *pairs, types.intp), build
+    return types.void(types.intp, sums, start, products), build
 
 
 @intrinsic
 def byte_tile(  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
-    typing, rows, sums, sums_at, start, start_at, weights, weights_at,
-    source, source_at, offsets, offsets_at, scale, scale_at, bias, bias_at, taps,
-):  # fmt: skip
+    typing, rows, sums, start, products, line
+):
     """Sums of products of bytes, four to a tap, as float32: scale * sum + bias.
 
-    A word of the weights holds four signed bytes, a word of the source four unsigned ones; `start`
-    is of whole numbers. For the rest see `float_tile`.
+    Parameters
+    ----------
+    rows, sums : see `float_tile`
+    start : the same, of int32
+    products : the same; a word of the weights holds four signed bytes, a word of the source four
+        unsigned ones
+    line : pointers to the scale and to the bias of each row
     """
-    del typing, rows, sums_at, start_at, weights_at, source_at, offsets_at, scale_at, bias_at, taps
-    arrays = (sums, start, weights, source, offsets, scale, bias)
-    pairs = [entry for array in arrays for entry in (array, types.intp)]
+    del typing, rows
 
     def build(context: Value, builder: Value, signature: Value, values: Value) -> Value:
-        found = Arguments(context, builder, signature, values)
-        target, *pointers, scales, biases = (found.pointer(index) for index in range(1, 14, 2))
+        del signature
+        rows, target, start, products, line = values
+        scales, biases = members(builder, line)
 
-        def sums(number: int) -> list[Value]:
-            whole = _tile(builder, tuple(pointers), values[-1], number, INTS, byte_dot(builder))
+        def tile(number: int) -> list[Value]:
+            whole = _tile(builder, start, products, number, INTS, byte_dot(builder))
             return [
                 fused(builder)(
                     splat(builder, builder.load(builder.gep(scales, [row])), FLOATS),
@@ -170,17 +169,17 @@ def byte_tile(  # type: ignore[no-untyped-def]  # numba reads the parameters' na
                 for row, total in ((long(i // VECTORS), total) for i, total in enumerate(whole))
             ]
 
-        _by_rows(builder, values[0], sums, target)
+        _by_rows(builder, rows, tile, target)
         return context.get_dummy_value()
 
-    return types.void(types.intp, *pairs, types.intp), build
+    return types.void(types.intp, sums, start, products, line), build
 
 
-def rounded(builder: Value, vector: Value, values: list[Value]) -> Value:
-    """A vector of float32 as whole numbers, see `round_to_words`; values: factor, limit, zero."""
-    factor, limit = (splat(builder, value, FLOATS) for value in values[:2])
+def rounded(builder: Value, vector: Value, grid: list[Value]) -> Value:
+    """A vector of float32 as whole numbers, see `round_to_words`; grid: factor, limit, zero."""
+    factor, limit = (splat(builder, value, FLOATS) for value in grid[:2])
     least = builder.fneg(limit)
-    half = builder.fadd(values[2], ir.Constant(FLOAT, 0.5))
+    half = builder.fadd(grid[2], ir.Constant(FLOAT, 0.5))
     scaled = builder.fmul(vector, factor)
     low = builder.select(builder.fcmp_ordered("<", scaled, least), least, scaled)
     cut = builder.select(builder.fcmp_ordered(">", low, limit), limit, low)
@@ -189,25 +188,25 @@ def rounded(builder: Value, vector: Value, values: list[Value]) -> Value:
 
 @intrinsic
 def round_to_words(  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
-    typing, source, source_at, target, target_at, factor, limit, zero
+    typing, source, target, factor, limit, zero
 ):
     """Four rows (BATCH,) of float32 as one row of words, whose bytes are those values rounded.
 
-    Byte b of word s is source[source_at + b * BATCH + s] * factor, cut at +-limit, plus zero,
-    rounded to the nearest, halves up. The sum must not be negative.
+    Byte b of word s is source[b * BATCH + s] * factor, cut at +-limit, plus zero, rounded to the
+    nearest, halves up. The sum must not be negative.
     """
-    del typing, source_at, target_at, factor, limit, zero
+    del typing, factor, limit, zero
     single = types.float32
-    signature = types.void(source, types.intp, target, types.intp, single, single, single)
+    signature = types.void(source, target, single, single, single)
 
     def build(context: Value, builder: Value, signature: Value, values: Value) -> Value:
-        found = Arguments(context, builder, signature, values)
-        first, into = found.pointer(0), found.pointer(2)
+        del signature
+        first, into, *grid = values
         for lane in range(0, BATCH, LANES):
             word = ir.Constant(INTS, None)
             for byte in range(4):
                 place = builder.gep(first, [long(byte * BATCH + lane)])
-                whole = rounded(builder, load(builder, place, FLOATS), values[4:])
+                whole = rounded(builder, load(builder, place, FLOATS), grid)
                 shift = ir.Constant(INTS, [8 * byte] * LANES)
                 word = builder.or_(word, builder.shl(whole, shift))
             store(builder, word, builder.gep(into, [long(lane)]))
@@ -218,29 +217,27 @@ def round_to_words(  # type: ignore[no-untyped-def]  # numba reads the parameter
 
 @intrinsic
 def transpose(  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
-    typing, source, source_at, pitch, last, target, target_at, places, places_at
+    typing, source, pitch, last, target, places
 ):
     """Take LANES values of each of LANES samples; write a vector of all samples for each value.
 
-    Value v of sample s is source[source_at + min(s, last) * pitch + v] and goes to
-    target[target_at + places[places_at + v] + s]; `last` may be negative.
+    Value v of sample s is source[min(s, last) * pitch + v] and goes to target[places[v] + s];
+    `last` may be negative.
     """
-    del typing, source_at, pitch, last, target_at, places_at
-    whole = types.intp
-    signature = types.void(source, whole, whole, whole, target, whole, places, whole)
+    del typing, pitch, last
+    signature = types.void(source, types.intp, types.intp, target, places)
 
     def build(context: Value, builder: Value, signature: Value, values: Value) -> Value:
-        found = Arguments(context, builder, signature, values)
-        first, pitch, last = found.pointer(0), values[2], values[3]
+        del signature
+        first, pitch, last, target, places = values
         rows = []
         for s in range(LANES):
             there = builder.icmp_signed("<", long(s), last)
             row = builder.mul(pitch, builder.select(there, long(s), last))
             rows.append(load(builder, builder.gep(first, [row]), FLOATS))
-        base, places = found.pointer(4), found.pointer(6)
         for v, vector in enumerate(_exchange(builder, rows)):
             place = builder.sext(builder.load(builder.gep(places, [long(v)])), LONG)
-            store(builder, vector, builder.gep(base, [place]))
+            store(builder, vector, builder.gep(target, [place]))
         return context.get_dummy_value()
 
     return signature, build
