@@ -199,17 +199,16 @@ class _Kernel:
     """
 
     def __init__(self, run: Callable[..., None], packed: "Packed") -> None:
-        self._run, self._packed = run, packed
+        self._run, self._sizes = run, packed.scratch_sizes
+        self._program = (packed.stages, packed.operands, packed.in_places, packed.out_places)
         self._local = threading.local()
 
     def __call__(self, flat: Float32, first: int, count: int, logits: Float32) -> None:
-        packed = self._packed
-        self._run(flat, first, count, logits, packed.stages, packed.operands, packed.in_places,
-                  packed.out_places, *self._scratch())  # fmt: skip
+        self._run(flat, first, count, logits, self._program, self._scratch())
 
     def _scratch(self) -> tuple[NDArray[Any], ...]:
         if not hasattr(self._local, "arrays"):
-            cells, words, sums = self._packed.scratch_sizes
+            cells, words, sums = self._sizes
             # Zeros: what no stage writes is padding.
             self._local.arrays = (
                 _aligned(cells, np.float32),

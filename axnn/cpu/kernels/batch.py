@@ -115,7 +115,7 @@ def _run_stage(stage, operands, cells, words, sums):  # type: ignore[no-untyped-
 
 
 @compiled
-def run(inputs, first, count, logits, stages, operands, in_places, out_places, cells, words, sums):  # type: ignore[no-untyped-def]
+def run(inputs, first, count, logits, program, scratch):  # type: ignore[no-untyped-def]
     """Compute `count` samples from the first one on.
 
     Parameters
@@ -123,9 +123,11 @@ def run(inputs, first, count, logits, stages, operands, in_places, out_places, c
     inputs : float32 (samples * features,)
     first, count : which samples
     logits : float32 (samples, classes), filled for these samples
-    stages, operands, in_places, out_places : see `axnn.cpu.kernels.packing.Packed`
-    cells, words, sums : scratch, float32, int32 and float32; a thread's own
+    program : stages, operands, in_places and out_places of `axnn.cpu.kernels.packing.Packed`
+    scratch : cells, words and sums: float32, int32 and float32; a thread's own
     """
+    stages, operands, in_places, out_places = program
+    cells, words, sums = scratch
     features, classes = len(in_places), len(out_places)
     for start in range(first, first + count, BATCH):
         _take_inputs(inputs, features, start, first + count - 1, in_places, cells)

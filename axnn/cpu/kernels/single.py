@@ -84,13 +84,13 @@ def _run_entries(stage, operands, cells, words, sums, origins, blocks, results):
 
 
 @compiled
-def run_single(  # type: ignore[no-untyped-def]
-    inputs, first, count, logits, stages, operands, in_places, out_places, cells, words, sums
-):
+def run_single(inputs, first, count, logits, program, scratch):  # type: ignore[no-untyped-def]
     """Compute `count` samples from the first one on, one after the other.
 
     The parameters are those of `axnn.cpu.kernels.batch.run`.
     """
+    stages, operands, in_places, out_places = program
+    cells, words, sums = scratch
     blocks = np.empty(ENTRIES, np.intp)
     origins = np.empty(ENTRIES, np.intp)
     results = np.empty(ENTRIES, np.intp)
