@@ -1,4 +1,4 @@
-"""The `qcnpe` command: from an integer network to a simulated engine, its Verilog and its area."""
+"""The `qcnpe` command: generates, simulates and synthesises engines, and compiles networks."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -63,7 +63,7 @@ class NetworkEngine:
     Attributes
     ----------
     config : its parameters
-    source : where they come from, for the reader
+    source : where they come from, as text
     """
 
     config: EngineConfig
@@ -79,7 +79,7 @@ class NetworkEngine:
         precisions: str | None,
         ncu: str | None,
     ) -> "NetworkEngine":
-        """The engine that the network was approximated for, with what the options change."""
+        """The engine that the network was approximated for, as changed by the options."""
         source = "named by the network"
         if net.engine is None:
             source = "the default, since the network names none"
@@ -96,14 +96,14 @@ class NetworkEngine:
 
     @property
     def document(self) -> dict[str, Any]:
-        """Both as JSON holds them."""
+        """Both, for a JSON document."""
         return {"engine": asdict(self.config), "engine_source": self.source}
 
 
 def _changed(config: EngineConfig, options: Mapping[str, Any]) -> EngineConfig:
-    """The engine with these parameters as the command line has them.
+    """The engine with some parameters replaced by options of the command line.
 
-    A kind that is asked for without precisions has those of the engine that it can have.
+    A kind given without precisions has those of the engine's precisions that it supports.
     """
     values = dict(options)
     if "precisions" in values:
@@ -116,9 +116,9 @@ def _changed(config: EngineConfig, options: Mapping[str, Any]) -> EngineConfig:
 def engine_config(
     rows: int, cols: int, precisions: str, ncu: str, fifo_depth: int = DEFAULT_FIFO_DEPTH
 ) -> EngineConfig:
-    """An engine's parameters from the command line's words.
+    """An engine's parameters from the options of the command line.
 
-    The default precisions mean those that the kind can have.
+    The default precisions mean all of them that the kind supports.
     """
     widths = _parse_widths(precisions)
     if precisions == ALL_PRECISIONS:
@@ -141,7 +141,7 @@ def generate(
     ncu: NcuOption = "fused",
     name: Annotated[
         str | None,
-        typer.Option(help="Begins all modules' names, for several engines in one design."),
+        typer.Option(help="Prefix of all modules' names, for several engines in one design."),
     ] = None,
     fifo_depth: Annotated[
         int, typer.Option(help="Words of each command and operand queue, see streams.md.")
@@ -186,7 +186,7 @@ def compile_command(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Cut a network into tiles; show cycles and events of each layer."""
+    """Compile a network into tiles; show cycles and events of each layer."""
     network = QuantNet.load(net)
     engine = NetworkEngine.choose(network, rows=rows, cols=cols, precisions=precisions, ncu=ncu)
     program = compile_network(network, engine.config, batch)
@@ -235,7 +235,10 @@ def promote(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Let neurons fill idle columns of wider tiles where that saves cycles; evaluate it anew."""
+    """Move neurons into idle columns of wider tiles where that saves cycles.
+
+    The promoted network differs from the given one: evaluate it again.
+    """
     from qcnpe.promotion import promote as promote_network
 
     network = QuantNet.load(net)
@@ -274,7 +277,7 @@ def simulate(
     precisions: NetPrecisionsOption = None,
     ncu: NetNcuOption = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Run only so many samples, drawn at random.")
+        int | None, typer.Option(min=1, help="Run only this many samples, drawn at random.")
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Samples sent to the engine at once.")] = 512,
     quiet: QuietOption = False,
@@ -395,9 +398,10 @@ def program(
 
 @contextmanager
 def _steps(title: str, console: Console) -> Iterator[Callable[[str], None]]:
-    """Steps that may take long; what it gives is called with the name of each that begins.
+    """Show the steps of long work; yields a function to call at the start of each, with its name.
 
-    A terminal shows their running time; elsewhere each is a line with the time before it.
+    A terminal shows the running time of each step; elsewhere each step is a line with the time that
+    has passed.
     """
     if not console.is_terminal:
         start = monotonic()
@@ -425,6 +429,6 @@ def _table(title: str, *rows: tuple[str, str]) -> Table:
 
 
 def main() -> None:
-    """Entry point: errors that a user can mend are one line on stderr and status 1."""
+    """Entry point: errors that a user can correct are one line on stderr and status 1."""
     with command("qcnpe"):
         cli()

@@ -1,4 +1,4 @@
-"""What all commands share: errors are one line, Ctrl-C and SIGTERM end in order."""
+"""What all commands share: an error is one line, and Ctrl-C and SIGTERM end a command cleanly."""
 
 import sys
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ from qcnpe.tools.stop import Stopped, stops_on_signals
 def command(name: str) -> Iterator[None]:
     """Run a command in the block.
 
-    What a user can mend is one line on stderr and status 1; what a signal ends is one, too, and
-    has the status that shells give it.
+    An error that a user can correct is one line on stderr and status 1. A command that a signal
+    ends prints one line, too, and has the status that shells use for the signal.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Runs programs on an engine: the same host code for model, simulation and hardware."""
+"""The host's driver: runs programs on a model, a simulation or a board, with the same code."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from qcnpe.spec.qnet import QuantLayer
 from qcnpe.spec.streams import Streams, unpack_result
 
 Activations = Mapping[int, NDArray[np.integer]]
-"""A layer's inputs by operand width: (batch, features), what the engine's copies hold."""
+"""A layer's inputs by operand width: (batch, features), as the engine's narrow copies hold them."""
 
 
 class BadCommandError(TransportError):
@@ -59,14 +59,14 @@ class Transport(ABC):
 
 
 class ModelTransport(Transport):
-    """The integer model in place of an engine."""
+    """The bit-exact reference model as a transport."""
 
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
         self.cycles = 0
 
     def exchange(self, streams: Streams) -> NDArray[np.uint64]:
-        """Interpret the streams."""
+        """Execute the streams in the model."""
         outcome = execute(self.config, streams)
         if outcome.error:
             raise BadCommandError(outcome.error)
@@ -127,7 +127,7 @@ class Driver:
 
 
 def _host_copies(layer: QuantLayer, inputs: NDArray[np.integer]) -> Activations:
-    """Narrow copies of the network's input, which no AFU has made."""
+    """Narrow copies of the network's input, which no layer on the engine has made."""
     return {
         width: narrow(inputs, operands.input_shift, width, unsigned=layer.reads_unsigned(width))
         for width, operands in layer.widths.items()
@@ -155,12 +155,12 @@ def layer_streams(program: Program, layer: LayerProgram, values: Activations) ->
 
 
 def _groups_of_tiles(layer: LayerProgram) -> NDArray[np.intp]:
-    """Number of the group of each tile, when the tiles of all groups are numbered through."""
+    """Number of the group of each tile, for the tiles of all groups one after another."""
     return np.repeat(np.arange(len(layer.groups)), [len(group.commands) for group in layer.groups])
 
 
 def _runs(sizes: NDArray[np.intp], chosen: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Indices of all elements of the chosen runs, for runs of such sizes one after another."""
+    """Indices of all elements of the chosen runs, for runs of these sizes one after another."""
     starts, lengths = (np.cumsum(sizes) - sizes)[chosen], sizes[chosen]
     before = np.cumsum(lengths) - lengths
     return np.repeat(starts - before, lengths) + np.arange(lengths.sum())

@@ -1,4 +1,4 @@
-"""The engine as Verilog, with the manifest that tells test benches and integrators its ports."""
+"""The engine as Verilog, with a manifest of its ports for test benches and integrators."""
 
 import re
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ _CORE_NAME = "qcnpe"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 LINT_WAIVERS = Path(__file__).with_name("lint.vlt")
-"""What Verilator may say about the generated Verilog, and why."""
+"""Warnings of Verilator that are waived for the generated Verilog, each with its reason."""
 
 PACKAGE_VERSION = version("axnn")
 
@@ -87,11 +87,13 @@ _PASSES = (
 )
 
 _SIGN_EXTENSION = re.compile(r"\{ (?P<bit>\w+\[\d+\]), (?:(?P=bit), )+")
-"""Yosys writes a sign bit as often as it stands there; simulators do a replication much faster."""
+"""A sign bit that Yosys repeats one by one; simulators evaluate a replication much faster."""
 
 _EXTENDED_WORD = re.compile(r"\{ \{(?P<times>\d+)\{(?P<word>\w+)\[(?P<top>\d+)\]\}\}, (?P=word) \}")
-"""A whole word with its sign extended. Named once instead, by a sum with a wide zero, it is
-calculated where it is used: Verilator then evaluates the products of a tile's precision alone.
+"""A whole word with its sign extended.
+
+Written as a sum with a wide zero instead, it names the word only once. Verilator then inlines the
+word where it is used, and evaluates only the products of a tile's precision.
 """
 
 
@@ -117,7 +119,7 @@ class Generated:
 def generate(config: EngineConfig, folder: Path, name: str | None = None) -> Generated:
     """Write the Verilog, its manifest, documents, `qcnpe.core` and `lint.vlt` to a folder.
 
-    Its subfolder `bench` is given a self-checking test bench, which the core's target `sim` runs.
+    The subfolder `bench` holds a self-checking test bench, which the core's target `sim` runs.
     A file is replaced only if its content changes; the same parameters and tools give the same
     bytes.
 
@@ -125,7 +127,7 @@ def generate(config: EngineConfig, folder: Path, name: str | None = None) -> Gen
     ----------
     config : the engine
     folder : where the files go
-    name : begins the names of all modules, of the Verilog's file and of the core; engines of
+    name : prefix of the names of all modules, of the Verilog file and of the core; engines of
         different names fit into one design
 
     Raises
@@ -152,7 +154,7 @@ def generate(config: EngineConfig, folder: Path, name: str | None = None) -> Gen
 
 
 def _prefix(name: str | None) -> str:
-    """What the names of an engine's modules begin with."""
+    """Prefix of the names of an engine's modules."""
     if name is None:
         return ""
     if not _NAME.fullmatch(name):
@@ -169,14 +171,14 @@ def top_verilog(top: Top, prefix: str = "") -> str:
     Parameters
     ----------
     top : the engine
-    prefix : what the names of all modules begin with
+    prefix : of the names of all modules
     """
     library = ModuleLibrary(prefix=prefix)
     return _header(top.config) + component_verilog(top, prefix + TOP, library)
 
 
 def component_verilog(component: Component, name: str, library: ModuleLibrary) -> str:
-    """A component as Verilog text whose top module has that name; `library` places its leaves."""
+    """A component as Verilog text with a top module `name`; `library` places its leaves."""
     rtlil = library.convert(component, name, component)
     return _verilog(name, "".join((*library.modules.values(), rtlil)))
 
@@ -216,8 +218,8 @@ def fusesoc_core(bench: Iterable[str], prefix: str = "") -> str:
 
     Parameters
     ----------
-    bench : names of the bench's files; those that end in `.hex` lie beside the simulation
-    prefix : what the names of the core and of its modules begin with
+    bench : names of the bench's files; those that end in `.hex` are copied to the simulation
+    prefix : of the names of the core and of its modules
     """
     vectors = (
         f"      - bench/{name}: {{copyto: {name}}}" for name in bench if name.endswith(".hex")
@@ -253,7 +255,7 @@ def _header(config: EngineConfig) -> str:
 
 
 def _verilog(top: str, rtlil: str) -> str:
-    """Verilog of a design in Yosys' own language."""
+    """Verilog of a design in RTLIL."""
     with TemporaryDirectory(prefix="qcnpe-") as name:
         folder = Path(name)
         (folder / "design.il").write_text(rtlil)

@@ -9,7 +9,7 @@ QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress and
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 PACKAGE = "axnn"
-"""The distribution that both commands come from."""
+"""The distribution that contains both commands."""
 
 
 def _show_version(wanted: bool) -> None:

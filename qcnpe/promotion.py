@@ -1,13 +1,13 @@
-"""Promotion: narrow neurons move into idle columns of a wider tile where that costs nothing.
+"""Promotion: narrow neurons move into idle columns of a wider tile where that lowers the cost.
 
-A tile has one precision, so that a few neurons of a narrow width take a tile of their own while
-columns of a wider tile beside it, which reads the same inputs, lie idle. Moved there they take no
-tile at all. That changes the network, not only its schedule: a promoted neuron keeps its weights
-but reads its inputs at the wider width, less rounded. It is therefore a step from `QuantNet` to
-`QuantNet`, done before a network is evaluated, and never by the compiler.
+A tile has one precision. So a few neurons of a narrow width take a tile of their own, even if a
+wider tile that reads the same inputs has idle columns. Moved into these columns, they need no tile
+of their own. That changes the network, not only its schedule: a promoted neuron keeps its weights
+but reads its inputs at the wider width, with less rounding. It is therefore a step from `QuantNet`
+to `QuantNet`, done before a network is evaluated, and never by the compiler.
 
-A network whose widths were lowered by whole tiles (`axnn.approximation.tiles`) has at most one tile
-in each place that is not full, and nothing to promote.
+A network whose widths were lowered by whole tiles (`axnn.approximation.tiles`) has at most one
+tile that is not full for each block of inputs, and nothing to promote.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ from qcnpe.spec.qnet import QuantLayer, QuantNet, WidthOperands
 
 
 def count_cycles(counts: EventCounts) -> float:
-    """The cost that needs no prices."""
+    """The number of cycles: a cost that needs no prices."""
     return counts.cycles
 
 
@@ -36,14 +36,14 @@ def promote(
     batch: int,
     cost: Callable[[EventCounts], float] = count_cycles,
 ) -> QuantNet:
-    """A network that is cheaper and nowhere less precise, or the same one.
+    """A network of lower cost in which no neuron is less precise, or the same network.
 
     Parameters
     ----------
     net : the network
-    config, batch : the engine and the samples of one run that it is made cheaper for
-    cost : what must go down with each step, given the events of a layer; with prices of events it
-        is energy, since a wider neuron takes more of it for its own operations
+    config, batch : the engine, and the samples in one run
+    cost : cost of a layer by its events; each step must lower it. With the prices of events it is
+        energy, which also counts that the operations of a wider neuron take more of it
 
     Raises
     ------
@@ -64,7 +64,7 @@ def promote(
 def _promote_layer(
     layer: QuantLayer, config: EngineConfig, cost: Callable[[QuantLayer], float]
 ) -> QuantLayer:
-    """Take every move that pays, until none does."""
+    """Make every move that lowers the cost, until none does."""
     lowest, changed = cost(layer), True
     while changed:
         changed = False
@@ -86,7 +86,7 @@ class _Move:
 
 
 def _moves(layer: QuantLayer, cols: int) -> Iterator[_Move]:
-    """All moves that empty a tile, the narrowest neurons and the shortest steps first."""
+    """All moves that empty a tile; those of the narrowest neurons by the fewest bits first."""
     partial = [group for group in group_neurons(layer, cols) if len(group.channels) < cols]
     for _, beside in groupby(partial, lambda group: (group.block, group.outputs.tobytes())):
         ascending = sorted(beside, key=lambda group: group.precision)
@@ -97,7 +97,7 @@ def _moves(layer: QuantLayer, cols: int) -> Iterator[_Move]:
 
 
 def _moved(layer: QuantLayer, move: _Move, config: EngineConfig) -> QuantLayer | None:
-    """The layer after a move; None if it would lose precision, not fit, or come too late."""
+    """The layer after a move; None if it loses precision, does not fit, or is out of date."""
     places = np.ix_(move.channels, move.outputs)
     source, target = layer.widths[move.narrow], layer.widths[move.wide]
     stale = (layer.precision[places] != move.narrow).any()

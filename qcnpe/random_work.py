@@ -1,4 +1,4 @@
-"""Random work for an engine: tiles whose results use the whole range, and commands that are bad."""
+"""Random work for an engine: tiles whose results use the whole range, and bad commands."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ from qcnpe.spec.streams import Streams
 
 DEFAULT_TABLE_SHARE = 0.02
 _LONGEST_JUNK = 40
-"""Words that go with a bad command at most, whatever it asks for."""
+"""Most operand beats and parameter words that accompany a bad command."""
 
 _CORNERS = np.array([0, 0x8000, 0x7FFF, 0xFFFF, 0x8888, 0x0001], np.uint16)
 
@@ -41,10 +41,11 @@ def random_streams(
     Parameters
     ----------
     config : the engine
-    tiles : how many
+    tiles : number of tiles
     seed : of everything that is random
-    max_beats, shortest : of a tile
-    table_share : chance that a table is loaded before a tile; unless it is 0, the first one has one
+    max_beats, shortest : longest and shortest tile, in beats
+    table_share : probability that a table is loaded before a tile; unless it is 0, one is loaded
+        before the first tile
     """
     rng = np.random.default_rng(seed)
     layout = command_fields(config)
@@ -100,7 +101,7 @@ def random_tile(config: EngineConfig, rng: np.random.Generator, beats: int) -> d
 
 
 def bad_commands(config: EngineConfig, count: int, seed: int) -> NDArray[np.uint64]:
-    """Words at which the engine must halt: some wholly random, some good but for one field."""
+    """Bad command words: random words, and words that are good except for one field."""
     rng = np.random.default_rng(seed)
     layout = command_fields(config)
     words: list[int] = []
@@ -120,7 +121,7 @@ def bad_commands(config: EngineConfig, count: int, seed: int) -> NDArray[np.uint
 def with_bad_commands(
     config: EngineConfig, streams: Streams, bad: Sequence[int] | NDArray[np.uint64], seed: int
 ) -> Streams:
-    """Good streams with bad commands at random places, each with the operands that it speaks of.
+    """Good streams with bad commands at random places, each with the operands that it asks for.
 
     The results are those of the tiles before the first bad one, at which the engine halts.
     """
@@ -144,7 +145,7 @@ def with_bad_commands(
 
 
 def _sizes(config: EngineConfig, commands: Sequence[int] | NDArray[np.uint64]) -> NDArray[np.intp]:
-    """(commands, 3) beats of operands, parameter words and results that each one speaks of."""
+    """(commands, 3) beats of operands, parameter words and results that each command asks for."""
     layout, sizes = command_fields(config), []
     for word in np.asarray(commands, np.uint64).tolist():
         fields = decode(layout, word)
@@ -156,7 +157,7 @@ def _sizes(config: EngineConfig, commands: Sequence[int] | NDArray[np.uint64]) -
 
 
 def count_results(config: EngineConfig, streams: Streams) -> tuple[int, int]:
-    """How many results good streams make (one a pooling window), and of how many products."""
+    """Number of results of good streams (one for each pooling window), and of their products."""
     layout = command_fields(config)
     words, repeats = np.unique(streams.commands, return_counts=True)
     results = products = 0

@@ -1,7 +1,7 @@
-"""What every command prints with: text from files and servers is shown as it is, never obeyed.
+"""Consoles, tables and progress bars that show foreign text literally.
 
-Rich would take `[/x]` in a name for markup and pass escape sequences on. Nothing else in the
-project makes a console or a progress bar of its own.
+Rich would interpret `[/x]` in a name as markup and pass on escape sequences. No other module of the
+project makes a console or a progress bar.
 """
 
 import json
@@ -18,37 +18,38 @@ from rich.text import Text
 from qcnpe.spec.text import printable
 
 _TEXT_WIDTH = 10
-"""A column of text is folded down to so many characters before another column is left out."""
+"""A column of text is wrapped at this many characters before another column is left out."""
 
 _RULES = 3
-"""Characters between two columns: a rule and a space on either side of it."""
+"""Characters between two columns: a vertical line and a space on either side of it."""
 
 
 class Console(console.Console):
-    """A console without markup, emoji codes and control characters, in tables as in lines.
+    """A console without markup, emoji codes and control characters, in tables and in lines.
 
-    Text is folded where a table is too wide, and whole columns are left out; no number is cut.
+    Where a table is too wide, text is wrapped, and then whole columns are left out; no number is
+    cut.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"highlight": False, **options})
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Every string that is printed passes here."""
+        """Render a string; every string that is printed comes here."""
         return super().render_str(printable(text), **{**options, "markup": False, "emoji": False})
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print, tables as wide as the terminal at most."""
+        """Print; tables are at most as wide as the terminal."""
         fitting = [fit(each, self.width) if isinstance(each, Table) else each for each in objects]
         super().print(*fitting, **options)
 
 
 def fit(table: Table, width: int) -> Table:
-    """The table with columns that can be shown whole in so many characters.
+    """The table with as many columns as fit into `width` characters.
 
-    Columns of numbers are those that stand to the right. The last column of text is left out, then
-    the last one of numbers, and so on, until the rest fits; the first stays. The caption names what
-    is missing.
+    Right-justified columns are those of numbers. Columns of text are left out first, from the last
+    one on, then columns of numbers, until the rest fits; the first column stays. The caption names
+    what is missing.
     """
     shown = copy(table)
     shown.columns = [_foldable(column) for column in table.columns]
@@ -65,7 +66,7 @@ def fit(table: Table, width: int) -> Table:
 
 
 def _foldable(column: Column) -> Column:
-    """A copy that never cuts a number, and folds text instead of cutting it."""
+    """A copy that never cuts a number, and wraps text instead of cutting it."""
     own = copy(column)
     longest = max((_longest_line(cell) for cell in column.cells), default=0)
     own.overflow = "fold"
@@ -102,7 +103,7 @@ class Progress(progress.Progress):
 
     @classmethod
     def get_default_columns(cls) -> tuple[progress.ProgressColumn, ...]:
-        """What is shown unless other columns are given."""
+        """The columns that are shown unless others are given."""
         return (
             PlainColumn("{task.description}"),
             progress.BarColumn(),
@@ -120,10 +121,10 @@ class Progress(progress.Progress):
 def show_progress(
     title: str, total: int | None = None, *, quiet: bool = False
 ) -> Iterator[Callable[..., None]]:
-    """A progress bar; what it yields takes `completed` and `note`.
+    """Show a progress bar; yields a function that takes `completed` and `note`.
 
-    When the work is done, the bar is full: also where nothing was left to do, where the work ended
-    early, and where nobody knew how much there was.
+    When the work is done, the bar is full, even if nothing was left to do, the work ended early, or
+    its amount was unknown.
     """
     with Progress(disable=quiet) as bars:
         task = bars.add_task(title, total=total)

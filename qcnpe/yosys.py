@@ -1,7 +1,7 @@
 """Runs Yosys in a process of its own.
 
-Names that Yosys makes up depend on what the process did before; a fresh one gives the same input
-the same output, byte for byte. Its log stays out of the user's terminal.
+Names that Yosys generates depend on what the process did before; in a new process the same input
+gives the same output, byte for byte. The log of Yosys does not appear on the user's terminal.
 """
 
 import sys
@@ -19,8 +19,8 @@ _OWN_FOLDER = Path("/proc/self/cwd")
 def yosys_folder() -> Path:
     """The folder of the installed Yosys, with its programs and its `share`.
 
-    The package is found, not imported: imported, it lets libraries that are loaded later share
-    their symbols, and matplotlib's may then fail.
+    The package is not imported: importing it makes libraries that are loaded later share their
+    symbols, and those of matplotlib may then fail.
 
     Raises
     ------
@@ -34,28 +34,27 @@ def yosys_folder() -> Path:
 
 
 def for_abc(name: str) -> str:
-    """A file of the working folder, as an option of Yosys' pass `abc` must name it.
+    """Path of a file of the working folder, for an option of Yosys' pass `abc`.
 
-    Yosys makes a relative name absolute and has ABC and a shell read it, which take quotes and
-    dollar signs for their own. The name by way of the process, where the system has one, is
-    absolute already.
+    Yosys makes a relative path absolute and passes it to ABC and to a shell, which interpret quotes
+    and dollar signs in it. The path through /proc, where the system has it, is absolute already.
     """
     return str(_OWN_FOLDER / name) if _OWN_FOLDER.exists() else name
 
 
 def run_yosys(commands: Sequence[str], folder: Path, *, log: Path | None = None) -> str:
-    """Run commands one after another; returns what Yosys says.
+    """Run commands one after another; returns the output of Yosys.
 
     Parameters
     ----------
-    commands : they name files by plain names in the folder, since Yosys starts ABC by a shell
+    commands : with plain names of files in the folder, since Yosys starts ABC through a shell
     folder : working folder, a private one
-    log : file for what Yosys says; default: one that is kept only if it fails
+    log : file for the output of Yosys; default: one that is kept only if Yosys fails
 
     Raises
     ------
     ToolError
-        With the line in which Yosys says what is wrong.
+        With the line of the output that names the error.
     """
     (folder / _SCRIPT).write_text("\n".join(commands) + "\n")
     return run("Yosys", [sys.executable, _PROCESS, _SCRIPT], folder, log=log).stdout

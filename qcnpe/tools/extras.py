@@ -1,4 +1,4 @@
-"""Which extra of the package brings a module that cannot be imported."""
+"""Finds the extra of the package that provides a missing module."""
 
 import re
 from collections import defaultdict
@@ -16,13 +16,13 @@ DISTRIBUTIONS = {
     "serial": "pyserial",
     "sklearn": "scikit-learn",
 }
-"""Packages of the index whose modules have another name."""
+"""Packages by the names of their modules, where the two names differ."""
 
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+).*extra == '(?P<extra>\w+)'")
 
 
 def extra_of(module: str) -> str | None:
-    """The smallest extra that brings a module; None for one of the core or of somebody else's.
+    """The smallest extra that provides a module; None if no extra does.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def extra_of(module: str) -> str | None:
 
 
 def explain(module: str) -> str | None:
-    """What to install for a module that is missing, if an extra brings it."""
+    """What to install for a missing module, if an extra provides it."""
     extra = extra_of(module)
     if extra is None:
         return None

@@ -1,4 +1,4 @@
-"""The programs that steps need; what is missing is said before the work begins."""
+"""Finds the programs that a step needs, before the step begins."""
 
 import os
 import shutil
@@ -15,10 +15,10 @@ class Program:
 
     Attributes
     ----------
-    name : as it is called
+    name : of the executable
     remedy : what to do if it is missing
-    aliases : names of other builds of it, which serve as well
-    variable : of the environment, by which a user may name another build
+    aliases : names of other builds of it, which may be used instead
+    variable : environment variable in which a user may name another build
     """
 
     name: str
@@ -53,7 +53,7 @@ def debian(name: str, package: str = "") -> Program:
 
 
 def yowasp(name: str) -> Program:
-    """A program of the extra `fpga`; a native build serves as well, named by a variable or not."""
+    """A program of the extra `fpga`; a native build may be used instead."""
     remedy = "install the extra fpga: pip install 'axnn[fpga]'"
     return Program(name, remedy, (f"yowasp-{name}",), name.upper().replace("-", "_"))
 

@@ -1,4 +1,4 @@
-"""One command at a time writes to a folder."""
+"""A lock on a folder, so that only one command at a time writes to it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ from filelock import FileLock, Timeout
 from qcnpe.spec.errors import BusyError
 
 LOCK = ".lock"
-"""The lock's empty file, which stays in the folder; the lock itself is the operating system's."""
+"""An empty file that stays in the folder; the operating system holds the lock on it."""
 
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock, which is made if it is not there, to the end of the block.
+    """Hold the lock of a folder until the end of the block; make the folder if it does not exist.
 
     Raises
     ------
@@ -22,7 +22,7 @@ def only_writer(folder: Path) -> Iterator[None]:
         If another process, or thread, holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # Without fallback: a lock that is a mere file would stay behind after a kill.
+    # Without fallback: a lock that is only a file would remain after a kill.
     lock = FileLock(folder / LOCK, fallback_to_soft=False)
     try:
         lock.acquire(timeout=0)

@@ -1,4 +1,4 @@
-"""Starts external programs, each in a process group of its own, and ends all that they started."""
+"""Starts external programs, each in its own process group, and ends them with their children."""
 
 import os
 import shlex
@@ -20,16 +20,16 @@ from qcnpe.tools.environment import tool_environment
 from qcnpe.tools.stop import uninterrupted
 
 _GRACE_S = 2.0
-"""How long a process may take to end when it is asked to; then it is killed."""
+"""Seconds between SIGTERM and SIGKILL."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a finished tool left.
+    """The output of a finished tool.
 
     Attributes
     ----------
-    stdout, stderr : what it wrote
+    stdout, stderr : text that it wrote
     status : its exit status
     """
 
@@ -39,7 +39,7 @@ class Output:
 
 
 class ToolGroup:
-    """Processes that are ended together; after that no more can be started."""
+    """Processes that are ended together; after that no more can be started in the group."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -47,7 +47,7 @@ class ToolGroup:
         self._closed = False
 
     def add(self, process: "Process") -> None:
-        """Put a process that has just been started under the group's care."""
+        """Add a process that has just been started; end it if the group was ended before."""
         with self._lock:
             self._running.add(process)
             closed = self._closed
@@ -61,7 +61,7 @@ class ToolGroup:
             self._running.discard(process)
 
     def end(self) -> None:
-        """End all processes, and those that somebody tries to start later."""
+        """End all processes, and any that is added later."""
         with self._lock:
             self._closed = True
             running = list(self._running)
@@ -70,18 +70,18 @@ class ToolGroup:
 
 
 _of_thread = threading.local()
-"""Its `group` is that of the thread, if it has one."""
+"""The attribute `group` is the group of the thread, if it has one."""
 
 
 class ToolThreads(ThreadPoolExecutor):
     """Threads that start tools.
 
-    If the `with` block is left by an exception, an interrupt among them, then the tools are ended
-    and what has not begun is dropped.
+    If an exception, including an interrupt, leaves the `with` block, the tools are ended, and jobs
+    that have not begun are cancelled.
 
     Parameters
     ----------
-    workers : threads
+    workers : number of threads
     """
 
     def __init__(self, workers: int) -> None:
@@ -106,21 +106,21 @@ class ToolThreads(ThreadPoolExecutor):
 class Process:
     """A running tool, used as a context manager: leaving the block ends it and its children.
 
-    It gets an environment of ours, nothing to read, and a temporary folder of its own, which is
-    deleted with all that an ended tool has left there. Both folders should be named to it by
-    relative paths of plain letters (its temporary folder is): makefiles, Yosys and the shells that
-    tools start take a space, a quote or a dollar sign in a path for their own.
+    The tool gets the environment of `tool_environment`, an empty stdin, and its own temporary
+    folder, which is deleted at the end with everything in it. Pass paths to a tool as relative
+    paths of plain letters, as that of the temporary folder is: makefiles, Yosys and the shells that
+    tools start interpret spaces, quotes and dollar signs in paths.
 
     Parameters
     ----------
     name : for messages
     command : program and arguments
     folder : working folder
-    log : file that is given the command and all that the tool says; default: kept in the user's
-        temporary folder, and only if the tool fails
+    log : file for the command and all output of the tool; default: a file in the user's temporary
+        folder, only if the tool fails
     environment : variables besides those of `tool_environment`
     downloads : the tool is a package client
-    inherited : open files that the tool shares, by their numbers
+    inherited : descriptors of open files that the tool shares
 
     Raises
     ------
@@ -186,7 +186,7 @@ class Process:
         self.close()
 
     def close(self) -> None:
-        """End it, and delete its temporary folder."""
+        """End the tool, and delete its temporary folder."""
         self.end()
         if self._group:
             self._group.remove(self)
@@ -194,14 +194,14 @@ class Process:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the tool has not ended."""
         if self._process.poll() is None:
             return True
         self._sweep()
         return False
 
     def wait(self, limit_s: float | None = None) -> Output:
-        """Wait until it ends.
+        """Wait until the tool ends.
 
         Parameters
         ----------
@@ -210,7 +210,7 @@ class Process:
         Raises
         ------
         ToolError
-            If it takes longer.
+            If the tool takes longer.
         """
         expired = threading.Event()
 
@@ -232,7 +232,7 @@ class Process:
         return Output(_read(self._output), _read(self._errors), status)
 
     def end(self) -> None:
-        """End it and all that it started, politely at first."""
+        """End the tool and its children: SIGTERM, then SIGKILL."""
         if self.is_running:
             self._was_ended = True
             self._signal(signal.SIGTERM)
@@ -244,7 +244,7 @@ class Process:
         self._sweep()
 
     def _sweep(self) -> None:
-        """Kill what it started and has outlived it: at once, while their group has its number."""
+        """Kill children that outlive the tool, before the number of their group is reused."""
         with self._lock:
             if not self._is_swept:
                 self._is_swept = True
@@ -255,7 +255,7 @@ class Process:
             os.killpg(self._process.pid, number)
 
     def failure(self) -> ToolError:
-        """Why the tool, which has ended, failed; names the file that holds all it said."""
+        """Why the tool, which has ended, failed; names the log file."""
         if self._was_ended:
             return ToolError(f"{self.name}: was ended")
         cause = true_cause(self._errors, self._output, self._process.returncode)
@@ -265,7 +265,7 @@ class Process:
         return f"; log: {self.keep_log()}"
 
     def keep_log(self) -> Path:
-        """Write the log's file; gives its path."""
+        """Write the log file; returns its path."""
         if self._log is None:
             handle, name = mkstemp(prefix=f"{self.name.lower()}-", suffix=".log")
             os.close(handle)
@@ -306,7 +306,7 @@ def run(
     Raises
     ------
     ToolError
-        If it cannot be started, fails or takes too long: with the cause, and where the log is.
+        If it cannot be started, fails or takes too long: with the cause and the log's path.
     """
     with Process(
         name, command, folder, log=log, environment=environment, downloads=downloads

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a command in order: its tools are ended, its temporary files deleted."""
+"""Clean exit on Ctrl-C and SIGTERM: a command's tools are ended and its temporary files deleted."""
 
 import signal
 import threading
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, the polite end, the end of the terminal."""
+"""Ctrl-C, the usual request to terminate, the closing of the terminal."""
 
 
 class Stopped(BaseException):
-    """A signal asks the command to end; like KeyboardInterrupt, it is no error.
+    """A signal requests the command to end; like KeyboardInterrupt, it is not an error.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Stopped(BaseException):
 
 @dataclass
 class _State:
-    """How far the end of the command has come; only the main thread, which gets signals, writes."""
+    """State of the command's end; only the main thread, which receives signals, writes it."""
 
     deferring: int = 0
     pending: int | None = None
@@ -40,7 +40,7 @@ def _handle(number: int, frame: FrameType | None) -> None:
     if _state.deferring:
         _state.pending = number
     elif _state.is_ending:
-        # Cleaning up takes seconds at the most; who cannot wait for it presses a third time.
+        # Cleaning up takes a few seconds at most; a third signal ends the process at once.
         signal.signal(number, signal.SIG_DFL)
     else:
         _state.is_ending = True
@@ -51,11 +51,11 @@ def _handle(number: int, frame: FrameType | None) -> None:
 def stops_on_signals(signals: Collection[signal.Signals] = _SIGNALS) -> Iterator[None]:
     """Let signals raise `Stopped` in the block, once.
 
-    It does nothing but in the main thread, where Python handles signals.
+    Only in the main thread, where Python handles signals; in other threads it does nothing.
 
     Parameters
     ----------
-    signals : by default Ctrl-C, SIGTERM and the end of the terminal
+    signals : by default Ctrl-C, SIGTERM and the closing of the terminal
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -71,7 +71,7 @@ def stops_on_signals(signals: Collection[signal.Signals] = _SIGNALS) -> Iterator
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put `Stopped` off until the end of the block, so that no process that it starts gets lost."""
+    """Defer `Stopped` until the end of the block, so that a process started in it is not lost."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

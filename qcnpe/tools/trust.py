@@ -1,4 +1,4 @@
-"""Whether a cached program may be run: one that others can write could be anybody's."""
+"""Checks that other users cannot have written a cached program, before it is run."""
 
 import grp
 import os
@@ -18,7 +18,7 @@ def is_trusted(path: Path) -> bool:
 
 
 def _is_own_group(group: int) -> bool:
-    """Whether a group is this user alone, as many systems give one to everybody."""
+    """Whether a group contains this user alone: many systems make such a group for each user."""
     try:
         user, members = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
     except KeyError:

@@ -1,4 +1,4 @@
-"""Processes that share work, and that end with the process that started them."""
+"""Worker processes, which end with the process that started them."""
 
 import os
 import signal
@@ -23,25 +23,25 @@ _KILLED = (
 
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-"""What ends a worker; Ctrl-C, which a terminal sends to all, it leaves to its parent."""
+"""Signals that end a worker; it ignores Ctrl-C, which a terminal also sends to the parent."""
 
 _GRACE_S = 20.0
-"""How long a worker without a parent may take to clean up."""
+"""Seconds for a worker without a parent to clean up."""
 
 
 class Workers(ProcessPoolExecutor):
-    """Processes whose jobs clean up after themselves when they are stopped; see `worker_processes`.
+    """Processes whose jobs clean up when they are stopped; see `worker_processes`.
 
     Parameters
     ----------
-    count : processes
+    count : number of processes
     """
 
     def __init__(self, count: int) -> None:
         super().__init__(count, mp_context=get_context("spawn"), initializer=_end_with_parent)
 
     def submit(self, job: Callable[..., T], /, *arguments: Any, **named: Any) -> "Future[T]":
-        """Let a worker do a job: call a function of a module, whose arguments can be sent."""
+        """Submit a job: a function of a module, with arguments that can be sent to a process."""
         return super().submit(_do, job, *arguments, **named)
 
 
@@ -49,12 +49,12 @@ class Workers(ProcessPoolExecutor):
 def worker_processes(count: int) -> Iterator[Workers]:
     """Processes for the time of the block.
 
-    If the block is left by an exception, an interrupt among them, then they and the tools that they
-    have started are ended, and what has not begun is dropped.
+    If an exception, including an interrupt, leaves the block, the processes and the tools that they
+    have started are ended, and jobs that have not begun are cancelled.
 
     Parameters
     ----------
-    count : processes
+    count : number of processes
 
     Raises
     ------
@@ -76,7 +76,7 @@ def worker_processes(count: int) -> Iterator[Workers]:
 
 @contextmanager
 def _safe_imports() -> Iterator[None]:
-    """Keep processes that are started in the block from importing out of the current folder."""
+    """Keep processes that are started in the block from importing from the current folder."""
     name = "PYTHONSAFEPATH"
     before = os.environ.get(name)
     os.environ[name] = "1"
@@ -90,7 +90,7 @@ def _safe_imports() -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """In a worker, at its start: end when the parent asks for it or is killed."""
+    """In a worker, at its start: end when the parent requests it or is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_wait_for_parent, daemon=True).start()
 
@@ -99,13 +99,13 @@ def _wait_for_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)  # so that the main thread ends its job in order
+        os.kill(os.getpid(), signal.SIGTERM)  # so that the main thread ends its job cleanly
         sleep(_GRACE_S)
         os._exit(1)
 
 
 def _do(job: Callable[..., T], /, *arguments: Any, **named: Any) -> T:
-    """In a worker: do a job; if it is stopped, end the worker when it has cleaned up."""
+    """In a worker: do a job; if it is stopped, clean up and end the worker."""
     try:
         with stops_on_signals(_SIGNALS):
             return job(*arguments, **named)
