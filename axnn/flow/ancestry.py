@@ -1,8 +1,8 @@
-"""What a file was made from: kept in the file, and believed only as long as it is still so.
+"""Ancestry: what a file was made from, recorded in the file and checked when it is read.
 
-A file is known by the SHA-256 of its bytes, anything else (a plan, an engine, prices) by that of
-its JSON text. A step whose file names what the step would be done with now is not done again; a
-reader refuses a file whose ancestors are no longer those that it names.
+An ancestor that is a file is identified by the SHA-256 of its bytes, any other (a plan, an engine,
+prices) by that of its JSON text. A step is skipped if its file records the present ancestors; a
+reader refuses a file whose ancestors have changed.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import checked_size
 
 MADE_FROM = "made_from"
-"""Where headers, notes and documents keep it."""
+"""Key of the ancestry in headers, notes and documents."""
 
 _LIMIT_BYTES = 1 << 30
 
 _FILE = re.compile(r"(\.\./)?([\w-][\w.-]*/)?[\w-][\w.-]*")
-"""A file of the run folder or of one beside, above or below it: nothing else is ever opened."""
+"""A file in the run folder or in a folder beside, above or below it; no other is ever opened."""
 
 
 def digest_of(value: Any) -> str:
@@ -41,7 +41,7 @@ def file_digest(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Ancestry:
-    """All that a file was made from.
+    """Everything that a file was made from.
 
     Attributes
     ----------
@@ -59,13 +59,13 @@ class Ancestry:
 
     @classmethod
     def of(cls, descendant: Path, files: Iterable[Path], **values: Any) -> "Ancestry":
-        """What a file is made from now.
+        """The present ancestry of a file.
 
         Parameters
         ----------
         descendant : the file
-        files : that it is made from
-        values : all else that it depends on
+        files : those that it is made from
+        values : everything else that it depends on
         """
         return cls(
             files={_from(descendant, path): file_digest(path) for path in files},
@@ -74,45 +74,44 @@ class Ancestry:
 
     @classmethod
     def recorded(cls, document: Mapping[str, Any], path: Path) -> "Ancestry":
-        """What the document in a file says that the file was made from.
+        """The ancestry in the document of a file.
 
         Raises
         ------
         RunError
-            If it says nothing.
+            If there is none.
         """
         if MADE_FROM not in document:
             raise RunError(
-                f"{path}: does not say what it was made from, as files of earlier versions do not; "
+                f"{path}: does not say what it was made from, since an earlier version wrote it; "
                 "delete it, or choose another folder"
             )
         return convert_document(document[MADE_FROM], cls, where=str(path))
 
     @property
     def key(self) -> str:
-        """Hash of all of it."""
+        """SHA-256 of the whole ancestry."""
         return digest_of(self)
 
     def unfinished(self, path: Path, step: str) -> Path:
-        """Where a step that takes long keeps what it has so far, until `path` is written."""
+        """The file in which a long step keeps its intermediate state until `path` is written."""
         return path.parent / f"{step}-{self.key[:12]}.part.npz"
 
     def check(
         self, path: Path, *, files: Iterable[Path], values: Mapping[str, Any], remedy: str
     ) -> None:
-        """Refuse the file whose ancestry this is unless its ancestors are as they were.
+        """Refuse a file, of which this is the ancestry, if an ancestor has changed.
 
         Parameters
         ----------
         path : the file
-        files : that it must have been made from, perhaps among others
-        values : that it must have been made with, perhaps among others
-        remedy : the command that makes it anew
+        files, values : that must be among its ancestors, as they are now
+        remedy : the command that makes it again
 
         Raises
         ------
         RunError
-            If an ancestor is missing or another one.
+            If an ancestor is missing or has changed.
         """
         folder = path.parent
         names = {_from(path, file) for file in files} | set(self.files)
@@ -122,7 +121,7 @@ class Ancestry:
             raise RunError(f"{path}: was made {change}; run {remedy} again")
 
     def difference(self, now: "Ancestry") -> str | None:
-        """How what the file was made from differs from what there is now, in words, if it does."""
+        """In words, how this ancestry differs from the present one; None if it does not."""
         for name, found in now.files.items():
             if self.files.get(name) != found:
                 return f"from another {name}"

@@ -19,7 +19,7 @@ class App:
     data : name of the data set
     network : description of the network; its name is the application's
     training : hyper-parameters of the training in floating point
-    approximation : of the approximation
+    approximation : how the network is approximated for the engine
     engine : what the network is approximated for
     """
 
@@ -37,9 +37,9 @@ class App:
 
 
 def lenet(name: str, *, classes: int = 10) -> NetworkSpec:
-    """LeNet-5 for grey pictures of 32x32 pixels, every map of C3 reading every map of S2.
+    """LeNet-5 for grey pictures of 32x32 pixels; every map of C3 reads every map of S2.
 
-    ReLU in place of the squashing functions: its results are read unsigned, which is worth one bit.
+    ReLU replaces the squashing functions: its results are unsigned, which gains one bit.
 
     Source: Y. LeCun et al., Gradient-based learning applied to document recognition, 1998.
     """
@@ -76,7 +76,7 @@ _DIGITS8X8 = App(
         name="digits8x8",
         input_shape=(1, 8, 8),
         layers=(
-            # ReLU: its results are read unsigned, and survived 4 bits better than tanh's.
+            # ReLU: its results are unsigned, and lost less accuracy at 4 bits than tanh's.
             LayerSpec(kind="dense", channels=32, function="relu"),
             LayerSpec(kind="dense", channels=10, function="identity"),
         ),
@@ -91,8 +91,8 @@ _DIGITS8X8 = App(
     engine=EngineConfig(rows=4, cols=4),
 )
 
-# The LeNets' learning rates are low, since higher ones let maps die: a map that ReLU keeps at zero
-# would tolerate any approximation, and flatter it.
+# The LeNets' learning rates are low, since higher ones leave dead maps: a map that ReLU keeps at
+# zero tolerates any approximation, and would make the saving look too large.
 _DIGITS = App(
     title="Handwritten digits",
     data="mnist",
@@ -122,7 +122,7 @@ _GARMENTS = App(
     ),
     approximation=ApproximationPlan(
         bound_percent=0.5,
-        # A second backward pass dearer, but at 0.5 points it saves a fifth more.
+        # It needs a second backward pass, but saves a fifth more at 0.5 percentage points.
         criterion="logits",
         share=1.0,
         rounds=3,
@@ -185,7 +185,7 @@ _LETTERS = App(
         share=1.0,
         rounds=2,
         smallest_share=0.0625,
-        # After 20 epochs tiles failed at 4 bits that recover in 60.
+        # Some tiles at 4 bits need 60 epochs to recover; after 20 they failed.
         retraining=TrainingPlan(epochs=60, batch=32, learning_rate=0.1, patience=60),
     ),
     engine=EngineConfig(),

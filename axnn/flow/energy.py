@@ -1,6 +1,7 @@
 """Energy of a network on an engine: the compiled program's event counts times prices.
 
-The exact network is judged on the same samples as the approximate one.
+NCU: neural compute unit, the multiply-accumulate unit of an engine. The exact network's operands
+are counted on the same samples as the approximate one's.
 """
 
 import math
@@ -25,10 +26,10 @@ DEFAULT_PRICES = "energy_45nm.json"
 """File of the committed prices in the package `synth`."""
 
 _PREFIX = "ncu"
-"""What the names of an NCU's events begin with where they are counted, whatever its kind."""
+"""Prefix of the names of NCU events as they are counted, the same for all kinds."""
 
 _ANY_KIND = "ncu_idle_cycle"
-"""Event of an NCU that costs the same on all kinds."""
+"""Event of an NCU that has one price for all kinds."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class EnergyPrices:
     ----------
     pj : energy of one event in pJ, by the event's name
     provenance : where the numbers come from
-    prefix : that of the kind of NCU whose events are priced, see `NcuKind`: `ncu_mac_16b` is
-        `plain16_mac_16b` on another kind
+    prefix : of the prices of one kind of NCU, see `NcuKind`; with the prefix `plain16`, the event
+        `ncu_mac_16b` has the price `plain16_mac_16b`
 
     Raises
     ------
@@ -63,7 +64,7 @@ class EnergyPrices:
 
     def __post_init__(self) -> None:
         if not self.pj:
-            raise FormatError("energy prices without a price; make them with `make synth`")
+            raise FormatError("there is no energy price; make prices with `make synth`")
         for event, price in self.pj.items():
             if not 0 <= price < math.inf:  # false for NaN, too
                 raise FormatError(
@@ -77,7 +78,7 @@ class EnergyPrices:
         Raises
         ------
         FormatError
-            If the file is missing or damaged, or a price is no finite number of at least 0.
+            If the file is missing or damaged, or a price is negative or not a finite number.
         """
         if path is None:
             with as_file(files("synth") / DEFAULT_PRICES) as bundled:
@@ -126,8 +127,8 @@ class Cost:
     energy_pj : of the engine
     layers_pj : of each layer
     cycles : of the engine
-    memory_pj : of a local memory that all words of the streams come from and go to, each once; not
-        in `energy_pj`
+    memory_pj : of a local memory that each word of the streams is read from or written to once; not
+        part of `energy_pj`
     """
 
     energy_pj: float
@@ -137,7 +138,7 @@ class Cost:
 
     @property
     def with_memory_pj(self) -> float:
-        """Of the engine and its memory."""
+        """Energy of the engine and its memory."""
         return self.energy_pj + self.memory_pj
 
 
@@ -147,9 +148,9 @@ class EnergyModel:
 
     Attributes
     ----------
-    prices : prices
+    prices : of the engine's events
     config : the engine
-    samples : real inputs (n, ...) that say what operands are like, see `EventCounter`
+    samples : real inputs (n, ...) on which operand activity is counted, see `EventCounter`
     """
 
     prices: EnergyPrices
@@ -158,11 +159,11 @@ class EnergyModel:
 
     @cached_property
     def exact_config(self) -> EngineConfig:
-        """The same engine without any configurability: what an approximation is compared with."""
+        """The same engine with plain 16-bit NCUs, the baseline of all comparisons."""
         return replace(self.config, ncu="plain16", precisions=(OPERAND_BITS,))
 
     def check_prices(self) -> None:
-        """`FormatError` that names all widths of the engine that have no price."""
+        """Raise `FormatError`, naming the widths, if widths of the engine have no price."""
         for config in (self.config, self.exact_config):
             prices = self.prices.for_engine(config)
             unpriced = [
@@ -173,12 +174,12 @@ class EnergyModel:
             if unpriced:
                 raise FormatError(
                     f"there are no prices of ncu {config.ncu} at {', '.join(unpriced)} bits; "
-                    "name prices that have them, or an engine of other widths"
+                    "use prices that have them, or an engine of other widths"
                 )
 
     @property
     def counter(self) -> EventCounter:
-        """Counts what is priced."""
+        """Counts the events that are priced."""
         return EventCounter(self.config, self.samples)
 
     def price(self, events: Mapping[str, int]) -> float:
@@ -194,7 +195,7 @@ class EnergyModel:
         return self._cost(net, self.config)
 
     def exact_cost(self, net: QuantNet) -> Cost:
-        """Cost of an exact 16-bit network on an engine that knows nothing else."""
+        """Cost of an exact 16-bit network on `exact_config`."""
         return self._cost(net, self.exact_config)
 
     def _cost(self, net: QuantNet, config: EngineConfig) -> Cost:

@@ -1,4 +1,4 @@
-"""The final judgement on the test part, which nothing before has read."""
+"""The final evaluation on the test part, which no earlier step reads."""
 
 from dataclasses import dataclass
 
@@ -22,8 +22,9 @@ class Evaluation:
     ----------
     samples : of the test part
     float_accuracy, exact16_accuracy, axnn_accuracy : fraction right on the test part
-    exact16_pj, axnn_pj : energy of a sample; exact on the engine that is not configurable
-    exact16_memory_pj, axnn_memory_pj : of a local memory for the streams, not in the energies
+    exact16_pj, axnn_pj : energy of a sample; of the exact network, on the engine that computes 16
+        bits only
+    exact16_memory_pj, axnn_memory_pj : energy of a local memory for the streams, not included above
     exact16_cycles, axnn_cycles : of the engine for a sample, in a long batch
     layers_pj : of the approximate network, by layer name
     precision_histogram : neurons of the approximate network by width
@@ -57,7 +58,7 @@ class Evaluation:
 def evaluate(
     network: Network, exact: QuantNet, axnn: QuantNet, test: Split, energy: EnergyModel
 ) -> Evaluation:
-    """Judge the trained network, its exact and its approximate integer form on the test part."""
+    """Evaluate the trained network, its exact and its approximate integer form on the test part."""
     exact_cost, axnn_cost = energy.exact_cost(exact), energy.cost(axnn)
     names = [layer.name for layer in axnn.layers]
     return Evaluation(

@@ -1,4 +1,4 @@
-"""The file of the final judgement: what was judged, and the figures."""
+"""The file of the final evaluation: which run it belongs to, and the figures."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +11,13 @@ from qcnpe.spec.documents import read_document
 
 @dataclass(frozen=True, kw_only=True)
 class RunFacts:
-    """What the figures of an approximate network are of.
+    """Which run the figures of an approximate network belong to.
 
     Attributes
     ----------
     app : name of the application
-    seed : of split, weights and order
-    bound_percent : accuracy that could be lost on validation, in points
+    seed : of the data's split, the initial weights and the order of the samples
+    bound_percent : accuracy that the loop may lose on validation, in percentage points
     criterion : what neurons were sorted by
     engine : what the network was approximated for
     """
@@ -31,12 +31,12 @@ class RunFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What a file of the final judgement holds.
+    """What a file of the final evaluation holds.
 
     Attributes
     ----------
     made_from : the ancestors of the figures
-    run : what they are of
+    run : which run they belong to
     evaluation : the figures
     """
 
@@ -46,5 +46,5 @@ class Judgement:
 
     @classmethod
     def read(cls, path: Path) -> "Judgement":
-        """The judgement in a file; `FormatError` if it is damaged or of an earlier version."""
+        """The contents of a file; `FormatError` if it is damaged or of an earlier version."""
         return read_document(path, cls)

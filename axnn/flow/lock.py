@@ -12,13 +12,13 @@ from qcnpe.tools.lock import LOCK, only_writer
 Check = Callable[[], None]
 
 _HELD: ContextVar[Mapping[Path, Check]] = ContextVar("held")
-"""The folders that this thread holds: a command that does several steps holds its folder, and so
-does each of the steps."""
+"""The folders that this thread has locked. A command of several steps locks its folder, and each
+step locks it once more."""
 
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[Check]:
-    """Keep other commands from writing a folder, which is made if it is missing.
+    """Keep other commands from writing to a folder, which is made if it is missing.
 
     Yields
     ------
@@ -47,7 +47,7 @@ def lock_folder(folder: Path) -> Iterator[Check]:
 
 
 def _presence(folder: Path) -> Check:
-    """What raises `RunError` when the folder is no longer what it is now."""
+    """A check that raises `RunError` once the folder is no longer the one that it is now."""
     now = _identity(folder / LOCK)
 
     def check() -> None:
@@ -58,7 +58,7 @@ def _presence(folder: Path) -> Check:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another one of the same name."""
+    """Device and inode, which tell a file from another one of the same name."""
     try:
         status = path.stat()
     except FileNotFoundError:

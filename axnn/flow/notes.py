@@ -1,4 +1,4 @@
-"""What the files of a run's networks say besides the networks."""
+"""The notes in the files of a run's networks: their ancestry, and how they were made."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from qcnpe.spec.qnet import QuantNet
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingNotes:
-    """Notes in the file of a trained network: what it was made from, and how that went."""
+    """Notes in the file of a trained network: what it was made from, and each epoch."""
 
     made_from: Ancestry
     seed: int
@@ -28,7 +28,7 @@ class TrainingNotes:
 
 @dataclass(frozen=True, kw_only=True)
 class ApproximationNotes:
-    """Notes in the file of an approximate network: what it was made from, and how that went.
+    """Notes in the file of an approximate network: what it was made from, and each trial.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class ApproximationNotes:
     app : name of the application
     seed : of the run
     encoding : what the network's inputs and outputs stand for
-    plan, steps : of the approximation
+    plan, steps : of the approximation; its trials are called steps in files
     """
 
     made_from: Ancestry

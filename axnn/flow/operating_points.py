@@ -1,7 +1,7 @@
-"""Operating points of an application on one engine: the quality knob, turned while it runs.
+"""Operating points of an application on one engine: quality and energy are changed while it runs.
 
-The networks of all points are kept side by side. Which one computes is decided from batch to batch
-by the program that the driver sends; the engine, or the board's bitstream, stays as it is.
+The networks of all points are kept side by side. The program that the driver sends decides for each
+batch which of them computes it; the engine, or the board's bitstream, stays as it is.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,18 +21,18 @@ from qcnpe.spec.samples import Samples
 
 @dataclass(frozen=True, kw_only=True)
 class PointResult:
-    """What came of one operating point.
+    """The results of one operating point.
 
     Attributes
     ----------
     point : its name
-    samples : that were run
+    samples : number of samples that were run
     accuracy : fraction right
-    mismatches : outputs that differ from the integer model
-    cycles : of the engine for a sample if its operands are at hand
-    busy_cycles : the same as the engine counted them, waiting for the line included
+    mismatches : outputs that differ from the bit-exact model's
+    cycles : of the engine for a sample, if it never waits for operands
+    busy_cycles : of the engine for a sample as it counts them, including those in which it waits
     energy_pj : of the engine for a sample, at 45 nm by the energy prices
-    seconds : for a sample, all told
+    seconds : wall-clock time for a sample
     """
 
     point: str

@@ -1,4 +1,7 @@
-"""What a run folder is of, by value: later commands need neither the catalogue nor an option."""
+"""The record of a run folder: its application by value, its seed and the digests of its data.
+
+Later commands need neither the catalogue of applications nor an option.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -23,7 +26,7 @@ class DataDigests:
 
     Attributes
     ----------
-    fitted : of what training sees: the training and the validation part
+    fitted : of the training and the validation part, which training sees
     test : of the test part
     """
 
@@ -32,7 +35,7 @@ class DataDigests:
 
     @classmethod
     def of(cls, samples: DataSet) -> "DataDigests":
-        """Those of a data set."""
+        """The digests of a data set."""
         return cls(fitted=samples.digest, test=samples.test.digest)
 
 
@@ -45,9 +48,9 @@ class RunRecord:
     kind : tells the record of a run from those of other folders
     name : of the application
     app : the application: data set, network, plans, engine
-    seed : of split, weights and order
+    seed : of the data's split, the initial weights and the order of the samples
     digests : of the data
-    encoding : of the data, what the network's inputs and outputs stand for
+    encoding : of the data: what the network's inputs and outputs stand for
     """
 
     kind: RunKind = "axnn-run-1"
@@ -75,7 +78,7 @@ class RunRecord:
         Raises
         ------
         RunError
-            If there is none, or it is that of another command.
+            If the folder has no record, or that of another command.
         """
         path = folder / RECORD
         if not path.exists():
@@ -97,7 +100,7 @@ class RunRecord:
 
     @property
     def approximation(self) -> dict[str, Any]:
-        """What all that is made from the trained network depends on, besides plans."""
+        """What everything made from the trained network depends on, besides plans."""
         return {
             "seed": self.seed,
             "engine": self.app.engine,
@@ -107,7 +110,7 @@ class RunRecord:
 
     @property
     def judgement(self) -> dict[str, Any]:
-        """What the judgement of networks depends on, besides prices."""
+        """What the evaluation of the networks depends on, besides prices."""
         return {**self.approximation, "test_part": self.digests.test}
 
     def samples(self, folder: Path) -> DataSet:
@@ -116,12 +119,12 @@ class RunRecord:
         Raises
         ------
         RunError
-            If they are others.
+            If they have changed.
         """
         samples = data.load(self.app.data, seed=self.seed)
         if DataDigests.of(samples) != self.digests:
             raise RunError(
-                f"{folder}: data set {self.app.data} is another one than when its run began; "
+                f"{folder}: data set {self.app.data} has changed since the run began; "
                 "run `axnn train` again"
             )
         return samples
@@ -132,19 +135,19 @@ class RunRecord:
 
 
 def claim_folder(folder: Path, kind: str, name: str, document: Mapping[str, Any]) -> None:
-    """Write what a folder is of into it, unless it is of something else.
+    """Write a folder's record, unless the folder belongs to something else.
 
     Parameters
     ----------
     folder : the folder
     kind : of the record, different for each command that keeps its files in a folder
-    name : of what the folder is of
-    document : all that its files depend on, `kind` and `name` among it
+    name : of the application
+    document : everything that the folder's files depend on, including `kind` and `name`
 
     Raises
     ------
     RunError
-        If the folder is of something else, or of an earlier version.
+        If the folder holds something else, or files of an earlier version.
     """
     path = folder / RECORD
     if path.exists():
@@ -164,8 +167,8 @@ def check_no_older_run(folder: Path) -> None:
     """Refuse a folder with files of a version that did not record what they were made from."""
     if (folder / "network.npz").exists():
         raise RunError(
-            f"{folder}: its files do not say what they were made from, as those of earlier "
-            "versions do not; delete the folder or choose another"
+            f"{folder}: its files do not say what they were made from, since an earlier version "
+            "wrote them; delete the folder or choose another"
         )
 
 

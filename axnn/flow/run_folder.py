@@ -1,7 +1,7 @@
-"""The folder of a run: where its files are, and reading those that other files are made from.
+"""The folder of a run: the paths of its files, and readers of those that other files are made from.
 
-Whatever is read is checked first: a file that was made from something that has changed since is
-refused, with the command that makes it anew.
+Every file is checked before it is used: one whose ancestors have changed is refused, and the error
+names the command that makes it again.
 """
 
 from collections.abc import Iterator
@@ -97,13 +97,13 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[Check]:
-        """Hold this while writing, see `lock_folder`; runs of one trained network share it."""
+        """Lock to hold while writing, see `lock_folder`; runs of one trained network share it."""
         with lock_folder(self.root) as check:
             remove_temporaries(self.path)
             yield check
 
     def record(self) -> RunRecord:
-        """What the run is of."""
+        """The run's application, seed and data digests."""
         return RunRecord.read(self.root)
 
     def samples(self) -> DataSet:
@@ -116,7 +116,7 @@ class RunFolder:
         Raises
         ------
         RunError
-            If there is none, or it was trained on or with something else.
+            If there is none, or its plan, seed or data have changed.
         """
         record = self.record()
         if not self.network.exists():
@@ -132,7 +132,7 @@ class RunFolder:
         Raises
         ------
         RunError
-            If there is nothing, or it was made from or for something else.
+            If there is nothing, or its ancestors have changed.
         """
         self.trained()
         if not (self.exact16.exists() and self.axnn.exists()):
@@ -144,7 +144,7 @@ class RunFolder:
         return Approximation(notes.plan, exact, axnn, notes.steps)
 
     def point(self, name: str) -> QuantNet:
-        """An integer network of the run by its file's name without `.npz`; as `approximated`."""
+        """An integer network by its file's name without `.npz`, checked as in `approximated`."""
         self.trained()
         return self._load(self.path / f"{name}.npz")
 
@@ -159,12 +159,12 @@ class RunFolder:
         return net
 
     def judgement(self) -> Judgement:
-        """The figures on the test part, and what they are of.
+        """The figures on the test part, with what they were made from.
 
         Raises
         ------
         RunError
-            If there are none, or they are of something else.
+            If there are none, or their ancestors have changed.
         """
         self.approximated()
         if not (self.evaluation.exists() and self.test_inputs.exists()):
@@ -177,11 +177,11 @@ class RunFolder:
 
     @property
     def judged(self) -> tuple[Path, ...]:
-        """The files that an evaluation judges."""
+        """The files that an evaluation reads."""
         return self.network, self.exact16, self.axnn, self.test_inputs
 
     def facts(self) -> RunFacts:
-        """What the approximate network's figures are of."""
+        """Which run the approximate network's figures belong to."""
         record, plan = self.record(), self.approximated().plan
         return RunFacts(
             app=record.name,

@@ -1,8 +1,8 @@
-"""The steps of the chain over a run folder.
+"""The steps of a run: training, characterisation, approximation, evaluation.
 
-Each step reads files of the steps before and writes its own. A file says what it was made from. A
-step whose file was made from what there is now is not done again; one that was interrupted goes on
-where it was; one whose ancestors have changed is done anew, and says so.
+Each step reads the files of earlier steps and writes its own; each file says what it was made from.
+A step is skipped if its file was made from the present inputs, continued if it was interrupted, and
+repeated, with a notice, if its inputs have changed.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ from qcnpe.spec.documents import write_document
 from qcnpe.spec.files import replace_bytes
 
 ACTIVITY_SAMPLES = 128
-"""Validation samples, drawn at random, whose operands' activity is counted for the energy: enough
+"""Validation samples, drawn at random, on whose operands activity is counted for the energy: enough
 for 1 % at two standard deviations where it was measured, see `axnn.experiments.energy_spread`."""
 
 _ACTIVITY_SEED = 0
@@ -43,13 +43,13 @@ _ACTIVITY = (ACTIVITY_SAMPLES, _ACTIVITY_SEED)
 Told = TypeVar("Told")
 
 Notify = Callable[[str], None]
-"""Called with one line when a step is done anew, since what its file was made from has changed."""
+"""Called with one line when a step is repeated because its inputs have changed."""
 
 
 def _is_made(
     path: Path, recorded: Callable[[Path], Ancestry], now: Ancestry, notify: Notify | None
 ) -> bool:
-    """Whether a step's file is there, made from what there is now; tells if it was of others."""
+    """Whether a step's file was made from the present inputs; notifies if it was from others."""
     if not path.exists():
         return False
     found = recorded(path)
@@ -108,8 +108,8 @@ def train_into(
     ----------
     path : of the file
     spec, samples, plan, seed : what is trained, on what, and how
-    made_from : what the file says about that
-    on_epoch : called after each epoch, also for those that an interrupted run left
+    made_from : the ancestry that the file records
+    on_epoch : called after each epoch, also for those of an interrupted training
     """
     network = Network(spec, seed=seed)
     part = made_from.unfinished(path, "training")
@@ -126,7 +126,7 @@ def characterize_step(
     progress: Callable[[int], None] | None = None,
     notify: Notify | None = None,
 ) -> dict[str, Scores]:
-    """Measure every neuron of the exact 16-bit network by every criterion."""
+    """Score every neuron of the exact 16-bit network by every criterion."""
     trained = run.trained()
     made_from = Ancestry.of(
         run.resilience, [run.network], criteria=CRITERIA, **run.record().approximation
@@ -151,11 +151,14 @@ def approximate_step(
     on_epoch: Callable[[Epoch], None] | None = None,
     notify: Notify | None = None,
 ) -> Approximation:
-    """Approximate the trained network under the plan's bound, or go on from a tighter one's."""
+    """Approximate the trained network under the plan's bound.
+
+    It begins with the exact network, or with the result for a tighter bound in the folder `start`.
+    """
     with run.lock() as check:
         trained = run.trained()
         if start is not None:
-            start.approximated()  # refused here, if its ancestors have changed
+            start.approximated()  # raises if its ancestors have changed
         origin = start.state if start is not None else None
         made_from = approximation_ancestry(run, origin, plan=plan)
         part = made_from.unfinished(run.axnn, "approximation")
@@ -177,13 +180,13 @@ def approximate_step(
 
 
 def approximation_ancestry(run: RunFolder, start: Path | None = None, **how: Any) -> Ancestry:
-    """What the networks of an approximation are made from now.
+    """The present ancestry of an approximation's networks.
 
     Parameters
     ----------
     run : the run
-    start : state file that it goes on from
-    how : plan, or what stands for it
+    start : state file that the approximation continues from
+    how : the plan, or what takes its place
     """
     files = [run.network] if start is None else [run.network, start]
     return Ancestry.of(run.axnn, files, activity=_ACTIVITY, **how, **run.record().approximation)
@@ -201,7 +204,7 @@ def energy_model(prices: EnergyPrices, app: App, samples: DataSet) -> EnergyMode
     Raises
     ------
     FormatError
-        If one of the engine's widths has no price: before anything is trained for it.
+        If one of the engine's widths has no price.
     """
     energy = EnergyModel(prices, app.engine, event_counter(app, samples).samples)
     energy.check_prices()
@@ -211,10 +214,10 @@ def energy_model(prices: EnergyPrices, app: App, samples: DataSet) -> EnergyMode
 def save_approximation(
     run: RunFolder, found: Approximation, made_from: Ancestry, *, state: Path | None = None
 ) -> None:
-    """Write the networks in integers, how they came about, and where the approximation ended.
+    """Write the integer networks with their notes, and the state in which the loop ended.
 
-    The approximate network comes last, since it says that the step is finished; `state` is a file
-    from which all of it can be made again, and stays until then.
+    The approximate network is written last, since it marks the step as finished. `state` is the
+    loop's state file, from which the rest can be made again; it is kept until then.
     """
     record = run.record()
     notes = ApproximationNotes(
@@ -238,7 +241,7 @@ def save_approximation(
 def evaluate_step(
     run: RunFolder, prices: EnergyPrices, *, notify: Notify | None = None
 ) -> Evaluation:
-    """Judge all networks on the test part; write its integers for simulation."""
+    """Evaluate all networks on the test part; write the part's integers for simulation."""
     run.approximated()
     if run.test_inputs.exists() and _is_made(
         run.evaluation, recorded_judgement, judgement_ancestry(run, prices), notify
@@ -256,20 +259,20 @@ def evaluate_step(
 
 
 def judgement_ancestry(run: RunFolder, prices: EnergyPrices) -> Ancestry:
-    """What the judgement of the networks is made from now."""
+    """The present ancestry of the evaluation."""
     values = {"prices": dict(prices.pj), "activity": _ACTIVITY, **run.record().judgement}
     return Ancestry.of(run.evaluation, run.judged, **values)
 
 
 def recorded_judgement(path: Path) -> Ancestry:
-    """What the judgement in a file was made from."""
+    """The ancestry of the evaluation in a file."""
     return Judgement.read(path).made_from
 
 
 def _checked(
     check: Callable[[], None], tell: Callable[[Told], None] | None
 ) -> Callable[[Told], None]:
-    """`tell`, which ends a step whose folder has been deleted."""
+    """`tell`, after a check that ends the step if its folder has been deleted."""
 
     def told(news: Told) -> None:
         check()

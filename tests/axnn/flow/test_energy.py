@@ -147,7 +147,7 @@ def test_widths_without_prices_are_all_named_before_anything_is_counted(samples)
     config = EngineConfig(rows=4, cols=4, ncu="gated", precisions=(16, 12, 8, 3))
     EnergyModel(EnergyPrices.load(), replace(config, precisions=(16, 8)), samples).check_prices()
     message = (
-        "^there are no prices of ncu gated at 12, 3 bits; name prices that have them, or"
+        "^there are no prices of ncu gated at 12, 3 bits; use prices that have them, or"
         " an engine of other widths$"
     )
     with pytest.raises(FormatError, match=message):
@@ -182,7 +182,7 @@ def test_damaged_table_is_one_clear_error(tmp_path, text):
     ("prices", "message"),
     [
         ({"a": 1, "b": -0.5}, "price of b must be a finite number of pJ, at least 0, not -0.5"),
-        ({}, "without a price; make them with `make synth`"),
+        ({}, "there is no energy price; make prices with `make synth`"),
     ],
 )
 def test_impossible_price_is_refused(tmp_path, prices, message):

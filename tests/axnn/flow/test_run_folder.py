@@ -161,7 +161,7 @@ def test_another_application_in_the_folder_is_refused(run):
 def test_another_data_set_of_the_same_name_is_refused(run, monkeypatch):
     data.registry._load.cache_clear()
     monkeypatch.setitem(data.LOADERS, "tiny", lambda seed: make_data(seed=seed, noise=0.2))
-    with pytest.raises(RunError, match="data set tiny is another one than when its run began"):
+    with pytest.raises(RunError, match="data set tiny has changed since the run began"):
         approximate_step(run, replace(APPROXIMATION, bound_percent=99))
 
 
@@ -176,7 +176,7 @@ def test_a_folder_of_an_earlier_version_is_refused_by_every_step(run):
         lambda: evaluate_step(run, TABLE),
         lambda: run.point("axnn"),
     ):
-        with pytest.raises(RunError, match="as those of earlier versions do not; delete"):
+        with pytest.raises(RunError, match="since an earlier version wrote them; delete"):
             step()
     assert contents(run) == before
 
