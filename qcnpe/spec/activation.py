@@ -17,11 +17,11 @@ from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.fixed import quantize, round_shift
 
 ACTIVATION_FRACTION_BITS = 15
-"""Fraction bits of what a table returns: [-1, 1) in 16 bits."""
+"""Fraction bits of the value of a table: [-1, 1) in 16 bits."""
 
 
 class Function(IntEnum):
-    """What the AFU does with a pre-activation; the value is the command's code."""
+    """Functions of the activation function unit (AFU); the value is the code in a command."""
 
     IDENTITY = 0
     RELU = 1
@@ -70,7 +70,7 @@ FUNCTION_NAMES = ("identity", "relu", *CURVES)
 
 
 def function_code(name: str) -> Function:
-    """The command's code of a function's name."""
+    """The code in a command for a function's name."""
     if name not in FUNCTION_NAMES:
         allowed = ", ".join(FUNCTION_NAMES)
         raise ConfigError(f"activation function must be one of {allowed}, not {name!r}")
@@ -80,8 +80,9 @@ def function_code(name: str) -> Function:
 def table_knots(name: str, segments: int) -> NDArray[np.int16]:
     """The (segments + 1) knots of a curve's table.
 
-    Knots on the curve itself would put all of the error on one side (at most h**2/8 times the
-    curvature, h a segment's width); moved by half of that, the largest error is halved.
+    With knots on the curve itself the error of a segment has one sign (at most h**2/8 times the
+    curvature, where h is the segment's width); moving the knots by half of that halves the largest
+    error.
     """
     curve = CURVES[name]
     span = 2.0 ** (OPERAND_BITS - curve.input_fraction_bits)

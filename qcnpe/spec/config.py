@@ -1,4 +1,4 @@
-"""The one frozen description of an engine, at the bottom of the import graph."""
+"""The configuration of an engine, at the bottom of the import graph."""
 
 from dataclasses import dataclass, field
 
@@ -7,20 +7,21 @@ from qcnpe.spec.ncu_kind import OPERAND_BITS as OPERAND_BITS
 from qcnpe.spec.ncu_kind import NcuKind, find_kind
 
 MAX_PRECISIONS = 4
-"""Widths that a command word has room for."""
+"""Largest number of operand widths: a command word has room for the copies of no more."""
 
 MAX_FIFO_DEPTH = 1 << 15
-"""Longest command and operand queues: the beats of every tile but the very longest fit."""
+"""Largest depth of the command and operand queues: half the beats of the longest tile."""
 
 REGISTER_QUEUE_DEPTH = 32
-"""Words of the longest command or operand queue that is made of registers, not of a memory."""
+"""Deeper command and operand queues are in memories, not in registers."""
 
 TILES_IN_FLIGHT = 8
-"""Tiles whose results may be on their way between the array and the result stream.
+"""Tiles whose results may be in flight between the array and the result stream.
 
-Each is away for rows + columns + 6 cycles, so that tiles shorter than an eighth of that wait for
-them: on 16 rows a tile of one beat and one column takes 2.9 cycles, one of two and two 3.0, and
-four and four lose nothing. Each further tile of a 16x16 engine would hold 43 bits.
+The results of a tile are in flight for rows + columns + 6 cycles, so that tiles shorter than an
+eighth of that wait. On 16 rows a tile of one beat and one column takes 2.9 cycles, a tile of two
+beats and two columns 3.0, and a tile of four and four does not wait. Each further tile would take
+43 bits of a 16x16 engine.
 """
 
 _ALLOWED_SEGMENTS = (8, 16, 32, 64, 128, 256)
@@ -31,7 +32,7 @@ MAX_TABLE_SEGMENTS = max(_ALLOWED_SEGMENTS)
 
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
-    """Parameters of one engine; every part of the project takes this object.
+    """Parameters of one engine, for every part of the project.
 
     Parameters
     ----------
@@ -46,11 +47,12 @@ class EngineConfig:
     table_segments : int
         Segments of the activation function table, a power of two, 8..256.
     fifo_depth : int
-        Words that each operand and command queue holds, a power of two, 2..32768. More than
-        `REGISTER_QUEUE_DEPTH` lie in memories. Results and cycles at full rate are the same.
+        Depth of each operand and command queue in words, a power of two, 2..32768. Queues deeper
+        than `REGISTER_QUEUE_DEPTH` are in memories. The depth changes neither results nor, at full
+        rate, cycles.
     counters : bool
-        Whether all performance counters are there, or only the two that count cycles. It changes
-        no result: engines that differ in nothing else are equal.
+        Whether the engine has all performance counters, or only the two that count cycles. They
+        change no result: configurations that differ in nothing else are equal.
 
     Raises
     ------
@@ -94,12 +96,12 @@ class EngineConfig:
 
     @property
     def kind(self) -> NcuKind:
-        """What tells its kind of neural compute unit from the others."""
+        """The kind of its neural compute units (NCUs)."""
         return find_kind(self.ncu)
 
     @property
     def title(self) -> str:
-        """What a reader knows the engine by."""
+        """A short description, for tables and messages."""
         widths = "/".join(map(str, self.precisions))
         return f"{self.rows} x {self.cols} NCUs ({self.ncu}, {widths} bits)"
 
@@ -110,18 +112,18 @@ class EngineConfig:
 
     @property
     def is_staged(self) -> bool:
-        """Whether sums and columns of results pass more registers, for an FPGA's slower gates.
+        """Whether sums and columns of results pass additional registers, for an FPGA's slow logic.
 
-        Those with narrow precisions do, since these make the long paths.
+        Only engines with narrow precisions have them, since these cause the long paths.
         """
         return self.kind.is_for_fpga and len(self.precisions) > 1
 
     @property
     def array_stages(self) -> int:
-        """Registers more on a sum's way to the AFU, on staged engines.
+        """Additional registers between multiplier and AFU, on staged engines.
 
-        One behind the multipliers, which lie apart from an FPGA's other cells, and one behind the
-        row's ORs, which reach across the chip.
+        One follows the multipliers, which are far from an FPGA's other cells, and one the ORs of
+        the row, which extend across the chip.
         """
         return 2 if self.is_staged else 0
 
@@ -132,17 +134,17 @@ class EngineConfig:
 
     @property
     def result_depth(self) -> int:
-        """Results that each row's queue holds.
+        """Depth of each row's result queue.
 
-        A tile's columns are promised room when its last beat enters; row 0 holds them until the
-        last row has them, too. With this many, tiles as short as their drain follow one another;
-        a staged engine has four results more under way.
+        Places for a tile's columns are reserved when its last beat enters; row 0 holds the results
+        until the last row has them, too. With this depth, tiles as short as their drain follow one
+        another without a wait; a staged engine has four more results in flight.
         """
         return self.rows + 2 * self.cols + (12 if self.is_staged else 8)
 
     @property
     def parameter_depth(self) -> int:
-        """Parameter words that are queued: two drains and what is under way between them."""
+        """Depth of the parameter queue: words for two drains, and those in flight between them."""
         return 2 * self.cols + 8
 
     def window_rows(self, window: int) -> int:

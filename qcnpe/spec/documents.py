@@ -1,8 +1,8 @@
-"""JSON documents: decoded into typed objects or refused; nothing is converted, nothing guessed.
+"""JSON documents: decoded into typed objects, or refused; no value is converted or guessed.
 
-A schema is a dataclass (or any type that msgspec knows). Types are strict: 3.7 is no integer, 1 and
-"false" are no booleans, NaN and Infinity are no JSON. A field that the schema does not have is
-refused, too: a misspelt one would otherwise take its default in silence.
+A schema is a dataclass (or any type that msgspec knows). Types are strict: 3.7 is not an integer,
+1 and "false" are not booleans, NaN and Infinity are not JSON. A field that the schema does not have
+is refused, too: otherwise a misspelt field would silently take its default.
 """
 
 import json
@@ -29,7 +29,7 @@ Exponent = Annotated[int, msgspec.Meta(ge=-128, le=127)]
 0 <= x <= 1; the exponent of a power of two."""
 
 LIMIT_BYTES = 16 << 20
-"""Largest document that is read, by default. It bounds the time, too: a second or two."""
+"""Largest document that is read, by default. It also bounds the time, to a second or two."""
 
 MAX_DEPTH = 64
 """Deepest nesting of lists and objects."""
@@ -54,13 +54,12 @@ def read_document(
     path : the file
     schema : what the document must be
     limit_bytes : largest size of the file
-    more_fields : whether fields that the schema does not have are read over, as in what other
-        people's tools write
+    more_fields : ignore fields that the schema does not have, as in files of other tools
 
     Raises
     ------
     FormatError
-        If the file is missing, too large, no JSON, or not what the schema says.
+        If the file is missing, too large, not JSON, or does not match the schema.
     """
     content = read_limited(path, limit_bytes)
     return decode_document(content, schema, where=str(path), more_fields=more_fields)
@@ -75,13 +74,13 @@ def decode_document(
     ----------
     content : UTF-8
     schema : what the document must be
-    where : what holds the text, for the message
+    where : origin of the text, for the message
     more_fields : as for `read_document`
 
     Raises
     ------
     FormatError
-        If the text is no JSON, or not what the schema says.
+        If the text is not JSON, or does not match the schema.
     """
     plain = content.encode() if isinstance(content, str) else content
     _check_depth(plain, where)
@@ -98,7 +97,7 @@ def decode_document(
 
 
 def convert_document(value: Any, schema: type[Document], *, where: str) -> Document:
-    """A part of a document that was free until here, as `schema` says; errors as there."""
+    """A decoded part of a document as a typed object; errors as those of `decode_document`."""
     return decode_document(encode_document(value), schema, where=where)
 
 
@@ -119,24 +118,24 @@ def encode_document(document: Any, *, indent: int | None = None, sort_keys: bool
 
 
 def write_document(path: Path, document: Any, *, indent: int = 2) -> bool:
-    """Write a document to a file, see `encode_document`; says whether the file has changed."""
+    """Write a document to a file, see `encode_document`; returns whether the file has changed."""
     return replace_text(path, encode_document(document, indent=indent) + "\n")
 
 
 def _check_depth(content: bytes, where: str) -> None:
-    """Refuse what would exhaust the stack of a decoder, or of whoever walks the result."""
+    """Refuse nesting that could exhaust the stack of a decoder or of a recursive reader."""
     outside = np.frombuffer(_STRING.sub(b"", content), np.uint8)
     if outside.size and _DEPTH_STEPS[outside].cumsum(dtype=np.int32).max() > MAX_DEPTH:
         raise FormatError(f"{where}: nested deeper than {MAX_DEPTH}; make it again")
 
 
 def _check_parts(found: Any, known: Any) -> None:
-    """Refuse what would be read over, or is beyond every schema.
+    """Refuse fields that the schema would ignore, and integers of more than 64 bits.
 
     Parameters
     ----------
-    found : what the text holds
-    known : what the schema took of it
+    found : the whole document
+    known : the part of it that the schema has
     """
     if isinstance(found, int) and not -(1 << 63) <= found < 1 << 64:
         raise FormatError("an integer of more than 64 bits; make it again")

@@ -4,7 +4,7 @@ from qcnpe.spec.text import printable
 
 
 class QcnpeError(Exception):
-    """Base of all errors that a user can mend; the command line prints the message alone."""
+    """Base of all errors that a user can correct; a command prints only the message."""
 
 
 class ConfigError(QcnpeError):
@@ -24,7 +24,7 @@ class CapacityError(QcnpeError):
 
 
 class TransportError(QcnpeError):
-    """The engine behind a transport did not answer as it must."""
+    """The engine behind a transport did not answer as specified."""
 
 
 class ToolError(QcnpeError):
@@ -44,11 +44,11 @@ class BusyError(QcnpeError):
 
 
 _LONGEST = 1000
-"""Letters of a message: a foreign file may have a value of any length."""
+"""Largest number of characters in a message: a foreign file may have a value of any length."""
 
 
 def one_line(error: Exception) -> str:
-    """What a command tells a user about an error: what is wrong and what to do, printable."""
+    """Printable text of an error in one line: what is wrong and what to do."""
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         text = f"{where}{error.strerror}; choose another folder or mend it"

@@ -17,9 +17,10 @@ _TEMPORARY = "." + "[0-9a-f]" * 2 * _TOKEN_BYTES + ".part"
 def replace_file(path: Path, fill: Callable[[Path], None], *, executable: bool = False) -> None:
     """Let `fill(temporary_path)` write a new file, then rename it to `path`.
 
-    The temporary file lies in the same folder and has the mode that the user's umask allows. Its
+    The temporary file is in the same folder and has the mode that the user's umask allows. Its
     content, then its new name, are on the disk before this function returns: after a power failure
-    `path` is the earlier file or the new one, whole. If `fill` fails, the earlier file stays.
+    `path` is either the earlier file or the new one, complete. If `fill` fails, the earlier file
+    stays.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def replace_file(path: Path, fill: Callable[[Path], None], *, executable: bool =
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Remove what killed processes have left; nobody else may be writing files of the folder."""
+    """Remove files that killed processes have left; no other process may write to the folder."""
     for temporary in folder.glob(_TEMPORARY):
         temporary.unlink(missing_ok=True)
 
@@ -63,7 +64,7 @@ def _flush(path: Path) -> None:
 
 
 def replace_bytes(path: Path, content: bytes) -> bool:
-    """Write a file unless it has the same content already; says whether it was written."""
+    """Write a file unless it has the same content already; returns whether it was written."""
     if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return False
 
@@ -75,7 +76,7 @@ def replace_bytes(path: Path, content: bytes) -> bool:
 
 
 def replace_text(path: Path, text: str) -> bool:
-    """Write a UTF-8 file unless it has the same text already; says whether it was written."""
+    """Write a UTF-8 file unless it has the same text already; returns whether it was written."""
     return replace_bytes(path, text.encode())
 
 

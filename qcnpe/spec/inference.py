@@ -83,7 +83,8 @@ class _Product:
     block : which neurons
     rows : (fan_in, outputs, window) of their operands in the padded input; None in a dense layer
     weights : (channels, fan_in)
-    factor, bias : (channels, 1, 1, 1) what the sums are multiplied by, then rounded and added to
+    factor, bias : (channels, 1, 1, 1) the sums are multiplied by `factor` and rounded, then `bias`
+        is added
     """
 
     block: Block
@@ -112,7 +113,7 @@ class _FloatLayer:
             low, high = limits(OPERAND_BITS)
             codes = np.arange(low, high + 1)
             self._table = activate(codes, layer.code, layer.table).astype(np.float32)
-        # The largest result is that of the largest sum, unless a table falls somewhere.
+        # The largest result is that of the largest sum, unless a table decreases somewhere.
         self._pools_sums = layer.table is None or bool((np.diff(layer.table) >= 0).all())
 
     def _product(self, block: Block, dtype: type[np.floating]) -> _Product:
@@ -197,9 +198,9 @@ def _round_shifted(values: _Floats, factor: _Floats) -> None:
 def _exact_dtype(layer: QuantLayer, width: int) -> type[np.floating]:
     """The smaller floating-point type in which all arithmetic of a width is exact.
 
-    Every partial sum, and the whole one with the half that rounding adds to it, has to stay below
-    2**24 (float32) or 2**53 (float64). What rounding leaves may exceed that after a shift to the
-    left, but then it saturates.
+    Every partial sum, and the complete sum with the half that rounding adds to it, must stay below
+    2**24 (float32) or 2**53 (float64). The rounded value may exceed that after a shift to the left,
+    but then it saturates.
     """
     half = (1 << max(0, int(layer.widths[width].shift.max()))) >> 1
     bound = layer.accumulator_bound(width)

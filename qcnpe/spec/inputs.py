@@ -1,7 +1,7 @@
-"""What a network may be fed: checked here, in one way, by all that take samples.
+"""Checks of the inputs of a network, the same wherever samples are read.
 
-Nothing is converted: a byte, a 32-bit integer or a number out of range means something else than
-what the network was trained on, and a wrong answer would look like any other.
+Nothing is converted: a byte, a 32-bit integer or a number out of range does not mean what the
+network was trained on, and a wrong result would look like any other.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qcnpe.spec.errors import InputError
 
 _FEW_VALUES = 1 << 14
-"""Of so few a copy is quicker than a second pass: single samples are waited for."""
+"""Up to this size a copy is faster than a second pass, which matters for single samples."""
 
 
 def check_codes(
@@ -25,12 +25,12 @@ def check_codes(
     codes : int16 (batch, features), see `qcnpe.spec.qnet.QuantNet.quantize_inputs`
     features : values of one sample
     where : what reads them, for the message
-    batch : samples that there must be; None: any number
+    batch : required number of samples; None: any number
 
     Raises
     ------
     InputError
-        If type or shape are others.
+        If type or shape differ.
     """
     if codes.ndim != 2 or codes.shape[1] != features or batch not in (None, len(codes)):
         samples = "batch" if batch is None else batch
@@ -74,7 +74,7 @@ def check_reals(reals: NDArray[Any], limit: float, *, where: str) -> None:
 
 
 def _all_within(reals: NDArray[Any], limit: float) -> bool:
-    """Whether no magnitude is larger; not a number is."""
+    """Whether no magnitude exceeds the limit; a NaN does."""
     if reals.size <= _FEW_VALUES:
         return bool(np.maximum.reduce(np.abs(reals), axis=None) <= limit)
     return bool(reals.min() >= -limit and reals.max() <= limit)

@@ -1,4 +1,4 @@
-"""The bit-exact engine in numpy: an interpreter of its streams."""
+"""The bit-exact reference model of the engine in numpy, which executes the engine's streams."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from qcnpe.spec.streams import Streams, pack_results
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an engine made of its streams.
+    """Outcome of the execution of streams.
 
     Attributes
     ----------
@@ -37,12 +37,12 @@ class Outcome:
 
 
 def execute(config: EngineConfig, streams: Streams, *, ceiling: int = OPERAND_BITS) -> Outcome:
-    """Interpret streams as the engine does: a bad command halts it, nothing after it counts.
+    """Execute streams as the engine does: a bad command halts it, and words after it are ignored.
 
     Parameters
     ----------
     config : the engine
-    streams : what goes in
+    streams : inputs of the engine
     ceiling : on `gated`, the widest operands that the host allows
 
     Raises
@@ -73,7 +73,7 @@ class _Machine:
         self.error = ErrorCause.NONE
 
     def step(self, word: int, repeats: int) -> Iterator[NDArray[np.uint64]]:
-        """Do the same command `repeats` times; yields blocks of result beats."""
+        """Execute the same command `repeats` times; yields blocks of result beats."""
         command = decode(self.fields, word)
         cause = check_command(self.config, command)
         if cause is not ErrorCause.NONE:

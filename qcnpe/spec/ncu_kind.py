@@ -1,8 +1,8 @@
-"""The kinds of neural compute unit: one object says all that tells a kind from the others.
+"""The kinds of neural compute unit (NCU): one object holds everything in which a kind differs.
 
-To add a kind, describe it by an `NcuKind` and `add_kind` it; if no multiplier that is there suits
-it, write one (`qcnpe.rtl.mac.Mac`) and name it. Model, compiler, RTL, register file, commands and
-prices ask the object.
+To add a kind, describe it by an `NcuKind` and pass it to `add_kind`; if no existing multiplier
+suits it, write one (`qcnpe.rtl.mac.Mac`) and name it. Model, compiler, RTL, register file, commands
+and prices use the object.
 """
 
 import re
@@ -26,15 +26,15 @@ class NcuKind:
 
     Attributes
     ----------
-    name : what `EngineConfig.ncu` takes; lower-case letters and digits, for module names
-    code : its number in the register of features, 0..15; never given to another kind
+    name : value of `EngineConfig.ncu`; lower-case letters and digits, for module names
+    code : its number in the register of features, 0..15; never reused for another kind
     widths : operand widths in bits that its engines may have, descending, the first one 16
     is_packed : a lane carries 16 / p operands of p bits; otherwise one operand, in its top bits
     is_gated : operand bits below a tile's precision are held at zero, and the host may lower the
         precision of tiles by a ceiling
-    is_for_fpga : laid out for an FPGA: AFUs shift before their register, and engines with narrow
+    is_for_fpga : optimised for an FPGA: AFUs shift before their register, and engines with narrow
         precisions have more registers, see `EngineConfig.is_staged`
-    price_prefix : begins the names of its NCU's events in an energy table
+    price_prefix : prefix of the names of its NCU's events in the prices
     multiplier : `module:class` of its `qcnpe.rtl.mac.Mac`, which only the RTL imports
 
     Raises
@@ -77,7 +77,7 @@ class NcuKind:
             )
 
     def choose(self, widths: tuple[int, ...]) -> tuple[int, ...]:
-        """Those of some widths that its engines may have."""
+        """Those of the given widths that its engines may have."""
         return tuple(width for width in widths if width in self.widths)
 
     def pairs(self, width: int) -> int:
@@ -85,7 +85,7 @@ class NcuKind:
         return OPERAND_BITS // width if self.is_packed else 1
 
     def mode_bits(self, precisions: tuple[int, ...]) -> int:
-        """Bits that number an engine's precisions for its NCUs; none if they need not know it."""
+        """Bits of the index of a precision; zero if the NCUs do not depend on the precision."""
         return (len(precisions) - 1).bit_length() if self.is_packed else 0
 
 
@@ -93,7 +93,7 @@ _KINDS: dict[str, NcuKind] = {}
 
 
 def add_kind(kind: NcuKind) -> NcuKind:
-    """Let engines be made of a kind; returns it.
+    """Register a kind, so that engines can use it; returns it.
 
     Raises
     ------
@@ -164,7 +164,7 @@ PLAIN16 = add_kind(
         multiplier="qcnpe.rtl.sum_of_products:SumOfProducts",
     )
 )
-"""Not configurable: what the others are compared with."""
+"""Not configurable: the baseline for comparisons."""
 
 DSP = add_kind(
     NcuKind(
@@ -177,4 +177,4 @@ DSP = add_kind(
         multiplier="qcnpe.rtl.shared_multipliers:SharedMultipliers",
     )
 )
-"""Computes as `fused`, laid out for an FPGA whose 16x16 multipliers do the widest products."""
+"""Computes as `fused`, optimised for an FPGA whose 16x16 multipliers form the widest products."""

@@ -1,9 +1,9 @@
-"""Files of arrays: numpy's .npz with a JSON header, whose schema says what every array must be.
+"""Files of arrays: numpy's .npz with a JSON header that determines the arrays.
 
-The order of reading is the protection: the zip's directory, the header, the arrays that the header
-implies, each array's own type and shape against these and against the size of its member; only
-then is memory allocated, for exactly that. Nothing is ever unpickled, and a member that the header
-does not imply is refused unread.
+A file is checked in this order: the directory of the zip, the header, the names of the arrays that
+the header implies, the type and shape of each array, the size of its member. Only then is memory
+allocated, for exactly that size. Nothing is unpickled, and a member that the header does not imply
+is refused without reading it.
 """
 
 import json
@@ -28,7 +28,7 @@ Header = TypeVar("Header")
 Entry = TypeVar("Entry")
 
 LIMIT_BYTES = 1 << 30
-"""Largest file, and largest sum of what it expands to, by default."""
+"""Largest file, and largest total size of its expanded members, by default."""
 
 _READ_BYTES = 1 << 20
 """Bytes of an array that are read at once."""
@@ -47,13 +47,13 @@ _ARRAY = ".npy"
 
 @dataclass(frozen=True)
 class ArrayType:
-    """What an array of a file must be.
+    """Required type, shape and range of an array in a file.
 
     Attributes
     ----------
     dtype : type of its elements
-    shape : its sizes; None where any size is right
-    low, high : smallest and largest value allowed; floating-point values must be finite besides
+    shape : its sizes; None where any size is allowed
+    low, high : smallest and largest value allowed
     finite : whether infinities and not-a-numbers are refused
     """
 
@@ -64,7 +64,7 @@ class ArrayType:
     finite: bool = True
 
     def fits(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> bool:
-        """Whether an array of this type and shape is one of these."""
+        """Whether the type and shape of an array match."""
         return (
             dtype == np.dtype(self.dtype)
             and len(shape) == len(self.shape)
@@ -92,12 +92,12 @@ class ArrayType:
 
 
 def add_prefix(prefix: str, entries: Mapping[str, Entry]) -> dict[str, Entry]:
-    """Arrays, or their types, under names that begin with `prefix`."""
+    """Arrays, or their types, with `prefix` before their names."""
     return {prefix + name: entry for name, entry in entries.items()}
 
 
 def take_prefix(prefix: str, entries: Mapping[str, Entry]) -> dict[str, Entry]:
-    """Inverse of `add_prefix`: those whose names begin with it, without it."""
+    """Inverse of `add_prefix`: the entries whose names have the prefix, without it."""
     return {
         name.removeprefix(prefix): entry
         for name, entry in entries.items()
@@ -134,7 +134,7 @@ def write_npz(path: Path, kind: str, header: Any, arrays: Mapping[str, NDArray[A
 
 
 def _new_member(name: str) -> zipfile.ZipInfo:
-    """A compressed member; without a date, which would bring the clock into the file."""
+    """A compressed member without a date, so that the file does not depend on the clock."""
     info = zipfile.ZipInfo(name)
     info.compress_type = zipfile.ZIP_DEFLATED
     return info
@@ -155,13 +155,13 @@ def read_npz(
     path : the file
     kind : name of the file format, with its version
     schema : what the header must be, without its kind, see `qcnpe.spec.documents`
-    layout : the arrays that a header implies; what it raises ends the reading before any is read
-    limit_bytes : largest size of the file, and of what it expands to
+    layout : the arrays that a header implies; called before any array is read
+    limit_bytes : largest size of the file, and of its expanded members
 
     Raises
     ------
     FormatError
-        If the file is missing, damaged, too large, of another kind, or not what the schema says.
+        If the file is missing, damaged, too large, of another kind, or does not match the schema.
     """
     path = Path(path)
     with _opened(path, kind, limit_bytes) as archive:
@@ -185,7 +185,7 @@ def read_npz_header(
 
 
 def npz_kind(path: Path) -> str:
-    """What kind of file it is, for readers of several; no array is read."""
+    """Name of a file's format, for readers of several formats; no array is read."""
     path = Path(path)
     with _opened(path, "npz", LIMIT_BYTES) as archive:
         found = _read_document(path, archive).get("kind")
@@ -196,7 +196,7 @@ def npz_kind(path: Path) -> str:
 
 @contextmanager
 def _opened(path: Path, kind: str, limit_bytes: int) -> Iterator[zipfile.ZipFile]:
-    """The zip file, its directory checked; what damage raises is a `FormatError`."""
+    """The zip file, with its directory checked; damage raises `FormatError`."""
     checked_size(path, limit_bytes)
     try:
         with opened_zip(path) as archive:
@@ -217,7 +217,7 @@ def _check_members(members: list[zipfile.ZipInfo], limit_bytes: int) -> None:
 
 
 def _read_document(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
-    """The header as it is, its kind among it."""
+    """The header before it is checked, including its kind."""
     content = read_member(archive, _HEADER, _HEADER_BYTES)
     return decode_document(content, dict[str, Any], where=f"{path}: {_HEADER}")
 
@@ -257,7 +257,7 @@ def _read_array(
 
 
 def _read_array_header(stream: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
-    """Type, shape and whether the first index runs fastest; nothing is evaluated."""
+    """Type, shape, and whether the order is Fortran's; nothing is evaluated."""
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):
         raise ValueError(f"an array of format {version}")
@@ -270,7 +270,7 @@ def _read_array_header(stream: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...
 
 
 def _fill(stream: IO[bytes], array: NDArray[Any]) -> None:
-    """Read exactly the array's content, and on to the member's end, where its checksum is."""
+    """Read exactly the array's content, then to the member's end, where its checksum is tested."""
     content = array.reshape(-1).view(np.uint8).data
     done = 0
     while part := stream.read(min(_READ_BYTES, len(content) - done + 1)):

@@ -1,4 +1,4 @@
-"""`QuantNet`: a trained network in integers only, the one hand-over from training to the engine."""
+"""`QuantNet`: a trained network in integers only, the interface between training and the engine."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ FRACTION_BITS = (-64, 64)
 """Range of `QuantNet.input_fraction_bits`."""
 
 _QUANTISED_SAMPLES = 64
-"""Samples quantised at once: few, so that what the steps of it leave stays in the cache."""
+"""Samples quantised at once: few, so that intermediate results stay in the cache."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class Geometry:
 
     @classmethod
     def dense(cls, inputs: int, neurons: int) -> "Geometry":
-        """Every one of `neurons` reads all `inputs`."""
+        """A dense layer: each of `neurons` reads all `inputs`."""
         return cls(input_shape=(inputs, 1, 1), channels=neurons)
 
     def __post_init__(self) -> None:
@@ -155,7 +155,7 @@ _NUMBERS = {
 
 
 def check_size(name: str, size: Any) -> None:
-    """Refuse a size of a geometry that would be read in part, or rounded; `name` is its field's."""
+    """Refuse a size that is not the right number of integers; `name` is its field of `Geometry`."""
     count = _NUMBERS[name]
     numbers = (size,) if count == 1 else size
     if not (isinstance(numbers, tuple) and len(numbers) == count and all(map(_is_int, numbers))):
@@ -175,7 +175,7 @@ def _reach(outputs: int, pool: int, kernel: int, stride: int, padding: int) -> N
 
 @dataclass(frozen=True)
 class WidthOperands:
-    """What the neurons of one layer use when they compute at one operand width.
+    """Operands of the neurons of one layer at one operand width.
 
     Attributes
     ----------
@@ -260,9 +260,10 @@ class QuantLayer:
         return self.input_unsigned and width < OPERAND_BITS
 
     def accumulator_bound(self, width: int) -> int:
-        """Largest magnitude that any accumulator can reach at `width`, whatever the input.
+        """Largest magnitude that any accumulator can reach at `width`, for any input.
 
-        Sum of |w| times the largest activation: the proof that nothing overflows.
+        It is the sum of |w| times the largest activation; an accumulator that holds it never
+        overflows.
         """
         low, high = limits(width, unsigned=self.reads_unsigned(width))
         sums = np.abs(self.widths[width].weights.astype(np.int64)).sum(axis=1)
@@ -334,7 +335,7 @@ class QuantNet:
         return sum(layer.geometry.macs for layer in self.layers)
 
     def quantize_inputs(self, inputs: NDArray[np.floating]) -> NDArray[np.int16]:
-        """Real inputs to what the engine reads.
+        """Real inputs as the 16-bit integers that the engine reads.
 
         Parameters
         ----------
@@ -349,7 +350,7 @@ class QuantNet:
         Raises
         ------
         InputError
-            If type or size of a sample are others, or a value is not a number or out of range.
+            If type or size of a sample differ, or a value is not a number or out of range.
         """
         where = f"network {self.name}"
         if int(np.prod(inputs.shape[1:])) != self.inputs:
@@ -402,7 +403,7 @@ class QuantNet:
 
 @dataclass(frozen=True)
 class _LayerHeader:
-    """What a file says about a layer besides its arrays.
+    """The part of a file's header about a layer.
 
     Attributes
     ----------
@@ -421,7 +422,7 @@ class _LayerHeader:
 
 @dataclass(frozen=True)
 class _Header:
-    """What a file says about a network besides its layers' arrays."""
+    """The header of a file: everything about a network except its arrays."""
 
     name: str
     input_fraction_bits: int

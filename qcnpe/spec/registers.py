@@ -1,4 +1,4 @@
-"""The register file of the bus side: one table for RTL, host and document."""
+"""The register file on the AXI4-Lite bus: one table for RTL, host and documentation."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,7 +8,7 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.ncu_kind import CODE_BITS, kinds
 
 IDENTITY = int.from_bytes(b"QCNP", "big")
-"""What the identity register reads."""
+"""Value of the identity register."""
 
 INTERFACE_VERSION = 2
 """Changes whenever a command, a parameter word or a register changes its meaning."""
@@ -21,7 +21,7 @@ _COUNTERS_OFFSET = 0x40
 
 
 class Access(Enum):
-    """How the host may access a register."""
+    """Accesses of the host that a register allows."""
 
     READ = "read"
     WRITE = "write"
@@ -36,7 +36,7 @@ class Register:
     ----------
     name : unique
     offset : address in bytes
-    access : what the host may do
+    access : accesses of the host that it allows
     fields : lowest bits first; the other bits read zero
     """
 
@@ -93,8 +93,8 @@ _FIXED = (
         0x10,
         Access.WRITE,
         (
-            Field("halt", 1, "give up the command in progress, discard words until `resume`"),
-            Field("resume", 1, "end a halt as soon as nothing is left inside; forget the error"),
+            Field("halt", 1, "abandon the command in progress, discard words until `resume`"),
+            Field("resume", 1, "end a halt as soon as the engine is empty, and clear the error"),
             Field("clear_counters", 1, "set all counters to zero"),
         ),
     ),
@@ -104,10 +104,12 @@ _FIXED = (
         Access.READ,
         (
             Field(
-                "busy", 1, "there is a command, or results, or in a halt any word, have not left"
+                "busy",
+                1,
+                "there is a command, or results have not left; while halted, also any queued word",
             ),
             Field("error", 1, "a bad command halted the engine"),
-            Field("halted", 1, "input words are discarded; no command is carried out"),
+            Field("halted", 1, "input words are discarded; no command is executed"),
         ),
     ),
     Register(
@@ -145,7 +147,7 @@ _FIXED = (
 
 
 def _features_register() -> Register:
-    """Made anew, since kinds may be added."""
+    """The register of features; made at each call, since kinds may be added."""
     return Register(
         "features",
         0x0C,
@@ -153,7 +155,7 @@ def _features_register() -> Register:
         (
             Field("precisions", 16, "bit p-1 is set if the engine computes at p bits"),
             Field("accumulator_bits", 6, "width of an accumulator"),
-            Field("table_segments", 4, "logarithm of the table's segments"),
+            Field("table_segments", 4, "log2 of the number of segments of the activation table"),
             Field("ncu", CODE_BITS, ", ".join(f"{kind.code}: {kind.name}" for kind in kinds())),
         ),
     )
@@ -178,8 +180,8 @@ def _counter_registers(config: EngineConfig) -> tuple[Register, ...]:
     for index, name in enumerate(counter_names(config)):
         meaning = _COUNTER_MEANINGS.get(name, f"multiplications at {name[5:-1]} bits")
         offset = _COUNTERS_OFFSET + 2 * REGISTER_BYTES * index
-        low = Field(name, 32, f"{meaning}, low half; reading it holds the high half")
-        high = Field(name, COUNTER_BITS - 32, f"{meaning}, high half as it was then")
+        low = Field(name, 32, f"{meaning}, low half; a read of it latches the high half")
+        high = Field(name, COUNTER_BITS - 32, f"{meaning}, latched high half")
         found.append(Register(f"{name}_low", offset, Access.READ, (low,)))
         found.append(Register(f"{name}_high", offset + REGISTER_BYTES, Access.READ, (high,)))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Result files: figures under flat names, with the command, seed, versions and machine of them."""
+"""Result files: figures under flat names, with their command, seed, versions and machine."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ def read_results(path: Path) -> dict[str, Any]:
     Raises
     ------
     FormatError
-        If it is missing, damaged or something else.
+        If it is missing, damaged, or not a result file.
     """
     document = read_document(path, dict[str, Any])
     return {**document, "figures": _figures(document, path)}

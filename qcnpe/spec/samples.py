@@ -1,4 +1,4 @@
-"""Files of samples in integers: what a network is run on outside the trainer."""
+"""Files of quantised samples, for running a network outside the trainer."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,8 +24,8 @@ class Samples:
     ----------
     inputs : int16 (samples, features), see `QuantNet.quantize_inputs`
     labels : int64 (samples,)
-    fitted_to : SHA-256 of the data that the networks to be judged on the samples were fitted to;
-        None if unknown
+    fitted_to : SHA-256 of the data to which networks that are evaluated on these samples were
+        fitted; None if unknown
     """
 
     inputs: NDArray[np.int16]
@@ -43,14 +43,18 @@ class Samples:
             raise FormatError("samples must be at least one, and their labels 0 or more")
 
     def draw(self, count: int | None, *, seed: int) -> "Samples":
-        """So many of the samples, drawn at random, or all; see `qcnpe.spec.draws.draw`."""
+        """`count` of the samples, drawn at random, or all; see `qcnpe.spec.draws.draw`."""
         chosen = draw(len(self.labels), count, seed=seed)
         return replace(self, inputs=self.inputs[chosen], labels=self.labels[chosen])
 
     def check(self, net: QuantNet) -> None:
-        """Raise `InputError` unless the network reads such inputs and has such classes.
+        """Check that the network reads such inputs and has their classes.
 
-        So it does if the network was fitted to another split, and may have seen the samples.
+        Raises
+        ------
+        InputError
+            If it does not, or if the network was fitted to another split of the data and may have
+            seen the samples.
         """
         where = f"network {net.name}"
         check_codes(self.inputs, net.inputs, where=where)
@@ -84,7 +88,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class _Header:
-    """What a file says besides its arrays."""
+    """The header of a file."""
 
     fitted_to: str | None = None  # earlier versions did not write it
 

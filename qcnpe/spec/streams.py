@@ -1,4 +1,4 @@
-"""What goes in and out of an engine, as arrays: the common language of all transports."""
+"""Inputs and outputs of an engine as arrays, the same for all transports."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Streams:
     activations : uint16 (beats, rows)
     weights : uint16 (beats, cols)
     parameters : uint32 (n,), parameter words of neurons and knots of tables
-    results : number of result beats that these streams make
+    results : number of result beats that these streams produce
     """
 
     commands: NDArray[np.uint64]
@@ -59,7 +59,7 @@ def pack_results(
 def unpack_result(
     config: EngineConfig, lanes: NDArray[np.uint64], width: int, *, unsigned: bool = False
 ) -> NDArray[np.int64]:
-    """The result (16 bits) or one of its narrow copies out of result lanes."""
+    """The result (16 bits) or one of its narrow copies from result lanes."""
     place = sum(config.precisions[: config.precisions.index(width)])
     field = (lanes.astype(np.int64) >> place) & ((1 << width) - 1)
     return field if unsigned else field - ((field >> (width - 1)) << width)

@@ -12,8 +12,9 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def printable(text: str) -> str:
-    """Text without what could move a terminal's cursor, colour it or reorder what it shows.
+    """Text without sequences that move a terminal's cursor, colour its text or reorder it.
 
-    What no encoding can hold, such as a byte of a file's name that is no UTF-8, is replaced.
+    Characters that cannot be encoded, such as a byte of a file's name that is not UTF-8, are
+    replaced.
     """
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", _UNSAFE.sub("", text))

@@ -1,4 +1,4 @@
-"""Zip files of foreign origin: their directory and their members within limits."""
+"""Foreign zip files: reads the directory and the members within limits."""
 
 import io
 import zipfile
@@ -19,17 +19,17 @@ ZIP_DAMAGE = (
     RuntimeError,  # an encrypted member
     OverflowError,
 )
-"""What reading a damaged or hostile zip file raises."""
+"""Exceptions that reading a damaged or hostile zip file may raise."""
 
 
 class _BoundedReads(io.FileIO):
-    """A file of which nobody reads much at once, or from before its begin.
+    """A file that refuses large reads and negative positions.
 
-    `zipfile` reads a whole directory in one call, and takes the members' places as they are.
+    `zipfile` reads a whole directory in one call, and does not check the positions of members.
     """
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go there, if it is a place in a file."""
+        """Set the position; it must not be negative."""
         if whence == io.SEEK_SET and not 0 <= offset < 1 << 63:
             raise zipfile.BadZipFile("a place before its begin")
         return super().seek(offset, whence)
@@ -44,7 +44,7 @@ class _BoundedReads(io.FileIO):
 
 @contextmanager
 def opened_zip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The zip file, of whose members no two have one name; one of `ZIP_DAMAGE` if it is none."""
+    """The zip file, whose members have distinct names; raises one of `ZIP_DAMAGE` otherwise."""
     with _BoundedReads(path) as stream, zipfile.ZipFile(stream) as archive:
         names = archive.namelist()
         if len(set(names)) < len(names) or "" in names:
@@ -53,7 +53,7 @@ def opened_zip(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def check_member(member: zipfile.ZipInfo) -> None:
-    """Refuse a member that is encrypted, or compressed otherwise than by deflation."""
+    """Refuse a member that is encrypted, or compressed by another method than deflate."""
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise zipfile.BadZipFile(f"compression {member.compress_type} of {member.filename!r}")
     if member.flag_bits & 1:
@@ -61,7 +61,7 @@ def check_member(member: zipfile.ZipInfo) -> None:
 
 
 def read_member(archive: zipfile.ZipFile, name: str, limit_bytes: int) -> bytes:
-    """Content of a member of at most `limit_bytes`; one of `ZIP_DAMAGE` if it is not to be had."""
+    """Content of a member of at most `limit_bytes`; raises one of `ZIP_DAMAGE` on any failure."""
     if name not in archive.namelist():
         raise zipfile.BadZipFile(f"no member {name}")
     member = archive.getinfo(name)
