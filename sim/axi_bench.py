@@ -1,4 +1,4 @@
-"""Drives the engine's buses in cocotb: an AXI master or slave at each of them."""
+"""Drives the engine's buses in cocotb, with an AXI manager, transmitter or receiver at each."""
 
 import json
 import logging
@@ -35,7 +35,7 @@ TIMEOUT_CYCLES = 50_000
 
 
 def environment_of(config: EngineConfig) -> dict[str, str]:
-    """What `bench_config` reads in the simulator's process."""
+    """Environment variables that `bench_config` reads in the simulator's process."""
     return {CONFIG_VARIABLE: json.dumps(asdict(config))}
 
 
@@ -46,7 +46,7 @@ def bench_config() -> EngineConfig:
 
 
 class TB:
-    """Owns clock, reset, sources, sink and the register file's master.
+    """Owns clock, reset, sources, sink and the manager of the register file.
 
     A stream's beat is one item of a frame, as wide as the bus; a frame of results is a tile.
 
@@ -59,7 +59,7 @@ class TB:
     config : the engine
     sources : by the stream's name
     sink : of the results
-    control : master of the register file
+    control : AXI4-Lite manager of the register file
     offsets : address of each register
     """
 
@@ -93,7 +93,7 @@ class TB:
         idle: Mapping[str, Callable[[], Iterator[int]]],
         backpressure: Callable[[], Iterator[int]] | None = None,
     ) -> None:
-        """Set when each source idles, by name, and when the sink is not ready."""
+        """Set the cycles in which each source, by name, is idle, and the sink is not ready."""
         for name, source in self.sources.items():
             _pause(source, idle.get(name))
         _pause(self.sink, backpressure)
@@ -133,7 +133,7 @@ class TB:
         return results
 
     async def wait_idle(self) -> None:
-        """Until the engine is not busy, and so long that everything is counted."""
+        """Wait until the engine is not busy and the counters have counted all events."""
         for _ in range(TIMEOUT_CYCLES):
             await RisingEdge(self.dut.aclk)
             if not self.dut.busy.value and all(source.idle() for source in self.sources.values()):
@@ -154,7 +154,7 @@ class TB:
         assert found.resp == AxiResp.OKAY, f"{register}: {found.resp!r}"
 
     async def order(self, *actions: str) -> None:
-        """Some of the control register's actions at once, by the names of their fields."""
+        """Write one or more actions to the control register, by the names of their fields."""
         fields = next(e.fields for e in registers(self.config) if e.name == "control")
         names = [field.name for field in fields]
         await self.write("control", sum(1 << names.index(action) for action in actions))
@@ -174,13 +174,13 @@ class TB:
         }
 
     async def resume(self) -> None:
-        """What a host does in a halt: let all its streams end, then resume."""
+        """Resume after a halt as a host does: let all streams finish, then write `resume`."""
         await self.wait_idle()
         await self.order("resume")
         assert await self.status() == set()
 
     def received(self) -> NDArray[np.uint64]:
-        """Result lanes (results, rows) of the tiles that have come, none of them in part."""
+        """Result lanes (results, rows) of the tiles received so far, complete tiles only."""
         assert self.sink.idle(), "a tile has come in part"
         frames = []
         while not self.sink.empty():
@@ -189,7 +189,7 @@ class TB:
         return np.array(lanes, np.uint64).reshape(-1, self.config.rows)
 
     async def watch_results(self) -> None:
-        """Fail if results that were offered are taken back or changed before they are taken."""
+        """Fail if a valid beat of results is withdrawn or changed before it is taken."""
         names = ("tvalid", "tdata", "tlast", "tready")
         signals = [getattr(self.dut, f"m_axis_results_{name}") for name in names]
         held = None

@@ -1,4 +1,4 @@
-"""cocotb's tests of the engine's buses; they run within `run_cocotb`."""
+"""cocotb tests of the engine's buses, which `run_cocotb` runs."""
 
 import random
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ async def assert_right(bench: TB, streams: Streams, where: str = "", ceiling: in
     idle=["none", *SOURCES, "all"], backpressure=["none", "cycle"], kind=["cycle", "random"]
 )
 async def run_idle_and_backpressure(dut: Any, idle: str, backpressure: str, kind: str) -> None:
-    """Every stream rests on its own, and all together, with and without a slow sink."""
+    """Each stream idles alone, and all together, with and without backpressure."""
     bench = await started(dut)
     resting = SOURCES if idle == "all" else [name for name in SOURCES if name == idle]
     pause = PAUSES[kind]
@@ -65,7 +65,7 @@ async def run_idle_and_backpressure(dut: Any, idle: str, backpressure: str, kind
 
 @cocotb.test()
 async def run_at_full_rate(dut: Any) -> None:
-    """Results and busy cycles of streams that never rest, and every counter of what was done."""
+    """Results, busy cycles and every counter of streams that are never idle."""
     bench = await started(dut)
     for seed in range(4):
         streams = random_streams(bench.config, 25, seed, max_beats=(4, 40)[seed % 2])
@@ -80,7 +80,7 @@ async def run_at_full_rate(dut: Any) -> None:
 
 @cocotb.test()
 async def read_counters_clear(dut: Any) -> None:
-    """The clear sets all to zero at once, but for the cycles since then."""
+    """`clear_counters` sets all counters to zero; only the cycles since then are counted."""
     bench = await started(dut)
     await assert_right(bench, random_streams(bench.config, 5, 1))
     assert (await bench.counters())["tiles"] == 5
@@ -97,7 +97,7 @@ async def read_counters_clear(dut: Any) -> None:
 @cocotb.test()
 @cocotb.parametrize(slow=["activations", "weights", "parameters", "results"])
 async def count_stalls_by_their_cause(dut: Any, slow: str) -> None:
-    """A stream that rests is what the engine is said to have waited for."""
+    """The counters name the idle stream as the cause of the stalls."""
     bench = await started(dut)
     if slow == "results":
         bench.rest({}, cycle_pause)
@@ -114,19 +114,19 @@ async def count_stalls_by_their_cause(dut: Any, slow: str) -> None:
 
 @cocotb.test()
 async def wait_for_the_drain(dut: Any) -> None:
-    """Tiles shorter than their drain are held back by nothing else."""
+    """Tiles shorter than their drain stall for the drain alone."""
     bench = await started(dut)
     config = bench.config
     await assert_right(bench, full_tiles(config, 6, beats=1, seed=4))
     counters = await bench.counters()
-    # The first tile waits for its parameters, one word a cycle, which also come for the others.
+    # The first tile waits for its parameters, one word a cycle; those of the others follow.
     assert counters["stalled_drain"] >= 4 * (config.cols - 1), counters
     assert counters["beats"] == counters["tiles"] == 6
 
 
 @cocotb.test()
 async def read_identity(dut: Any) -> None:
-    """What a host reads to know its engine."""
+    """The registers that describe the engine have the values of its configuration."""
     bench = await started(dut)
     config = bench.config
     assert (await bench.read("identity")).to_bytes(4, "big") == b"QCNP"
@@ -141,7 +141,7 @@ async def read_identity(dut: Any) -> None:
 
 @cocotb.test()
 async def refuse_forbidden_access(dut: Any) -> None:
-    """SLVERR for what is not mapped or not allowed; nothing changes, the next access is fine."""
+    """A forbidden access is answered with SLVERR and changes nothing; the next access works."""
     bench = await started(dut)
     table = {entry.offset: entry.access for entry in registers(bench.config)}
     for offset in range(0, 1 << len(dut.s_axil_araddr), 4):
@@ -158,7 +158,7 @@ async def refuse_forbidden_access(dut: Any) -> None:
 
 @cocotb.test()
 async def write_single_bytes(dut: Any) -> None:
-    """Bytes without a strobe keep what they are, and ask for nothing."""
+    """Bytes without a strobe keep their value, and have no effect."""
     bench = await started(dut)
     config, offsets = bench.config, bench.offsets
     await assert_right(bench, random_streams(config, 5, 1))
@@ -178,7 +178,7 @@ async def write_single_bytes(dut: Any) -> None:
 
 @cocotb.test()
 async def access_registers_back_to_back(dut: Any) -> None:
-    """Reads and writes at once, with a master that is slow to take its answers, while it works."""
+    """Simultaneous reads and writes by a manager that takes responses late, during work."""
     bench = await started(dut)
     bench.control.read_if.r_channel.set_pause_generator(cycle_pause())
     bench.control.write_if.b_channel.set_pause_generator(random_pause())
@@ -198,7 +198,7 @@ async def access_registers_back_to_back(dut: Any) -> None:
 
 @cocotb.test()
 async def report_status(dut: Any) -> None:
-    """Busy while there is work; the precision register holds the tile's."""
+    """Busy while there is work; the precision register holds the precision of the tile."""
     bench = await started(dut)
     config = bench.config
     assert await bench.read("status") == 0
@@ -218,14 +218,14 @@ async def report_status(dut: Any) -> None:
 @cocotb.test()
 @cocotb.parametrize(cause=[cause for cause in ErrorCause if cause])
 async def halt_at_a_bad_command(dut: Any, cause: ErrorCause) -> None:
-    """It and all that comes behind it are taken and discarded, operands included."""
+    """The bad command and all words after it are taken and discarded, including operands."""
     bench = await started(dut)
     config = bench.config
     words = bad_words(config)
     if cause not in words:
         return  # with four widths there are no reserved bits
     good = random_streams(config, 8, int(cause))
-    # Behind the first bad command, whose cause counts, come others and good ones.
+    # After the first bad command, whose cause is reported, come other bad ones and good ones.
     streams = with_bad_commands(config, good, [words[cause], *words.values()], int(cause))
     assert streams.results < good.results
     for rests in ({}, dict.fromkeys(SOURCES, random_pause)):
@@ -249,7 +249,7 @@ async def halt_at_a_bad_command(dut: Any, cause: ErrorCause) -> None:
 @cocotb.test()
 @cocotb.parametrize(seed=list(range(8)))
 async def halt_in_full_flow(dut: Any, seed: int) -> None:
-    """In any cycle, in the middle of tiles and tables; whole tiles leave, later work is right."""
+    """A halt in any cycle, within tiles and tables; complete tiles leave, later work is right."""
     bench = await started(dut)
     config = bench.config
     chance = random.Random(seed)
@@ -281,7 +281,7 @@ async def halt_in_full_flow(dut: Any, seed: int) -> None:
 
 @cocotb.test()
 async def reset_by_one_write(dut: Any) -> None:
-    """A tile whose weights never come: halt and resume at once, and clear the counters."""
+    """A tile without weights is reset by one write: halt, resume and clear the counters."""
     bench = await started(dut)
     streams = random_streams(bench.config, 3, 4)
     bench.send(replace(streams, weights=streams.weights[:1]))
@@ -299,7 +299,7 @@ async def reset_by_one_write(dut: Any) -> None:
 
 @cocotb.test()
 async def reset_by_the_wire(dut: Any) -> None:
-    """`aresetn` in the middle of work brings everything back, the ceiling too."""
+    """`aresetn` during work resets everything, including the ceiling."""
     bench = await started(dut)
     await bench.write("ceiling", bench.config.precisions[-1])
     bench.send(random_streams(bench.config, 40, 1))
@@ -315,7 +315,7 @@ async def reset_by_the_wire(dut: Any) -> None:
 
 @cocotb.test()
 async def lower_the_ceiling(dut: Any) -> None:
-    """On `gated` a ceiling masks low-order bits of later tiles; the others do not take one."""
+    """On `gated` the ceiling masks low-order bits of later tiles; other kinds ignore it."""
     bench = await started(dut)
     config = bench.config
     assert await bench.read("ceiling") == 16
@@ -358,7 +358,7 @@ def full_tiles(
 
 
 def bad_words(config: EngineConfig) -> dict[ErrorCause, int]:
-    """A command for each cause, good but for one field."""
+    """A command for each cause, good except for one field."""
     fields = command_fields(config)
     good = {"opcode": Opcode.TILE, "precision": 16, "beats": 1, "rows": 1, "cols": 1}
     wrong = {
@@ -379,7 +379,7 @@ def bad_words(config: EngineConfig) -> dict[ErrorCause, int]:
 
 
 def expected_counters(config: EngineConfig, streams: Streams, ceiling: int = 16) -> dict[str, int]:
-    """What the counters hold after a run at full rate, counted beat by beat from the streams."""
+    """Expected counters after a run at full rate, counted beat by beat from the streams."""
     layout = command_fields(config)
     counts = {f"macs_{width}b": 0 for width in config.precisions}
     skipped = beat = 0
@@ -404,6 +404,6 @@ def expected_counters(config: EngineConfig, streams: Streams, ceiling: int = 16)
 
 
 def zero_lanes(config: EngineConfig, lanes: NDArray[np.uint16], width: int) -> int:
-    """Lanes that are zero as far as the tile looks at them."""
+    """Number of lanes whose bits at the tile's width are zero."""
     seen = lanes >> (16 - width) if config.kind.is_gated else lanes
     return int((seen == 0).sum())

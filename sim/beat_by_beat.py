@@ -1,6 +1,6 @@
-"""The engine with cocotb driving every beat: what Python costs, for comparison.
+"""The engine with every beat driven by cocotb, to measure the cost of Python.
 
-`python -m sim.bench_engine` measures this beside `SimulationTransport`, which feeds the engine from
+`python -m sim.bench_engine` compares this with `SimulationTransport`, which feeds the engine from
 files.
 """
 
@@ -45,7 +45,7 @@ def measure(config: EngineConfig, streams: Streams) -> float:
 
 @cocotb.test()
 async def drive(dut: Any) -> None:
-    """Feed the streams, wait for the results, write down how long it took."""
+    """Feed the streams, wait for the results, write the time that it took."""
     folder = Path(os.environ[_FOLDER_VARIABLE])
     with np.load(folder / "streams.npz") as file:
         words = {name: _words(file[name]) for name in _STREAMS}

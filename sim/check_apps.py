@@ -2,7 +2,8 @@
 
     python -m sim.check_apps --folder build/apps digits letters
 
-Writes `hardware.json` into the folder of each application; what has been checked is not run again.
+Writes `hardware.json` into the folder of each application; networks that have been checked are not
+run again.
 """
 
 import argparse
@@ -24,12 +25,12 @@ from sim.check import RtlCheck, compare
 from sim.transport import SimulationTransport
 
 _BATCH = 20
-"""Images that go to the engine at once: few, so that there is something to see."""
+"""Images that are sent to the engine at once: few, so that the progress bar moves."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AppCheck:
-    """What came of one application.
+    """Result of the check of one application.
 
     Attributes
     ----------
@@ -80,7 +81,7 @@ def check_apps(folder: Path, names: list[str], images: int) -> list[str]:
 
 
 def _checked(place: AppFolder, images: int, progress: Progress) -> dict[str, Any]:
-    """The figures of an application: those that are there, if their networks are still the same."""
+    """The figures of an application; existing ones, if they are of the same networks."""
     place.check()
     with place.trained.lock():
         runs = [place.variant(bound_name(bound)) for bound in BOUNDS]
@@ -94,7 +95,7 @@ def _checked(place: AppFolder, images: int, progress: Progress) -> dict[str, Any
 
 
 def main() -> None:
-    """Read the arguments; errors that a user can mend are one line."""
+    """Read the arguments; errors that a user can correct are one line."""
     parser = argparse.ArgumentParser(
         prog="python -m sim.check_apps",
         description="Run the applications' final networks on the simulated engine.",

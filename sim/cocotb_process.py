@@ -16,12 +16,12 @@ from qcnpe.tools.process import Process
 from sim.verilator import PROGRAM, libpython
 
 _SOCKET_VARIABLE = "QCNPE_SIM_SOCKET"
-"""Environment variable that tells the test the number of its end of the socket."""
+"""Environment variable with the descriptor of the test's end of the socket."""
 
 _RESULTS, _LOG, _LIBRARIES = "results.xml", "simulation.log", "cocotb-libraries"
 
 _END_LIMIT_S = 300
-"""Longest time from the request to end until the end, on a busy machine."""
+"""Time limit from the request to end until the end, for a busy machine."""
 
 
 def start(
@@ -43,10 +43,10 @@ def start(
     folder : working folder
     environment : more variables for the tests
     toplevel : the simulated module
-    inherited : open files that the tests share, by their numbers
-    log : file for what the simulator says
+    inherited : descriptors of open files that the tests share
+    log : file for the output of the simulator
     """
-    # Linked, since the loader takes some letters of a path for its own.
+    # A link, since the loader interprets some characters of a path.
     (folder / _LIBRARIES).symlink_to(config.libs_dir)
     searched = (_LIBRARIES, os.environ.get("LD_LIBRARY_PATH", ""))
     variables = {
@@ -76,11 +76,11 @@ def run_cocotb(
 ) -> Path:
     """Run the cocotb tests of a module to their end; see `start`.
 
-    What the simulator says goes to `simulation.log` in the folder.
+    The output of the simulator goes to `simulation.log` in the folder.
 
     Returns
     -------
-    The file of results in the manner of JUnit.
+    The file of results, in JUnit's format.
 
     Raises
     ------
@@ -101,8 +101,8 @@ def run_cocotb(
 class CocotbProcess:
     """A running cocotb test.
 
-    Both sides hold one end of a socket. When one of them ends, however it does, the other one reads
-    the end of the stream: a test that heeds it never outlives its host.
+    Both processes hold one end of a socket. When one process ends, for whatever reason, the other
+    one reads the end of the stream: a test that ends then never outlives its host.
 
     Parameters
     ----------
@@ -146,20 +146,20 @@ class CocotbProcess:
         self._lines = self._socket.makefile("rw")
 
     def send(self, line: str) -> None:
-        """Send a line to the test; it gets lost if the test has ended."""
+        """Send a line to the test; it is lost if the test has ended."""
         with suppress(OSError):
             self._lines.write(line + "\n")
             self._lines.flush()
 
     def receive(self) -> str:
-        """Wait for a line of the test; an empty one if it has ended."""
+        """Wait for a line of the test; returns an empty one if the test has ended."""
         try:
             return self._lines.readline()
         except OSError:
             return ""
 
     def finish(self) -> str:
-        """Let the test end and wait for that; returns what it still had to send."""
+        """Let the test end and wait for its end; returns its last output."""
         rest = ""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
@@ -176,7 +176,7 @@ class CocotbProcess:
         self._scratch.cleanup()
 
     def failure(self) -> ToolError:
-        """Why the test has ended before it was asked to."""
+        """Why the test ended before it was requested to."""
         self._process.wait(_END_LIMIT_S)
         return self._process.failure()
 

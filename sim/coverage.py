@@ -1,8 +1,8 @@
 """Coverage of the engine's Verilog under a regression of a small engine.
 
-`python -m sim.coverage` runs the benches of the buses and random and bad work in bulk on Verilated
-engines that count which lines are run, which branches are taken and which bits toggle; it reports
-them by module, with every line and branch that was never reached.
+`python -m sim.coverage` runs the bus tests, random tiles and bad commands on Verilated engines that
+count executed lines, taken branches and toggled bits. It reports them by module, with every line
+and branch that was never reached.
 """
 
 import argparse
@@ -31,13 +31,13 @@ from sim.verilator import DEFAULT_FOLDER
 
 ENGINE = EngineConfig(rows=4, cols=4)
 DATA_FILE = "coverage.dat"
-"""What Verilator calls its counts, in the simulation's working folder."""
+"""Name of Verilator's file of counts, in the simulation's working folder."""
 
 KINDS = {"line": "lines", "branch": "branches", "toggle": "toggles"}
-"""Kinds of points, and how many are called."""
+"""Kinds of points, with their plurals."""
 
 _BUS_SIDE = (TOP, f"{TOP}.counters", f"{TOP}.registers")
-"""Modules with the upper bits of counters of 48 bits, which no short run reaches."""
+"""Modules with the upper bits of 48-bit counters, which no short run reaches."""
 
 _RANDOM_TILES, _FUZZ_COMMANDS = 1_000, 5_000
 _POINT = re.compile(r"C '(?P<keys>.*)' (?P<count>\d+)$")
@@ -45,7 +45,7 @@ _POINT = re.compile(r"C '(?P<keys>.*)' (?P<count>\d+)$")
 
 @dataclass(frozen=True, order=True)
 class Point:
-    """Something that can be covered, in all instances of a module together.
+    """A coverage point, in all instances of a module together.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Coverage:
     hits: Counter[Point] = field(default_factory=Counter)
 
     def add(self, text: str) -> None:
-        """Count what a simulation wrote."""
+        """Add the counts that a simulation wrote."""
         for point, count in read_points(text):
             self.hits[point] += count
 
@@ -92,7 +92,7 @@ class Coverage:
 
 
 def read_points(text: str) -> Iterable[tuple[Point, int]]:
-    """Points of the generated Verilog, the harness left out, and their counts."""
+    """Points of the generated Verilog, without the harness, and their counts."""
     for line in text.splitlines():
         match = _POINT.match(line)
         if match is None:
@@ -105,7 +105,7 @@ def read_points(text: str) -> Iterable[tuple[Point, int]]:
 
 
 def run_regression(folder: Path, seed: int, report: Any) -> Coverage:
-    """The benches of the buses, then random tiles and bad commands in bulk."""
+    """The bus tests, then many random tiles and bad commands."""
     found = Coverage()
     with TemporaryDirectory(prefix="qcnpe-") as scratch:
         simulation = build(ENGINE, folder, bare=True, coverage=True)
@@ -164,7 +164,7 @@ def _table(document: dict[str, Any]) -> Table:
 
 
 def _signals(points: list[Point]) -> list[str]:
-    """Signals of the given bits with how many of their points there are, Yosys' own left out."""
+    """Signals of some points, with their numbers of points; without names that Yosys generates."""
     names = Counter(
         (point.module, point.what.partition("[")[0].partition(":")[0])
         for point in points

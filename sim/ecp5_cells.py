@@ -1,7 +1,7 @@
-"""Models of the ECP5's cells of which Yosys knows the ports only: its multiplier, its block memory.
+"""Models of the ECP5's multiplier and block memory, of which Yosys has only the ports.
 
-They cover what Yosys makes of the board's top: multipliers without registers, and block memories
-that only side A writes. A block memory that is set up in another way ends the simulation.
+They cover the modes that Yosys uses for a board: multipliers without registers, and block memories
+that only port A writes. A block memory in another mode ends the simulation.
 
 Source: Lattice, ECP5 and ECP5-5G Memory Usage Guide (TN-02204) and sysDSP Usage Guide (TN-02205).
 """
@@ -58,7 +58,7 @@ def _first_group(port: str) -> str:
 
 
 def _reading(port: str) -> str:
-    """A side's latest word; one that it writes itself at that time is told as it was, or not."""
+    """The word that a port reads; while the port writes, the old or the new word, by its mode."""
     first, found = f"first_{port}", f"found_{port}"
     word = ", ".join(f"groups[{first} | 11'd{place}]" for place in (3, 2, 1, 0))
     return f"""

@@ -1,8 +1,8 @@
-// Feeds an engine from files and writes its results to one, so that the simulator and not Python
-// sets the speed. Work comes in segments: `start` opens the files in the working folder and begins
-// the first one, `next` another; `done` says that all words of the segment were taken, that
-// `expected` result beats are written or the engine has halted, and that it rests. A source or the
-// sink rests in a cycle with the chance `rest`/256.
+// Feeds an engine from files and writes its results to a file, so that the simulator and not Python
+// limits the speed. Work is divided into segments: `start` opens the files in the working folder and
+// begins the first segment, `next` begins another one. `done` is high when all words of the segment
+// were taken, `expected` result beats are written or the engine has halted, and the engine is idle.
+// A source or the sink is idle in a cycle with the probability `rest`/256.
 
 module file_source #(
     parameter int BITS = 32,
@@ -18,7 +18,7 @@ module file_source #(
     output logic            empty
 );
     int words = 0;   // file of the words
-    int counts = 0;  // file that says how many of them each segment has, in 32 bits
+    int counts = 0;  // file with the number of words in each segment, 32 bits each
     int count, got;
     logic [31:0] left = 0;  // words of this segment that were not taken; the first one is in `beat`
     logic [BITS-1:0] beat;
@@ -45,7 +45,7 @@ module file_source #(
                 left <= left - 1;
                 if (left != 1) got = $fread(beat, words);
             end
-            // A beat that was offered stays offered until it is taken.
+            // A valid beat stays valid until it is taken.
             if (!valid || ready) resting <= rest != 0 && 8'($urandom) < rest;
         end
     end

@@ -1,4 +1,4 @@
-"""Verilator's lint of the generated Verilog, with the reasons of `qcnpe/lint.vlt`."""
+"""Verilator's lint of the generated Verilog, with the waivers of `qcnpe/lint.vlt`."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,7 +8,7 @@ from sim.verilator import verilate
 
 
 def warnings(verilog: Path, top: str = TOP) -> list[str]:
-    """Warnings and errors of Verilator's `-Wall` that have no reason in `lint.vlt`.
+    """Warnings and errors of Verilator's `-Wall` that `lint.vlt` does not waive.
 
     Parameters
     ----------

@@ -1,9 +1,10 @@
 """Long random runs of the Verilated engine against the integer model.
 
 `python -m sim.long` compares more than a million results of random tiles on engines of several
-sizes and kinds, with streams at full rate and with streams that rest. Then it halts them more than
-a hundred thousand times by bad commands, each with the operands that it speaks of and with more
-work behind it: what was sent before and what is sent after the resume must come out right.
+sizes and kinds, with streams at full rate and with streams that are idle in some cycles. Then it
+halts engines more than a hundred thousand times by bad commands, each with the operands that it
+asks for and with more work behind it: the results of work before the halt and after the resume must
+be right.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from sim.transport import SimulationTransport
 Report = Callable[[str], None]
 
 RESTS = (0, 60, 200)
-"""Chances, in 1/256, that a stream rests in a cycle."""
+"""Probabilities, in 1/256, that a stream is idle in a cycle."""
 
 _CHUNK_TILES = 500
 _CHUNK_HALTS = 1000
@@ -36,7 +37,7 @@ _CHUNK_PIECES = 40
 
 @dataclass(frozen=True, kw_only=True)
 class RandomRun:
-    """Random tiles for one engine: how many, and how long they are at most."""
+    """Random tiles for one engine: their number and their largest length."""
 
     config: EngineConfig
     tiles: int
@@ -57,19 +58,19 @@ RANDOM_RUNS = (
 )
 
 FUZZ_RUNS = ((EngineConfig(rows=4, cols=4), 60_000), (EngineConfig(), 60_000))
-"""Engines, and how many bad commands each is sent."""
+"""Engines, and the number of bad commands for each."""
 
 
 @dataclass
 class Tally:
-    """What was compared.
+    """Numbers of compared items.
 
     Attributes
     ----------
-    results : results of tiles, one a row and column or pooling window, with their narrow copies
+    results : results of tiles, one for each row and column or pooling window, with narrow copies
     products : multiplications of which they are the sums
-    bad_commands : at which the engine halted
-    causes : of them, how many for each cause
+    bad_commands : commands at which the engine halted
+    causes : number of bad commands by cause
     mismatches : results, cycle counts or error causes that differ from the model's
     """
 
@@ -100,14 +101,14 @@ def run_random(
     report: Report = print,
     coverage: Path | None = None,
 ) -> None:
-    """Random tiles, a share at each rate of the streams; at full rate the cycles count, too."""
+    """Random tiles, a share at each rate of the streams; at full rate cycles are compared, too."""
     config = run.config
     for rest in rests:
         chunks = max(1, round(run.tiles / len(rests) / _CHUNK_TILES))
         with SimulationTransport(config, rest=rest, coverage=coverage) as engine:
             for chunk in range(chunks):
                 tiles = min(_CHUNK_TILES, run.tiles)
-                # Every second chunk is of short tiles, which wait for the drain of one another.
+                # Every second chunk has short tiles, which wait for the drain of one another.
                 max_beats = run.max_beats if chunk % 2 == 0 else config.cols
                 streams = random_streams(
                     config, tiles, seed + 1000 * rest + chunk, max_beats=max_beats
@@ -133,7 +134,7 @@ def run_fuzz(
     report: Report = print,
     coverage: Path | None = None,
 ) -> None:
-    """Halts by bad commands among good ones; now and then good work, whose cycles count, too."""
+    """Halts by bad commands among good ones; sometimes good work, with cycles compared, too."""
     layout = command_fields(config)
     causes = tally.causes = tally.causes or {c.name.lower(): 0 for c in ErrorCause if c}
     with SimulationTransport(config, rest=rest, coverage=coverage) as engine:

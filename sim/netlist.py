@@ -1,4 +1,4 @@
-"""The board's top as cells of an FPGA, with the vendor's models of them."""
+"""The board's bridge as cells of an FPGA, with the vendor's models of the cells."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +11,7 @@ from sim.ecp5_cells import BLOCK_MEMORY, CELLS
 
 
 def board_netlist(link: LinkConfig, family: Family) -> str:
-    """Verilog of the synthesised bridge and of the cells that it is made of.
+    """Verilog of the synthesised bridge and of its cells.
 
     Parameters
     ----------

@@ -21,14 +21,14 @@ def build(
     bare: bool = False,
     coverage: bool = False,
 ) -> Path:
-    """Folder of a Verilated engine; builds it if it is not there.
+    """Folder of a Verilated engine; builds it if it does not exist.
 
     Parameters
     ----------
     config : the engine
-    folder : where simulations are kept
-    bare : the engine alone, for benches that drive its buses, not within the harness
-    coverage : write which lines were run and which bits toggled when a simulation ends
+    folder : for built simulations
+    bare : the engine without the harness, for benches that drive its buses
+    coverage : write executed lines and toggled bits when a simulation ends
 
     Raises
     ------
@@ -66,9 +66,9 @@ def _design(config: EngineConfig, verilog: str, *, bare: bool, coverage: bool) -
 
 
 def _keep_modules(config: EngineConfig) -> str:
-    """Keep Verilator from copying the NCU and the AFU to each of their places: a third of the code.
+    """Keep Verilator from inlining the NCU and the AFU, which leaves a third of the code.
 
-    The multiplier inside the NCU is copied, so that nothing but the NCU itself is called.
+    The multiplier inside the NCU is inlined, so that an NCU is one call.
     """
     kept = (f"qcnpe_ncu_*_a{config.accumulator_bits}", "qcnpe_afu_*")
     rules = [f'no_inline -module "{name}"' for name in kept]

@@ -1,4 +1,4 @@
-"""cocotb's side of `SimulationTransport`: runs the harness for each request.
+"""The cocotb test of `SimulationTransport`: runs the harness for each request.
 
 A request and its reply are one line of JSON each; the streams themselves are files in the working
 folder, see `harness.sv`.
@@ -23,7 +23,7 @@ _PERIOD_NS = 2
 
 @cocotb.test()
 async def serve(dut: Any) -> None:
-    """Reset the engine, then serve requests until the other side hangs up."""
+    """Reset the engine, then serve requests until the transport closes the connection."""
     with connected() as host, host.makefile("rw") as lines:
         Clock(dut.clk, _PERIOD_NS, "ns").start()
         await _reset(dut)
@@ -70,9 +70,9 @@ async def _reset(dut: Any) -> None:
 
 
 async def _run(dut: Any, *, results: list[int], timeout: int, rest: int) -> list[dict[str, int]]:
-    """One exchange: the four files in, so many beats out for each segment; a reply for each.
+    """One exchange: sends the four files, receives `results` beats of each segment, gives replies.
 
-    An engine that hangs is halted; from that as from a bad command it is told to resume.
+    An engine that does not finish is halted; after that, and after a bad command, it is resumed.
     """
     dut.rest.value = rest
     replies = []
@@ -96,7 +96,7 @@ async def _run(dut: Any, *, results: list[int], timeout: int, rest: int) -> list
 
 
 async def _recover(dut: Any, timeout: int) -> None:
-    """What a host does after a bad command: let all streams end, then resume."""
+    """Resume after a bad command as a host does: let all streams finish, then write `resume`."""
     await write_register(dut, "control", _HALT)
     if not dut.rests.value:
         await First(RisingEdge(dut.rests), Timer(timeout * _PERIOD_NS, "ns"))

