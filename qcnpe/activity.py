@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from qcnpe.compiler import Program, compile_network
 from qcnpe.driver import Driver, ModelTransport
 from qcnpe.events import OperandActivity
-from qcnpe.spec.commands import Opcode, command_fields, decode
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.streams import Streams
@@ -69,23 +68,19 @@ def stream_activity(config: EngineConfig, streams: Streams) -> dict[int, Operand
     A row or column that a tile leaves out counts as zeros before the next tile.
     """
     found: dict[int, OperandActivity] = {}
-    fields, start = command_fields(config), 0
+    start = 0
     blank = np.zeros_like(streams.activations[:1]), np.zeros_like(streams.weights[:1])
-    for word, run in groupby(streams.commands.tolist()):
-        command = decode(fields, word)
-        if command["opcode"] != Opcode.TILE:
-            continue
-        rows, cols, precision = command["rows"], command["cols"], command["precision"]
-        beats = slice(start, start + command["beats"] * sum(1 for _ in run))
+    for tile, run in groupby(streams.tiles(config)):
+        beats = slice(start, start + tile.beats * sum(1 for _ in run))
         last = slice(start - 1, start)
         earlier = (streams.activations[last], streams.weights[last]) if start else blank
         seen = operand_activity(
-            streams.activations[beats, :rows],
-            streams.weights[beats, :cols],
-            pairs=config.pairs(precision),
-            before=(earlier[0][:, :rows], earlier[1][:, :cols]),
+            streams.activations[beats, : tile.rows],
+            streams.weights[beats, : tile.cols],
+            pairs=config.pairs(tile.precision),
+            before=(earlier[0][:, : tile.rows], earlier[1][:, : tile.cols]),
         )
-        found[precision] = found.get(precision, OperandActivity()) + seen
+        found[tile.precision] = found.get(tile.precision, OperandActivity()) + seen
         start = beats.stop
     return found
 

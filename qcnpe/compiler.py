@@ -20,12 +20,9 @@ from numpy.typing import NDArray
 from qcnpe.events import EventCounts, count_events
 from qcnpe.spec.commands import (
     MAX_BEATS,
-    POOLS,
     SHIFT_RANGE,
-    Opcode,
-    command_fields,
-    decode,
-    encode,
+    TableLoad,
+    TileCommand,
     parameter_words,
 )
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
@@ -41,22 +38,22 @@ class TileGroup:
     Attributes
     ----------
     precision : operand width in bits
-    unsigned : its activations are unsigned
     block : block of inputs that its neurons read (`Geometry.groups`)
     channels : (cols,) the neurons' channels, one a column
     outputs : (n,) output positions at which these channels have this precision
     weights : uint16 (beats, engine columns), packed
     parameters : uint32 (cols,) parameter words
-    commands : uint64 (tiles,)
+    tiles : commands, all alike but the last, which may have fewer rows
+    commands : uint64 (tiles,) their words
     """
 
     precision: int
-    unsigned: bool
     block: int
     channels: NDArray[np.intp]
     outputs: NDArray[np.intp]
     weights: NDArray[np.uint16]
     parameters: NDArray[np.uint32]
+    tiles: tuple[TileCommand, ...]
     commands: NDArray[np.uint64]
 
 
@@ -88,7 +85,9 @@ class LayerProgram:
     @property
     def commands(self) -> NDArray[np.uint64]:
         """Command words of the layer, the load of its table first."""
-        return _layer_commands(self.knots, self.groups, self.order)
+        load = [] if self.knots is None else [np.array([TableLoad().word()], np.uint64)]
+        words = np.concatenate([group.commands for group in self.groups])
+        return np.concatenate([*load, words[self.order]])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,20 +208,14 @@ def _compile_layer(
         used = set(np.unique(following.precision).tolist()) - {OPERAND_BITS}
         copies = {width: following.widths[width].input_shift for width in sorted(used)}
     unsigned_copies = following is not None and following.input_unsigned
-    shared = {
-        "opcode": Opcode.TILE,
-        "function": layer.code,
-        "pool": POOLS.index(layer.geometry.window),
-        "unsigned_copies": unsigned_copies,
-        **{f"copy_shift_{width}": places for width, places in copies.items()},
-        **{f"copy_{width}": 1 for width in copies},
-    }
     groups = tuple(
-        _build_group(layer, config, batch, neurons, shared)
+        _build_group(layer, config, batch, neurons, copies, unsigned_copies)
         for neurons in group_neurons(layer, config.cols)
     )
-    order, fetched = _order_tiles(config, groups)
-    counts = count_events(config, _layer_commands(knots, groups, order))
+    order, fetched = _order_tiles(groups)
+    tiles = [tile for group in groups for tile in group.tiles]
+    load = [] if knots is None else [TableLoad()]
+    counts = count_events(config, [*load, *(tiles[index] for index in order.tolist())])
     return LayerProgram(
         layer=layer,
         knots=knots,
@@ -235,30 +228,19 @@ def _compile_layer(
     )
 
 
-def _layer_commands(
-    knots: NDArray[np.uint32] | None, groups: tuple[TileGroup, ...], order: NDArray[np.intp]
-) -> NDArray[np.uint64]:
-    load = [] if knots is None else [np.array([int(Opcode.TABLE)], np.uint64)]
-    return np.concatenate([*load, np.concatenate([group.commands for group in groups])[order]])
-
-
-def _order_tiles(
-    config: EngineConfig, groups: tuple[TileGroup, ...]
-) -> tuple[NDArray[np.intp], int]:
+def _order_tiles(groups: tuple[TileGroup, ...]) -> tuple[NDArray[np.intp], int]:
     """The order of a layer's tiles, and the words of operands that are fetched for it.
 
     Groups that read the same operands form a table, groups by rows of the tiles; it is traversed in
     alternating directions by rows or by columns, whichever fetches fewer words.
     """
-    layout = command_fields(config)
     order, fetched, first = [], 0, 0
     for _, members in groupby(groups, _what_is_read):
         panel = list(members)
-        words, which = np.unique(panel[0].commands, return_inverse=True)
-        rows = np.array([decode(layout, word)["rows"] for word in words.tolist()])[which]
+        rows = np.array([tile.rows for tile in panel[0].tiles])
         cols = np.array([len(group.channels) for group in panel])
-        by_weights = _boustrophedon(len(cols), len(rows))
-        by_activations = _boustrophedon(len(rows), len(cols))[:, ::-1]
+        by_weights = _alternating_path(len(cols), len(rows))
+        by_activations = _alternating_path(len(rows), len(cols))[:, ::-1]
         costs = [_lanes_fetched(path, cols, rows) for path in (by_weights, by_activations)]
         path = by_weights if costs[0] <= costs[1] else by_activations
         order.append(first + path @ np.array([len(rows), 1]))
@@ -271,7 +253,7 @@ def _what_is_read(group: TileGroup) -> tuple[int, int, bytes]:
     return group.precision, group.block, group.outputs.tobytes()
 
 
-def _boustrophedon(outer: int, inner: int) -> NDArray[np.intp]:
+def _alternating_path(outer: int, inner: int) -> NDArray[np.intp]:
     """(outer * inner, 2) places of a table, every second line of it backwards."""
     places = np.tile(np.arange(inner), (outer, 1))
     places[1::2] = places[1::2, ::-1]
@@ -316,35 +298,41 @@ def _build_group(
     config: EngineConfig,
     batch: int,
     neurons: Neurons,
-    shared: Mapping[str, int],
+    copies: Mapping[int, int],
+    unsigned_copies: bool,
 ) -> TileGroup:
-    """Pack a group's weights and write its commands; `shared` are the fields of the whole layer."""
+    """Pack a group's weights and write its commands."""
     width, channels = neurons.precision, neurons.channels
     operands = layer.widths[width]
     packed = pack(operands.weights[channels], width, config.pairs(width))
     weights = np.zeros((packed.shape[1], config.cols), np.uint16)
     weights[:, : len(channels)] = packed.T
     shift = operands.shift[channels].astype(np.int64) + _operand_places(config, width)
-    unsigned = layer.reads_unsigned(width)
-    fields = {
-        **shared,
-        "precision": width,
-        "unsigned": unsigned,
-        "beats": len(weights),
-        "cols": len(channels),
-    }
     window = layer.geometry.window
     rows = _tile_rows(batch * len(neurons.outputs) * window, config.window_rows(window))
-    layout = command_fields(config)
-    words = {count: encode(layout, {**fields, "rows": count}) for count in set(rows)}
+    tiles = {
+        count: TileCommand(
+            precision=width,
+            beats=len(weights),
+            rows=count,
+            cols=len(channels),
+            unsigned=layer.reads_unsigned(width),
+            function=layer.code,
+            window=window,
+            copies=copies,
+            unsigned_copies=unsigned_copies,
+        )
+        for count in set(rows)
+    }
+    words = {count: tile.word(config) for count, tile in tiles.items()}
     return TileGroup(
         precision=width,
-        unsigned=unsigned,
         block=neurons.block,
         channels=channels,
         outputs=neurons.outputs,
         weights=weights,
         parameters=parameter_words(layer.bias[channels], shift),
+        tiles=tuple(tiles[count] for count in rows),
         commands=np.array([words[count] for count in rows], np.uint64),
     )
 

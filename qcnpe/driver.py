@@ -70,7 +70,7 @@ class ModelTransport(Transport):
         outcome = execute(self.config, streams)
         if outcome.error:
             raise BadCommandError(outcome.error)
-        self.cycles += count_cycles(self.config, streams.commands)
+        self.cycles += count_cycles(self.config, streams.decode(self.config))
         return outcome.results
 
 

@@ -1,15 +1,12 @@
 """What happens in an engine while it follows its commands: counts only, never costs."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from qcnpe.spec.activation import Function
-from qcnpe.spec.commands import Opcode, command_fields, decode
+from qcnpe.spec.commands import Command, TableLoad
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.cycles import count_cycles
 
@@ -131,39 +128,38 @@ def ncu_events(width: int, *, with_operands: bool) -> tuple[str, ...]:
     return tuple(f"ncu_{kind}_{width}b" for kind in kinds)
 
 
-def count_events(config: EngineConfig, commands: NDArray[np.uint64]) -> EventCounts:
-    """Events of a run of good commands that begins and ends with an idle engine."""
+def count_events(config: EngineConfig, commands: Sequence[Command]) -> EventCounts:
+    """Events of a run of commands that begins and ends with an idle engine.
+
+    Counts by precision or function stand in a fixed order, whatever that of the commands, so that
+    the energies of equal counts are sums in the same order.
+    """
     totals: Counter[str] = Counter()
-    ncu_beats: Counter[int] = Counter()
-    ncu_tiles: Counter[int] = Counter()
-    afu: Counter[str] = Counter()
-    layout = command_fields(config)
-    words, repeats = np.unique(commands, return_counts=True)
-    for word, repeat in zip(words.tolist(), repeats.tolist(), strict=True):
-        command = decode(layout, word)
-        if command["opcode"] == Opcode.TABLE:
+    beats: Counter[int] = Counter()
+    sums: Counter[int] = Counter()
+    activated: Counter[Function] = Counter()
+    for command, repeat in Counter(commands).items():
+        if isinstance(command, TableLoad):
             totals["parameter_words"] += repeat * (config.table_segments + 1)
             continue
-        rows, cols, beats = command["rows"], command["cols"], command["beats"]
-        results = rows * cols >> command["pool"]
-        wanted = sum(command[f"copy_{width}"] for width in config.narrow_precisions)
-        ncu_beats[command["precision"]] += repeat * rows * cols * beats
-        ncu_tiles[command["precision"]] += repeat * rows * cols
-        afu[Function(command["function"]).name.lower()] += repeat * rows * cols
-        totals["requantize_ops"] += repeat * results * wanted
-        totals["activation_words"] += repeat * rows * beats
-        totals["weight_words"] += repeat * cols * beats
-        totals["parameter_words"] += repeat * cols * 2
-        totals["result_words"] += repeat * results * -(-config.result_lane_bits // OPERAND_BITS)
+        area = repeat * command.rows * command.cols
+        results = area // command.window
+        beats[command.precision] += area * command.beats
+        sums[command.precision] += area
+        activated[command.function] += area
+        totals["requantize_ops"] += results * len(command.copies)
+        totals["activation_words"] += repeat * command.rows * command.beats
+        totals["weight_words"] += repeat * command.cols * command.beats
+        totals["parameter_words"] += repeat * command.cols * 2
+        totals["result_words"] += results * -(-config.result_lane_bits // OPERAND_BITS)
     cycles = count_cycles(config, commands)
-    idle = cycles * config.rows * config.cols - sum(ncu_beats.values())
-    macs = {width: beats * config.pairs(width) for width, beats in ncu_beats.items()}
+    widths = [width for width in config.precisions if width in beats]
     return EventCounts(
         cycles=cycles,
-        ncu_beats=dict(ncu_beats),
-        macs=macs,
-        ncu_tiles=dict(ncu_tiles),
-        ncu_idle_cycles=idle,
-        afu_ops=dict(afu),
+        ncu_beats={width: beats[width] for width in widths},
+        macs={width: beats[width] * config.pairs(width) for width in widths},
+        ncu_tiles={width: sums[width] for width in widths},
+        ncu_idle_cycles=cycles * config.rows * config.cols - beats.total(),
+        afu_ops={code.name.lower(): activated[code] for code in Function if code in activated},
         **totals,
     )

@@ -11,6 +11,7 @@ from qcnpe.spec.commands import (
     PARAMETER_BITS,
     SHIFT_RANGE,
     Opcode,
+    TableLoad,
     check_command,
     command_fields,
     decode,
@@ -54,7 +55,7 @@ def random_streams(
     beats = results = 0
     for index in range(tiles):
         if table_share and (index == 0 or rng.random() < table_share):
-            commands.append(encode(layout, {"opcode": Opcode.TABLE}))
+            commands.append(TableLoad().word())
             parameters.append(_random_knots(config, rng))
         tile = random_tile(config, rng, int(rng.integers(shortest, max_beats + 1)))
         commands.append(encode(layout, tile))
@@ -74,12 +75,15 @@ def random_command(config: EngineConfig, rng: np.random.Generator) -> int:
     """The word of a good command, now and then one that loads a table."""
     layout = command_fields(config)
     if rng.random() < 0.1:
-        return encode(layout, {"opcode": Opcode.TABLE})
+        return TableLoad().word()
     return encode(layout, random_tile(config, rng, int(rng.integers(1, 1 << rng.integers(1, 17)))))
 
 
 def random_tile(config: EngineConfig, rng: np.random.Generator, beats: int) -> dict[str, int]:
-    """Fields of a good tile command; every second tile has all rows and columns."""
+    """Fields of a good tile command; every second tile has all rows and columns.
+
+    All fields are random, the shifts of copies that are not wanted among them.
+    """
     pool = int(rng.choice([pool for pool in range(3) if config.rows >= 1 << pool]))
     full = rng.random() < 0.5
     windows = config.rows >> pool if full else rng.integers(1, (config.rows >> pool) + 1)
@@ -113,7 +117,7 @@ def bad_commands(config: EngineConfig, count: int, seed: int) -> NDArray[np.uint
             largest = (1 << field.bits) - 1
             tile[field.name] = (0, largest, int(rng.integers(largest + 1)))[rng.integers(3)]
             word = encode(layout, tile)
-        if check_command(config, decode(layout, word)):
+        if check_command(config, word):
             words.append(word)
     return np.array(words, np.uint64)
 
@@ -158,15 +162,11 @@ def _sizes(config: EngineConfig, commands: Sequence[int] | NDArray[np.uint64]) -
 
 def count_results(config: EngineConfig, streams: Streams) -> tuple[int, int]:
     """Number of results of good streams (one for each pooling window), and of their products."""
-    layout = command_fields(config)
-    words, repeats = np.unique(streams.commands, return_counts=True)
     results = products = 0
-    for word, repeat in zip(words.tolist(), repeats.tolist(), strict=True):
-        tile = decode(layout, word)
-        if tile["opcode"] == Opcode.TILE:
-            area = repeat * tile["rows"] * tile["cols"]
-            results += area >> tile["pool"]
-            products += area * tile["beats"] * config.pairs(tile["precision"])
+    for tile in streams.tiles(config):
+        sums = tile.rows * tile.cols
+        results += sums // tile.window
+        products += sums * tile.beats * config.pairs(tile.precision)
     return results, products
 
 

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.random_work import random_streams
-from qcnpe.spec.commands import Opcode, command_fields, decode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.model import execute
@@ -62,7 +61,7 @@ def _sizes(config: EngineConfig, streams: Streams, top: str) -> str:
         "BEATS": len(streams.activations),
         "PARAMETERS": len(streams.parameters),
         "RESULTS": streams.results,
-        "TIMEOUT": _TIMEOUT_FACTOR * count_cycles(config, streams.commands),
+        "TIMEOUT": _TIMEOUT_FACTOR * count_cycles(config, streams.decode(config)),
     }
     head = (f"// Streams of {TILES} random tiles, seed {SEED}.", f"`define ENGINE {top}")
     return _text([*head, *(f"localparam int {name} = {size};" for name, size in sizes.items())])
@@ -70,9 +69,7 @@ def _sizes(config: EngineConfig, streams: Streams, top: str) -> str:
 
 def _tile_ends(config: EngineConfig, streams: Streams) -> NDArray[np.bool_]:
     """(results,) whether a beat is its tile's last."""
-    layout = command_fields(config)
-    commands = [decode(layout, word) for word in streams.commands.tolist()]
-    columns = [command["cols"] for command in commands if command["opcode"] == Opcode.TILE]
+    columns = [tile.cols for tile in streams.tiles(config)]
     ends = np.zeros(streams.results, np.bool_)
     ends[np.cumsum(columns) - 1] = True
     return ends

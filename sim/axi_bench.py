@@ -21,7 +21,6 @@ from cocotbext.axi import (
 )
 from numpy.typing import NDArray
 
-from qcnpe.spec.commands import Opcode, command_fields, decode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.registers import counter_names, registers
 from qcnpe.spec.streams import Streams
@@ -215,6 +214,4 @@ def beat_word(lanes: NDArray[np.uint16]) -> int:
 
 def tile_columns(config: EngineConfig, streams: Streams) -> list[int]:
     """Columns of each tile in the order of the results; the commands must be good ones."""
-    layout = command_fields(config)
-    commands = [decode(layout, word) for word in streams.commands.tolist()]
-    return [command["cols"] for command in commands if command["opcode"] == Opcode.TILE]
+    return [tile.cols for tile in streams.tiles(config)]

@@ -13,7 +13,14 @@ from cocotbext.axi import AxiResp
 from numpy.typing import NDArray
 
 from qcnpe.random_work import random_streams, with_bad_commands
-from qcnpe.spec.commands import ErrorCause, Opcode, check_command, command_fields, decode, encode
+from qcnpe.spec.commands import (
+    ErrorCause,
+    Opcode,
+    TileCommand,
+    check_command,
+    command_fields,
+    encode,
+)
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.model import execute
@@ -242,7 +249,7 @@ async def halt_at_a_bad_command(dut: Any, cause: ErrorCause) -> None:
         bench.rest({})
         await bench.order("clear_counters")
         await assert_right(bench, good, "after the resume")
-        counted = count_cycles(config, good.commands)
+        counted = count_cycles(config, good.decode(config))
         assert (await bench.counters())["busy_cycles"] == counted
 
 
@@ -274,7 +281,7 @@ async def halt_in_full_flow(dut: Any, seed: int) -> None:
         await bench.order("clear_counters")
         await assert_right(bench, streams, where)
         busy = (await bench.counters())["busy_cycles"]
-        assert busy == count_cycles(config, streams.commands), where
+        assert busy == count_cycles(config, streams.decode(config)), where
     assert not watcher.done()
     watcher.cancel()
 
@@ -340,16 +347,9 @@ def full_tiles(
 ) -> Streams:
     """Equal tiles on the whole array."""
     rng = np.random.default_rng(seed)
-    command = {
-        "opcode": Opcode.TILE,
-        "precision": precision,
-        "beats": beats,
-        "rows": config.rows,
-        "cols": config.cols,
-    }
-    word = encode(command_fields(config), command)
+    tile = TileCommand(precision=precision, beats=beats, rows=config.rows, cols=config.cols)
     return Streams(
-        commands=np.full(tiles, word, np.uint64),
+        commands=np.full(tiles, tile.word(config), np.uint64),
         activations=rng.integers(1, 1 << 16, (tiles * beats, config.rows), np.uint16),
         weights=rng.integers(1, 1 << 16, (tiles * beats, config.cols), np.uint16),
         parameters=rng.integers(0, 1 << 21, tiles * config.cols, np.uint32),
@@ -374,29 +374,26 @@ def bad_words(config: EngineConfig) -> dict[ErrorCause, int]:
         wrong[ErrorCause.RESERVED] = {"reserved": 1}
     words = {cause: encode(fields, good | change) for cause, change in wrong.items()}
     for cause, word in words.items():
-        assert check_command(config, decode(fields, word)) == cause
+        assert check_command(config, word) == cause
     return words
 
 
 def expected_counters(config: EngineConfig, streams: Streams, ceiling: int = 16) -> dict[str, int]:
     """Expected counters after a run at full rate, counted beat by beat from the streams."""
-    layout = command_fields(config)
     counts = {f"macs_{width}b": 0 for width in config.precisions}
+    tiles = streams.tiles(config)
     skipped = beat = 0
-    for word in streams.commands.tolist():
-        command = decode(layout, word)
-        if command["opcode"] != Opcode.TILE:
-            continue
-        width = min(command["precision"], ceiling)
+    for tile in tiles:
+        width = min(tile.precision, ceiling)
         pairs = 16 // width if config.kind.is_packed else 1
-        end = beat + command["beats"]
-        lanes = streams.activations[beat:end, : command["rows"]]
+        end = beat + tile.beats
+        lanes = streams.activations[beat:end, : tile.rows]
         beat = end
-        counts[f"macs_{width}b"] += lanes.size * command["cols"] * pairs
-        skipped += zero_lanes(config, lanes, width) * command["cols"] * pairs
+        counts[f"macs_{width}b"] += lanes.size * tile.cols * pairs
+        skipped += zero_lanes(config, lanes, width) * tile.cols * pairs
     return {
-        "busy_cycles": count_cycles(config, streams.commands),
-        "tiles": len(tile_columns(config, streams)),
+        "busy_cycles": count_cycles(config, streams.decode(config)),
+        "tiles": len(tiles),
         "beats": len(streams.activations),
         "zero_skipped_macs": skipped,
         **counts,

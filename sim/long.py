@@ -17,7 +17,7 @@ import numpy as np
 
 from qcnpe.command_line import command
 from qcnpe.random_work import bad_commands, count_results, random_streams, with_bad_commands
-from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
+from qcnpe.spec.commands import ErrorCause, check_command
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.documents import write_document
@@ -116,7 +116,7 @@ def run_random(
                 found = engine.exchange(streams)
                 tally.mismatches += int((found != execute(config, streams).results).sum())
                 if rest == 0:
-                    counted = count_cycles(config, streams.commands)
+                    counted = count_cycles(config, streams.decode(config))
                     tally.mismatches += engine.last_cycles != counted
                 results, products = count_results(config, streams)
                 tally.results += results
@@ -135,7 +135,6 @@ def run_fuzz(
     coverage: Path | None = None,
 ) -> None:
     """Halts by bad commands among good ones; sometimes good work, with cycles compared, too."""
-    layout = command_fields(config)
     causes = tally.causes = tally.causes or {c.name.lower(): 0 for c in ErrorCause if c}
     with SimulationTransport(config, rest=rest, coverage=coverage) as engine:
         for chunk, start in enumerate(range(0, count, _CHUNK_HALTS)):
@@ -157,10 +156,10 @@ def run_fuzz(
             results = engine.exchange(after)
             tally.mismatches += int((results != execute(config, after).results).sum())
             if rest == 0:
-                tally.mismatches += engine.last_cycles != count_cycles(config, after.commands)
+                tally.mismatches += engine.last_cycles != count_cycles(config, after.decode(config))
             tally.bad_commands += len(bad)
             for word in bad.tolist():
-                causes[check_command(config, decode(layout, word)).name.lower()] += 1
+                causes[check_command(config, word).name.lower()] += 1
     report(f"{_name(config)}: {tally.bad_commands:,} bad commands")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.driver import BadCommandError, Transport
-from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
+from qcnpe.spec.commands import Command, ErrorCause, decode_until_bad
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.errors import TransportError
@@ -142,12 +142,10 @@ class SimulationTransport(Transport):
         return np.bitwise_or.reduce(values.astype(np.uint64) << places, axis=2)
 
 
-def _before_error(config: EngineConfig, streams: Streams) -> NDArray[np.uint64]:
-    """Results of the commands before the first bad one."""
-    layout = command_fields(config)
-    words, places = np.unique(streams.commands, return_index=True)
-    bad = [bool(check_command(config, decode(layout, word))) for word in words.tolist()]
-    return streams.commands[: min(places[bad].tolist(), default=len(streams.commands))]
+def _before_error(config: EngineConfig, streams: Streams) -> list[Command]:
+    """The commands before the first bad one."""
+    commands, _ = decode_until_bad(config, streams.commands)
+    return commands
 
 
 def _words(streams: Streams) -> int:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver, ModelTransport
-from qcnpe.spec.commands import Opcode, command_fields, decode
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import Natural
 from qcnpe.spec.errors import FormatError
@@ -109,19 +108,16 @@ def array_tiles(
 
 def tiles_of(streams: Streams, config: EngineConfig) -> Iterator[ArrayTile]:
     """Every tile that streams of good commands hold."""
-    fields, start = command_fields(config), 0
-    for word in streams.commands.tolist():
-        command = decode(fields, word)
-        if command["opcode"] != Opcode.TILE:
-            continue
-        beats = slice(start, start + command["beats"])
+    start = 0
+    for tile in streams.tiles(config):
+        beats = slice(start, start + tile.beats)
         start = beats.stop
         yield ArrayTile(
-            precision=command["precision"],
-            unsigned=bool(command["unsigned"]),
-            pairs=config.pairs(command["precision"]),
-            activations=streams.activations[beats, : command["rows"]],
-            weights=streams.weights[beats, : command["cols"]],
+            precision=tile.precision,
+            unsigned=tile.unsigned,
+            pairs=config.pairs(tile.precision),
+            activations=streams.activations[beats, : tile.rows],
+            weights=streams.weights[beats, : tile.cols],
         )
 
 

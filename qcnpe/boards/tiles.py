@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.spec.commands import ErrorCause, Opcode, check_command, command_fields, decode
+from qcnpe.spec.commands import TableLoad, TileCommand, decode_until_bad
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.frames import Operation, Request
 from qcnpe.spec.streams import Streams
@@ -35,26 +36,22 @@ class WireStep:
 
 def cut_into_wire_steps(streams: Streams, config: EngineConfig) -> Iterator[WireStep]:
     """Split streams by command, up to a bad one: the engine halts there."""
-    layout = command_fields(config)
-    beat = word = 0
-    for command in streams.commands.tolist():
-        fields = decode(layout, command)
-        good = check_command(config, fields) is ErrorCause.NONE
-        loads_table = good and fields["opcode"] == Opcode.TABLE
-        tile = good and not loads_table
-        beats, cols = (fields["beats"], fields["cols"]) if tile else (0, 0)
-        words = config.table_segments + 1 if loads_table else cols
+    commands, error = decode_until_bad(config, streams.commands)
+    words = streams.commands[: len(commands) + bool(error)].tolist()
+    beat = parameter = 0
+    for word, command in zip_longest(words, commands):  # a bad word has no command beside it
+        loads_table = isinstance(command, TableLoad)
+        beats, cols = (command.beats, command.cols) if isinstance(command, TileCommand) else (0, 0)
+        parameters = config.table_segments + 1 if loads_table else cols
         yield WireStep(
-            command=command,
+            command=word,
             loads_table=loads_table,
             activations=streams.activations[beat : beat + beats],
             weights=streams.weights[beat : beat + beats],
-            parameters=streams.parameters[word : word + words],
+            parameters=streams.parameters[parameter : parameter + parameters],
             results=cols,
         )
-        if not good:
-            return
-        beat, word = beat + beats, word + words
+        beat, parameter = beat + beats, parameter + parameters
 
 
 class OperandBufferMap:

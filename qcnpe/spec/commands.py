@@ -1,15 +1,17 @@
 """Command and parameter words: one field table for compiler, model, RTL and documents."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.spec.activation import Function
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.errors import ConfigError
+from qcnpe.spec.errors import ConfigError, FormatError
 from qcnpe.spec.fixed import limits
 
 
@@ -69,6 +71,7 @@ MAX_BEATS = 0xFFFF
 """Longest tile in cycles."""
 
 
+@lru_cache
 def command_fields(config: EngineConfig) -> tuple[Field, ...]:
     """Fields of a command word, lowest bits first, filled up to `COMMAND_BITS`."""
     fields = [
@@ -135,11 +138,142 @@ def parameter_words(bias: NDArray[np.integer], shift: NDArray[np.integer]) -> ND
     return (low | ((np.asarray(shift, np.int64) + SHIFT_OFFSET) << 16)).astype(np.uint32)
 
 
-def check_command(config: EngineConfig, values: Mapping[str, int]) -> ErrorCause:
-    """Why the engine halts at a decoded command, or NONE if it is good.
+@dataclass(frozen=True, kw_only=True)
+class TileCommand:
+    """Compute a tile.
+
+    Attributes
+    ----------
+    precision : operand width in bits
+    beats : operand beats
+    rows, cols : active rows and columns, counted from row and column 0
+    unsigned : its activations are unsigned
+    function : what the AFU does with the sums
+    window : neighbouring rows over which the maximum is taken, one of `POOLS`
+    copies : right shift of each narrow copy that is wanted, by width
+    unsigned_copies : those copies saturate to unsigned
+    """
+
+    precision: int
+    beats: int
+    rows: int
+    cols: int
+    unsigned: bool = False
+    function: Function = Function.IDENTITY
+    window: int = 1
+    copies: Mapping[int, int] = dataclasses.field(default_factory=dict, hash=False)
+    unsigned_copies: bool = False
+
+    def word(self, config: EngineConfig) -> int:
+        """Its command word.
+
+        Raises
+        ------
+        ConfigError
+            If a value does not fit its field or the engine lacks the width of a copy.
+        """
+        if self.window not in POOLS:
+            allowed = ", ".join(map(str, POOLS))
+            raise ConfigError(f"window must be one of {allowed}, not {self.window}")
+        values = {
+            "opcode": Opcode.TILE,
+            "precision": self.precision,
+            "unsigned": self.unsigned,
+            "function": self.function,
+            "pool": POOLS.index(self.window),
+            "beats": self.beats,
+            "rows": self.rows,
+            "cols": self.cols,
+            "unsigned_copies": self.unsigned_copies,
+            **{f"copy_{width}": 1 for width in self.copies},
+            **{f"copy_shift_{width}": shift for width, shift in self.copies.items()},
+        }
+        return encode(command_fields(config), values)
+
+
+@dataclass(frozen=True)
+class TableLoad:
+    """Load the activation function's table."""
+
+    def word(self) -> int:
+        """Its command word, the same on every engine."""
+        return int(Opcode.TABLE)
+
+
+Command = TileCommand | TableLoad
+"""A good command."""
+
+
+def decode_command(config: EngineConfig, word: int) -> Command | ErrorCause:
+    """The command that a word holds, or why the engine halts at it.
 
     The causes are tested in the order of their codes; the first one found is reported.
     """
+    values = decode(command_fields(config), word)
+    cause = _find_cause(config, values)
+    if cause is not ErrorCause.NONE:
+        return cause
+    if values["opcode"] == Opcode.TABLE:
+        return TableLoad()
+    return TileCommand(
+        precision=values["precision"],
+        beats=values["beats"],
+        rows=values["rows"],
+        cols=values["cols"],
+        unsigned=bool(values["unsigned"]),
+        function=Function(values["function"]),
+        window=POOLS[values["pool"]],
+        copies={
+            width: values[f"copy_shift_{width}"]
+            for width in config.narrow_precisions
+            if values[f"copy_{width}"]
+        },
+        unsigned_copies=bool(values["unsigned_copies"]),
+    )
+
+
+def check_command(config: EngineConfig, word: int) -> ErrorCause:
+    """Why the engine halts at a command word, or NONE if it is good."""
+    found = decode_command(config, word)
+    return found if isinstance(found, ErrorCause) else ErrorCause.NONE
+
+
+def decode_until_bad(
+    config: EngineConfig, words: NDArray[np.uint64]
+) -> tuple[list[Command], ErrorCause]:
+    """The commands before the first bad one, at which the engine halts, and the cause.
+
+    Each distinct word is decoded once: equal ones are the same object.
+    """
+    known: dict[int, Command | ErrorCause] = {}
+    commands: list[Command] = []
+    for word in words.tolist():
+        found = known.get(word)
+        if found is None:
+            found = known[word] = decode_command(config, word)
+        if isinstance(found, ErrorCause):
+            return commands, found
+        commands.append(found)
+    return commands, ErrorCause.NONE
+
+
+def decode_commands(config: EngineConfig, words: NDArray[np.uint64]) -> list[Command]:
+    """The commands of words that are all good.
+
+    Raises
+    ------
+    FormatError
+        If one is bad.
+    """
+    commands, cause = decode_until_bad(config, words)
+    if cause is not ErrorCause.NONE:
+        raise FormatError(
+            f"command {len(commands)} is bad ({cause.name.lower()}); compile for this engine"
+        )
+    return commands
+
+
+def _find_cause(config: EngineConfig, values: Mapping[str, int]) -> ErrorCause:
     if values["opcode"] not in (Opcode.TILE, Opcode.TABLE):
         return ErrorCause.OPCODE
     tile = values["opcode"] == Opcode.TILE

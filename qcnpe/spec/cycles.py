@@ -5,11 +5,9 @@ RTL's cycle counter. Cycle 0 is the first in which a command waits at the end of
 """
 
 from collections import deque
+from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from qcnpe.spec.commands import Opcode, command_fields, decode
+from qcnpe.spec.commands import Command, TableLoad
 from qcnpe.spec.config import TILES_IN_FLIGHT, EngineConfig
 
 ARRAY_LATENCY = 2
@@ -30,31 +28,26 @@ def array_latency(config: EngineConfig) -> int:
     return ARRAY_LATENCY + config.array_stages
 
 
-def count_cycles(config: EngineConfig, commands: NDArray[np.uint64]) -> int:
-    """Cycles from the first command to the last result, for good commands from an idle engine.
+def count_cycles(config: EngineConfig, commands: Sequence[Command]) -> int:
+    """Cycles from the first command to the last result, from an idle engine.
 
     Parameters
     ----------
     config : the engine
-    commands : uint64 (n,) command words
+    commands : in the order in which they are sent
 
     Returns
     -------
     Value of the engine's busy counter after the run; 0 without commands.
     """
-    if not len(commands):
+    if not commands:
         return 0
-    layout = command_fields(config)
     schedule = _Schedule(config)
-    known: dict[int, dict[str, int]] = {}
-    for word in commands.tolist():
-        if word not in known:
-            known[word] = decode(layout, word)
-        command = known[word]
-        if command["opcode"] == Opcode.TABLE:
+    for command in commands:
+        if isinstance(command, TableLoad):
             schedule.load_table()
         else:
-            schedule.run_tile(command["beats"], command["rows"], command["cols"])
+            schedule.run_tile(command.beats, command.rows, command.cols)
     return max(schedule.finished, schedule.returned) + 1
 
 
@@ -68,10 +61,12 @@ class _Schedule:
     """
 
     def __init__(self, config: EngineConfig) -> None:
-        self.config = config
         self.finished = 0
         self.returned = -1
         self._stages = COLLECTOR_STAGES if config.is_staged else 0
+        self._way_out = array_latency(config) + AFU_LATENCY + QUEUE_LATENCY + self._stages
+        self._result_depth = config.result_depth
+        self._knots = config.table_segments + 1
         self._drained_row = 0
         self._columns = 0
         self._words = 0
@@ -94,9 +89,7 @@ class _Schedule:
             finish = max(finish, self._in_flight.popleft() + 1 - self._stages)
         self._words += cols
         self.finished, self._drained_row = finish, finish + cols
-        way_out = AFU_LATENCY + QUEUE_LATENCY + self._stages
-        ready = finish + array_latency(self.config) + rows - 1 + way_out
-        first = max(ready, self.returned + 1)
+        first = max(finish + rows - 1 + self._way_out, self.returned + 1)
         self._unreturned.append((self._columns, first))
         self._columns += cols
         self.returned = first + cols - 1
@@ -105,13 +98,12 @@ class _Schedule:
     def load_table(self) -> None:
         """Knots enter one a cycle when all results have left."""
         start = max(self.finished + 1, self.returned + 1)
-        knots = self.config.table_segments + 1
-        self._words += knots
-        self.finished = start + knots - 1
+        self._words += self._knots
+        self.finished = start + self._knots - 1
 
     def _room_for(self, cols: int) -> int:
         """First cycle in which every row's queue has room for `cols` results."""
-        index = self._columns + cols - self.config.result_depth - 1
+        index = self._columns + cols - self._result_depth - 1
         if index < 0:
             return 0
         while len(self._unreturned) > 1 and self._unreturned[1][0] <= index:

@@ -7,14 +7,14 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.spec.activation import Function, activate
+from qcnpe.spec.activation import activate
 from qcnpe.spec.commands import (
     SHIFT_OFFSET,
+    Command,
     ErrorCause,
-    Opcode,
-    check_command,
-    command_fields,
-    decode,
+    TableLoad,
+    TileCommand,
+    decode_until_bad,
 )
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import FormatError
@@ -51,68 +51,60 @@ def execute(config: EngineConfig, streams: Streams, *, ceiling: int = OPERAND_BI
         If a stream ends before the commands are done; the engine itself would wait.
     """
     streams.check(config)
+    commands, error = decode_until_bad(config, streams.commands)
     machine = _Machine(config, streams, ceiling)
     blocks = [np.zeros((0, config.rows), np.uint64)]
-    for word, run in groupby(streams.commands.tolist()):
-        if machine.error:
-            break
-        blocks.extend(machine.step(word, sum(1 for _ in run)))
-    return Outcome(np.concatenate(blocks), machine.error)
+    for command, run in groupby(commands):
+        blocks.extend(machine.step(command, sum(1 for _ in run)))
+    return Outcome(np.concatenate(blocks), error)
 
 
 class _Machine:
-    """Positions in the streams, the table and the error."""
+    """Positions in the streams, and the table."""
 
     def __init__(self, config: EngineConfig, streams: Streams, ceiling: int) -> None:
         self.config = config
         self.ceiling = ceiling if config.kind.is_gated else OPERAND_BITS
-        self.fields = command_fields(config)
         self.streams = streams
         self.beat = self.parameter = 0
         self.knots = np.zeros(config.table_segments + 1, np.int64)
-        self.error = ErrorCause.NONE
 
-    def step(self, word: int, repeats: int) -> Iterator[NDArray[np.uint64]]:
+    def step(self, command: Command, repeats: int) -> Iterator[NDArray[np.uint64]]:
         """Execute the same command `repeats` times; yields blocks of result beats."""
-        command = decode(self.fields, word)
-        cause = check_command(self.config, command)
-        if cause is not ErrorCause.NONE:
-            self.error = cause
-        elif command["opcode"] == Opcode.TABLE:
+        if isinstance(command, TableLoad):
             for _ in range(repeats):
                 knots = self._take_parameters(self.config.table_segments + 1)
                 self.knots = _signed16(knots)
         else:
             yield self._tiles(command, repeats)
 
-    def _tiles(self, command: dict[str, int], tiles: int) -> NDArray[np.uint64]:
-        rows, cols, beats = command["rows"], command["cols"], command["beats"]
+    def _tiles(self, command: TileCommand, tiles: int) -> NDArray[np.uint64]:
+        rows, cols, beats = command.rows, command.cols, command.beats
         sums = self._accumulate(command, tiles)
         words = self._take_parameters(tiles * cols).reshape(tiles, 1, cols)
         shifted = round_shift(sums, ((words >> 16) & 0x3F) - SHIFT_OFFSET)
         pre_activation = saturate(shifted + _signed16(words), OPERAND_BITS)
-        values = activate(pre_activation, Function(command["function"]), self.knots)
-        window = 1 << command["pool"]
+        values = activate(pre_activation, command.function, self.knots)
+        window = command.window
         pooled = values.reshape(tiles, rows // window, window, cols).max(axis=2)
         lanes = np.zeros((tiles, cols, self.config.rows), np.uint64)
         lanes[:, :, :rows:window] = self._copies(command, pooled).transpose(0, 2, 1)
         self.beat += tiles * beats
         return lanes.reshape(tiles * cols, self.config.rows)
 
-    def _accumulate(self, command: dict[str, int], tiles: int) -> NDArray[np.int64]:
+    def _accumulate(self, command: TileCommand, tiles: int) -> NDArray[np.int64]:
         """(tiles, rows, cols) sums, wrapped to the accumulator's width.
 
         float64 holds them exactly: 65,535 beats of products below 2**32 stay below 2**48.
         """
-        precision, beats = min(command["precision"], self.ceiling), command["beats"]
+        precision, beats = min(command.precision, self.ceiling), command.beats
         end = self.beat + tiles * beats
         if end > min(len(self.streams.activations), len(self.streams.weights)):
             raise FormatError("the operand streams end before the last tile; send all its beats")
         pairs = self.config.pairs(precision)
-        unsigned = bool(command["unsigned"])
-        left = self._lanes(self.streams.activations, end, tiles, command["rows"])
-        right = self._lanes(self.streams.weights, end, tiles, command["cols"])
-        activations = unpack(left, precision, pairs, unsigned=unsigned).astype(np.float64)
+        left = self._lanes(self.streams.activations, end, tiles, command.rows)
+        right = self._lanes(self.streams.weights, end, tiles, command.cols)
+        activations = unpack(left, precision, pairs, unsigned=command.unsigned).astype(np.float64)
         weights = unpack(right, precision, pairs).astype(np.float64)
         sums = (activations @ weights.transpose(0, 2, 1)).astype(np.int64)
         wrap = 64 - self.config.accumulator_bits
@@ -132,12 +124,10 @@ class _Machine:
         self.parameter += count
         return words.astype(np.int64)
 
-    def _copies(self, command: dict[str, int], values: NDArray[np.int64]) -> NDArray[np.uint64]:
-        unsigned = bool(command["unsigned_copies"])
+    def _copies(self, command: TileCommand, values: NDArray[np.int64]) -> NDArray[np.uint64]:
         copies = {
-            width: narrow(values, command[f"copy_shift_{width}"], width, unsigned=unsigned)
-            for width in self.config.narrow_precisions
-            if command[f"copy_{width}"]
+            width: narrow(values, shift, width, unsigned=command.unsigned_copies)
+            for width, shift in command.copies.items()
         }
         return pack_results(self.config, values, copies)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qcnpe.spec.commands import Command, TileCommand, decode_commands
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import FormatError
 
@@ -15,7 +16,7 @@ class Streams:
 
     Attributes
     ----------
-    commands : uint64 (n,), see `commands.command_fields`
+    commands : uint64 (n,) command words
     activations : uint16 (beats, rows)
     weights : uint16 (beats, cols)
     parameters : uint32 (n,), parameter words of neurons and knots of tables
@@ -41,6 +42,14 @@ class Streams:
             if array.dtype != dtype or array.shape != shape:
                 found = f"{array.dtype} {array.shape}"
                 raise FormatError(f"stream {name} must be {np.dtype(dtype)} {shape}, not {found}")
+
+    def decode(self, config: EngineConfig) -> list[Command]:
+        """Its commands; `FormatError` if one of them is bad."""
+        return decode_commands(config, self.commands)
+
+    def tiles(self, config: EngineConfig) -> list[TileCommand]:
+        """Its commands that compute tiles; `FormatError` if a command is bad."""
+        return [command for command in self.decode(config) if isinstance(command, TileCommand)]
 
 
 def pack_results(

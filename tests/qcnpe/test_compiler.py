@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver, ModelTransport, layer_streams
 from qcnpe.spec.activation import FUNCTION_NAMES
-from qcnpe.spec.commands import ErrorCause, check_command, command_fields, decode
+from qcnpe.spec.commands import TableLoad, TileCommand, decode_command, decode_commands
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.fixed import pack, unpack
@@ -66,17 +66,16 @@ def test_every_neuron_is_computed_once_at_its_precision(geometry, seed, config, 
 def test_tiles_are_good_commands_that_hold_every_item(geometry, seed, config, batch):
     layer = random_layer(np.random.default_rng(seed), geometry, function="tanh")
     (compiled,) = compile_network(network(layer), config, batch).layers
-    fields = command_fields(config)
-    assert decode(fields, int(compiled.commands[0]))["opcode"] == 2, "the table comes first"
+    assert decode_command(config, int(compiled.commands[0])) == TableLoad(), "it comes first"
     for group in compiled.groups:
-        tiles = [decode(fields, word) for word in group.commands.tolist()]
-        assert {check_command(config, tile) for tile in tiles} == {ErrorCause.NONE}
-        assert {tile["cols"] for tile in tiles} == {len(group.channels)}
-        assert {tile["beats"] for tile in tiles} == {len(group.weights)}
+        tiles = group.tiles
+        assert list(tiles) == decode_commands(config, group.commands)
+        assert {tile.cols for tile in tiles} == {len(group.channels)}
+        assert {tile.beats for tile in tiles} == {len(group.weights)}
         items = batch * len(group.outputs) * geometry.window
-        assert sum(tile["rows"] for tile in tiles) == items
+        assert sum(tile.rows for tile in tiles) == items
         full = config.rows // geometry.window * geometry.window
-        assert [tile["rows"] for tile in tiles[:-1]] == [full] * (len(tiles) - 1)
+        assert [tile.rows for tile in tiles[:-1]] == [full] * (len(tiles) - 1)
 
 
 @settings(max_examples=40)
@@ -172,12 +171,10 @@ def test_copies_are_what_the_next_layer_reads():
     before, after = compile_network(network(first, second), config, 1).layers
     assert before.copies == {width: second.widths[width].input_shift for width in (4, 2)}
     assert after.copies == {}
-    for word in before.commands.tolist():
-        command = decode(command_fields(config), word)
-        wanted = {width: command[f"copy_{width}"] for width in (8, 4, 2)}
-        assert wanted == {8: 0, 4: 1, 2: 1}
-        assert command["unsigned_copies"] == 1
-        assert command["copy_shift_4"] == second.widths[4].input_shift
+    for command in decode_commands(config, before.commands):
+        assert isinstance(command, TileCommand)
+        assert command.copies == before.copies
+        assert command.unsigned_copies
 
 
 @pytest.mark.parametrize("batch", [0, -1])
@@ -328,10 +325,10 @@ def read_by(compiled, order):
     kept: tuple[object, object] = (None, None)
     for index in order:
         number, group, tile = tiles[index]
-        command = decode(command_fields(CONFIGS[0]), int(group.commands[tile]))
+        command = group.tiles[tile]
         source = (group.precision, group.block, tuple(group.outputs.tolist()), tile)
-        words += command["beats"] * command["rows"] if source != kept[0] else 0
-        words += command["beats"] * command["cols"] if number != kept[1] else 0
+        words += command.beats * command.rows if source != kept[0] else 0
+        words += command.beats * command.cols if number != kept[1] else 0
         kept = source, number
     return words
 

@@ -2,12 +2,12 @@
 
 from collections import Counter
 
-import numpy as np
 import pytest
 
 from qcnpe.events import EventCounts, OperandActivity, count_events
 from qcnpe.random_work import random_streams
-from qcnpe.spec.commands import command_fields, decode
+from qcnpe.spec.activation import Function
+from qcnpe.spec.commands import TileCommand, command_fields, decode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
 
@@ -60,8 +60,9 @@ def walk_results(config, command, seen):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.ncu}-{c.rows}x{c.cols}")
 def test_counts_are_those_of_a_walk(config, seed):
-    commands = random_streams(config, 20, seed).commands
-    counts, seen = count_events(config, commands), walked(config, commands)
+    streams = random_streams(config, 20, seed)
+    counts = count_events(config, streams.decode(config))
+    seen = walked(config, streams.commands)
     for name in ("activation_words", "weight_words", "result_words", "requantize_ops"):
         assert getattr(counts, name) == seen[name], f"{name}, seed {seed}"
     assert counts.parameter_words == seen["parameter_words"]
@@ -75,7 +76,7 @@ def test_counts_are_those_of_a_walk(config, seed):
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.ncu}-{c.rows}x{c.cols}")
 def test_every_unit_works_or_is_idle_in_every_cycle(config):
-    commands = random_streams(config, 20, 1).commands
+    commands = random_streams(config, 20, 1).decode(config)
     counts = count_events(config, commands)
     assert counts.cycles == count_cycles(config, commands)
     working = sum(counts.ncu_beats.values())
@@ -84,7 +85,8 @@ def test_every_unit_works_or_is_idle_in_every_cycle(config):
 
 def test_sum_of_counts():
     config = CONFIGS[0]
-    parts = [count_events(config, random_streams(config, 9, seed).commands) for seed in (1, 2)]
+    streams = [random_streams(config, 9, seed) for seed in (1, 2)]
+    parts = [count_events(config, each.decode(config)) for each in streams]
     total = sum(parts, EventCounts())
     for name in ("cycles", "ncu_idle_cycles", "activation_words", "requantize_ops"):
         assert getattr(total, name) == sum(getattr(part, name) for part in parts)
@@ -93,8 +95,19 @@ def test_sum_of_counts():
     assert parts[0].cycles < total.cycles, "the parts are as they were"
 
 
+def test_counts_stand_in_the_same_order_whatever_that_of_the_tiles():
+    tiles = [
+        TileCommand(precision=width, beats=1, rows=1, cols=1, function=function)
+        for width, function in ((4, Function.TABLE), (16, Function.RELU), (8, Function.IDENTITY))
+    ]
+    counts = count_events(CONFIGS[0], tiles)
+    for found in (counts.ncu_beats, counts.macs, counts.ncu_tiles):
+        assert list(found) == [16, 8, 4]
+    assert list(counts.afu_ops) == ["identity", "relu", "table"]
+
+
 def test_nothing_happens_without_commands():
-    counts = count_events(CONFIGS[0], np.zeros(0, np.uint64))
+    counts = count_events(CONFIGS[0], [])
     assert (counts.macs, counts.afu_ops, counts.parameter_words) == ({}, {}, 0)
 
 

@@ -73,7 +73,7 @@ def test_rtl_is_the_model():
     streams = random_streams(config, 30, 1, max_beats=12)
     bench = EngineBench(config)
     np.testing.assert_array_equal(bench.run(streams), execute(config, streams).results)
-    assert bench.busy_cycles == count_cycles(config, streams.commands)
+    assert bench.busy_cycles == count_cycles(config, streams.decode(config))
 
 
 def test_networks_are_compiled_for_it():

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qcnpe.driver import Transport
 from qcnpe.rtl import afu
-from qcnpe.spec.commands import command_fields, decode
+from qcnpe.spec.commands import TableLoad
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.qnet import Geometry, QuantNet
 from qcnpe.spec.streams import Streams
@@ -80,8 +80,7 @@ def shift_one_place_further(streams: Streams) -> Streams:
 
 def first_neuron(streams: Streams) -> int:
     """Parameter words before the first neuron's: the knots of a table."""
-    loads = decode(command_fields(EngineConfig()), int(streams.commands[0]))["opcode"] == 2
-    return 33 if loads else 0
+    return 33 if isinstance(streams.decode(EngineConfig())[0], TableLoad) else 0
 
 
 @pytest.mark.parametrize("tamper", [flip_weight_bit, shift_one_place_further])

@@ -47,7 +47,7 @@ def test_kinds_agree_at_16_bits():
                 lanes = engine.exchange(for_engine(config, each))
                 found = unpack_result(config, lanes, 16)
                 np.testing.assert_array_equal(found, right, err_msg=config.ncu)
-                counted = count_cycles(config, for_engine(config, each).commands)
+                counted = count_cycles(config, for_engine(config, each).decode(config))
                 assert engine.last_cycles == counted, config.ncu
             if not config.is_staged:
                 cycles.add(engine.cycles)

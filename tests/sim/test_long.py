@@ -110,15 +110,12 @@ def test_a_hanging_engine_is_halted_and_goes_on(engine4, name):
         engine4.exchange(short)
     results = engine4.exchange(good)
     np.testing.assert_array_equal(results, execute(CONFIG, good).results)
-    assert engine4.last_cycles == count_cycles(CONFIG, good.commands)
+    assert engine4.last_cycles == count_cycles(CONFIG, good.decode(CONFIG))
 
 
 def test_bad_commands_are_bad_for_every_reason():
     config = EngineConfig(rows=4, cols=4, precisions=(16, 4))
-    layout = command_fields(config)
-    causes = {
-        check_command(config, decode(layout, w)) for w in bad_commands(config, 2000, 1).tolist()
-    }
+    causes = {check_command(config, word) for word in bad_commands(config, 2000, 1).tolist()}
     assert causes == CAUSES
 
 

@@ -22,7 +22,9 @@ def test_random_tiles_at_full_rate(engine4, max_beats):
         streams = random_streams(engine4.config, 300, seed, max_beats=max_beats)
         results = engine4.exchange(streams)
         np.testing.assert_array_equal(results, execute(engine4.config, streams).results)
-        assert engine4.last_cycles == count_cycles(engine4.config, streams.commands), seed
+        assert engine4.last_cycles == count_cycles(
+            engine4.config, streams.decode(engine4.config)
+        ), seed
 
 
 @pytest.mark.parametrize("rest", [60, 200])
@@ -31,7 +33,7 @@ def test_random_tiles_with_resting_streams(engine4, rest):
         streams = random_streams(engine.config, 300, rest)
         results = engine.exchange(streams)
         np.testing.assert_array_equal(results, execute(engine.config, streams).results)
-        assert engine.last_cycles > count_cycles(engine.config, streams.commands)
+        assert engine.last_cycles > count_cycles(engine.config, streams.decode(engine.config))
 
 
 @pytest.mark.xdist_group("sim16")
@@ -41,7 +43,7 @@ def test_random_tiles_on_the_default_engine():
     with SimulationTransport(config) as engine:
         results = engine.exchange(streams)
     np.testing.assert_array_equal(results, execute(config, streams).results)
-    assert engine.last_cycles == count_cycles(config, streams.commands)
+    assert engine.last_cycles == count_cycles(config, streams.decode(config))
 
 
 def test_bad_command_is_reported_and_the_engine_goes_on(engine4):

@@ -12,7 +12,7 @@ import numpy as np
 
 from qcnpe.boards.serial_port import READ_SECONDS
 from qcnpe.boards.tiles import cut_into_wire_steps
-from qcnpe.spec.commands import command_fields, decode
+from qcnpe.spec.commands import TileCommand, decode_command, decode_commands
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.frames import (
@@ -167,8 +167,8 @@ class SoftwareBoard:
             first = replace(self.streams, commands=self.streams.commands[:1])
             (step,) = cut_into_wire_steps(first, self.config)
             words = self.config.table_segments + 1 if step.loads_table else step.results
-            fields = decode(command_fields(self.config), step.command)
-            beats = 0 if step.loads_table else fields["beats"]
+            command = decode_command(self.config, step.command)
+            beats = command.beats if isinstance(command, TileCommand) else 0
             have = min(len(self.streams.activations), len(self.streams.weights))
             if have < beats or len(self.streams.parameters) < words:
                 break
@@ -200,7 +200,7 @@ class SoftwareBoard:
                 parameters=np.concatenate([self.table.parameters, part.parameters]),
             )
         lanes = execute(self.config, part).results
-        self.cycles += count_cycles(self.config, part.commands[-1:])
+        self.cycles += count_cycles(self.config, decode_commands(self.config, part.commands[-1:]))
         octets = lanes.astype("<u8").view(np.uint8).reshape(*lanes.shape, 8)
         body = octets[:, :, : self.config.result_lane_bits // 8].tobytes()
         frame = self.say(Kind.RESULTS, self.results_frames, body)

@@ -49,8 +49,7 @@ class DecoderOracle:
         """Of a bad command that is taken in this cycle."""
         if not self.takes(operation) or not operation["commands.valid"]:
             return ErrorCause.NONE
-        command = decode(command_fields(self.config), operation["commands.payload"])
-        return check_command(self.config, command)
+        return check_command(self.config, operation["commands.payload"])
 
     def begin(self, command):
         self.active, self.command = 1, command

@@ -62,7 +62,7 @@ def test_cycle_count_is_exact_at_full_rate(config, max_beats):
             config, 20, seed, max_beats=max_beats, table_share=0 if seed % 2 else 0.1
         )
         bench.run(streams)
-        assert bench.busy_cycles == count_cycles(config, streams.commands), f"seed {seed}"
+        assert bench.busy_cycles == count_cycles(config, streams.decode(config)), f"seed {seed}"
 
 
 @pytest.mark.parametrize(
@@ -87,20 +87,20 @@ def test_cycle_count_of_equal_tiles(rows, cols, active):
             results=30 * active,
         )
         assert_same(bench, streams, f"{beats} beats")
-        assert bench.busy_cycles == count_cycles(config, streams.commands), f"{beats} beats"
+        assert bench.busy_cycles == count_cycles(config, streams.decode(config)), f"{beats} beats"
 
 
 def test_every_beat_and_stall_is_an_event():
     config = SIZES[1]
     streams = random_streams(config, 60, 3)
-    tiles = [decode(command_fields(config), word) for word in streams.commands.tolist()]
-    beats = sum(tile["beats"] for tile in tiles if tile["opcode"] == 1)
+    tiles = streams.tiles(config)
+    beats = sum(tile.beats for tile in tiles)
     seen = []
     for idle, pause in ((0, 0), (0.6, 0), (0, 0.9)):
         bench = shared_bench(config, idle=idle, pause=pause)
         bench.run(streams)
         assert bench.events["beat"] == beats
-        assert bench.events["tile"] == sum(tile["opcode"] == 1 for tile in tiles)
+        assert bench.events["tile"] == len(tiles)
         seen.append(bench.events)
     fast, starved, blocked = seen
     assert fast["stalled_weights"] == 0
@@ -113,8 +113,7 @@ def test_precision_register_shows_the_tiles_precisions():
     streams = random_streams(config, 20, 1, table_share=0)
     bench = shared_bench(config)
     bench.run(streams)
-    words = streams.commands.tolist()
-    asked = {decode(command_fields(config), word)["precision"] for word in words}
+    asked = {tile.precision for tile in streams.tiles(config)}
     assert asked == set(config.precisions), "the seed must ask for every precision"
     assert bench.precisions == asked | {16}
 
@@ -142,7 +141,7 @@ def test_bad_commands_halt_the_engine_and_leave_nothing_behind(idle, seed):
     bench.rest()
     after = random_streams(config, 6, seed + 10)
     assert_same(bench, after, f"seed {seed}")
-    assert bench.busy_cycles == count_cycles(config, after.commands), f"seed {seed}"
+    assert bench.busy_cycles == count_cycles(config, after.decode(config)), f"seed {seed}"
 
 
 def test_operands_of_a_bad_command_are_not_the_next_tiles():
@@ -177,8 +176,7 @@ def test_operands_of_a_bad_command_are_not_the_next_tiles():
 
 def assert_whole_tiles(config, results, streams, where):
     """Results are those of the first few tiles of streams."""
-    tiles = [decode(command_fields(config), word) for word in streams.commands.tolist()]
-    ends = np.cumsum([0] + [tile["cols"] for tile in tiles if tile["opcode"] == 1])
+    ends = np.cumsum([0] + [tile.cols for tile in streams.tiles(config)])
     assert len(results) in ends, where
     expected = execute(config, streams).results[: len(results)]
     np.testing.assert_array_equal(results, expected, err_msg=where)
@@ -202,7 +200,7 @@ def test_halt_at_any_time_ends_with_a_whole_tile(config, seed):
         bench.rest()
         after = random_streams(config, 6, seed + 10)
         assert_same(bench, after, where)
-        assert bench.busy_cycles == count_cycles(config, after.commands), where
+        assert bench.busy_cycles == count_cycles(config, after.decode(config)), where
 
 
 @pytest.mark.parametrize("seed", range(2))

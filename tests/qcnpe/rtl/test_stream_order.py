@@ -54,7 +54,7 @@ def test_a_queue_as_long_as_the_tile_takes_them_in_any_order():
 def test_the_queues_length_changes_no_cycle(config):
     bench, streams = shared_bench(config), random_streams(config, 15, 5, max_beats=8)
     np.testing.assert_array_equal(bench.run(streams), execute(config, streams).results)
-    assert bench.busy_cycles == count_cycles(SHORT, streams.commands)
+    assert bench.busy_cycles == count_cycles(SHORT, streams.decode(SHORT))
 
 
 class TestBlockQueue(QueueTest):

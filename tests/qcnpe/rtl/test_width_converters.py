@@ -16,7 +16,6 @@ from amaranth.sim import Simulator
 from qcnpe.random_work import random_streams
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.engine import Engine
-from qcnpe.spec.commands import Opcode, command_fields, decode
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.model import execute
 
@@ -180,9 +179,7 @@ def cut(words, seed):
 
 def expected_packets(streams):
     """A packet for each tile: its columns' lanes, row 0 first."""
-    layout = command_fields(CONFIG)
-    commands = [decode(layout, word) for word in streams.commands.tolist()]
-    cols = [tile["cols"] for tile in commands if tile["opcode"] == Opcode.TILE]
+    cols = [tile.cols for tile in streams.tiles(CONFIG)]
     lanes = execute(CONFIG, streams).results.astype("<u4")
     return [part.tobytes() for part in np.split(lanes, np.cumsum(cols)[:-1])]
 

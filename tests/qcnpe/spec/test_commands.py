@@ -1,26 +1,35 @@
 """Command and parameter words: one table, its inverse, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qcnpe.spec.activation import Function
 from qcnpe.spec.commands import (
     COMMAND_BITS,
     MAX_BEATS,
     PARAMETER_BITS,
     PARAMETER_FIELDS,
+    POOLS,
     SHIFT_RANGE,
     ErrorCause,
     Opcode,
+    TableLoad,
+    TileCommand,
     check_command,
     command_fields,
     decode,
+    decode_command,
+    decode_commands,
+    decode_until_bad,
     encode,
     parameter_words,
 )
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.errors import ConfigError
+from qcnpe.spec.errors import ConfigError, FormatError
 from tests.qcnpe import exact
 
 CONFIGS = [
@@ -155,13 +164,92 @@ def test_shift_range_fits_the_field():
 def test_check_command(change, cause):
     config = EngineConfig(rows=4, cols=2, precisions=(16, 4))
     fields = command_fields(config)
-    assert check_command(config, decode(fields, encode(fields, {**GOOD, **change}))) == cause
+    assert check_command(config, encode(fields, {**GOOD, **change})) == cause
 
 
 @given(st.integers(0, 2**64 - 1))
 def test_a_full_word_has_no_reserved_bits(word):
-    config = EngineConfig()
-    assert check_command(config, decode(command_fields(config), word)) != ErrorCause.RESERVED
+    assert check_command(EngineConfig(), word) != ErrorCause.RESERVED
+
+
+# Places of the fields of the default engine's word, from the lowest bit of each.
+BUSY_TILE = (
+    1 | 8 << 4 | 1 << 9 | 2 << 10 | 1 << 12 | 300 << 14 | 6 << 30 | 16 << 39 | 1 << 48
+    | 7 << 49 | 3 << 57 | 1 << 61 | 1 << 63
+)  # fmt: skip
+
+
+def test_tile_command_by_hand():
+    """Copies of 8 and 2 bits; that of 4 bits is not wanted."""
+    tile = TileCommand(
+        precision=8,
+        beats=300,
+        rows=6,
+        cols=16,
+        unsigned=True,
+        function=Function.TABLE,
+        window=2,
+        copies={8: 7, 2: 3},
+        unsigned_copies=True,
+    )
+    assert tile.word(EngineConfig()) == BUSY_TILE
+    assert decode_command(EngineConfig(), BUSY_TILE) == tile
+    not_wanted = BUSY_TILE | 5 << 53
+    assert decode_command(EngineConfig(), not_wanted) == tile
+
+
+def test_table_load_by_hand():
+    for config in CONFIGS:
+        assert TableLoad().word() == 2
+        assert decode_command(config, 2) == TableLoad()
+
+
+@given(st.data(), st.sampled_from(CONFIGS))
+def test_decode_command_undoes_word(data, config):
+    window = data.draw(st.sampled_from([window for window in POOLS if window <= config.rows]))
+    tile = TileCommand(
+        precision=data.draw(st.sampled_from(config.precisions)),
+        beats=data.draw(st.integers(1, 65535)),
+        rows=window * data.draw(st.integers(1, config.rows // window)),
+        cols=data.draw(st.integers(1, config.cols)),
+        unsigned=data.draw(st.booleans()),
+        function=data.draw(st.sampled_from(Function)),
+        window=window,
+        copies={
+            width: data.draw(st.integers(0, 15))
+            for width in config.narrow_precisions
+            if data.draw(st.booleans())
+        },
+        unsigned_copies=data.draw(st.booleans()),
+    )
+    assert decode_command(config, tile.word(config)) == tile
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"window": 3}, r"^window must be one of 1, 2, 4, not 3$"),
+        ({"rows": 512}, r"^rows must be 0\.\.511, not 512$"),
+        ({"copies": {3: 0}}, r"^the word has no field copy_3, copy_shift_3$"),
+        ({"copies": {8: 16}}, r"^copy_shift_8 must be 0\.\.15, not 16$"),
+    ],
+)
+def test_word_refuses(change, message):
+    tile = TileCommand(precision=16, beats=1, rows=1, cols=1)
+    with pytest.raises(ConfigError, match=message):
+        replace(tile, **change).word(EngineConfig())
+
+
+def test_commands_are_decoded_up_to_a_bad_one():
+    words = np.array([2, BUSY_TILE, BUSY_TILE, BUSY_TILE & ~0xF, 2], np.uint64)
+    commands, cause = decode_until_bad(EngineConfig(), words)
+    busy = decode_command(EngineConfig(), BUSY_TILE)
+    assert commands == [TableLoad(), busy, busy]
+    assert cause is ErrorCause.OPCODE
+    assert decode_until_bad(EngineConfig(), words[:3]) == (commands, ErrorCause.NONE)
+    assert decode_commands(EngineConfig(), words[:3]) == commands
+    with pytest.raises(FormatError, match=r"^command 3 is bad \(opcode\); compile for this engine"):
+        decode_commands(EngineConfig(), words)
 
 
 def test_codes_are_the_documented_ones():
