@@ -4,7 +4,7 @@ from qcnpe.spec.errors import QcnpeError
 
 
 class DataError(QcnpeError):
-    """A data set cannot be had, or is not what it should be."""
+    """A data set cannot be fetched, or is not what it should be."""
 
 
 class TrainingError(QcnpeError):

@@ -1,8 +1,8 @@
 """Members of archives, read into memory one by one; nothing is unpacked to disk, nothing is run.
 
-Everything has a limit: a member, all members, what is passed over between them, and their number.
-Sizes are compared with it before anything is read, and what is expanded is counted besides, so that
-a damaged or hostile archive exhausts neither memory nor patience.
+There are limits on the size of a member, on that of all members, on the bytes skipped between them,
+and on their number. Sizes are checked before anything is read, and expanded bytes are counted, so
+that a damaged or hostile archive takes bounded memory and time.
 """
 
 import gzip
@@ -26,13 +26,13 @@ MEMBER_LIMIT_BYTES = 256 << 20
 """Largest member that is read."""
 
 TOTAL_LIMIT_BYTES = 1 << 30
-"""Largest sum of what is expanded: members that are read, and in tar files all others, too."""
+"""Most bytes that are expanded: of members that are read, and in tar files of all others, too."""
 
 MEMBER_LIMIT = 50_000
 """Largest number of members of a tar file."""
 
 _HEADERS_BYTES = 1 << 20
-"""Room for what a tar file may say between two members, such as a long name."""
+"""Bytes allowed for headers between two members of a tar file, such as a long name."""
 
 _READ_BYTES = 1 << 20
 _AR_MAGIC = b"!<arch>\n"
@@ -46,17 +46,17 @@ class Source(Protocol):
     """What bytes are read from."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most so many bytes; none at the end."""
+        """Read at most `size` bytes; none at the end."""
         ...
 
 
 def read_members(path: Path, pattern: str) -> dict[str, bytes]:
-    """Contents of a file's members by their last name, those that end in .gz expanded.
+    """Contents of a file's members by name; members whose name ends in .gz are expanded.
 
     Parameters
     ----------
     path : an archive (.zip, .whl, .tgz, .tar.gz, .deb), or a plain file, which is its only member
-    pattern : regular expression that the whole name of a member must match, without its .gz
+    pattern : regular expression that the whole name of a member, without .gz, must match
 
     Raises
     ------
@@ -117,20 +117,20 @@ def _zip_members(path: Path, wanted: re.Pattern[str]) -> Iterator[tuple[str, byt
 
 
 class _Metered:
-    """A stream of which only so much may be read as was allowed, and not too much in all."""
+    """A stream that limits the bytes read of each member and of all members together."""
 
     def __init__(self, stream: Source, where: str) -> None:
         self._stream, self._where = stream, where
         self._left, self._allowed = TOTAL_LIMIT_BYTES, _HEADERS_BYTES
 
     def allow(self, size: int) -> None:
-        """Let so many bytes be read, and headers after them."""
+        """Allow `size` bytes to be read, and the headers after them."""
         if size > self._left:
             raise DataError(f"{self._where}: expands to more than {TOTAL_LIMIT_BYTES} bytes")
         self._allowed = size + _HEADERS_BYTES
 
     def read(self, size: int = -1, /) -> bytes:
-        """Read, and count."""
+        """Read and count bytes; `DataError` beyond a limit."""
         content = self._stream.read(min(size, _READ_BYTES) if size >= 0 else _READ_BYTES)
         self._left -= len(content)
         self._allowed -= len(content)
@@ -142,7 +142,7 @@ class _Metered:
 def _tar_members(
     stream: Source, wanted: re.Pattern[str], where: str
 ) -> Iterator[tuple[str, bytes]]:
-    """Of an expanded tar file; a member that is passed over is expanded, too, and counts."""
+    """Members of an expanded tar file; those that are skipped are expanded and counted, too."""
     metered = _Metered(stream, where)
     with tarfile.open(fileobj=metered, mode="r|") as archive:  # type: ignore[call-overload]
         for _ in range(MEMBER_LIMIT):
@@ -160,7 +160,7 @@ def _tar_members(
 
 
 class _Slice(io.RawIOBase):
-    """A part of a file, from where it is."""
+    """The next `size` bytes of a file."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:
         self._file, self._left = file, size
@@ -169,7 +169,7 @@ class _Slice(io.RawIOBase):
         return True
 
     def read(self, size: int | None = -1) -> bytes:
-        """Read, as far as the part goes."""
+        """Read up to the end of the slice."""
         wanted = self._left if size is None or size < 0 else min(size, self._left)
         content = self._file.read(wanted)
         self._left -= len(content)
@@ -177,7 +177,7 @@ class _Slice(io.RawIOBase):
 
 
 def _debian_data(file: IO[bytes], where: str) -> gzip.GzipFile | lzma.LZMAFile:
-    """The expanded tar file with a Debian package's files, out of the ar archive around it."""
+    """The expanded tar file of a Debian package's files, which is a member of an ar archive."""
     if file.read(len(_AR_MAGIC)) != _AR_MAGIC:
         raise DataError(f"{where}: not a Debian package")
     while content := file.read(_AR_HEADER_BYTES):

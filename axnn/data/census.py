@@ -1,4 +1,4 @@
-"""The Adult tables as one number for each of their fourteen columns."""
+"""The Adult tables, each of their fourteen columns encoded as one number."""
 
 from typing import NamedTuple
 
@@ -12,15 +12,14 @@ from axnn.data.parts import DataSet, Split, stratified_parts
 
 _VALIDATION = 0.2
 _PRIOR_SAMPLES = 20.0
-"""A word counts as if seen so many times more, with the average income: rare words say little."""
+"""Samples of average income that are added to those of each word, since rare words say little."""
 
 
 def load_adult(seed: int) -> DataSet:
     """Adult: 26,048 training, 6,513 validation and the official 16,281 test samples.
 
-    Every column becomes one number in [0, 1], as a network of fourteen inputs needs: a number its
-    rank, a word the share of high incomes that it comes with. Both are learnt from the training
-    part alone.
+    Every column becomes one input in [0, 1]: a number becomes its rank, a word the share of high
+    incomes among the samples with that word. Both are learnt from the training part alone.
     """
     arrays = read_collection(ADULT)
     known = Table(arrays["train_values"], arrays["train_labels"].astype(np.int64))
@@ -48,7 +47,7 @@ class Table(NamedTuple):
 
 
 def _encode(train: Table, part: Table) -> NDArray[np.float32]:
-    """The columns of a part, (samples, columns, 1, 1), by what the training part shows."""
+    """The columns of a part, (samples, columns, 1, 1), encoded by the training part."""
     columns = []
     for index, name in enumerate(ADULT_FIELDS):
         known, asked = train.values[:, index], part.values[:, index]

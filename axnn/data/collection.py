@@ -1,4 +1,4 @@
-"""A collection: arrays as their authors published them, and the routes by which they come here."""
+"""A collection: arrays as their authors published them, and the routes by which to fetch them."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ Members = Mapping[str, bytes]
 
 @dataclass(frozen=True)
 class ArrayFacts:
-    """What an array must be.
+    """Type, shape and hash that an array must have.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Collection:
     ----------
     name : of its file in the cache
     source : who published it
-    arrays : what each array must be
+    arrays : type, shape and hash of each array
     routes : in the order in which they are tried
     """
 
@@ -76,7 +76,7 @@ class Collection:
         )
 
     def check(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Raise `DataError` unless these are the collection's arrays, to the last bit."""
+        """Raise `DataError` unless these are exactly the collection's arrays."""
         if set(arrays) != set(self.arrays):
             raise DataError(f"{self.name}: arrays must be {sorted(self.arrays)}")
         for name, facts in self.arrays.items():
@@ -100,7 +100,7 @@ def digest(array: NDArray[Any]) -> str:
 
 
 def member(members: Members, ending: str) -> bytes:
-    """The one member whose name ends so; `DataError` if there is none, or more than one."""
+    """The one member whose name has this ending; `DataError` if there is none, or several."""
     found = [content for name, content in members.items() if name.endswith(ending)]
     if len(found) != 1:
         raise DataError(f"needs one file {ending}, found {len(found)}")

@@ -1,6 +1,6 @@
-"""Encoding: from a sample as it was measured to a network's inputs, and from its answer to a label.
+"""Encoding: from a sample as it was measured to a network's inputs, and from its output to a label.
 
-It goes with the network wherever that goes.
+Every file of a network holds its encoding.
 """
 
 from dataclasses import asdict, dataclass
@@ -35,5 +35,5 @@ class Encoding:
 
     @classmethod
     def from_document(cls, document: Any) -> "Encoding":
-        """Inverse of `document`; `FormatError` if it is none."""
+        """Inverse of `document`; `FormatError` if the document is not an encoding."""
         return convert_document(document, cls, where="encoding")

@@ -1,4 +1,4 @@
-"""Face or not: windows of the ORL pictures against grey windows of CIFAR-10."""
+"""Face or not: windows of the ORL pictures, and CIFAR-10 pictures in grey as the other class."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from axnn.data.parts import DataSet, Split
 
 _SIDE = 32
 _WINDOWS = 4
-"""Windows of each picture of a face, each of another size and place: a face is rarely centred."""
+"""Windows of each picture of a face, of random sizes and places: a face is rarely centred."""
 
 _SMALLEST_WINDOW = 76
 _TEST_PEOPLE = 10
@@ -24,10 +24,11 @@ _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and bl
 
 
 def load_faces(seed: int) -> DataSet:
-    """Faces (class 1) and as many other windows (class 0), 32x32 pixels in [0, 1].
+    """Faces (class 1) and as many other pictures (class 0), 32x32 pixels in [0, 1].
 
-    20 people train, 10 validate and 10 test: nobody is in two parts. The other windows of the
-    test part come from the official test part of CIFAR-10. 1,600, 800 and 800 samples.
+    Faces of 20 people are for training, of 10 for validation and of 10 for the test: nobody is in
+    two parts. The other pictures of the test part come from the official test part of CIFAR-10.
+    1,600, 800 and 800 samples.
     """
     orl, cifar = read_collection(ORL), read_collection(CIFAR10)
     strangers, known = split_people(orl["people"], _TEST_PEOPLE, seed=_TEST_SEED)
@@ -63,7 +64,7 @@ def load_faces(seed: int) -> DataSet:
 def split_people(
     people: NDArray[np.integer], number: int, *, seed: int
 ) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
-    """So many people drawn at random, and the others; each sorted, without repeats."""
+    """`number` people drawn at random, and the others; each sorted, without repeats."""
     shuffled = np.random.default_rng(seed).permutation(np.unique(people))
     return np.sort(shuffled[:number]), np.sort(shuffled[number:])
 
@@ -97,7 +98,7 @@ def _area_shares(side: int) -> NDArray[np.float64]:
 
 
 def _join(faces: NDArray[np.float32], colour: NDArray[np.uint8], rng: np.random.Generator) -> Split:
-    """Faces and as many other windows, (samples, 1, side, side), in random order."""
+    """Faces and as many other pictures, (samples, 1, side, side), in random order."""
     grey = np.einsum("nchw,c->nhw", colour.astype(np.float32), _LUMINANCE) / 255
     grey = np.minimum(grey, 1)  # white may have been rounded up
     inputs = np.concatenate([faces, grey])[:, None].astype(np.float32)

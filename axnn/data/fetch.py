@@ -1,4 +1,4 @@
-"""Fetching: route after route until a collection is complete and verified, then into the cache."""
+"""Fetching: routes are tried in turn until a collection is verified, which is then cached."""
 
 import os
 import shutil
@@ -17,10 +17,10 @@ from qcnpe.spec.npz import ArrayType, read_npz, write_npz
 _KIND = "axnn-data-1"
 
 _HEADERS_BYTES = 1 << 20
-"""Room in a file for all that is not an array's element."""
+"""Bytes allowed in a file besides the elements of arrays."""
 
 Notify = Callable[[str], None]
-"""Told in a few words what is being done."""
+"""Called with a few words about what is being done."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def read_collection(collection: Collection) -> Arrays:
     Raises
     ------
     DataError
-        If they are not there or damaged; the message says what to do.
+        If they are missing or damaged; the message says what to do.
     """
     path = cache_path(collection)
     if not path.exists():
@@ -71,15 +71,15 @@ def read_collection(collection: Collection) -> Arrays:
 
 
 def fetch(collection: Collection, notify: Notify | None = None) -> bool:
-    """Bring a collection into the cache, unless it is there; says whether it was brought.
+    """Fetch a collection into the cache unless it is there; returns whether it was fetched.
 
-    Files that an earlier attempt, or a person, has put into the download folder are used first.
+    Files that an earlier attempt, or the user, has put into the download folder are used first.
     They are deleted once the collection is complete.
 
     Raises
     ------
     DataError
-        If no route leads to the collection; the message says why and what a person can do.
+        If every route fails; the message says why and what the user can do.
     """
     if cache_path(collection).exists():
         read_collection(collection)
@@ -103,8 +103,8 @@ def _first_success(collection: Collection, folder: Path, say: Notify) -> Arrays:
             reasons.append(str(error))
     hints = " or with ".join(route.origin.hint for route in collection.routes)
     raise DataError(
-        f"{collection.name} cannot be had: {'; '.join(reasons)}. Connect and run `axnn fetch`"
-        f" again, or fill {folder} from {hints}"
+        f"{collection.name} could not be fetched: {'; '.join(reasons)}. Connect and run `axnn"
+        f" fetch` again, or fill {folder} from {hints}"
     )
 
 
@@ -136,10 +136,10 @@ def _follow(collection: Collection, route: Route, folder: Path, say: Notify) -> 
 
 
 def _check_space(collection: Collection) -> None:
-    """Raise `DataError` now rather than in the middle if the disk is full."""
+    """Raise `DataError` before anything is downloaded if the disk lacks space."""
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    needed = 3 * collection.stored_bytes  # archive, its members and the cached file at the worst
+    needed = 3 * collection.stored_bytes  # at most the archive, its members and the cached file
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DataError(

@@ -28,7 +28,7 @@ def decode_idx(content: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     Raises
     ------
     DataError
-        If the header is not that of such an array, or the file is longer or shorter than it says.
+        If the header is not that of such an array, or the file's length does not match it.
     """
     header = bytes([0, 0, _UNSIGNED_BYTE, len(shape)])
     header += b"".join(size.to_bytes(4, "big") for size in shape)

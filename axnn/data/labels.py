@@ -1,4 +1,4 @@
-"""Classes: what samples are labelled with, and the numbers that networks give for it."""
+"""Classes: the labels of samples, and the numbers that networks use for them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from axnn.errors import DataError
 
 Label = int | str
-"""What a person calls a class."""
+"""The name of a class in the data."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Classes:
         if kinds not in ({int}, {str}):
             raise DataError(f"classes must be all integers or all strings, not {self.names}")
         if len(set(self.names)) < len(self.names):
-            raise DataError(f"no class may be there twice: {self.names}")
+            raise DataError(f"classes must differ from each other, not {self.names}")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -40,16 +40,16 @@ class Classes:
 
     @classmethod
     def learn(cls, labels: ArrayLike) -> "Classes":
-        """The classes that labels (samples,) of integers or strings show, sorted.
+        """The classes that occur among labels (samples,) of integers or strings, sorted.
 
         Raises
         ------
         DataError
-            If the labels are something else, or all alike.
+            If the labels have another type, or are all the same.
         """
         names = tuple(np.unique(_plain(labels)).tolist())
         if len(names) < 2:
-            raise DataError(f"labels must be of two classes at least, not all alike: {names}")
+            raise DataError(f"labels must be of at least two classes, not all {names[0]!r}")
         return cls(names)
 
     def encode(self, labels: ArrayLike, *, where: str = "labels") -> NDArray[np.int64]:
@@ -63,8 +63,8 @@ class Classes:
             if label not in number:
                 sample = int(np.argmax(plain == label))
                 raise DataError(
-                    f"{where}: sample {sample} is labelled {label!r}, which is no class of"
-                    f" {self._listed}"
+                    f"{where}: sample {sample} is labelled {label!r}, which is not one of the"
+                    f" classes {self._listed}"
                 )
         return np.array([number[label] for label in shown.tolist()], np.int64)[places]
 

@@ -1,4 +1,4 @@
-"""The Letter set, split at random: its publisher's order, which tells the parts, is not kept."""
+"""The Letter set, split at random: its parts are told by an order that not all routes keep."""
 
 from string import ascii_uppercase
 
@@ -15,11 +15,11 @@ _TEST_SEED = 0
 """The test part is the same for every seed of a run."""
 
 _FEATURE_LEVELS = 16
-"""Features are 0..15: a sixteenth a level is exact in a copy of four bits."""
+"""Features are 0..15: multiples of 1/16 are exact in an operand of four bits."""
 
 
 def load_letter(seed: int) -> DataSet:
-    """Letter: 12,800 training, 3,200 validation and 4,000 test samples, as many as is customary."""
+    """Letter: 12,800 training, 3,200 validation and 4,000 test samples, the customary sizes."""
     arrays = read_collection(LETTER)
     inputs = arrays["features"].astype(np.float32)[:, :, None, None] / np.float32(_FEATURE_LEVELS)
     labels = arrays["labels"].astype(np.int64)

@@ -1,7 +1,7 @@
-"""Pictures whose line ends a version control changed, because it took them for text.
+"""Pictures in which a version control system changed line ends, because it took them for text.
 
-Each byte 10 became the pair 13 10. A pair that was in the picture from the start stayed as it was,
-so that a file alone does not say which pairs are false; its length says how many are.
+Each byte 10 became the pair 13 10; a pair that was already in the picture stayed as it was. The
+file's length says how many pairs are false, but not which ones.
 """
 
 import numpy as np
@@ -14,8 +14,8 @@ _PAIR = b"\r\n"
 def mend_line_ends(content: bytes, pixels: int, width: int) -> bytes:
     """Undo the change in a PGM file of one byte a pixel; an unchanged file is returned as it is.
 
-    Where one pair is true, every pair is tried, and that with the smoothest picture is taken: the
-    wrong one shifts a part of the picture sideways.
+    If one pair is true, every pair is tried, and the smoothest picture is taken: a wrong choice
+    shifts a part of the picture sideways.
 
     Parameters
     ----------
@@ -45,6 +45,6 @@ def mend_line_ends(content: bytes, pixels: int, width: int) -> bytes:
 
 
 def _roughness(picture: bytes, width: int) -> int:
-    """Sum of the differences between pixels above one another."""
+    """Sum of the differences between vertical neighbours."""
     rows = np.frombuffer(picture, np.uint8).reshape(-1, width).astype(np.int64)
     return int(np.abs(np.diff(rows, axis=0)).sum())

@@ -1,7 +1,7 @@
-"""Where the files of a collection come from: a public address, or a package of a registry.
+"""Origins of a collection's files: public addresses, and packages of registries.
 
-Packages are downloaded by the registries' own clients, started from lists of arguments, and only
-read: nothing in them is installed, imported or run.
+Packages are downloaded by the registries' own clients, which are started from lists of arguments.
+The packages are only read: nothing in them is installed, imported or run.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _DOWNLOAD_LIMIT_BYTES = 512 << 20
 
 
 class Origin(ABC):
-    """Somewhere that files can be had from."""
+    """A source of files."""
 
     @property
     @abstractmethod
@@ -30,19 +30,19 @@ class Origin(ABC):
 
     @abstractmethod
     def present(self, folder: Path) -> list[Path]:
-        """The files, if all are in the folder, else nothing."""
+        """The files if all are in the folder, else an empty list."""
 
     @abstractmethod
     def obtain(self, folder: Path, progress: ByteProgress | None = None) -> None:
-        """Bring the files into the folder; `DataError` if they cannot be had."""
+        """Download the files into the folder; `DataError` if that fails."""
 
-    def verify(self, folder: Path) -> None:  # noqa: B027 - an origin may know nothing
-        """Compare the files with what is known of them, before anybody reads what is in them.
+    def verify(self, folder: Path) -> None:  # noqa: B027 - an origin may know no hash
+        """Compare the files with their known hashes, before their contents are read.
 
         Raises
         ------
         DataError
-            If a file is another one.
+            If a hash differs.
         """
 
 
@@ -53,7 +53,7 @@ class WebFile:
     Attributes
     ----------
     url : where it is
-    sha256 : of its bytes; None if nobody says, which is allowed over https alone
+    sha256 : of its bytes; None, allowed for https only, if its publisher gives none
     """
 
     url: str
@@ -75,7 +75,7 @@ class Web(Origin):
 
     Attributes
     ----------
-    files : all of them
+    files : the files
     """
 
     files: tuple[WebFile, ...]
@@ -86,7 +86,7 @@ class Web(Origin):
         return " and ".join(file.url for file in self.files)
 
     def present(self, folder: Path) -> list[Path]:
-        """Files named as the last part of their address."""
+        """The files, which are named after the last part of their address."""
         paths = [folder / file.name for file in self.files]
         return paths if all(path.is_file() for path in paths) else []
 
@@ -111,7 +111,7 @@ class Package(Origin):
     ----------
     command : the client's command line, which downloads into the working folder
     pattern : of the name of the file that it downloads
-    sha256 : of that file; None where it differs from release to release, and the client verifies it
+    sha256 : of that file; None if it differs between releases and the client verifies it
     """
 
     command: tuple[str, ...]
@@ -120,16 +120,16 @@ class Package(Origin):
 
     @property
     def hint(self) -> str:
-        """The command line, the interpreter's path shortened to its name."""
+        """The command line, with `python` for the interpreter's path."""
         return " ".join(self.command).replace(sys.executable, "python")
 
     def present(self, folder: Path) -> list[Path]:
-        """The package, if exactly one file is it."""
+        """The package, if exactly one file matches its pattern."""
         paths = sorted(folder.glob(self.pattern))
         return paths if len(paths) == 1 else []
 
     def obtain(self, folder: Path, progress: ByteProgress | None = None) -> None:
-        """Let the client download the package; its files appear in `folder` only when whole."""
+        """Let the client download the package; it appears in `folder` only when complete."""
         if shutil.which(self.command[0]) is None:
             raise DataError(f"{self.command[0]} is not installed")
         staging = folder / f".{self.command[0].rsplit('/', 1)[-1]}"
@@ -141,10 +141,10 @@ class Package(Origin):
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         if not self.present(folder):
-            raise DataError(f"`{self.hint}` brought no {self.pattern}")
+            raise DataError(f"`{self.hint}` downloaded no {self.pattern}")
 
     def verify(self, folder: Path) -> None:
-        """Compare the hash, if it is known."""
+        """Compare the hash if it is known."""
         for path in self.present(folder):
             _verify(path, self.sha256)
 
@@ -164,7 +164,7 @@ def _verify(path: Path, sha256: str | None) -> None:
 
 
 def pip_package(name: str, version: str, *, sha256: str | None = None) -> Package:
-    """A wheel; source archives are refused, since pip would run their build script."""
+    """A wheel of PyPI; source archives are refused, since pip would run their build scripts."""
     wanted = f"{name}=={version}"
     options = ("--no-deps", "--only-binary=:all:", "--quiet", "--disable-pip-version-check")
     command = (sys.executable, "-m", "pip", "download", *options, wanted)
@@ -172,7 +172,7 @@ def pip_package(name: str, version: str, *, sha256: str | None = None) -> Packag
 
 
 def npm_package(name: str, version: str, *, sha256: str | None = None) -> Package:
-    """A package for Node.js."""
+    """A package of the npm registry."""
     command = ("npm", "pack", "--ignore-scripts", "--silent", f"{name}@{version}")
     return Package(command, f"{name}-{version}.tgz", sha256)
 

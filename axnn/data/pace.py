@@ -1,7 +1,7 @@
-"""Connections that end when the other side is too slow, however it spreads its bytes over time.
+"""Connections that end when the server is too slow, however it spreads its bytes over time.
 
-A time-out of a socket counts the silence between two bytes: a server that sends one byte a second,
-of its headers or of a file, keeps a client for years. Here every read from the line is counted.
+A socket's time-out limits only the silence between two bytes: a server that sends one byte a second
+can hold a client for years. Here the bytes of every read are counted against the clock.
 """
 
 import http.client
@@ -19,14 +19,14 @@ LEAST_BYTES_A_SECOND = 4096
 """Rate below which a server counts as unreachable."""
 
 WINDOW_SECONDS = 10.0
-"""The rate is that of so long a time."""
+"""Time over which the rate is measured."""
 
 DEADLINE_SECONDS = 1800.0
-"""Time that a download, redirections included, takes at most."""
+"""Longest time of a download, including redirections."""
 
 
 class Pace:
-    """Counts the bytes of one download against the clock, from now on."""
+    """Checks the rate and the duration of one download, which begins now."""
 
     def __init__(self) -> None:
         self._end = monotonic() + DEADLINE_SECONDS
@@ -37,10 +37,10 @@ class Pace:
         self._bytes = 0
 
     def count(self, size: int) -> None:
-        """Bytes have come; `TimeoutError` if they were too few for the time, or came too late."""
+        """Count bytes received; `TimeoutError` if the rate is too low or the deadline is over."""
         now = monotonic()
         if now > self._end:
-            raise TimeoutError(f"takes over {DEADLINE_SECONDS:g} s")
+            raise TimeoutError(f"takes longer than {DEADLINE_SECONDS:g} s")
         self._bytes += size
         if now - self._window >= WINDOW_SECONDS:
             if self._bytes < LEAST_BYTES_A_SECOND * (now - self._window):
@@ -49,29 +49,29 @@ class Pace:
 
 
 class _PacedLine(io.RawIOBase):
-    """What comes over a socket, every piece of it counted."""
+    """The bytes received over a socket; each read is counted."""
 
     def __init__(self, line: io.RawIOBase, pace: Pace) -> None:
         self._line, self._pace = line, pace
 
     def readable(self) -> bool:
-        """It is."""
+        """Whether it can be read: always."""
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        """One piece, as large as it comes."""
+        """Read once, as many bytes as there are."""
         size: int | None = self._line.readinto(buffer)
         self._pace.count(size or 0)
         return size
 
     def close(self) -> None:
-        """Let the socket go, too."""
+        """Close the socket, too."""
         self._line.close()
         super().close()
 
 
 class _PacedResponse(http.client.HTTPResponse):
-    """An answer whose status, headers and body are read at a pace."""
+    """A response whose status, headers and body must come fast enough."""
 
     def __init__(self, pace: Pace, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -81,11 +81,11 @@ class _PacedResponse(http.client.HTTPResponse):
 def _paced(
     kind: type[http.client.HTTPConnection], pace: Pace
 ) -> Callable[..., http.client.HTTPConnection]:
-    """Makes connections of a kind whose answers are read at a pace."""
+    """Makes connections of this kind whose responses must come fast enough."""
 
     def connect(*arguments: Any, **options: Any) -> http.client.HTTPConnection:
         connection = kind(*arguments, **options)
-        # The library only calls it.
+        # The library does nothing with the attribute but call it.
         connection.response_class = partial(_PacedResponse, pace)  # type: ignore[assignment]
         return connection
 
@@ -112,7 +112,7 @@ class _PacedHttps(urllib.request.HTTPSHandler):
 
 
 class SafeRedirections(urllib.request.HTTPRedirectHandler):
-    """From an encrypted address to encrypted ones only, and to no other protocol."""
+    """Follows redirections from https to https only, and from http to http and https."""
 
     def redirect_request(
         self,
@@ -123,7 +123,7 @@ class SafeRedirections(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
-        """The request for the new address; `URLError` if it is none that may be followed."""
+        """The request for the new address; `URLError` if its protocol is not allowed."""
         allowed = ("https",) if req.type == "https" else ("http", "https")
         if urlsplit(newurl).scheme not in allowed:
             followed = " or ".join(allowed)
@@ -132,5 +132,5 @@ class SafeRedirections(urllib.request.HTTPRedirectHandler):
 
 
 def paced_opener(pace: Pace) -> urllib.request.OpenerDirector:
-    """What opens addresses so that their answers are read at a pace."""
+    """Opens addresses whose responses must come fast enough."""
     return urllib.request.build_opener(_PacedHttp(pace), _PacedHttps(pace), SafeRedirections())

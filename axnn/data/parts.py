@@ -1,4 +1,4 @@
-"""A data set and its parts: what may be fitted, what decides, and what is only judged on."""
+"""A data set and its parts: for training, for validation, and for the final test."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class Split:
     Raises
     ------
     DataError
-        If they are something else, there is none, or not a label for each sample.
+        If type or shape differ, or there is no sample.
     InputError
         If an input is not in [-1, 1].
     """
@@ -73,7 +73,7 @@ class Split:
         return total.hexdigest()
 
     def draw(self, samples: int | None, *, seed: int) -> "Split":
-        """So many samples, drawn at random, or all; see `qcnpe.spec.draws.draw`."""
+        """This many samples, drawn at random; None: all. See `qcnpe.spec.draws.draw`."""
         if samples is None or samples >= len(self):
             return self
         chosen = draw(len(self), samples, seed=seed)
@@ -82,7 +82,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DataSet:
-    """A data set, split once for all that is done with it.
+    """A data set, split once for everything that is done with it.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class DataSet:
     train : what weights and scales are fitted to
     validation : what decides when to stop and which approximation to keep
     test : what only the final evaluation reads
-    scaling : how inputs as they were measured became those of the parts
+    scaling : from inputs as they were measured to those of the parts
 
     Raises
     ------
@@ -138,9 +138,9 @@ class DataSet:
         Raises
         ------
         DataError
-            If labels are something else, missing, or unknown to the training part.
+            If labels have another type, are missing, or do not occur in the training part.
         InputError
-            If inputs are something else, not finite, or far outside those of the training part.
+            If inputs have another type, are not finite, or far outside those of the training part.
         """
         parts = {"train": train, "validation": validation, "test": test}
         inputs = {
@@ -178,7 +178,7 @@ class DataSet:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of what training sees: the training and the validation part."""
+        """SHA-256 of the training and the validation part, which training sees."""
         return hashlib.sha256(f"{self.train.digest} {self.validation.digest}".encode()).hexdigest()
 
 
@@ -212,14 +212,14 @@ def stratified_split(
 def stratified_parts(
     labels: ArrayLike, fractions: tuple[float, ...], *, seed: int
 ) -> list[NDArray[np.intp]]:
-    """Indices of samples, drawn at random: a part for each fraction, and the rest at the end.
+    """Indices of samples, drawn at random: a part for each fraction, then one of the rest.
 
     Every class keeps its share in every part, to within one sample. A part of fraction f has
     ceil(f * samples) samples. All parts are in random order, however the samples were sorted.
 
     Parameters
     ----------
-    labels : (samples,) of any kind
+    labels : (samples,) of any type
     fractions : of all samples
     seed : of the draw
     """
@@ -241,7 +241,7 @@ def stratified_parts(
 def _draw_classes(
     labels: NDArray[np.generic], samples: int, rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Indices of a random draw, in which every class has its share; class after class."""
+    """Indices of a random draw that keeps each class's share, sorted by class."""
     classes, counts = np.unique(labels, return_counts=True)
     share = counts * samples / len(labels)
     quota = np.floor(share).astype(np.int64)

@@ -29,7 +29,7 @@ def decode_pgm(content: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
     Raises
     ------
     DataError
-        If it is not such a picture of this size, or its pixels are not all there.
+        If it is not a PGM picture of this size, or pixels are missing or too many.
     """
     header = _HEADER.match(content)
     if header is None:

@@ -12,7 +12,7 @@ from axnn.data.labels import Classes
 from axnn.data.parts import DataSet, Split, stratified_split
 
 _LENET_MARGIN = 2
-"""Pixels around a picture of 28x28, so that LeNet's 5x5 kernels reach its edges (32x32)."""
+"""Pixels added around a 28x28 picture (to 32x32), so that LeNet's 5x5 kernels reach its edges."""
 
 _DIGITS = Classes.numbered(10)
 _GARMENTS = Classes(
@@ -22,7 +22,7 @@ _GARMENTS = Classes(
 _OBJECTS = Classes(
     ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 )
-"""Classes as their publishers call them."""
+"""The publishers' names of the classes."""
 
 _GREY_VALIDATION = 1 / 6
 _COLOUR_VALIDATION = 0.1
@@ -65,7 +65,7 @@ def _load(
     validation_share: float,
     scale: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
 ) -> DataSet:
-    """Bytes to inputs by `scale`; the validation part is drawn from the official training part."""
+    """Pictures scaled by `scale`; the validation part is drawn from the official training part."""
     arrays = read_collection(collection)
     inputs, labels = scale(arrays["train_images"]), arrays["train_labels"].astype(np.int64)
     validation, train = stratified_split(inputs, labels, (validation_share,), seed=seed)

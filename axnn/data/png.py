@@ -26,7 +26,7 @@ def decode_png(content: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
     ToolMissingError
         If Pillow is not installed.
     DataError
-        If the file is not such a picture of this size.
+        If the file is not a colour PNG picture of this size.
     """
     require_modules("PIL")
     from PIL import Image

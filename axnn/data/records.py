@@ -1,4 +1,4 @@
-"""Tables of text: one record a line, its fields between commas."""
+"""Tables of text: one record a line, its fields separated by commas."""
 
 import re
 
@@ -11,7 +11,7 @@ def decode_records(content: bytes, *, records: int, fields: int) -> list[list[st
     Parameters
     ----------
     content : the whole file; blank lines and lines that begin with | are not records
-    records, fields : number of records, and of fields in each, that there must be
+    records, fields : number of records, and of fields in each, that the table must have
 
     Returns
     -------
@@ -40,7 +40,7 @@ def decode_records(content: bytes, *, records: int, fields: int) -> list[list[st
 
 
 def decode_integer(field: str, low: int, high: int) -> int:
-    """A field's integer; `DataError` if it is none, or not in low..high."""
+    """The integer in a field; `DataError` if there is none, or it is not in low..high."""
     if not re.fullmatch(r"-?[0-9]{1,18}", field):
         raise DataError(f"field must be an integer, not {field[:40]!r}")
     value = int(field)

@@ -1,4 +1,4 @@
-"""Every data set by name: how it is loaded, and the collections that it is made from."""
+"""Every data set by name: its loader, and the collections that it is made from."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -35,7 +35,7 @@ _NEEDS: dict[str, tuple[Collection, ...]] = {
 
 
 def load(name: str, *, seed: int) -> DataSet:
-    """Load a data set by name; the latest one is kept, since one step after another reads it."""
+    """Load a data set by name; the latest one stays in memory for the steps that follow."""
     if name not in LOADERS:
         raise DataError(f"data set must be one of {', '.join(LOADERS)}, not {name!r}")
     return _load(LOADERS[name], seed)

@@ -1,7 +1,6 @@
 """Scaling: how inputs as they were measured become the numbers in [-1, 1] that a network reads.
 
-It is learnt on the training part alone, kept with the network, and applied to whatever the network
-is asked about.
+It is learnt on the training part alone, kept with the network, and applied to all of its inputs.
 """
 
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ INPUT_LIMIT = 1.0
 """Largest magnitude of what a network reads."""
 
 HEADROOM = 2.0
-"""The training part reaches one part in so many of the limit, since new samples may reach further.
+"""The training part is scaled to 1 / HEADROOM of the limit, since new samples may reach further.
 
-It costs one of the sixteen bits of an exact input, and none of a narrow one, whose scale is chosen
-by how the values lie."""
+That costs one of the sixteen bits of an exact input, and none of a narrow one, whose scale is
+fitted to the distribution of its values."""
 
 _BLOCK_VALUES = 1 << 20
 """Values scaled at once in double precision."""
@@ -32,7 +31,7 @@ class Scaling:
 
     Attributes
     ----------
-    offset, span : one number a channel; none at all for inputs that are scaled already
+    offset, span : one number a channel; empty for inputs that are scaled already
     """
 
     offset: tuple[float, ...]
@@ -46,7 +45,7 @@ class Scaling:
 
     @classmethod
     def identity(cls) -> "Scaling":
-        """That of inputs which lie in [-1, 1] already."""
+        """The scaling of inputs that already lie in [-1, 1]."""
         return cls((), ())
 
     @property
@@ -56,10 +55,9 @@ class Scaling:
 
     @classmethod
     def fit(cls, inputs: ArrayLike) -> "Scaling":
-        """What the training part teaches.
+        """The scaling learnt from the training part.
 
-        A channel that reaches to both sides of zero, or touches it, keeps its zeros, which engines
-        skip; others are centred.
+        A channel whose range includes zero keeps its zeros, which engines skip; others are centred.
 
         Parameters
         ----------
@@ -68,7 +66,7 @@ class Scaling:
         Raises
         ------
         InputError
-            If they are something else, empty, or not finite.
+            If they have another type, are empty, or not finite.
         """
         values = _numbers(inputs)
         if values.ndim < 2 or not values.size:
@@ -83,7 +81,7 @@ class Scaling:
             )
         offset = np.where((low <= 0) & (high >= 0), 0.0, low / 2 + high / 2)
         reach = np.maximum(high - offset, offset - low)
-        # A constant channel tells nothing; any span does.
+        # A constant channel carries no information; any positive span will do.
         reach = np.where(reach > 0, reach, np.maximum(np.abs(offset), 1.0))
         return cls(tuple(offset.tolist()), tuple((reach * HEADROOM).tolist()))
 
@@ -93,13 +91,13 @@ class Scaling:
         Parameters
         ----------
         inputs : (samples, channels, ...); floating-point numbers in [-1, 1] if nothing is scaled
-        where : what they are for, for the message
+        where : what they belong to, for the message
 
         Raises
         ------
         InputError
-            If type or shape are others, or a value is not finite or so far outside what the
-            training part held that it has no number in [-1, 1].
+            If type or shape differ, or a value is not finite or so far outside the training part's
+            range that it does not fit [-1, 1].
         """
         if self.is_identity:
             values = np.asarray(inputs)
@@ -119,7 +117,7 @@ class Scaling:
     def _scaled(
         self, values: NDArray[Any], start: int, count: int, where: str
     ) -> NDArray[np.float64]:
-        """So many samples; the first value that does not fit is named as it was measured."""
+        """`count` scaled samples; `InputError` names the first value that does not fit."""
         shape = (-1, *(1,) * (values.ndim - 2))
         part = values[start : start + count]
         scaled: NDArray[np.float64] = (part - np.reshape(self.offset, shape)) / np.reshape(
@@ -133,8 +131,8 @@ class Scaling:
         low, high = (self.offset[channel] + sign * self.span[channel] for sign in (-1, 1))
         raise InputError(
             f"{where}: sample {start + int(index[0])} holds {part[index]:g} in channel {channel},"
-            f" where the training part allows {low:g} to {high:g}; mend the sample, or train with"
-            " such ones"
+            f" where the training part allows {low:g} to {high:g}; correct the sample, or train"
+            " with such samples"
         )
 
 

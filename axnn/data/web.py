@@ -1,4 +1,4 @@
-"""Downloads over HTTP that go on where they broke off, and end whatever the server does."""
+"""Downloads over HTTP that resume where they were interrupted, in bounded time and size."""
 
 import http.client
 import re
@@ -19,29 +19,28 @@ _PARTIAL_CONTENT = 206
 _RANGE_NOT_SATISFIABLE = 416
 
 ByteProgress = Callable[[int, int | None], None]
-"""Told the bytes so far and, where the server says it, the bytes in all."""
+"""Called with the bytes so far and, if the server gives it, the total."""
 
 
 def download(
     url: str, path: Path, *, limit_bytes: int, progress: ByteProgress | None = None
 ) -> None:
-    """Download a file; it appears under its name only when it is whole.
+    """Download a file; it appears under its name only when it is complete.
 
-    What an interrupted download left behind, in a file beside it whose name ends in .part, is
-    asked for no more.
+    A download resumes from the file of an interrupted one, whose name ends in .part.
 
     Parameters
     ----------
     url : where the file is
     path : where it goes
-    limit_bytes : size above which the file is refused before it is written
-    progress : told of every chunk
+    limit_bytes : size above which the file is refused
+    progress : called for every chunk
 
     Raises
     ------
     DataError
-        If the server cannot be reached, refuses, redirects to where it must not, sends too much or
-        too slowly, stops early, or says what is no HTTP.
+        If the server cannot be reached, refuses, redirects to an address that is not allowed, sends
+        too much, too little or too slowly, or does not speak HTTP.
     """
     part = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,23 +51,23 @@ def download(
 
 
 def _open(url: str, part: Path, have: int) -> http.client.HTTPResponse:
-    """The server's answer, from the byte on that the part has not."""
+    """The server's response, which begins with the first byte that the part lacks."""
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         response = paced_opener(Pace()).open(request, timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
         if error.code == _RANGE_NOT_SATISFIABLE:
-            part.unlink(missing_ok=True)  # longer than the file: it is that of another one
+            part.unlink(missing_ok=True)  # longer than the file, so that it is part of another one
         raise DataError(f"{url}: refused with status {error.code}") from None
     except (OSError, http.client.HTTPException) as error:
         raise DataError(f"{url}: {_reason(error)}") from None
-    except ValueError as error:  # an address that is none, of a redirection
-        raise DataError(f"{url}: answers with what is no address ({error})") from None
+    except ValueError as error:
+        raise DataError(f"{url}: redirects to an invalid address ({error})") from None
     return cast(http.client.HTTPResponse, response)
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong on the line."""
+    """Why a connection failed."""
     return str(getattr(error, "reason", None) or error or type(error).__name__)
 
 
@@ -79,12 +78,12 @@ def _receive(
     limit_bytes: int,
     progress: ByteProgress | None,
 ) -> None:
-    """Append to the part, or begin it anew if the server does not go on where it ends."""
+    """Append to the part, or start it again if the server sends the whole file."""
     if response.status != _PARTIAL_CONTENT:
         have = 0
     elif not response.headers.get("Content-Range", f"bytes {have}-").startswith(f"bytes {have}-"):
         part.unlink(missing_ok=True)
-        raise DataError(f"{response.url}: goes on at another place than asked for; try again")
+        raise DataError(f"{response.url}: sends another range than was requested; try again")
     length = _length(response)
     total = None if length is None else have + length
     if total is not None and total > limit_bytes:
@@ -98,21 +97,23 @@ def _receive(
             if progress is not None:
                 progress(have, total)
     if total is not None and have < total:
-        raise DataError(f"{response.url}: broke off at {have} of {total} bytes")
+        raise DataError(f"{response.url}: the connection ended after {have} of {total} bytes")
 
 
 def _length(response: http.client.HTTPResponse) -> int | None:
-    """Bytes that the server says it sends; None if it does not say."""
+    """Content-Length of the response; None if it has none."""
     said = response.headers.get("Content-Length")
     if said is None:
         return None
     if not re.fullmatch(r"\d{1,18}", said, re.ASCII):
-        raise DataError(f"{response.url}: says a length of {said[:40]!r}")
+        raise DataError(
+            f"{response.url}: Content-Length must be digits, at most 18, not {said[:40]!r}"
+        )
     return int(said)
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
-    """The next bytes, as they come; what goes wrong on the line is no error of the disk's."""
+    """The next bytes; an error of the connection is not taken for one of the disk."""
     try:
         return response.read1(_CHUNK_BYTES)
     except (OSError, http.client.HTTPException) as error:

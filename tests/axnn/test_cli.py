@@ -477,7 +477,7 @@ def test_fetch_without_a_network_is_one_line(call, tmp_path, monkeypatch):
     monkeypatch.setitem(registry._NEEDS, "tiny", (make_collection(Shelf(None)),))
     status, _, err = call("fetch", "tiny", "--quiet")
     assert status == 1
-    assert "pi cannot be had: shelf f.bin is empty. Connect and run" in one_line(err)
+    assert "pi could not be fetched: shelf f.bin is empty. Connect and run" in one_line(err)
 
 
 def test_version_and_python_m():

@@ -1,7 +1,7 @@
 """The published collections that the applications use, each with its routes and hashes.
 
-The hashes are those of the decoded arrays, so that every route to a collection must give the same
-samples. The counts are in the publishers' own documentation.
+The hashes are of the decoded arrays, so that every route to a collection gives the same samples.
+The counts agree with the publishers' documentation.
 """
 
 from axnn.data.catalog.adult import ADULT

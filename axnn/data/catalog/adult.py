@@ -1,4 +1,4 @@
-"""Adult: what a census asked, and whether the income is above 50,000 dollars a year."""
+"""Adult: answers to a census, and whether the income is above 50,000 dollars a year."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ ADULT_FIELDS = (
 ADULT_NUMBERS = frozenset(
     ("age", "fnlwgt", "education-num", "capital-gain", "capital-loss", "hours-per-week")
 )
-"""The columns that hold numbers; the others hold words, ? where nothing is known."""
+"""The columns that hold numbers; the others hold words, or ? if the value is unknown."""
 
 _UCI = "https://archive.ics.uci.edu/ml/machine-learning-databases/adult"
 _ADULT_LARGEST = 10**8
@@ -37,7 +37,7 @@ ADULT_CLASSES = ("<=50K", ">50K")
 
 
 def decode_adult(members: Members) -> Arrays:
-    """The two tables; a word becomes its place in the sorted list of its column's words."""
+    """The two tables; a word becomes its index in the sorted list of its column's words."""
     fields = len(ADULT_FIELDS) + 1
     tables = {
         "train": decode_records(member(members, "adult.data"), records=32561, fields=fields),

@@ -37,7 +37,7 @@ def decode_cifar_binary(members: Members) -> Arrays:
 
 
 def _decode_cifar_picture(content: bytes) -> NDArray[np.uint8]:
-    """A picture with a sample in each row, its pixels in order."""
+    """The samples of a picture that holds the pixels of one sample in each row."""
     pixels = decode_png(content, (_CIFAR_BATCH, 32 * 32))
     return pixels.reshape(_CIFAR_BATCH, 32, 32, 3).transpose(0, 3, 1, 2)
 
@@ -53,7 +53,7 @@ def _decode_cifar_labels(content: bytes, samples: int) -> NDArray[np.uint8]:
 
 
 def decode_cifar_pictures(members: Members) -> Arrays:
-    """The batches as pictures, the labels as JSON."""
+    """A package's version: each batch as one picture, the labels as JSON."""
     batches = [
         _decode_cifar_picture(member(members, f"data_batch_{n}.png")) for n in _CIFAR_BATCHES
     ]

@@ -17,8 +17,8 @@ _LETTER_FEATURES = 16
 def decode_letter(members: Members, *, name: str, letter_first: bool) -> Arrays:
     """Sixteen features 0..15 of each letter.
 
-    Registries carry the records in another order than the publisher: they are sorted here, so
-    that every route gives the same arrays.
+    A registry's records are in another order than the publisher's. They are sorted here, so that
+    every route gives the same arrays.
     """
     records = decode_records(
         member(members, name), records=_LETTER_RECORDS, fields=_LETTER_FEATURES + 1

@@ -14,7 +14,7 @@ _IDX_PATTERN = r".*-ubyte"
 
 
 def decode_idx_files(members: Members) -> Arrays:
-    """The four IDX files of MNIST and of its successors."""
+    """The four IDX files of MNIST or of Fashion-MNIST."""
     return {
         name: decode_idx(member(members, stem), shape) for name, (stem, shape) in _IDX_STEMS.items()
     }
@@ -32,7 +32,7 @@ _FASHION_FILES = {
     "test_images": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
     "test_labels": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
 }
-"""SHA-256 of the compressed files as their publishers have them."""
+"""SHA-256 of the publishers' compressed files."""
 
 
 def _idx_files(base: str, sha256: dict[str, str]) -> Web:

@@ -26,7 +26,7 @@ def decode_orl(members: Members) -> Arrays:
 
 
 def decode_orl_with_line_ends(members: Members) -> Arrays:
-    """The same, of files whose line ends were changed on their way."""
+    """The same, from files whose line ends a version control system changed."""
     height, width = _ORL_SHAPE
     return decode_orl(
         {name: mend_line_ends(content, height * width, width) for name, content in members.items()}
@@ -51,7 +51,7 @@ ORL = Collection(
         Route(
             Web(
                 (
-                    # Its publisher says no hash; what comes out of it is compared all the same.
+                    # Its publisher gives no hash; the decoded arrays are compared all the same.
                     WebFile(
                         "https://www.cl.cam.ac.uk/Research/DTG/attarchive/pub/data/att_faces.zip"
                     ),

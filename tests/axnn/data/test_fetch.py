@@ -179,8 +179,8 @@ def test_offline_message_says_what_is_missing_and_what_to_do(cache):
     with pytest.raises(DataError) as error:
         fetch(make_collection(Shelf(None, "a.bin"), Shelf(None, "b.bin")))
     assert str(error.value) == (
-        "pi cannot be had: shelf a.bin is empty; shelf b.bin is empty. Connect and run `axnn fetch`"
-        f" again, or fill {cache / 'downloads' / 'pi'} from shelf a.bin or with shelf b.bin"
+        "pi could not be fetched: shelf a.bin is empty; shelf b.bin is empty. Connect and run `axnn"
+        f" fetch` again, or fill {cache / 'downloads' / 'pi'} from shelf a.bin or with shelf b.bin"
     )
 
 
@@ -235,7 +235,7 @@ def test_package_client_works_in_a_folder_of_its_own(tmp_path):
 @pytest.mark.parametrize(
     ("package", "message"),
     [
-        (client("pass"), r"brought no f-\*\.whl"),
+        (client("pass"), r"downloaded no f-\*\.whl"),
         (client("raise SystemExit('no such version')"), r"failed: python.*: no such version"),
         (client("raise SystemExit(3)"), r"failed: python.*: ended with status 3"),
         (Package(("no-such-client", "x"), "x"), "no-such-client is not installed"),
