@@ -18,7 +18,7 @@ from axnn.nn.layers import AveragePooling, NeuronLayer, Subsampling
 from axnn.nn.network import Network
 
 Assignment = tuple[NDArray[np.uint8], ...]
-"""For each layer the step of its ladder that each channel is on; 0 is exact."""
+"""For each layer the level of its ladder that each channel is on; 0 is exact."""
 
 _ENOUGH_FOR_BYTES = 24
 """Smallest fan-in at which products of bytes pay: rounding the layer's inputs costs, too."""
@@ -90,24 +90,24 @@ def ladder(network: Network, index: int) -> tuple[Kind, ...]:
     if is_summed(network, index):
         lines = (Kind(function="clamp"),) if squashes else ()
         return EXACT, *lines, Kind(function="linear")
-    steps = [EXACT]
+    kinds = [EXACT]
     if bytes_pay:
-        steps.append(Kind(operands="int8"))
+        kinds.append(Kind(operands="int8"))
     if squashes:
-        steps.append(Kind(function="clamp", operands=steps[-1].operands))
+        kinds.append(Kind(function="clamp", operands=kinds[-1].operands))
     if layer.geometry.window > 1 and layer.geometry.groups == 1:
-        last = steps[-1]
-        steps.append(Kind(function=last.function, operands=last.operands, positions="one"))
+        last = kinds[-1]
+        kinds.append(Kind(function=last.function, operands=last.operands, positions="one"))
     if can_omit(network, index):
-        steps.append(OMITTED)
-    return tuple(steps)
+        kinds.append(OMITTED)
+    return tuple(kinds)
 
 
 def omitted(network: Network, assignment: Assignment, index: int) -> NDArray[np.bool_]:
     """(channels,) whether a channel is not computed, itself or because no channel reads it."""
     reader = index + 1 if is_summed(network, index) else index
     kinds = ladder(network, reader)
-    return np.array([kinds[step] == OMITTED for step in assignment[reader]])
+    return np.array([kinds[level] == OMITTED for level in assignment[reader]])
 
 
 def exact_assignment(network: Network) -> Assignment:
@@ -115,10 +115,10 @@ def exact_assignment(network: Network) -> Assignment:
     return tuple(np.zeros(layer.geometry.channels, np.uint8) for layer in network.neuron_layers)
 
 
-def uniform_assignment(network: Network, step: int) -> Assignment:
-    """Every channel so many steps down, or as far as it can without being omitted."""
+def uniform_assignment(network: Network, level: int) -> Assignment:
+    """Every channel so many levels down, or as far as it can without being omitted."""
     return tuple(
-        np.full(layer.geometry.channels, min(step, _last_computed(network, index)), np.uint8)
+        np.full(layer.geometry.channels, min(level, _last_computed(network, index)), np.uint8)
         for index, layer in enumerate(network.neuron_layers)
     )
 
@@ -162,10 +162,10 @@ def _merged_macs(network: Network, index: int) -> int:
 def cost(network: Network, assignment: Assignment) -> float:
     """Time of all channels for one sample, in multiply-accumulates of the float32 kernels."""
     total, present = 0.0, 1.0
-    for index, steps in enumerate(assignment):
+    for index, levels in enumerate(assignment):
         gone = omitted(network, assignment, index)
-        for step, kind in enumerate(ladder(network, index)):
-            count = int(((steps == step) & ~gone).sum())
+        for level, kind in enumerate(ladder(network, index)):
+            count = int(((levels == level) & ~gone).sum())
             total += count * _channel_cost(network, index, kind, present)
         if not is_summed(network, index):
             present = float(np.mean(~gone))
@@ -174,6 +174,6 @@ def cost(network: Network, assignment: Assignment) -> float:
 
 def saving(network: Network, assignment: Assignment, index: int, channel: int) -> float:
     """Time that is saved if a channel is lowered by one kind."""
-    lowered = tuple(steps.copy() for steps in assignment)
+    lowered = tuple(levels.copy() for levels in assignment)
     lowered[index][channel] += 1
     return cost(network, assignment) - cost(network, lowered)

@@ -85,9 +85,9 @@ class Run:
                 part.unlink(missing_ok=True)
                 return approximated
 
-        def on_trial(step: KindTrial) -> None:
-            verdict = "kept" if step.kept else "taken back"
-            notify(f"bound {bound:g}: validation {step.accuracy:.2%}, {verdict}")
+        def on_trial(trial: KindTrial) -> None:
+            verdict = "kept" if trial.kept else "taken back"
+            notify(f"bound {bound:g}: validation {trial.accuracy:.2%}, {verdict}")
 
         approximated = approximate(
             start,

@@ -247,7 +247,7 @@ class Speed:
     samples : of the test part
     accuracy : on the test part, by contestant
     cost : in multiply-accumulates of the float32 kernels, of our own
-    channels : of our own, for each layer how many channels are on each step of its ladder
+    channels : of our own, for each layer how many channels are on each level of its ladder
     first_call, cached_call : see `first_calls`
     timings : all measurements
     """
@@ -296,8 +296,8 @@ def summary(run: Run, field: Field, timings: list[Timing]) -> Speed:
 
 
 def _channels(found: Approximated) -> list[list[int]]:
-    """For each layer, how many channels are on each step of its ladder."""
-    return [np.bincount(steps).tolist() for steps in found.assignment]
+    """For each layer, how many channels are on each level of its ladder."""
+    return [np.bincount(levels).tolist() for levels in found.assignment]
 
 
 def machine() -> str:

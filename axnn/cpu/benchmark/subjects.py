@@ -43,10 +43,10 @@ class Subject:
     data : name of the data set
     network : description of the network; its name is the subject's
     training : hyper-parameters of the training
-    retraining : of the retraining after each step of the approximation
+    retraining : of the retraining after each trial of the approximation
     border : pixels that are cut off on each side of a sample
     retraining_samples : training samples of an epoch of the retraining; None for all
-    trials : at most so many steps of the approximation for each bound
+    trials : most trials of the approximation for each bound
     """
 
     title: str

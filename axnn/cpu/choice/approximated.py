@@ -61,11 +61,11 @@ class Approximated:
 
     def __post_init__(self) -> None:
         # What is wrong here would be an index out of range in the kernels, which check none.
-        for index, (layer, steps) in enumerate(
+        for index, (layer, levels) in enumerate(
             zip(self.network.neuron_layers, self.assignment, strict=True)
         ):
             kinds = len(ladder(self.network, index))
-            if steps.shape != (layer.geometry.channels,) or not (steps < kinds).all():
+            if levels.shape != (layer.geometry.channels,) or not (levels < kinds).all():
                 raise ConfigError(f"kinds of layer {index} must be one below {kinds} a channel")
         if len(self.scales) != len(self.assignment) or not all(
             0 < scale < np.inf for scale in self.scales
@@ -89,7 +89,7 @@ class Approximated:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Parameters and kinds, as files hold them."""
-        kinds = {str(index): steps for index, steps in enumerate(self.assignment)}
+        kinds = {str(index): levels for index, levels in enumerate(self.assignment)}
         return add_prefix("value.", self.network.state()) | add_prefix("kinds.", kinds)
 
     @classmethod

@@ -19,7 +19,7 @@ _FITTED_SAMPLES = 512
 """Training samples, drawn at random, that lines and means are fitted to."""
 
 _FITTING_SEED = 0
-"""The same draw for every step, so that steps differ in their channels alone."""
+"""The same draw for every level, so that levels differ in their channels alone."""
 
 
 def lower_channels(subject: Approximated, chosen: Sequence[Unit], data: DataSet) -> Approximated:
@@ -28,20 +28,20 @@ def lower_channels(subject: Approximated, chosen: Sequence[Unit], data: DataSet)
     model = Approximated(network, subject.assignment, subject.scales).model()
     fitted = data.train.draw(_FITTED_SAMPLES, seed=_FITTING_SEED)
     model.forward(batch_innermost(fitted.inputs))
-    assignment = tuple(steps.copy() for steps in subject.assignment)
-    for index, steps in enumerate(assignment):
+    assignment = tuple(levels.copy() for levels in subject.assignment)
+    for index, levels in enumerate(assignment):
         kinds = ladder(network, index)
         channels = np.array([u.members[0] for u in chosen if u.layer == index], np.intp)
-        leaving = channels[steps[channels] + 1 == _omitted_step(kinds)]
-        if len(leaving) and len(leaving) == (steps < _omitted_step(kinds)).sum():
+        leaving = channels[levels[channels] + 1 == _omitted_level(kinds)]
+        if len(leaving) and len(leaving) == (levels < _omitted_level(kinds)).sum():
             channels = channels[channels != leaving[-1]]  # the most significant one stays
         if not len(channels):
             continue
-        lines = line_below(model.approximate_layers[index], kinds, steps)
+        lines = line_below(model.approximate_layers[index], kinds, levels)
         for line, members in lines:
             fold(network.neuron_layers[index], line, np.intersect1d(members, channels))
-        steps[channels] += 1
-        _omit(model, network, index, channels[steps[channels] == _omitted_step(kinds)])
+        levels[channels] += 1
+        _omit(model, network, index, channels[levels[channels] == _omitted_level(kinds)])
     lowered = Approximated(network, assignment, subject.scales, subject.trials)
     return replace(lowered, scales=input_scales(lowered.model(), data.train.inputs))
 
@@ -51,14 +51,14 @@ def replace_everywhere(subject: Approximated, data: DataSet) -> Approximated:
     wanted = uniform_assignment(subject.network, np.iinfo(np.uint8).max)
     while chosen := [
         channel_unit(layer, channel)
-        for layer, steps in enumerate(subject.assignment)
-        for channel in np.flatnonzero(steps < wanted[layer]).tolist()
+        for layer, levels in enumerate(subject.assignment)
+        for channel in np.flatnonzero(levels < wanted[layer]).tolist()
     ]:
         subject = lower_channels(subject, chosen, data)
     return subject
 
 
-def _omitted_step(kinds: tuple[Kind, ...]) -> int:
+def _omitted_level(kinds: tuple[Kind, ...]) -> int:
     return kinds.index(OMITTED) if OMITTED in kinds else len(kinds)
 
 

@@ -107,7 +107,7 @@ class ApproximateLayer(Layer):
     ----------
     layer : with its parameters, which are trained
     kinds : the layer's ladder
-    steps : (channels,) step of the ladder for each channel
+    levels : (channels,) level of the ladder for each channel
     scale : of the bytes of the layer's inputs
 
     Attributes
@@ -116,11 +116,11 @@ class ApproximateLayer(Layer):
     """
 
     def __init__(
-        self, layer: NeuronLayer, kinds: tuple[Kind, ...], steps: NDArray[np.uint8], scale: float
+        self, layer: NeuronLayer, kinds: tuple[Kind, ...], levels: NDArray[np.uint8], scale: float
     ) -> None:
         self.layer = layer
         self.scale = scale
-        of_channel = [kinds[step] for step in steps]
+        of_channel = [kinds[level] for level in levels]
         self._parts = tuple(_parts(layer, of_channel))
         self._functions = {
             name: np.flatnonzero([kind.function == name for kind in of_channel])
@@ -283,21 +283,21 @@ def fold(layer: NeuronLayer, line: Line, channels: Channels) -> None:
     layer.bias.value[channels] += line.offset[channels]
 
 
-def next_step(
-    layer: ApproximateLayer, kinds: tuple[Kind, ...], steps: NDArray[np.uint8]
+def one_level_down(
+    layer: ApproximateLayer, kinds: tuple[Kind, ...], levels: NDArray[np.uint8]
 ) -> tuple[ApproximateLayer, Channels]:
     """A copy of the layer with every channel lowered by one kind where it can be, and which can.
 
     Where the function changes, the line that takes its place is folded into the copy's parameters.
     """
-    lowered = np.minimum(steps + 1, len(kinds) - 1).astype(np.uint8)
+    lowered = np.minimum(levels + 1, len(kinds) - 1).astype(np.uint8)
     changed = deepcopy(layer.layer)
-    for line, members in line_below(layer, kinds, steps):
+    for line, members in line_below(layer, kinds, levels):
         fold(changed, line, members)
     trial = ApproximateLayer(changed, kinds, lowered, layer.scale)
     if layer.results is not None:
         trial.constants = layer.results.mean(axis=2)
-    return trial, np.flatnonzero(lowered > steps)
+    return trial, np.flatnonzero(lowered > levels)
 
 
 def absorb(reader: NeuronLayer, means: FloatArray, channels: Channels) -> None:
@@ -316,13 +316,13 @@ def absorb(reader: NeuronLayer, means: FloatArray, channels: Channels) -> None:
 
 
 def line_below(
-    layer: ApproximateLayer, kinds: tuple[Kind, ...], steps: NDArray[np.uint8]
+    layer: ApproximateLayer, kinds: tuple[Kind, ...], levels: NDArray[np.uint8]
 ) -> list[tuple[Line, Channels]]:
     """The lines that replace the exact function at the next kind, and the channels they are for."""
     found = []
-    for step in range(len(kinds) - 1):
-        members = np.flatnonzero(steps == step)
-        before, after = kinds[step].function, kinds[step + 1].function
+    for level in range(len(kinds) - 1):
+        members = np.flatnonzero(levels == level)
+        before, after = kinds[level].function, kinds[level + 1].function
         if len(members) and before == "exact" and after in ("clamp", "linear"):
             found.append((fit_clamp(layer) if after == "clamp" else fit_line(layer), members))
     return found

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from axnn.approximation.search import Unit
 from axnn.cpu.choice.approximated import Approximated
-from axnn.cpu.choice.model import ApproximateLayer, ApproximateNetwork, next_step
+from axnn.cpu.choice.model import ApproximateLayer, ApproximateNetwork, one_level_down
 from axnn.cpu.kinds import OMITTED, ladder, omitted, saving
 from axnn.data import Split
 from axnn.nn.network import batch_innermost
@@ -72,11 +72,11 @@ class _Probe:
 
     def __init__(self, subject: Approximated, model: ApproximateNetwork, index: int) -> None:
         self._layer = model.approximate_layers[index]
-        kinds, steps = ladder(subject.network, index), subject.assignment[index]
-        self._lowered, self._movable = next_step(self._layer, kinds, steps)
+        kinds, levels = ladder(subject.network, index), subject.assignment[index]
+        self._lowered, self._movable = one_level_down(self._layer, kinds, levels)
         self._saved = savings(subject, index)
-        self._change = np.zeros(len(steps))
-        self._gradient = np.zeros(len(steps))
+        self._change = np.zeros(len(levels))
+        self._gradient = np.zeros(len(levels))
 
     def observe(self, inputs: NDArray[Any], gradient: NDArray[Any]) -> None:
         """Add a batch, given the layer's inputs and the gradient by its results."""
@@ -104,16 +104,16 @@ def savings(subject: Approximated, index: int) -> NDArray[np.float64]:
     """(channels,) what lowering each channel by one kind saves; 0 if it cannot be lowered."""
     network, assignment = subject.network, subject.assignment
     gone = omitted(network, assignment, index)
-    steps, last = assignment[index], len(ladder(network, index)) - 1
-    by_step = {
-        int(step): saving(network, assignment, index, int(np.argmax((steps == step) & ~gone)))
-        for step in np.unique(steps[~gone])
-        if step < last
+    levels, last = assignment[index], len(ladder(network, index)) - 1
+    by_level = {
+        int(level): saving(network, assignment, index, int(np.argmax((levels == level) & ~gone)))
+        for level in np.unique(levels[~gone])
+        if level < last
     }
-    saved = np.array([by_step.get(int(step), 0.0) for step in steps])
+    saved = np.array([by_level.get(int(level), 0.0) for level in levels])
     saved[gone] = 0
     if (~gone).sum() == 1 and ladder(network, index)[-1] == OMITTED:
-        saved[steps == last - 1] = 0  # the last channel stays
+        saved[levels == last - 1] = 0  # the last channel stays
     return saved
 
 

@@ -136,7 +136,7 @@ def _reads_bytes(network: Network, assignment: Assignment, index: int | None) ->
     if index is None:
         return False
     kinds = ladder(network, index)
-    return any(kinds[step].operands == "int8" for step in np.unique(assignment[index]))
+    return any(kinds[level].operands == "int8" for level in np.unique(assignment[index]))
 
 
 def _input_buffer(network: Network, assignment: Assignment, scale: float) -> Buffer:
@@ -177,11 +177,11 @@ class _LayerBuilder:
         fused = is_summed(network, head)
         self.sums = network.neuron_layers[head + 1] if fused else None
         self.geometry = _over_positions(self.layer.geometry, source)
-        steps = [assignment[head]] + ([assignment[head + 1]] if fused else [])
+        levels = [assignment[head]] + ([assignment[head + 1]] if fused else [])
         groups = np.arange(self.geometry.channels) // (
             self.geometry.channels // self.geometry.groups
         )
-        keys = np.stack([*steps, groups])
+        keys = np.stack([*levels, groups])
         present = np.flatnonzero(~omitted(network, assignment, head))
         self.order = present[np.lexsort(keys[::-1, present])]
         self._keys = keys[:, self.order]

@@ -33,10 +33,10 @@ def plain():
 
 
 def at(network, **layers):
-    """The exact assignment, but for some layers: layer0=2 puts all its channels on step 2."""
+    """The exact assignment, but for some layers: layer0=2 puts all its channels on level 2."""
     found = exact_assignment(network)
-    for name, step in layers.items():
-        found[int(name[5:])][:] = step
+    for name, level in layers.items():
+        found[int(name[5:])][:] = level
     return found
 
 

@@ -59,11 +59,11 @@ def random_assignment(network: Network, rng: np.random.Generator) -> Assignment:
     The network's weights that read omitted channels become zero, as `absorb` leaves them.
     """
     found = tuple(
-        rng.integers(0, len(ladder(network, index)), len(steps)).astype(np.uint8)
-        for index, steps in enumerate(exact_assignment(network))
+        rng.integers(0, len(ladder(network, index)), len(levels)).astype(np.uint8)
+        for index, levels in enumerate(exact_assignment(network))
     )
-    for index, steps in enumerate(found):
-        steps[0] = 0
+    for index, levels in enumerate(found):
+        levels[0] = 0
         reader = next((i for i in range(index + 1, len(found)) if not is_fused(network, i)), None)
         gone = omitted(network, found, index)
         if reader is not None and gone.any() and not is_summed(network, index):

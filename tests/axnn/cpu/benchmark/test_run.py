@@ -158,10 +158,10 @@ def test_uniform_replaces_everything_and_omits_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr("axnn.cpu.benchmark.compare.retrain_part", retrain_part)
     found = uniform(run)
     assert retrained == [found]
-    for index, steps in enumerate(found.assignment):
+    for index, levels in enumerate(found.assignment):
         kinds = ladder(found.network, index)
         last = [k for k in range(len(kinds)) if kinds[k] != OMITTED][-1]
-        assert (steps == last).all()
+        assert (levels == last).all()
     again = uniform(run)
     assert len(retrained) == 1
     for name, value in found.network.state().items():

@@ -53,7 +53,7 @@ def test_result_is_cheaper_and_holds_the_bound(exact, data):
     found = approximate(exact, data, PLAN, floor=floor_of(exact, data), seed=1)
     assert found.cost < exact.cost
     assert validate(found.model(), data.validation)[1] >= floor_of(exact, data) - 1e-9
-    assert found.cost == min(step.cost for step in found.trials if step.kept)
+    assert found.cost == min(trial.cost for trial in found.trials if trial.kept)
     for name, value in exact.network.state().items():
         np.testing.assert_array_equal(value, before[name])
 
@@ -61,9 +61,9 @@ def test_result_is_cheaper_and_holds_the_bound(exact, data):
 def test_impossible_bound_leaves_the_network_exact_and_backs_off(exact, data):
     found = approximate(exact, data, replace(PLAN, trials=9), floor=1.01, seed=1)
     assert found.cost == exact.cost
-    assert not any(step.kept for step in found.trials)
+    assert not any(trial.kept for trial in found.trials)
     assert len(found.trials) == 9
-    lowered = [step.lowered for step in found.trials]
+    lowered = [trial.lowered for trial in found.trials]
     # First all that can be replaced, the ten tanh; then half of the savings, a quarter, ...
     assert lowered[:4] == [10, 5, 2, 1]
     assert set(lowered[4:]) == {1}
@@ -80,19 +80,19 @@ def test_first_trial_replaces_everything(exact, data):
     found = approximate(exact, data, replace(PLAN, trials=1), floor=0.0, seed=1)
     for a, b in zip(found.assignment, uniform_assignment(exact.network, 9), strict=True):
         np.testing.assert_array_equal(a, b)
-    (step,) = found.trials
-    assert step.kept
-    assert step.cost == found.cost
+    (trial,) = found.trials
+    assert trial.kept
+    assert trial.cost == found.cost
     lowered = replace_everywhere(exact, data)
-    assert step.before_retraining == validate(lowered.model(), data.validation)[1]
-    assert step.accuracy == validate(found.model(), data.validation)[1]
+    assert trial.before_retraining == validate(lowered.model(), data.validation)[1]
+    assert trial.accuracy == validate(found.model(), data.validation)[1]
 
 
 def test_last_channel_of_a_layer_stays(exact, data):
     lowered = replace_everywhere(exact, data)
     lowered = lower_channels(lowered, [channel_unit(0, channel) for channel in range(10)], data)
     kinds = ladder(exact.network, 0)
-    left = [kinds[step] != OMITTED for step in lowered.assignment[0]]
+    left = [kinds[level] != OMITTED for level in lowered.assignment[0]]
     assert left == [False] * 9 + [True]  # the most significant one comes last
     for criterion in CRITERIA:
         assert np.isinf(scores(lowered, data.train, criterion, seed=0)[0]).all()
@@ -178,7 +178,7 @@ def test_interrupted_run_goes_on_to_the_same_result(exact, data, tmp_path):
     class StopError(Exception):
         pass
 
-    def stop(step):
+    def stop(trial):
         raise StopError
 
     for _ in range(2):
@@ -191,15 +191,15 @@ def test_interrupted_run_goes_on_to_the_same_result(exact, data, tmp_path):
 def test_interrupted_run_has_backed_off_as_far(trials, exact, data, tmp_path):
     """After a trial of half, and after some channels have failed alone."""
     plan, state = replace(PLAN, trials=trials + 2), tmp_path / "state.npz"
-    steps: list[KindTrial] = []
+    told: list[KindTrial] = []
 
     class StopError(Exception):
         pass
 
-    def stop(step):
+    def stop(trial):
         assert state.exists()  # whoever is told of a trial can rely on its being kept
-        steps.append(step)
-        if len(steps) == trials:
+        told.append(trial)
+        if len(told) == trials:
             raise StopError
 
     with pytest.raises(StopError):
@@ -211,7 +211,7 @@ def test_interrupted_run_has_backed_off_as_far(trials, exact, data, tmp_path):
     assert len(seen) == trials + 2
 
 
-def test_judged_by_what_the_step_changes(exact, data):
+def test_judged_by_what_the_trial_changes(exact, data):
     """A neuron that nothing reads costs nothing by either criterion."""
     network = exact.network
     network.neuron_layers[1].weights.value[:, 4] = 0

@@ -39,10 +39,10 @@ def loss(model, inputs: FloatArray, labels) -> float:
 def clamped_assignment(network):
     """Clamps, lines and single positions wherever a ladder has them, but no bytes."""
     found = []
-    for index, steps in enumerate(exact_assignment(network)):
+    for index, levels in enumerate(exact_assignment(network)):
         kinds = ladder(network, index)
         usable = [i for i, kind in enumerate(kinds) if kind.operands == "float32"]
-        found.append(np.resize(usable, len(steps)).astype(np.uint8))
+        found.append(np.resize(usable, len(levels)).astype(np.uint8))
     return tuple(found)
 
 
@@ -137,8 +137,8 @@ def test_channel_without_reader_saves_nothing_more():
 
 def test_uniform_assignment_omits_nothing():
     network = make_network(pooled())
-    for index, steps in enumerate(uniform_assignment(network, 99)):
-        assert all(ladder(network, index)[step] != OMITTED for step in steps)
+    for index, levels in enumerate(uniform_assignment(network, 99)):
+        assert all(ladder(network, index)[level] != OMITTED for level in levels)
 
 
 def test_gradient_passes_straight_through_the_rounding():
