@@ -1,12 +1,15 @@
-"""The kinds of approximation that pay on an ordinary processor, and which channel is of which.
+"""The kinds of approximation that save time on an ordinary processor, and the kind of each channel.
 
-A channel is lowered along a ladder of kinds, each cheaper than the one before. What pays depends on
-the layer: a squashing function is replaced by a clamp (three line segments) or by one line; if what
-follows only adds the results up (subsampling), a line lets both layers be computed as one, with
-far fewer products; products of bytes are quicker than those of floating-point numbers, if there are
-enough of them; of a window of which only the largest result counts, one position can stand for all.
-At the end of most ladders the channel is not computed at all: its mean goes into the bias of the
-layer that reads it.
+A channel is lowered along a ladder of kinds, each cheaper than the one before. The ladder depends
+on the layer:
+
+- A squashing function is replaced by a clamp (three line segments) or by one line. If the next
+  layer only adds results up (subsampling), a line lets both layers be computed as one, with far
+  fewer products.
+- Products of bytes replace those of floating-point numbers if the fan-in is large enough.
+- In a layer with max-pooling, one position is computed in place of each window.
+- At the end of most ladders the channel is not computed at all: its mean goes into the biases of
+  the layer that reads it.
 """
 
 from dataclasses import dataclass
@@ -18,17 +21,17 @@ from axnn.nn.layers import AveragePooling, NeuronLayer, Subsampling
 from axnn.nn.network import Network
 
 Assignment = tuple[NDArray[np.uint8], ...]
-"""For each layer the level of its ladder that each channel is on; 0 is exact."""
+"""For each layer, the level of each channel on the layer's ladder; 0 is exact."""
 
 _ENOUGH_FOR_BYTES = 24
-"""Smallest fan-in at which products of bytes pay: rounding the layer's inputs costs, too."""
+"""Smallest fan-in at which products of bytes save time: rounding the inputs takes time, too."""
 
 _FUNCTION_COST = {"tanh": 12.0, "sigmoid": 13.0, "relu": 1.0, "identity": 0.0}
 _CLAMP_COST = 1.0
 _BYTE_COST = 0.3
 _SUM_COST = 3.0
-"""Time in units of one float32 multiply-accumulate of the kernels, from measurements on an AMD EPYC
-with AVX-512: a function's value, a clamp, a product of bytes, an element of a window's sum."""
+"""Times of a function's value, of a clamp, of a product of bytes and of an element of a window's
+sum, in float32 multiply-accumulates of the kernels, measured on an AMD EPYC with AVX-512."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +73,7 @@ def is_summed(network: Network, index: int) -> bool:
 
 
 def can_omit(network: Network, index: int) -> bool:
-    """Whether channels of a layer may be left out: what reads them must be able to do without."""
+    """Whether channels of a layer may be omitted: whether their means can go into biases."""
     if index + 1 == len(network.neuron_layers) or is_summed(network, index):
         return False
     return network.neuron_layers[index + 1].geometry.groups == 1
@@ -80,7 +83,7 @@ def ladder(network: Network, index: int) -> tuple[Kind, ...]:
     """The kinds that a channel of a layer can be of, the exact one first."""
     layers = network.neuron_layers
     layer = layers[index]
-    # A line is folded into the parameters of the layer: it must have some.
+    # A line is folded into the parameters of the layer, which must therefore have some.
     squashes = layer.function in ("tanh", "sigmoid") and bool(layer.parameters)
     bytes_pay = (
         layer.geometry.fan_in >= _ENOUGH_FOR_BYTES
@@ -104,7 +107,7 @@ def ladder(network: Network, index: int) -> tuple[Kind, ...]:
 
 
 def omitted(network: Network, assignment: Assignment, index: int) -> NDArray[np.bool_]:
-    """(channels,) whether a channel is not computed, itself or because no channel reads it."""
+    """(channels,) whether a channel is not computed: it, or the one that sums it, is omitted."""
     reader = index + 1 if is_summed(network, index) else index
     kinds = ladder(network, reader)
     return np.array([kinds[level] == OMITTED for level in assignment[reader]])
@@ -116,7 +119,7 @@ def exact_assignment(network: Network) -> Assignment:
 
 
 def uniform_assignment(network: Network, level: int) -> Assignment:
-    """Every channel so many levels down, or as far as it can without being omitted."""
+    """Every channel at this level, or at the last one at which it is computed."""
     return tuple(
         np.full(layer.geometry.channels, min(level, _last_computed(network, index)), np.uint8)
         for index, layer in enumerate(network.neuron_layers)
@@ -129,7 +132,7 @@ def _last_computed(network: Network, index: int) -> int:
 
 
 def _channel_cost(network: Network, index: int, kind: Kind, present: float) -> float:
-    """Time of one channel for one sample, if this share of the layer's inputs is there."""
+    """Time of one channel for one sample; `present` is the share of inputs not omitted."""
     if kind == OMITTED:
         return 0.0
     layer = network.neuron_layers[index]
@@ -146,7 +149,7 @@ def _channel_cost(network: Network, index: int, kind: Kind, present: float) -> f
 
 
 def _merged_macs(network: Network, index: int) -> int:
-    """Of a convolution and the sums of its windows as one convolution with a larger kernel."""
+    """Products of a convolution merged with the sums of its windows, of one channel."""
     geometry = network.neuron_layers[index].geometry
     sums = network.neuron_layers[index + 1].geometry
     depth = geometry.input_shape[0] // geometry.groups
@@ -173,7 +176,7 @@ def cost(network: Network, assignment: Assignment) -> float:
 
 
 def saving(network: Network, assignment: Assignment, index: int, channel: int) -> float:
-    """Time that is saved if a channel is lowered by one kind."""
+    """Time that is saved if a channel is lowered by one level."""
     lowered = tuple(levels.copy() for levels in assignment)
     lowered[index][channel] += 1
     return cost(network, assignment) - cost(network, lowered)

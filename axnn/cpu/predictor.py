@@ -1,4 +1,4 @@
-"""The predictor: a trained or an approximate network, ready for use on an ordinary processor."""
+"""The predictor: runs a trained or an approximate network on an ordinary processor."""
 
 import threading
 from collections.abc import Callable
@@ -31,21 +31,21 @@ Float32 = NDArray[np.float32]
 _KIND = "axnn-predictor-1"
 
 _IDLE = 8
-"""Where at most one lane in so many would be of use, samples are computed singly: measured."""
+"""Samples are computed singly if a batch would use at most one lane in so many: measured."""
 
 
 class Predictor:
-    """Classifies samples, with compiled kernels if numba is installed and in numpy if not.
+    """Classifies samples, with compiled kernels if numba is installed, else with numpy.
 
-    It may be used by many threads at once. The same samples give the same results to the last bit
-    in whatever batches and by how many threads they are computed.
+    Several threads may use it at once. Results do not depend, to the last bit, on how samples are
+    divided into batches or on the number of threads.
 
     Parameters
     ----------
     approximated : the network and the kinds of its channels
-    encoding : what its inputs and outputs stand for, which was learnt with the training data; by
-        default inputs are taken as they are, in [-1, 1], and classes are called 0, 1, 2, ...
-    threads : that a call may use; only batches of several vectors are divided
+    encoding : what its inputs and outputs stand for, learnt on the training data; by default inputs
+        are taken as they are, in [-1, 1], and classes are called 0, 1, 2, ...
+    threads : number of threads that a call may use; small batches use one
     compiled : False for numpy even if numba is there
 
     Examples
@@ -94,7 +94,7 @@ class Predictor:
 
     @classmethod
     def load(cls, path: Path | str, *, threads: int = 1, compiled: bool = True) -> "Predictor":
-        """The predictor in a file: of `save`, or a network that `axnn train` trained, exact.
+        """The predictor in a file: one that `save` wrote, or the exact network of `axnn train`.
 
         Raises
         ------
@@ -126,7 +126,7 @@ class Predictor:
         Raises
         ------
         InputError
-            If shape or type are others, or a value is not finite or out of range.
+            If shape or type differ, or a value is not finite or out of range.
         """
         return self._engine(self._checked(inputs))
 
@@ -145,7 +145,7 @@ class Predictor:
         return powers / powers.sum(axis=1, keepdims=True)
 
     def _checked(self, inputs: ArrayLike) -> Float32:
-        """The inputs, scaled, as float32 (samples, features), side by side in memory."""
+        """The inputs, scaled, as contiguous float32 (samples, features)."""
         values = np.asarray(inputs)
         features = self._features
         if values.shape[1:] not in (self.input_shape, (features,)):
@@ -159,7 +159,7 @@ class Predictor:
 
 
 def _encoding_of(notes: dict[str, Any], *, where: str) -> Encoding | None:
-    """The encoding in a network's notes; None where whoever saved it kept none."""
+    """The encoding in a network's notes; None if they hold none."""
     if "encoding" not in notes:
         return None
     return convert_document(notes["encoding"], Encoding, where=where)
@@ -193,9 +193,9 @@ def _engine(
 
 
 class _Kernel:
-    """A compiled kernel and its program; every thread has scratch of its own.
+    """A compiled kernel and its program; every thread has its own scratch arrays.
 
-    Compiling takes a second or two, once on a machine: not before it is needed.
+    The kernel is compiled at its first call, which takes a second or two, once on a machine.
     """
 
     def __init__(self, run: Callable[..., None], packed: "Packed") -> None:
@@ -219,7 +219,7 @@ class _Kernel:
 
 
 class _CompiledEngine:
-    """Divides a batch between threads, and what each computes between the two kernels."""
+    """Divides a batch between threads, and each thread's part between the two kernels."""
 
     def __init__(self, program: KernelProgram, threads: int) -> None:
         from axnn.cpu.kernels.batch import run
@@ -262,7 +262,7 @@ class _CompiledEngine:
 
 
 def _aligned(count: int, kind: type[np.generic]) -> NDArray[Any]:
-    """Zeros that begin at a line of the cache: a vector that lies in two lines takes twice."""
+    """Zeros aligned to a cache line: a vector in two lines takes twice the time to load."""
     line = 64
     whole = np.zeros(count * np.dtype(kind).itemsize + line, np.uint8)
     first = -whole.ctypes.data % line

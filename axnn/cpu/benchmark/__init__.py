@@ -1,1 +1,1 @@
-"""Time and accuracy of approximate networks on this processor, beside other tools."""
+"""Time and accuracy of approximate networks on this processor, compared with other tools."""

@@ -1,7 +1,7 @@
-"""Measures what approximation gains on an ordinary processor, into one file of results.
+"""Measures what approximation gains on an ordinary processor, and writes one file of results.
 
-`python -m axnn.cpu.benchmark.bench --out results/cpu.json` remakes the committed figures. It may be
-interrupted: what was trained and approximated is resumed, only the timing is repeated.
+`python -m axnn.cpu.benchmark.bench --out results/cpu.json` remakes the committed figures. After an
+interruption, training and approximation are resumed; only the timing is repeated.
 """
 
 import argparse
@@ -37,7 +37,7 @@ _LENET, _MLP = "digits", "mlp"
 _BATCH = {_MLP: 256}
 _USUAL_BATCH = 64
 _COMPARED = ("digits", "letters", "mlp")
-"""Subjects on which ways of choosing are compared."""
+"""Subjects on which ways of choosing channels are compared."""
 
 Figures = dict[str, float]
 
@@ -88,7 +88,7 @@ def means(figures: Figures) -> Figures:
 
 
 def choice_figures(name: str, choices: Sequence[Choice]) -> Figures:
-    """Accuracies, in percent, and microseconds of networks that are to cost the same."""
+    """Accuracies in percent and times in microseconds of networks with the same target cost."""
     figures: Figures = {}
     for choice in choices:
         key = f"choice.{name}.{choice.share:g}.{choice.way}"
@@ -99,9 +99,9 @@ def choice_figures(name: str, choices: Sequence[Choice]) -> Figures:
 
 
 def measure(names: list[str], folder: Path, seed: int, console: Console, *, timed: bool) -> Figures:
-    """The figures of these subjects, and the means if all applications are among them.
+    """The figures of these subjects, and their means if all applications are among them.
 
-    With `timed`, timings of the same networks that are in the folder already are not repeated.
+    With `timed`, timings of the same networks that the folder already holds are not repeated.
     """
     figures: Figures = {}
     for name in names:
@@ -129,11 +129,13 @@ def main() -> None:
         epilog="Example: python -m axnn.cpu.benchmark.bench --out results/cpu.json",
     )
     parser.add_argument("--out", type=Path, required=True, help="file to write (JSON)")
-    parser.add_argument("--folder", type=Path, default=Path("build/cpu"), help="of the runs")
-    parser.add_argument("--seed", type=int, default=1, help="of splits, weights and order")
-    parser.add_argument("--app", action="append", help="only this one; may be repeated")
+    parser.add_argument("--folder", type=Path, default=Path("build/cpu"), help="folder of the runs")
     parser.add_argument(
-        "--timed", action="store_true", help="do not repeat timings that are in the folder"
+        "--seed", type=int, default=1, help="seed of data splits, weights and sample order"
+    )
+    parser.add_argument("--app", action="append", help="measure only this one; may be repeated")
+    parser.add_argument(
+        "--timed", action="store_true", help="do not repeat timings that the folder already holds"
     )
     options = parser.parse_args()
     names = [find_subject(name).name for name in options.app or SUBJECTS]

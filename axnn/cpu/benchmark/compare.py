@@ -1,4 +1,4 @@
-"""Whether it pays to choose: networks of equal cost, their channels chosen in different ways."""
+"""Compares ways of choosing channels, on networks of equal cost."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,28 +19,28 @@ from axnn.cpu.predictor import Predictor
 from axnn.nn.train import validate
 
 _ROUNDS = 8
-"""Steps in which a target is approached: the channels are judged anew after each."""
+"""Rounds in which the target cost is approached; the channels are scored again in each."""
 
 SHARES = (1.0, 0.75, 0.5)
-"""Targets: costs as shares of that of the network whose channels are all replaced."""
+"""Target costs, as shares of the cost of the network whose channels are all replaced."""
 
 WAYS = ("replacement", "gradient", "random")
 """Criteria that are compared with replacing all channels."""
 
 TIMED_BATCH = 64
-"""Samples at once when the networks are timed."""
+"""Batch size with which the networks are timed."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A network that was brought to a target without any bound.
+    """A network that was lowered to a target cost, without a bound on accuracy.
 
     Attributes
     ----------
-    way : "uniform", or the criterion its channels were chosen by
-    share : the target
+    way : "uniform", or the criterion by which its channels were chosen
+    share : the target, one of `SHARES`
     cost : in multiply-accumulates of the float32 kernels
-    median_us : measured time of a sample, one thread, `TIMED_BATCH` samples at once
+    median_us : measured time of a sample, one thread, in batches of `TIMED_BATCH`
     before_retraining, validation, test : fractions right
     """
 
@@ -59,7 +59,7 @@ def uniform_file(run: Run) -> Path:
 
 
 def uniform(run: Run) -> Approximated:
-    """Every channel replaced as far as it can be without being omitted, and retrained."""
+    """The network with every channel at the last level at which it is computed, retrained."""
     path = uniform_file(run)
     made_from = run.ancestry(path, plan=run.plan(0))
     if path.exists():
@@ -73,7 +73,7 @@ def uniform(run: Run) -> Approximated:
 
 
 def compare_choices(run: Run) -> list[Choice]:
-    """Networks of the cost of the uniform one, and of shares of it, by each way of choosing."""
+    """Networks of the uniform network's cost and of shares of it, for each way of choosing."""
     everywhere = replace_everywhere(run.exact, run.data)
     lowered = [("uniform", 1.0, everywhere)]
     for share in SHARES:
@@ -95,14 +95,14 @@ def _microseconds(lowered: list[Approximated], inputs: NDArray[np.float32]) -> l
 
 
 def _judge(run: Run, way: str, share: float, lowered: Approximated, median_us: float) -> Choice:
-    """Retrain and judge; the test part decides nothing."""
+    """Retrain and evaluate; the test part decides nothing."""
     before, quality = retrain_part(lowered, run.data, run.plan(0), seed=run.seed)
     test = validate(lowered.model(), run.data.test)[1]
     return Choice(way, share, lowered.cost, median_us, before, quality, test)
 
 
 def _bring_down(run: Run, plan: Plan, target: float) -> Approximated:
-    """Lower the least significant channels until the cost is that of the target, or less."""
+    """Lower the least significant channels until the cost is at most the target."""
     current = run.exact
     for number in range(_ROUNDS, 0, -1):
         goal = target + (current.cost - target) * (number - 1) / number
@@ -122,6 +122,6 @@ def _bring_down(run: Run, plan: Plan, target: float) -> Approximated:
 
 @dataclass(frozen=True)
 class Choices:
-    """What the file holds besides its ancestors."""
+    """Contents of the file besides its ancestry."""
 
     choices: tuple[Choice, ...]

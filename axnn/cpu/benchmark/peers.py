@@ -1,7 +1,7 @@
-"""The same networks in the tools that people use instead: numpy, PyTorch and ONNX Runtime.
+"""The same networks in other tools, for comparison: PyTorch and ONNX Runtime.
 
-Only comparisons need them (extra `speed`). A network goes to ONNX Runtime as an ONNX graph, of
-the operators that it has its quickest kernels for.
+Only comparisons need them (extra `speed`). A network is exported to ONNX Runtime as an ONNX graph
+of the operators for which it has its fastest kernels.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from axnn.nn.network import Network
 from qcnpe.spec.files import replace_file
 
 Classify = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Logits (samples, classes) of (samples, channels, height, width) inputs."""
+"""Maps inputs (samples, channels, height, width) to logits (samples, classes)."""
 
 _OPSET = 17
 _CALIBRATION_BATCH = 64
@@ -26,7 +26,7 @@ _FUNCTIONS = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid"}
 
 
 def missing_peers() -> list[str]:
-    """Packages that a comparison needs and that are not installed."""
+    """Packages that a comparison needs but that are not installed."""
     from importlib.util import find_spec
 
     return [name for name in ("onnx", "onnxruntime", "torch") if find_spec(name) is None]
@@ -39,7 +39,7 @@ def check_peers() -> None:
 
 
 class _Graph:
-    """An ONNX graph in the making: a chain of nodes."""
+    """Builder of an ONNX graph that is a chain of nodes."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
@@ -47,7 +47,7 @@ class _Graph:
         self.last = "inputs"
 
     def add(self, operator: str, *operands: NDArray[Any], **attributes: Any) -> None:
-        """Append an operator that reads the latest result and these constants."""
+        """Append an operator that reads the previous result and these constants."""
         from onnx import helper, numpy_helper
 
         names = [f"operand{len(self.constants) + number}" for number in range(len(operands))]
@@ -59,7 +59,7 @@ class _Graph:
 
 
 def export_onnx(network: Network, path: Path) -> None:
-    """Write a network as an ONNX file: any number of samples, logits."""
+    """Write a network as an ONNX file, for any number of samples; its output is the logits."""
     import onnx
     from onnx import TensorProto, helper
 
@@ -95,7 +95,7 @@ def _add_layer(graph: _Graph, layer: NeuronLayer) -> None:
             "Conv", _kernels(layer), bias, strides=geometry.stride, group=geometry.groups,
             pads=[*geometry.padding, *geometry.padding],
         )  # fmt: skip
-        if geometry.window > 1:  # before the function, which rises: fewer values
+        if geometry.window > 1:  # before the function, which is monotone: fewer values
             graph.add("MaxPool", kernel_shape=geometry.pool, strides=geometry.pool)
     if layer.function != "identity":
         graph.add(_FUNCTIONS[layer.function])
@@ -108,11 +108,11 @@ def _kernels(layer: NeuronLayer) -> NDArray[np.float32]:
 
 
 def quantise_onnx(source: Path, target: Path, samples: NDArray[np.float32]) -> None:
-    """Write an ONNX file in int8, by ONNX Runtime's static quantisation on these samples."""
+    """Quantise an ONNX file to int8 by ONNX Runtime's static quantisation on these samples."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
 
     class Reader(CalibrationDataReader):
-        """Hands the samples out in batches."""
+        """Yields the samples in batches."""
 
         def __init__(self) -> None:
             self._batches: Iterator[NDArray[np.float32]] = iter(
@@ -131,7 +131,7 @@ def quantise_onnx(source: Path, target: Path, samples: NDArray[np.float32]) -> N
 
 
 def onnxruntime_session(path: Path, threads: int) -> Classify:
-    """ONNX Runtime on the processor, all its optimisations on."""
+    """ONNX Runtime on the processor, with all of its optimisations."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -143,7 +143,7 @@ def onnxruntime_session(path: Path, threads: int) -> Classify:
 
 
 def torch_module(network: Network, threads: int) -> Classify:
-    """PyTorch, eager, without gradients."""
+    """PyTorch in eager mode, without gradients."""
     import torch
 
     steps = [_torch_layer(layer) for layer in network.neuron_layers]

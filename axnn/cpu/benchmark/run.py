@@ -1,6 +1,6 @@
 """The networks of a subject in a run folder: exact, and approximate under each bound.
 
-A file that is there already and was made from the same things is taken as it is.
+A file that already exists is used if it was made from the same inputs.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ from axnn.flow.ancestry import Ancestry
 from axnn.nn.train import validate
 
 BOUNDS_PERCENT = (0.5, 2.5, 7.5)
-"""Accuracy that may be lost on validation, in points; those of the paper."""
+"""Bounds on the loss of accuracy on validation, in percentage points; those of the paper."""
 
 Notify = Callable[[str], None]
 
@@ -27,7 +27,7 @@ class Run:
 
     Attributes
     ----------
-    subject, data, folder, seed : what, on what, where, and with which seed
+    subject, data, folder, seed : the subject, its data, the run's folder and its seed
     exact : the trained network
     accuracy : of the exact network on validation, a fraction
     """
@@ -59,12 +59,12 @@ class Run:
         return self.folder / f"bound-{bound_percent:g}.npz"
 
     def ancestry(self, path: Path, files: Iterable[Path] = (), **values: Any) -> Ancestry:
-        """What a file is made from now: the trained network, and this."""
+        """The present ancestry of a file: the trained network, and the arguments."""
         common = {"seed": self.seed, "data": self.data.digest}
         return Ancestry.of(path, [self.network, *files], **common, **values)
 
     def approximated(self, notify: Notify) -> dict[float, Approximated]:
-        """The approximate network for each bound; each goes on from the tighter one before."""
+        """The approximate network for each bound; each begins with that of the bound before."""
         found: dict[float, Approximated] = {}
         before: list[Path] = []
         current = self.exact
@@ -104,7 +104,7 @@ class Run:
 
 
 def open_run(subject: Subject, folder: Path, *, seed: int, notify: Notify) -> Run:
-    """Load the data, and train the exact network if it is not there yet."""
+    """Load the data, and train the exact network unless the folder holds it."""
     data = subject.load(seed)
     network = train_subject(
         subject,

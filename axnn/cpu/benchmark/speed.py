@@ -1,8 +1,8 @@
-"""How fast networks are on this machine, beside the tools that people use instead.
+"""Measures how fast networks are on this machine, compared with other tools.
 
 All contestants take turns, so that they see the same load of the machine; a ratio is the median of
-the ratios within each turn. With one thread the time is that of the processor, which other programs
-on the machine hardly change; with two it is that of the clock.
+the ratios within each turn. With one thread, processor time is measured, which other programs on
+the machine hardly change; with two threads, wall-clock time.
 """
 
 import os
@@ -43,11 +43,11 @@ NUMPY, TORCH, ORT, ORT_INT8 = "numpy", "PyTorch", "ONNX Runtime", "ONNX Runtime 
 _CALIBRATION_SAMPLES = 512
 _TURNS = 11
 _TURN_SECONDS = 0.004
-"""A contestant computes for at least so long in each turn."""
+"""Shortest time for which a contestant computes in each turn."""
 
 _FEWEST_TURNS = 5
 _RACE_SECONDS = 5.0
-"""Slow contestants have fewer turns, so that all together take about so long."""
+"""Approximate time of all turns together: slow contestants have fewer turns."""
 
 _PACKAGES = ("llvmlite", "numba", "numpy", "onnx", "onnxruntime", "torch")
 
@@ -64,8 +64,8 @@ class Timing:
     Attributes
     ----------
     label : of the contestant
-    threads, batch : how
-    median_us, low_us, high_us : for a sample: median and quartiles
+    threads, batch : number of threads and batch size
+    median_us, low_us, high_us : time of a sample: median and quartiles
     speedup : median ratio of the exact kernels' time to this one's, turn by turn
     over_onnxruntime : median ratio of ONNX Runtime's (float32) time to this one's
     """
@@ -87,8 +87,8 @@ class Field:
     Attributes
     ----------
     predictors : the project's own networks, by label
-    classifiers : makes each of the others for a number of threads; None where it has one thread
-    accuracies : fraction of the test part that each gets right
+    classifiers : makes each of the others for a number of threads; None if it does not support it
+    accuracies : fraction right on the test part, of each
     """
 
     predictors: dict[str, Approximated]
@@ -97,7 +97,7 @@ class Field:
 
 
 def gather(run: Run, approximated: dict[float, Approximated], uniform: Approximated) -> Field:
-    """All contestants, each judged once on the test part."""
+    """All contestants, each evaluated once on the test part."""
     predictors = {EXACT: run.exact, UNIFORM: uniform}
     predictors |= {axnn_label(bound): found for bound, found in approximated.items()}
     network = run.exact.network
@@ -122,7 +122,7 @@ def gather(run: Run, approximated: dict[float, Approximated], uniform: Approxima
 
 
 def _judge(classify: Classify, split: Split) -> float:
-    """Fraction right, in batches."""
+    """Fraction right, computed in batches."""
     size = max(BATCHES)
     parts = [classify(split.inputs[at : at + size]) for at in range(0, len(split), size)]
     return accuracy(np.concatenate(parts), split.labels)
@@ -134,7 +134,7 @@ def race(field: Field, test: Split, *, seed: int) -> list[Timing]:
     Parameters
     ----------
     field : the contestants
-    test : the part that a batch is drawn from
+    test : the part from which batches are drawn
     seed : of the draw
     """
     samples = test.draw(max(BATCHES), seed=seed).inputs
@@ -160,7 +160,7 @@ def take_turns(
     clock: Callable[[], float] = perf_counter,
     turns: int = _TURNS,
 ) -> dict[str, list[float]]:
-    """Seconds for a call, of each contestant in each turn."""
+    """Seconds of a call, for each contestant in each turn."""
     once = {label: _once(classify, inputs, clock) for label, classify in contestants.items()}
     calls = {label: max(1, int(np.ceil(_TURN_SECONDS / took))) for label, took in once.items()}
     turn = sum(once[label] * calls[label] for label in contestants)
@@ -176,7 +176,7 @@ def take_turns(
 
 
 def _once(classify: Classify, inputs: NDArray[np.float32], clock: Callable[[], float]) -> float:
-    """Seconds of a call; the first one, which may still set something up, does not count."""
+    """Seconds of the second call; the first one may still set something up."""
     classify(inputs)
     begin = clock()
     classify(inputs)
@@ -216,7 +216,7 @@ print(perf_counter() - begin[0], process_time() - begin[1])
 
 @dataclass(frozen=True)
 class FirstCall:
-    """From loading a predictor to its first result, on the clock and on the processor."""
+    """Wall-clock and processor time from loading a predictor to its first result."""
 
     seconds: float
     processor_seconds: float
@@ -238,16 +238,16 @@ def _first_call(predictor: Path, cache: str) -> FirstCall:
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """What `speed.json` holds: how fast and how good each contestant is.
+    """Contents of `speed.json`: speed and accuracy of each contestant.
 
     Attributes
     ----------
     app, seed : the subject and its seed
-    machine, versions : what it was measured with
-    samples : of the test part
+    machine, versions : processor and packages of the measurement
+    samples : number of samples of the test part
     accuracy : on the test part, by contestant
-    cost : in multiply-accumulates of the float32 kernels, of our own
-    channels : of our own, for each layer how many channels are on each level of its ladder
+    cost : of the predictors, in multiply-accumulates of the float32 kernels
+    channels : of the predictors, for each layer, how many channels are on each level of its ladder
     first_call, cached_call : see `first_calls`
     timings : all measurements
     """
@@ -278,7 +278,7 @@ class Speed:
 
 
 def summary(run: Run, field: Field, timings: list[Timing]) -> Speed:
-    """What `speed.json` holds."""
+    """The contents of `speed.json`."""
     first, cached = first_calls(run.folder / f"axnn-{BOUNDS_PERCENT[0]:g}.npz")
     return Speed(
         app=run.subject.name,

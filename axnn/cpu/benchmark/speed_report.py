@@ -1,4 +1,4 @@
-"""Speed and accuracy on the terminal, and as a figure."""
+"""Speed and accuracy as a table on the terminal and as a figure."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _DPI = 150
 
 
 def speed_table(document: Speed) -> Table:
-    """Each contestant: accuracy, and microseconds a sample by threads and batch."""
+    """For each contestant, accuracy and microseconds a sample by threads and batch size."""
     timings = document.timings
     columns = list(dict.fromkeys((entry.threads, entry.batch) for entry in timings))
     table = Table(title=f"{document.app}: microseconds a sample", box=SIMPLE_HEAD)

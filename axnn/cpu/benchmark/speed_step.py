@@ -1,4 +1,4 @@
-"""`axnn speed`: everything from training to the race, in a run folder."""
+"""`axnn speed`: everything from training to timing, in a run folder."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -32,24 +32,24 @@ Document = TypeVar("Document")
 def speed_step(name: str, folder: Path, *, seed: int, notify: Notify, repeat: bool = True) -> Speed:
     """Train, approximate, time; write `speed.json`, `speed.png` and the predictors.
 
-    What is in the folder already is not made again, but for the timing.
+    Networks that the folder already holds are used again; timings are repeated.
 
     Parameters
     ----------
     name : of a subject, see `axnn.cpu.benchmark.subjects`
     folder : of the run's files
-    seed : of split, weights and order
-    notify : is told what is being done
-    repeat : False to take timings that are there, if they are those of the same networks
+    seed : of the data's split, the initial weights and the order of the samples
+    notify : called with what is being done
+    repeat : False to use existing timings if they are of the same networks
 
     Raises
     ------
     RunError
-        If the folder is of something else.
+        If the folder belongs to something else.
     BusyError
-        If another command writes it.
+        If another command is writing to the folder.
     RunError, ToolMissingError
-        If a package is missing that is needed only after hours.
+        If a package is missing, even one that would be needed only after hours.
     """
     with lock_folder(folder):
         path = folder / "speed.json"
@@ -67,7 +67,7 @@ def speed_step(name: str, folder: Path, *, seed: int, notify: Notify, repeat: bo
         for bound, network in approximated.items():
             predictor = Predictor(network, encoding=run.data.encoding)
             predictor.save(folder / f"axnn-{bound:g}.npz")
-        notify("judging on the test part")
+        notify("evaluating on the test part")
         field = gather(run, approximated, everywhere)
         notify("timing")
         timings = race(field, run.data.test, seed=seed)
@@ -78,20 +78,20 @@ def speed_step(name: str, folder: Path, *, seed: int, notify: Notify, repeat: bo
 
 
 def choices_step(run: Run, *, notify: Notify) -> tuple[Choice, ...]:
-    """Compare ways of choosing channels, see `axnn.cpu.benchmark.compare`; once."""
+    """Compare ways of choosing channels, see `axnn.cpu.benchmark.compare`, unless done already."""
     path = run.folder / "choices.json"
     made_from = run.ancestry(path, plan=run.plan(0), shares=SHARES, ways=WAYS)
     with lock_folder(run.folder):
         found = _read(path, made_from, Choices)
         if found is None:
-            notify("comparing ways of choosing")
+            notify("comparing ways of choosing channels")
             found = Choices(tuple(compare_choices(run)))
             write_document(path, {MADE_FROM: asdict(made_from), **asdict(found)})
     return found.choices
 
 
 def _read(path: Path, made_from: Ancestry, schema: type[Document]) -> Document | None:
-    """What a file holds without its ancestors, if these are the same; else None."""
+    """A file's contents without its ancestry, if the ancestry is the present one; else None."""
     if not path.exists():
         return None
     document = read_document(path, dict[str, Any])

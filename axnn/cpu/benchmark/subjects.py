@@ -1,9 +1,9 @@
-"""What is made fast on ordinary processors: the applications with squashing neurons, and an MLP.
+"""The subjects of the benchmark: the applications with squashing neurons, and a perceptron (MLP).
 
-The applications' own networks use ReLU, which costs a processor nothing. The paper replaces
-squashing neurons by piecewise-linear ones, and networks with such neurons are what there is to gain
-from; so every application is trained anew with tanh in place of ReLU: on the same data, split and
-layers.
+The applications' own networks use ReLU, which takes a processor almost no time. The paper replaces
+squashing neurons by piecewise-linear ones, which can only be shown on networks that have squashing
+neurons. Every application is therefore trained again with tanh in place of ReLU, with the same
+data, split and layers.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ NETWORK = "network.npz"
 """File of the trained network in the folder of a subject."""
 
 _BORDER = 2
-"""Pixels around the 28x28 pictures of MNIST that the loader adds for LeNet."""
+"""Width in pixels of the border that the loader adds to MNIST's 28x28 pictures for LeNet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Subject:
     network : description of the network; its name is the subject's
     training : hyper-parameters of the training
     retraining : of the retraining after each trial of the approximation
-    border : pixels that are cut off on each side of a sample
+    border : number of pixels that are cut off on each side of a sample
     retraining_samples : training samples of an epoch of the retraining; None for all
     trials : most trials of the approximation for each bound
     """
@@ -64,7 +64,7 @@ class Subject:
         return self.network.name
 
     def load(self, seed: int) -> DataSet:
-        """The data, split by this seed as for the hardware."""
+        """The data, split by this seed in the same way as for the engine."""
         found = data.load(self.data, seed=seed)
         if not self.border:
             return found
@@ -98,7 +98,7 @@ def _of_app(
     retraining_samples: int | None = None,
     trials: int = 8,
 ) -> Subject:
-    """An application with squashing neurons; its plans, with other numbers of epochs and rate."""
+    """An application with squashing neurons; its plans have other epochs and learning rates."""
     training = replace(app.training, epochs=epochs, learning_rate=learning_rate)
     retrain_plan = replace(
         app.approximation.retraining, epochs=retraining, learning_rate=learning_rate / 2
@@ -179,14 +179,14 @@ def train_subject(
     seed: int,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Network:
-    """The trained network: from `folder`/network.npz if it is there, else trained into it.
+    """The trained network: read from `folder`/network.npz, or trained and written there.
 
-    A training that was interrupted goes on where it was.
+    An interrupted training is resumed.
 
     Raises
     ------
     RunError
-        If the folder is of something else, or in use.
+        If the folder belongs to something else, or is in use.
     """
     path = folder / NETWORK
     record = {"kind": _RECORD_KIND, "name": subject.name, "seed": seed, "subject": asdict(subject)}

@@ -1,1 +1,1 @@
-"""Which channels an ordinary processor computes approximately: the model and the search."""
+"""The choice of channels to approximate on an ordinary processor: the model and the search."""

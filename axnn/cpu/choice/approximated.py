@@ -48,10 +48,10 @@ class Approximated:
 
     Attributes
     ----------
-    network : with the lines of the channels in its parameters
+    network : its parameters include the channels' lines
     assignment : the kind of each channel
     scales : of the bytes of each layer's inputs
-    trials : that led here
+    trials : those that led to it
     """
 
     network: Network
@@ -60,17 +60,19 @@ class Approximated:
     trials: tuple[KindTrial, ...] = ()
 
     def __post_init__(self) -> None:
-        # What is wrong here would be an index out of range in the kernels, which check none.
+        # The kernels do not check indices, which follow from these values.
         for index, (layer, levels) in enumerate(
             zip(self.network.neuron_layers, self.assignment, strict=True)
         ):
             kinds = len(ladder(self.network, index))
             if levels.shape != (layer.geometry.channels,) or not (levels < kinds).all():
-                raise ConfigError(f"kinds of layer {index} must be one below {kinds} a channel")
+                raise ConfigError(
+                    f"layer {index} must have a kind in 0..{kinds - 1} for each channel"
+                )
         if len(self.scales) != len(self.assignment) or not all(
             0 < scale < np.inf for scale in self.scales
         ):
-            raise ConfigError("scales must be a positive number a layer")
+            raise ConfigError("scales must be one positive number for each layer")
 
     @classmethod
     def exact(cls, network: Network, data: DataSet) -> "Approximated":
@@ -79,7 +81,7 @@ class Approximated:
         return cls(network, exact_assignment(network), scales)
 
     def model(self) -> ApproximateNetwork:
-        """What computes in numpy what the kernels compute; it shares the parameters."""
+        """A network for training that computes what the kernels do; it shares the parameters."""
         return ApproximateNetwork(self.network, self.assignment, self.scales)
 
     @property
@@ -88,7 +90,7 @@ class Approximated:
         return cost(self.network, self.assignment)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Parameters and kinds, as files hold them."""
+        """Parameters and kinds, as stored in files."""
         kinds = {str(index): levels for index, levels in enumerate(self.assignment)}
         return add_prefix("value.", self.network.state()) | add_prefix("kinds.", kinds)
 
@@ -101,9 +103,9 @@ class Approximated:
         *,
         where: Path,
     ) -> "Approximated":
-        """Inverse of `arrays`, which come from the file `where`; the network takes the parameters.
+        """Inverse of `arrays`, which come from the file `where`; sets the network's parameters.
 
-        `FormatError` if they do not fit.
+        `FormatError` if they do not fit the network.
         """
         network.set_state(take_prefix("value.", arrays))
         kinds = take_prefix("kinds.", arrays)
@@ -114,19 +116,19 @@ class Approximated:
             raise FormatError(f"{where}: {error}; delete it") from error
 
     def save(self, path: Path, made_from: Ancestry) -> None:
-        """Write it to a file, with all that it was made from."""
+        """Write it to a file, with its ancestry."""
         write_npz(path, CHOICE_KIND, _Header(self.scales, self.trials, made_from), self.arrays())
 
     @classmethod
     def load(cls, path: Path, network: Network) -> tuple["Approximated", Ancestry]:
-        """What `save` wrote, in a copy of the network; and what it was made from."""
+        """What `save` wrote, in a copy of the network, and its ancestry."""
         header, arrays = read_npz(path, CHOICE_KIND, _Header, lambda _: array_types(network.spec))
         own = cls.of_arrays(deepcopy(network), arrays, header.scales, where=path)
         return replace(own, trials=header.steps), header.made_from
 
 
 def array_types(spec: NetworkSpec) -> dict[str, ArrayType]:
-    """What files must hold for `Approximated.of_arrays`."""
+    """Types of the arrays that a file must hold for `Approximated.of_arrays`."""
     kinds = {
         str(index): ArrayType(np.uint8, (geometry.channels,))
         for index, geometry in enumerate(spec.geometries)
@@ -138,7 +140,7 @@ def array_types(spec: NetworkSpec) -> dict[str, ArrayType]:
 
 @dataclass(frozen=True)
 class _Header:
-    """What a file says about an approximated network besides its arrays."""
+    """Contents of an approximated network's file besides its arrays."""
 
     scales: tuple[Positive, ...]
     steps: tuple[KindTrial, ...]

@@ -1,7 +1,7 @@
-"""Which channels are approximated: the least significant first, as long as a bound holds.
+"""Chooses the channels to approximate: the least significant first, as long as a bound holds.
 
-The loop is `axnn.approximation.search`. Its first trial replaces all that can be replaced, since
-retraining often restores the accuracy: then only what is left out remains to be chosen.
+The loop is `axnn.approximation.search`. Its first trial replaces everything that can be replaced,
+since retraining often restores the accuracy; then only the channels to omit remain to be chosen.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,7 +43,7 @@ class Plan(SearchPlan):
     Attributes
     ----------
     criterion : one of `scoring.CRITERIA`
-    trials : how many trials at most, that of all replacements among them
+    trials : most trials, including the one that replaces everything
     """
 
     criterion: str = "replacement"
@@ -73,7 +73,7 @@ class KindTarget:
         self.size = start.cost
 
     def opening(self, point: Approximated) -> Approximated | None:
-        """Everything replaced that can be, if that saves anything."""
+        """The point with everything replaced that can be, if that saves time."""
         everywhere = replace_everywhere(point, self._data)
         return everywhere if everywhere.cost < point.cost else None
 
@@ -87,11 +87,11 @@ class KindTarget:
         ]
 
     def take(self, units: Sequence[Unit], share: float) -> list[Unit]:
-        """Channels that save this share of the time at most, but one at least."""
+        """At least one channel, and as many as save at most this share of the time."""
         return take_within_share(units, share)
 
     def lower(self, point: Approximated, units: Sequence[Unit]) -> Approximated:
-        """A copy of the network with these channels lowered by one kind."""
+        """A copy of the network with these channels lowered by one level."""
         return lower_channels(point, units, self._data)
 
     def levels(self, point: Approximated) -> Levels:
@@ -101,7 +101,7 @@ class KindTarget:
     def retrain(
         self, point: Approximated, data: DataSet, *, seed: int, on_epoch: OnEpoch | None
     ) -> Approximated:
-        """A copy of the network, retrained as the kernels compute it."""
+        """A copy of the network, retrained with the approximation in place."""
         own = replace(point, network=deepcopy(point.network))
         retrain(own.model(), data, self._plan.retraining, seed=seed, on_epoch=on_epoch)
         return own
@@ -137,7 +137,7 @@ def approximate(
 
     Parameters
     ----------
-    start : where to start from: the exact network, or the result for a tighter bound
+    start : the exact network, or the result for a tighter bound
     data : its training part is fitted, its validation part decides; its test part is not read
     plan : how
     floor : lowest accuracy that is kept, a fraction
@@ -169,14 +169,14 @@ def approximate(
 def retrain_part(
     subject: Approximated, data: DataSet, plan: Plan, *, seed: int
 ) -> tuple[float, float]:
-    """Retrain in place with as many samples as the plan says; accuracies before and after."""
+    """Retrain in place with the plan's number of samples; accuracies before and after."""
     used = draw_part(data, plan.samples, seed=seed)
     return retrain(subject.model(), used, plan.retraining, seed=seed)
 
 
 @dataclass(frozen=True)
 class _Identity:
-    """What a run that goes on must have in common with the one that was interrupted."""
+    """What a resumed run must have in common with the interrupted one."""
 
     plan: Plan
     seed: int
@@ -187,7 +187,7 @@ class _Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class _State:
-    """What a state file says besides its arrays; `frozen` holds (layer, channel)."""
+    """Contents of a state file besides its arrays; `frozen` holds (layer, channel)."""
 
     scales: tuple[Positive, ...]
     steps: tuple[KindTrial, ...]
@@ -215,7 +215,7 @@ def _save(path: Path, identity: _Identity, progress: Progress[Approximated, Kind
 def _resume(
     path: Path, identity: _Identity, start: Approximated
 ) -> Progress[Approximated, KindTrial]:
-    """Where an interrupted run of the same identity was."""
+    """Progress of an interrupted run of the same identity."""
 
     def layout(header: _State) -> dict[str, ArrayType]:
         if header.identity != identity:

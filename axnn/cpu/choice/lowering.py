@@ -1,4 +1,4 @@
-"""Networks with channels lowered by one kind, before any retraining."""
+"""Networks with channels lowered by one level, before any retraining."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -16,14 +16,14 @@ from axnn.data import DataSet
 from axnn.nn.network import Network, batch_innermost
 
 _FITTED_SAMPLES = 512
-"""Training samples, drawn at random, that lines and means are fitted to."""
+"""Number of training samples, drawn at random, that lines and means are fitted to."""
 
 _FITTING_SEED = 0
-"""The same draw for every level, so that levels differ in their channels alone."""
+"""The draw is the same for every trial, so that trials differ in their channels only."""
 
 
 def lower_channels(subject: Approximated, chosen: Sequence[Unit], data: DataSet) -> Approximated:
-    """A copy with these channels lowered by one kind, lines folded, scales computed anew."""
+    """A copy with these channels lowered by one level, lines folded and scales recomputed."""
     network = deepcopy(subject.network)
     model = Approximated(network, subject.assignment, subject.scales).model()
     fitted = data.train.draw(_FITTED_SAMPLES, seed=_FITTING_SEED)
@@ -47,7 +47,7 @@ def lower_channels(subject: Approximated, chosen: Sequence[Unit], data: DataSet)
 
 
 def replace_everywhere(subject: Approximated, data: DataSet) -> Approximated:
-    """Every channel replaced as far as it can be without being omitted, and not yet retrained."""
+    """Every channel at the last level at which it is computed, not yet retrained."""
     wanted = uniform_assignment(subject.network, np.iinfo(np.uint8).max)
     while chosen := [
         channel_unit(layer, channel)
@@ -65,7 +65,7 @@ def _omitted_level(kinds: tuple[Kind, ...]) -> int:
 def _omit(
     model: ApproximateNetwork, network: Network, index: int, channels: NDArray[np.intp]
 ) -> None:
-    """Let the layer that reads these channels have their means in its biases."""
+    """Add the means of these channels to the biases of the layer that reads them."""
     results = model.approximate_layers[index].results
     if len(channels) and results is not None:
         absorb(network.neuron_layers[index + 1], results.mean(axis=2), channels)

@@ -1,7 +1,7 @@
 """Training with the approximation in place: layers whose channels are of different kinds.
 
-The forward pass computes what the kernels compute; the backward pass takes rounding for the
-identity (straight-through), and the slope of a clamp for what it is.
+The forward pass computes what the kernels compute. The backward pass treats rounding as the
+identity (straight-through estimator) and uses the true slope of a clamp.
 """
 
 from copy import copy, deepcopy
@@ -25,26 +25,26 @@ from axnn.nn.layers import (
 from axnn.nn.network import LayerStack, Network, batch_innermost
 
 _BLOCK_SAMPLES = 512
-"""Samples whose ranges are taken at once, so that memory stays bounded."""
+"""Samples whose ranges are computed together, which bounds the memory."""
 
 Channels = NDArray[np.intp]
 
 
 def rounded_inputs(values: FloatArray, scale: float) -> FloatArray:
-    """The values that the bytes of the kernels stand for."""
+    """Values rounded as by the kernels' bytes."""
     factor = np.float32(1 / scale)
     whole = np.clip(values * factor, -BYTE_LIMIT, BYTE_LIMIT) + np.float32(BYTE_ZERO + 0.5)
     return (np.floor(whole) - np.float32(BYTE_ZERO)) * np.float32(scale)
 
 
 class _Part:
-    """Channels of a layer whose sums are formed in the same way: a layer of these channels alone.
+    """Channels of a layer whose sums are computed in the same way, as a layer of their own.
 
     Parameters
     ----------
     layer : the whole layer
     channels : which of its channels
-    kind : how their sums are formed
+    kind : how their sums are computed
     """
 
     def __init__(self, layer: NeuronLayer, channels: Channels, kind: Kind) -> None:
@@ -63,12 +63,12 @@ class _Part:
         self._own.weights.value = weights
         self._own.bias.value = self._layer.bias.value[self.channels]
         found = self._own.forward(inputs).reshape(*self._own.geometry.output_shape, -1)
-        # The last window may be incomplete and count for nothing; its first position is one.
+        # The first position of an incomplete last window, which has no result, is cut off.
         kept = found[:, : self._size[0], : self._size[1]]
         return kept.reshape(len(self.channels), -1, inputs.shape[1])
 
     def backward(self, by_sums: FloatArray, *, inputs: bool) -> FloatArray | None:
-        """Set the gradients of these channels' parameters; return that by the inputs."""
+        """Set the gradients of these channels' parameters; return the gradient by the inputs."""
         by_found = np.zeros((*self._own.geometry.output_shape, by_sums.shape[-1]), by_sums.dtype)
         by_found[:, : self._size[0], : self._size[1]] = by_sums.reshape(
             len(by_sums), *self._size, -1
@@ -82,9 +82,9 @@ class _Part:
 
 
 def _of_channels(layer: NeuronLayer, channels: Channels, *, one_position: bool) -> NeuronLayer:
-    """The sums of some channels, as a layer without function and with parameters of its own.
+    """The sums of some channels, as a layer with identity function and parameters of its own.
 
-    Where only one position of each window is wanted, it is the first.
+    With `one_position`, only the first position of each window is computed.
     """
     weights, bias = layer.weights.value[channels], layer.bias.value[channels]
     if len(channels) == layer.geometry.channels and not one_position:
@@ -101,18 +101,19 @@ def _of_channels(layer: NeuronLayer, channels: Channels, *, one_position: bool) 
 
 
 class ApproximateLayer(Layer):
-    """A layer of neurons, each channel of its kind.
+    """A layer of neurons whose channels are of different kinds.
 
     Parameters
     ----------
-    layer : with its parameters, which are trained
+    layer : the exact layer, whose parameters are trained
     kinds : the layer's ladder
-    levels : (channels,) level of the ladder for each channel
+    levels : (channels,) level of each channel on the ladder
     scale : of the bytes of the layer's inputs
 
     Attributes
     ----------
-    constants : (channels, outputs) results of channels that are omitted: zero, but for a trial
+    constants : (channels, outputs) results of omitted channels: zero, or their means while the
+        omission is scored
     """
 
     def __init__(
@@ -182,7 +183,7 @@ class ApproximateLayer(Layer):
 
 
 def _parts(layer: NeuronLayer, kinds: list[Kind]) -> list[_Part]:
-    """Channels by how their sums are formed."""
+    """Channels grouped by how their sums are computed."""
     ways: dict[tuple[str, str], list[int]] = {}
     for channel, kind in enumerate(kinds):
         ways.setdefault((kind.operands, kind.positions), []).append(channel)
@@ -194,7 +195,7 @@ class ApproximateNetwork(LayerStack):
 
     Parameters
     ----------
-    network : whose parameters are trained
+    network : the exact network, whose parameters are trained
     assignment : the kind of each channel
     scales : of the bytes of each layer's inputs
     """
@@ -219,11 +220,11 @@ class ApproximateNetwork(LayerStack):
 
 
 def input_scales(network: LayerStack, inputs: NDArray[np.float32]) -> tuple[float, ...]:
-    """For each layer of neurons, the scale of bytes that hold its inputs for all samples.
+    """For each layer of neurons, the scale at which bytes hold its inputs for all samples.
 
     Parameters
     ----------
-    network : its layers as they compute now
+    network : the network, approximate or exact
     inputs : (samples, ...) the training part's inputs, in any order
     """
     starts = range(0, len(inputs), _BLOCK_SAMPLES)
@@ -264,7 +265,7 @@ def fit_line(layer: ApproximateLayer) -> Line:
 
 
 def fit_clamp(layer: ApproximateLayer) -> Line:
-    """The lines that, cut where the function ends, are closest to it; of a few slopes each."""
+    """The lines that, clamped to the function's range, are closest to it, out of eleven slopes."""
     if layer.pre_activations is None:
         raise RuntimeError(f"layer {layer.layer.name}: call forward before fit_clamp")
     z = layer.pre_activations.reshape(len(layer.pre_activations), -1)
@@ -277,7 +278,7 @@ def fit_clamp(layer: ApproximateLayer) -> Line:
 
 
 def fold(layer: NeuronLayer, line: Line, channels: Channels) -> None:
-    """Let the channels' sums be slope * sum + offset of what they were, by their parameters."""
+    """Change the channels' parameters so that their sums become slope * sum + offset."""
     layer.weights.value[channels] *= line.slope[channels, None]
     layer.bias.value[channels] *= line.slope[channels]
     layer.bias.value[channels] += line.offset[channels]
@@ -286,9 +287,9 @@ def fold(layer: NeuronLayer, line: Line, channels: Channels) -> None:
 def one_level_down(
     layer: ApproximateLayer, kinds: tuple[Kind, ...], levels: NDArray[np.uint8]
 ) -> tuple[ApproximateLayer, Channels]:
-    """A copy of the layer with every channel lowered by one kind where it can be, and which can.
+    """A copy of the layer with every channel lowered by one level if possible, and which are.
 
-    Where the function changes, the line that takes its place is folded into the copy's parameters.
+    A line that replaces a function is folded into the copy's parameters.
     """
     lowered = np.minimum(levels + 1, len(kinds) - 1).astype(np.uint8)
     changed = deepcopy(layer.layer)
@@ -301,10 +302,11 @@ def one_level_down(
 
 
 def absorb(reader: NeuronLayer, means: FloatArray, channels: Channels) -> None:
-    """Add what these channels give on average, (channels, outputs), to the reader's biases.
+    """Add the means of these channels, (channels, outputs), to the biases of the layer `reader`.
 
-    The weights that read them become zero: they would widen the scale of those in bytes. At the
-    edge of a padded map a few would be missing; the retraining sees to that.
+    The weights that read the channels become zero, since they would widen the scale of weights in
+    bytes. The correction ignores that windows at the edge of a padded map read fewer values;
+    retraining compensates for it.
     """
     count, outputs = means.shape
     weights = reader.weights.value.reshape(len(reader.weights.value), count, -1)
@@ -318,7 +320,7 @@ def absorb(reader: NeuronLayer, means: FloatArray, channels: Channels) -> None:
 def line_below(
     layer: ApproximateLayer, kinds: tuple[Kind, ...], levels: NDArray[np.uint8]
 ) -> list[tuple[Line, Channels]]:
-    """The lines that replace the exact function at the next kind, and the channels they are for."""
+    """The lines that replace the exact function at the next level, each with its channels."""
     found = []
     for level in range(len(kinds) - 1):
         members = np.flatnonzero(levels == level)

@@ -1,4 +1,4 @@
-"""How significant each channel is for its next kind of approximation."""
+"""Scores of how significant each channel is, for lowering it by one level."""
 
 from typing import Any
 
@@ -14,22 +14,23 @@ from axnn.nn.network import batch_innermost
 from axnn.nn.train import cross_entropy
 
 CRITERIA = ("replacement", "gradient", "random")
-"""What channels are sorted by.
+"""What channels are sorted by; E is the loss, y the result of a neuron.
 
-replacement : mean of (dE/dy * change of y)**2, added over the channel's neurons, for the time saved
+replacement : mean of (dE/dy * change of y)**2, summed over the channel's neurons and divided by the
+    time saved
 gradient : mean of |dE/dy| over the channel's neurons (the paper)
 random : a control
 """
 
 _BATCH = 256
 _SAMPLES = 2048
-"""Training samples, drawn at random, that the channels are judged on."""
+"""Number of training samples, drawn at random, on which channels are scored."""
 
 
 def scores(
     subject: Approximated, split: Split, criterion: str, *, seed: int
 ) -> tuple[NDArray[np.float64], ...]:
-    """Every channel's score for its next kind; infinite where there is none."""
+    """Score of lowering each channel by one level; infinite if it cannot be lowered."""
     model = subject.model()
     used = split.draw(_SAMPLES, seed=seed)
     probes: list[_Probe] = []
@@ -47,7 +48,7 @@ def _observe(
     labels: NDArray[np.int64],
     probes: "list[_Probe]",
 ) -> "list[_Probe]":
-    """One batch forward and back; the first one makes the probes."""
+    """One batch forward and backward; the first batch makes the probes."""
     layer_inputs = []
     values = inputs
     for layer in model.layers:
@@ -101,7 +102,7 @@ class _Probe:
 
 
 def savings(subject: Approximated, index: int) -> NDArray[np.float64]:
-    """(channels,) what lowering each channel by one kind saves; 0 if it cannot be lowered."""
+    """(channels,) time that lowering each channel by one level saves; 0 if it cannot be lowered."""
     network, assignment = subject.network, subject.assignment
     gone = omitted(network, assignment, index)
     levels, last = assignment[index], len(ladder(network, index)) - 1
@@ -118,7 +119,7 @@ def savings(subject: Approximated, index: int) -> NDArray[np.float64]:
 
 
 def channel_unit(layer: int, channel: int, *, size: float = 1.0, score: float = 0.0) -> Unit:
-    """A channel as what the loop lowers."""
+    """A channel as a unit of the loop."""
     return Unit(layer, np.array([channel], np.intp), size, score)
 
 

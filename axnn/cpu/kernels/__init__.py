@@ -1,1 +1,1 @@
-"""Compiled kernels for ordinary processors."""
+"""Kernels for ordinary processors, compiled and in plain numpy."""

@@ -1,10 +1,10 @@
-"""The compiled kernel of batches: a whole program, without returning to Python.
+"""The compiled kernel for batches: runs a whole program without returning to Python.
 
 Importing this module needs numba; `axnn.cpu.kernels.plain` computes the same without it. A batch
 of samples is computed `BATCH` at a time, each sample in its own lane of the vectors.
 
-numba keeps compiled kernels by the date of the file that they are in: delete `__pycache__` after a
-change to what this one imports.
+numba caches a compiled kernel by the date of the kernel's own file: delete `__pycache__` after a
+change to a module that this one imports.
 """
 
 from collections.abc import Callable
@@ -25,11 +25,11 @@ _LIMIT = np.float32(BYTE_LIMIT)
 _BYTE_ZERO = np.float32(BYTE_ZERO)
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-"""Contraction alone is allowed: it makes one rounding of two, and leaves the order of sums."""
+"""Only contraction is allowed: it fuses multiplications and additions, but reorders no sum."""
 
 
 def compiled(function: Callable[..., None]) -> Any:
-    """Compile a kernel once and keep it, unless others can write where numba would keep it."""
+    """Compile a kernel and cache it, unless other users can write to numba's cache folder."""
     kept = njit(cache=True, **_OPTIONS)(function)
     folder, module = Path(kept.stats.cache_path), function.__module__.rpartition(".")[2]
     files = [folder, *folder.glob(f"{module}.*.nb?")]
@@ -37,12 +37,12 @@ def compiled(function: Callable[..., None]) -> Any:
 
 
 part: Any = njit(inline="always")
-"""Part of a kernel: compiled where it is called, not for itself as well, which takes longer."""
+"""Part of a kernel: inlined into its callers and not compiled separately, which takes longer."""
 
 
 @part
 def _take_inputs(inputs, features, first, last, places, cells):  # type: ignore[no-untyped-def]  # numba infers the types
-    """Transpose samples into the first buffer; the lanes of samples that lack repeat the last."""
+    """Transpose samples into the first buffer; lanes beyond the last sample repeat it."""
     whole = features // LANES * LANES
     for lane in range(0, BATCH, LANES):
         start, left = (first + lane) * features, last - first - lane
@@ -57,7 +57,7 @@ def _take_inputs(inputs, features, first, last, places, cells):  # type: ignore[
 
 @part
 def _pack(stage, factor, cells, words):  # type: ignore[no-untyped-def]
-    """Round a buffer to bytes, four of a position to a word."""
+    """Round a buffer to bytes; a word holds four channels of a position."""
     for word in range(stage.pack_words):
         source = pointer(cells, stage.pack_source + word * (WORD * BATCH))
         target = pointer(words, stage.pack_target + word * BATCH)
@@ -81,7 +81,7 @@ def _window_sums(stage, rows, channel, place, operands, cells, words, sums):  # 
 
 @part
 def _run_block(stage, rows, channel, operands, cells, words, sums):  # type: ignore[no-untyped-def]
-    """All positions of a block of channels that fits the vector registers."""
+    """All positions of a block of channels whose sums fit the vector registers."""
     floats, places = operands[0], operands[2]
     count, window = rows * BATCH, stage.window
     for position in range(stage.positions):
@@ -121,10 +121,10 @@ def run(inputs, first, count, logits, program, scratch):  # type: ignore[no-unty
     Parameters
     ----------
     inputs : float32 (samples * features,)
-    first, count : which samples
-    logits : float32 (samples, classes), filled for these samples
+    first, count : range of samples
+    logits : float32 (samples, classes), written for these samples
     program : stages, operands, in_places and out_places of `axnn.cpu.kernels.packing.Packed`
-    scratch : cells, words and sums: float32, int32 and float32; a thread's own
+    scratch : cells (float32), words (int32) and sums (float32) of the calling thread
     """
     stages, operands, in_places, out_places = program
     cells, words, sums = scratch

@@ -1,8 +1,8 @@
-"""Activation functions as an ordinary processor computes them fast: rational and clamped.
+"""Activation functions that an ordinary processor computes fast, as clamped rational functions.
 
-tanh(x) = x P(x**2) / Q(x**2) on [-8, 8], P and Q of degree 4, from a minimax fit of the relative
-error (`minimax_tanh` makes it again); outside it is that of +-8, which is 1 in float32 but for its
-last bits. The sigmoid is (1 + tanh(x / 2)) / 2.
+tanh(x) = x P(x**2) / Q(x**2) on [-8, 8]. P and Q have degree 4 and come from a minimax fit of the
+relative error (`minimax_tanh`). Beyond +-8 the value at +-8 is taken, which is +-1 in float32 up to
+the last bits. The sigmoid is (1 + tanh(x / 2)) / 2.
 """
 
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ TANH_DENOMINATOR = (1.0, 0.467778507, 0.0261645571, 0.00034113401, 8.52271088e-0
 """Coefficients of P and Q, the constant first."""
 
 TANH_ERROR_ULP = 6
-"""Largest error of the tanh in float32 over all of its range, in units in the last place; its
-absolute error, and that of the sigmoid, is below 4e-7."""
+"""Largest error of tanh in float32 over its whole range, in units in the last place. The absolute
+errors of tanh and of the sigmoid are below 4e-7."""
 
 CODES = {"identity": 0, "relu": 1, "clamp": 2, "tanh": 3, "sigmoid": 4, "unit_clamp": 5}
-"""What the kernels know a function by: `clamp` cuts at -1 and 1, `unit_clamp` at 0 and 1."""
+"""Codes of the functions in stages: `clamp` clamps to [-1, 1], `unit_clamp` to [0, 1]."""
 
 
 def evaluate(function: str, values: Float32) -> Float32:
@@ -75,10 +75,10 @@ class Rational:
 
 
 def minimax_tanh(degree: int = 4, *, rounds: int = 60) -> Rational:
-    """Fit tanh(x) / x by P(x**2) / Q(x**2) of one degree each.
+    """Fit tanh(x) / x by P(x**2) / Q(x**2), both of the same degree.
 
-    Linearised least squares, each round weighted by the last one's denominator and, so that the
-    largest error falls, by its errors.
+    Linearised least squares in rounds: each is weighted by the denominator of the round before and,
+    to reduce the largest error, by its errors.
 
     Source: C. L. Lawson, 1961 (weights); H. L. Loeb, 1957 (linearisation).
     """

@@ -1,6 +1,6 @@
 """Functions of values and of windows of values, on whole vectors in LLVM code.
 
-numba could vectorise the same loops, but would take as long for them as for all other kernels.
+numba could vectorise the same loops, but compiling them would take as long as all other kernels.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def _constant(value: float) -> Value:
 
 
 def _cut(builder: Value, x: Value, low: float | None, high: float | None) -> Value:
-    """The vector, no element of it below `low` or above `high`."""
+    """The vector clamped to `low` and `high`; None: no limit."""
     for sign, limit in (("<", low), (">", high)):
         if limit is not None:
             beyond = builder.fcmp_ordered(sign, x, _constant(limit))
@@ -68,7 +68,7 @@ _FUNCTIONS: dict[str, Function] = {
     "tanh": _tanh,
     "sigmoid": _sigmoid,
 }
-"""What `axnn.cpu.kernels.curves.evaluate` computes, but for the identity."""
+"""The functions of `axnn.cpu.kernels.curves.evaluate`, except the identity."""
 
 
 @intrinsic
@@ -179,9 +179,9 @@ def _over_window(
     start: list[Value],
     join: Callable[[Value, Value], Value],
 ) -> list[Value]:
-    """Join what a row has at each position of a window; `size` is the numbers of rows and of those.
+    """Reduce a row's values over the positions of a window, in order, by `join`.
 
-    The order of the positions is kept.
+    `size` is the number of rows and that of the window's positions.
     """
     rows, window = size
 

@@ -1,8 +1,8 @@
-"""Sums of products of a single sample, whose channels are in the lanes of the vectors.
+"""Sums of products of a single sample, with channels in the lanes of the vectors.
 
-`ENTRIES` vectors of sums are computed together, each of any `LANES` channels at any position; the
-vectors of sums lie one after the other. Each sum runs in the same order, with the same roundings,
-as in the tiles of `axnn.cpu.kernels.vectors`: its last bit is the same.
+`ENTRIES` vectors of sums are computed together, each of a block of `LANES` channels at a position;
+the vectors of sums lie one after the other. Each sum is computed in the same order, with the same
+roundings, as in the tiles of `axnn.cpu.kernels.vectors`, so that results are equal bit for bit.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def _numbers(builder: Value, first: Value) -> list[Value]:
 
 
 def _of_blocks(builder: Value, first: Value, blocks: list[Value], vector: Value) -> list[Value]:
-    """For each entry the vector of what its channels have."""
+    """For each entry, the vector of an array at its block of channels."""
     places = [builder.gep(first, [builder.mul(block, long(LANES))]) for block in blocks]
     return [load(builder, place, vector) for place in places]
 
@@ -46,7 +46,7 @@ def _sums(
     vector: Value,
     multiply_add: Callable[[Value, Value, Value], Value],
 ) -> list[Value]:
-    """Those of `start` plus all products; the arguments are those of `float_lanes`."""
+    """The sums of each entry: start values plus all products; arguments as in `float_lanes`."""
     _, start, products, entries = arguments
     weights, source, offsets, taps = members(builder, products)
     origins, blocks = (_numbers(builder, array) for array in members(builder, entries))
@@ -142,8 +142,8 @@ def weighted_lanes(  # type: ignore[no-untyped-def]  # numba reads the parameter
 ):
     """Weight * sum + bias of a window's values (window, ENTRIES, LANES), into the first of them.
 
-    `line` is pointers to the weights and to the biases of the channels, `blocks` one to the block
-    of channels of each entry.
+    `line` holds pointers to the weights and to the biases of the channels; `blocks` points to the
+    number of each entry's block of channels.
     """
     del typing, window
 
@@ -168,7 +168,7 @@ def weighted_lanes(  # type: ignore[no-untyped-def]  # numba reads the parameter
 
 @intrinsic
 def store_lanes(typing, values, target, count):  # type: ignore[no-untyped-def]  # numba reads the parameters' names only
-    """Copy the first `count` values of a vector, or all of them if it is more."""
+    """Copy the first `count` values of a vector, or all of them if `count` is larger."""
     del typing, count
 
     def build(context: Value, builder: Value, signature: Value, arguments: Value) -> Value:

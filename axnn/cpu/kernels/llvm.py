@@ -1,7 +1,7 @@
 """Building blocks of LLVM code inside numba functions: vectors, pointers, loops.
 
-A vector holds one value of each of `LANES` samples, so that every sum runs in the same order
-whatever the batch, and results are the same to the last bit for any partition of it.
+A vector holds one value of each of `LANES` samples. Every sum is then computed in the same order in
+any batch, and results are the same to the last bit however samples are divided.
 """
 
 from collections.abc import Callable
@@ -14,30 +14,30 @@ from numba.core import cgutils
 from numba.extending import intrinsic as numba_intrinsic
 
 intrinsic: Any = numba_intrinsic
-"""Makes LLVM code callable; its types know nothing of the first parameter, which numba fills."""
+"""Makes LLVM code callable from numba, which passes the first parameter itself."""
 
 FEATURES = llvmlite.binding.get_host_cpu_features()
-"""What the processor can do, by LLVM's names."""
+"""Features of the processor, by LLVM's names."""
 
 LANES = 16 if FEATURES.get("avx512f", False) else 8
 """Samples in a vector."""
 
 VECTORS = 2
-"""Vectors in a row of a tile: one weight broadcast serves both."""
+"""Vectors in a row of a tile, which share each broadcast weight."""
 
 BATCH = LANES * VECTORS
 """Samples that the kernels compute together."""
 
 ENTRIES = 8
-"""Vectors of channels that are computed together for a single sample: so many sums wait for no
-latency."""
+"""Vectors of channels that are computed together for a single sample: enough independent sums to
+hide the latency of a multiply-accumulate."""
 
 FLOAT = ir.FloatType()
 INT, LONG = ir.IntType(32), ir.IntType(64)
 FLOATS, INTS = ir.VectorType(FLOAT, LANES), ir.VectorType(INT, LANES)
 
 Value = Any
-"""A value of the code that is being built."""
+"""A value, type or builder of the code that is being built."""
 
 
 def _int(value: int) -> Value:
@@ -57,14 +57,14 @@ def splat(builder: Value, scalar: Value, vector: Value) -> Value:
 
 
 def load(builder: Value, pointer: Value, vector: Value) -> Value:
-    """The vector that begins at a pointer to one of its elements."""
+    """The vector whose first element a pointer points to."""
     loaded = builder.load(builder.bitcast(pointer, vector.as_pointer()))
     loaded.align = 4
     return loaded
 
 
 def store(builder: Value, value: Value, pointer: Value) -> None:
-    """Write a vector where a pointer to one of its elements points."""
+    """Write a vector to where a pointer to its first element points."""
     builder.store(value, builder.bitcast(pointer, value.type.as_pointer())).align = 4
 
 
@@ -84,7 +84,7 @@ def pointer(typing, array, index):  # type: ignore[no-untyped-def]  # numba read
 
 
 def members(builder: Value, values: Value) -> list[Value]:
-    """What a tuple holds."""
+    """The members of a tuple."""
     return list(cgutils.unpack_tuple(builder, values))
 
 
@@ -94,7 +94,7 @@ def repeat(
     start: list[Value],
     body: Callable[[Value, list[Value]], list[Value]],
 ) -> list[Value]:
-    """A loop of at least one round; `body` takes its number and the values and returns new ones."""
+    """A loop of at least one round; `body` maps the round's number and the values to new values."""
     before = builder.block
     loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
     builder.branch(loop)
@@ -117,7 +117,7 @@ def repeat(
 
 
 def fused(builder: Value) -> Callable[[Value, Value, Value], Value]:
-    """The product of weight and operand, plus the sum, in one rounding."""
+    """Builds weight * operand + total with a single rounding."""
     kind = ir.FunctionType(FLOATS, [FLOATS] * 3)
     function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32")
     return lambda weight, operand, total: builder.call(function, [weight, operand, total])

@@ -1,4 +1,4 @@
-"""A program in the flat arrays that the compiled kernels read."""
+"""Packs a program into the flat arrays that the compiled kernels read."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -31,8 +31,8 @@ class Packed:
     Attributes
     ----------
     stages : records of counts, codes and indices
-    operands : float32, int32 and places (int32) that the stages name
-    in_places, out_places : where each feature and each logit lies in the cells
+    operands : float32 values, int32 values and places (int32) to which the stages' indices refer
+    in_places, out_places : index of each feature and of each logit in the cells
     scratch_sizes : of `cells`, `words` and `sums`, see `axnn.cpu.kernels.batch`
     """
 
@@ -44,7 +44,7 @@ class Packed:
 
 
 def pack(program: KernelProgram, samples: int) -> Packed:
-    """Lay a program out for the kernels of batches or of single samples.
+    """Lay out a program for the kernel of batches or of single samples.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def pack(program: KernelProgram, samples: int) -> Packed:
 
 
 class _Pool:
-    """Arrays one after the other."""
+    """A flat array to which values are appended."""
 
     def __init__(self, kind: type[np.float32 | np.int32]) -> None:
         self._kind = kind
@@ -85,12 +85,12 @@ class _Pool:
         return self._count - len(part)
 
     def array(self) -> NDArray[Any]:
-        """All of them."""
+        """All values."""
         return np.concatenate(self._parts)
 
 
 class _Packer:
-    """Fills the records of stages and collects what they point to.
+    """Fills the records of stages and collects their operands.
 
     Parameters
     ----------
@@ -98,8 +98,8 @@ class _Packer:
 
     Attributes
     ----------
-    cells : where each buffer begins, and where the last one ends
-    floats, integers, places : what the stages point to
+    cells : index at which each buffer begins, and the end of the last one
+    floats, integers, places : operands of the stages
     """
 
     def __init__(self, program: KernelProgram, samples: int) -> None:
@@ -157,12 +157,12 @@ class _Packer:
         return rows.astype(np.int64) * self._samples
 
     def _of_channels(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Whole vectors of channels where these are in the lanes."""
+        """Values of the channels, padded to whole vectors if channels are in the lanes."""
         missing = -len(values) % LANES if self._samples == 1 else 0
         return np.pad(values, [(0, missing)] + [(0, 0)] * (values.ndim - 1))
 
     def _weights(self, weights: NDArray[Any]) -> NDArray[Any]:
-        """(channels, taps) weights in the order that the sums read them in."""
+        """(channels, taps) weights in the order in which the kernel reads them."""
         if self._samples > 1:
             return _by_block(weights)
         padded = self._of_channels(weights)

@@ -1,4 +1,4 @@
-"""A program in plain numpy: what the kernels compute, up to rounding, where numba is absent."""
+"""Runs a program in plain numpy where numba is absent; results agree up to rounding."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from axnn.cpu.kernels.stages import (
 )
 
 _BATCH = 32
-"""Samples at a time: the operands of all positions are gathered, which takes memory."""
+"""Samples computed together: few, since the operands of all positions are gathered in memory."""
 
 
 def run(program: KernelProgram, inputs: Float32) -> Float32:
@@ -48,14 +48,14 @@ def _sums(stage: Stage, source: Float32, buffer: Buffer) -> Float32:
     shape = (len(stage.weights), len(stage.origins), len(stage.window), source.shape[1])
     if stage.product_scale is None:
         return ((stage.weights @ operands) + stage.bias[:, None]).reshape(shape)
-    # Whole numbers below 2**53: no rounding, in whatever order they are added.
+    # Integers below 2**53: exact in any order of addition.
     whole = stage.weights.astype(np.float64) @ (_bytes(operands, buffer.scale) - BYTE_ZERO)
     scaled = whole.astype(np.float32) * stage.product_scale[:, None] + stage.bias[:, None]
     return scaled.reshape(shape)
 
 
 def _bytes(values: Float32, scale: float) -> NDArray[np.float64]:
-    """The nearest bytes, halves up."""
+    """Values rounded to the nearest byte, half up."""
     limit = np.float32(BYTE_LIMIT)
     cut = np.clip(values * np.float32(1 / scale), -limit, limit)
     return np.floor(cut + np.float32(BYTE_ZERO + 0.5)).astype(np.float64)

@@ -1,7 +1,7 @@
-"""The compiled kernel of single samples: channels in the lanes of the vectors.
+"""The compiled kernel for single samples, with channels in the lanes of the vectors.
 
 A few samples would leave most lanes of `axnn.cpu.kernels.batch` idle. The results are the same to
-the last bit; see there for what numba keeps.
+the last bit. For numba's cache see there.
 """
 
 import numpy as np
@@ -34,9 +34,10 @@ def _pack(stage, factor, cells, words):  # type: ignore[no-untyped-def]  # numba
 
 @part
 def _choose(stage, first, count, places, blocks, origins, results):  # type: ignore[no-untyped-def]
-    """Block, origin and place of the results of ENTRIES entries; those that lack repeat the last.
+    """Block, origin and place of the results of ENTRIES entries.
 
-    Entries are counted block after block, position after position.
+    Entries are numbered by block and, within a block, by position. Beyond the last entry it is
+    repeated.
     """
     for k in range(ENTRIES):
         entry = min(first + k, count - 1)

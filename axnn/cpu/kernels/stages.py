@@ -1,8 +1,8 @@
-"""From a network and the kinds of its channels to what the kernels compute, in order.
+"""Lowers a network and the kinds of its channels to the stages that the kernels compute in order.
 
-Values lie in buffers, one between each two layers, position by position, the channels of a
-position side by side; zeros (the padding of the layer that reads) are around them. Channels of
-the same kind are neighbours, so that they are computed together.
+There is a buffer between each two layers. It holds the values position by position, with the
+channels of a position side by side, surrounded by zeros, which are the padding of the layer that
+reads it. Channels of the same kind are neighbours, so that they are computed together.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ Float32 = NDArray[np.float32]
 
 BYTE_LIMIT = 127
 BYTE_ZERO = 128
-"""A value is stored in a byte as value / scale + BYTE_ZERO: the products take unsigned bytes."""
+"""A byte holds value / scale + BYTE_ZERO, since the products' second operand is unsigned."""
 
 WORD = 4
 """Bytes whose products are added at once."""
@@ -29,14 +29,15 @@ WORD = 4
 
 @dataclass(frozen=True, eq=False)
 class Buffer:
-    """Where the values between two layers lie.
+    """Layout of the values between two layers.
 
     Attributes
     ----------
-    height, width, channels : with the padding around, and channels rounded up to whole words
+    height, width : including the padding
+    channels : that are not omitted, rounded up to whole words if they are read as bytes
     top, left : size of the padding
-    place : (channels of the layer,) where in a position each channel lies; -1 if it is omitted
-    scale : of the bytes that layers of int8 operands read; 0 if none does
+    place : (channels of the layer,) index of each channel within a position; -1 if it is omitted
+    scale : of the bytes that int8 products read; 0 if there are none
     """
 
     height: int
@@ -53,7 +54,7 @@ class Buffer:
         return self.height * self.width * self.channels
 
     def position(self, row: NDArray[np.intp], column: NDArray[np.intp]) -> Int32:
-        """Row of the first channel of positions, the padding counted."""
+        """Row of the first channel of positions, which are counted including the padding."""
         return ((row * self.width + column) * self.channels).astype(np.int32)
 
 
@@ -64,15 +65,16 @@ class Stage:
     Attributes
     ----------
     source, target : numbers of the buffers
-    weights : (channels, taps) float32, or int8 if bytes are multiplied
+    weights : (channels, taps) float32, or int8 for products of bytes
     bias : (channels,) float32
-    product_scale : (channels,) float32, of the sums of byte products; None for float32
-    taps : (taps,) row of each operand, counted from the origin; every fourth if bytes are read
+    product_scale : (channels,) float32, scale of the sums of byte products; None for float32
+    taps : (taps,) row of each operand, relative to the origin; of every fourth for bytes
     origins : (positions,) row of the origin of each result
     window : (positions in a window,) rows to add to the origin
     pooling : "none", "largest" or "sum"
-    function : of the sums (of their largest)
-    sum_weight, sum_bias, sum_function : of the sum of a window's results; None and identity else
+    function : applied to each sum, or to the largest of a window
+    sum_weight, sum_bias, sum_function : applied to the sum of a window's results; without pooling
+        by sums, None and "identity"
     first : place of the first channel in the target
     results : (positions,) row of each result's position in the target
     """
@@ -96,11 +98,11 @@ class Stage:
 
 @dataclass(frozen=True, eq=False)
 class KernelProgram:
-    """All that is computed for a sample.
+    """Everything that is computed for a sample.
 
     Attributes
     ----------
-    buffers : the first takes the inputs, the last holds the logits
+    buffers : the first one holds the inputs, the last one the logits
     stages : in order
     input_rows : (features,) row of each feature in the first buffer
     logit_rows : (classes,) row of each logit in the last
@@ -113,11 +115,11 @@ class KernelProgram:
 
 
 def lower(network: Network, assignment: Assignment, scales: tuple[float, ...]) -> KernelProgram:
-    """What the kernels compute for a network.
+    """The stages that the kernels compute for a network.
 
     Parameters
     ----------
-    network : with lines already folded into its parameters (`axnn.cpu.choice.model.fold`)
+    network : its lines are already folded into its parameters (`axnn.cpu.choice.model.fold`)
     assignment : the kind of each channel
     scales : of the bytes of each layer's inputs
     """
@@ -165,7 +167,7 @@ def _rows(buffer: Buffer) -> Int32:
 
 
 class _LayerBuilder:
-    """Stages of one layer, and of the sums of its windows if these follow."""
+    """Builds the stages of one layer, fused with the sums of its windows if these follow."""
 
     def __init__(
         self, network: Network, assignment: Assignment, head: int, number: int, source: Buffer
@@ -338,7 +340,7 @@ def quantised_weights(weights: Float32) -> tuple[NDArray[np.int8], Float32]:
 
 
 def _in_bytes(stage: Stage, source: Buffer) -> Stage:
-    """The stage with products of bytes; every four operands, neighbours in the source, one tap."""
+    """The stage with products of bytes; a tap is a word of four neighbours in the source."""
     rounded, scale = quantised_weights(np.asarray(stage.weights, np.float32))
     positions = np.unique(stage.taps // source.channels)
     spread = np.zeros((len(rounded), len(positions), source.channels), np.int8)

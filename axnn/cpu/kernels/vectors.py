@@ -1,8 +1,8 @@
-"""What numba has no words for: sums of products that stay in vector registers.
+"""Sums of products that stay in vector registers, which numba cannot express.
 
-Each function here is LLVM code that is placed in the calling numba function. The rows of a tile are
-channels; their weights are broadcast. Multiplication and addition are one rounding (fused), on any
-processor.
+Each function here is LLVM code, inlined into the numba function that calls it. The rows of a tile
+are channels; their weights are broadcast. Multiplication and addition are fused (rounded once) on
+any processor.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ from axnn.cpu.kernels.llvm import (
 )  # fmt: skip
 
 MAX_ROWS = 8 if LANES == 16 else 6
-"""Channels in a tile, so that all sums of a tile fit the processor's vector registers."""
+"""Most channels in a tile, such that all sums of a tile fit the processor's vector registers."""
 
 HAS_BYTE_DOT = LANES == 16 and bool(FEATURES.get("avx512vnni", False))
 """Whether an instruction adds four products of bytes to each 32-bit sum."""
@@ -176,7 +176,7 @@ def byte_tile(  # type: ignore[no-untyped-def]  # numba reads the parameters' na
 
 
 def rounded(builder: Value, vector: Value, grid: list[Value]) -> Value:
-    """A vector of float32 as whole numbers, see `round_to_words`; grid: factor, limit, zero."""
+    """A vector of float32 rounded to integers, see `round_to_words`; grid: factor, limit, zero."""
     factor, limit = (splat(builder, value, FLOATS) for value in grid[:2])
     least = builder.fneg(limit)
     half = builder.fadd(grid[2], ir.Constant(FLOAT, 0.5))
@@ -192,8 +192,8 @@ def round_to_words(  # type: ignore[no-untyped-def]  # numba reads the parameter
 ):
     """Four rows (BATCH,) of float32 as one row of words, whose bytes are those values rounded.
 
-    Byte b of word s is source[b * BATCH + s] * factor, cut at +-limit, plus zero, rounded to the
-    nearest, halves up. The sum must not be negative.
+    Byte b of word s is source[b * BATCH + s] * factor, clamped to +-limit, plus zero, rounded to
+    nearest, half up. The sum must not be negative.
     """
     del typing, factor, limit, zero
     single = types.float32

@@ -173,8 +173,8 @@ def test_files_that_are_no_predictor(tmp_path):
 DAMAGES = {
     "kinds lost": (lambda _, a: a.pop("kinds.0"), r"has no 'kinds\.0\.npy'"),
     "weights lost": (lambda _, a: a.pop("value.0.weights"), r"has no 'value\.0\.weights\.npy'"),
-    "kind unknown": (lambda _, a: a["kinds.0"].fill(9), "kinds of layer 0 must be one below"),
-    "scales": (lambda h, _: h["scales"].pop(), "scales must be a positive number a layer"),
+    "kind unknown": (lambda _, a: a["kinds.0"].fill(9), "layer 0 must have a kind in 0"),
+    "scales": (lambda h, _: h["scales"].pop(), "scales must be one positive number for each layer"),
     "infinite": (lambda h, _: h.update(scales=["inf"]), "Expected `float`, got `str`"),
     "spec": (lambda h, _: h["spec"]["layers"][0].update(stride=[1.0, 1]), "Expected `int`"),
     "another kind": (lambda h, _: h.update(kind="qcnpe-network-1"), "holds 'qcnpe-network-1', not"),

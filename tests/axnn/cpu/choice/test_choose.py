@@ -115,11 +115,17 @@ def test_state_of_another_run_is_refused(exact, data, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"assignment": (np.zeros(9, np.uint8), np.zeros(3, np.uint8))}, "kinds of layer 0 must"),
-        ({"assignment": (np.zeros(10, np.uint8), np.ones(3, np.uint8))}, "kinds of layer 1 must"),
-        ({"scales": (1.0,)}, "scales must be a positive number a layer"),
-        ({"scales": (1.0, 0.0)}, "scales must be a positive number a layer"),
-        ({"scales": (np.inf, 1.0)}, "scales must be a positive number a layer"),
+        (
+            {"assignment": (np.zeros(9, np.uint8), np.zeros(3, np.uint8))},
+            "layer 0 must have a kind in",
+        ),
+        (
+            {"assignment": (np.zeros(10, np.uint8), np.ones(3, np.uint8))},
+            "layer 1 must have a kind in",
+        ),
+        ({"scales": (1.0,)}, "scales must be one positive number for each layer"),
+        ({"scales": (1.0, 0.0)}, "scales must be one positive number for each layer"),
+        ({"scales": (np.inf, 1.0)}, "scales must be one positive number for each layer"),
     ],
 )
 def test_kinds_must_fit_the_network(exact, change, message):
@@ -130,8 +136,8 @@ def test_kinds_must_fit_the_network(exact, change, message):
 DAMAGES = {
     "kinds lost": (lambda _, a: a.pop("kinds.1"), r"has no 'kinds\.1\.npy'"),
     "weights lost": (lambda _, a: a.pop("value.0.weights"), r"has no 'value\.0\.weights\.npy'"),
-    "kind unknown": (lambda _, a: a["kinds.0"].fill(9), "kinds of layer 0 must be one below"),
-    "scales": (lambda h, _: h["scales"].pop(), "scales must be a positive number a layer"),
+    "kind unknown": (lambda _, a: a["kinds.0"].fill(9), "layer 0 must have a kind in 0"),
+    "scales": (lambda h, _: h["scales"].pop(), "scales must be one positive number for each layer"),
     "scale zero": (lambda h, _: h.update(scales=[0, 1]), "Expected `float` > 0"),
     "steps": (lambda h, _: h.update(steps=[{}]), "missing required field `lowered`"),
     "ancestors": (lambda h, _: h.update(made_from=None), "Expected `object`, got `null`"),
@@ -159,7 +165,7 @@ def test_damaged_choice_is_one_clear_error(damage, exact, tmp_path):
             lambda h, _: h["identity"].update(seed=2),
             "of a run with another plan, data, network or seed",
         ),
-        (lambda _, a: a["kinds.0"].fill(9), "kinds of layer 0 must be one below"),
+        (lambda _, a: a["kinds.0"].fill(9), "layer 0 must have a kind in 0"),
     ],
 )
 def test_damaged_state_is_one_clear_error(change, message, exact, data, tmp_path):
