@@ -1,9 +1,9 @@
-"""Adds columns of bits with full adders, the bits that come first first.
+"""Adds columns of bits with full adders, in the order of their arrival.
 
-Full adders are library cells, placed by hand: a mapper that sees them as logic makes other gates of
-them. The adder without output inverters is the smallest and takes the least energy; it inverts both
-outputs, and with inverted inputs both once more, so a bit carries its polarity along and inverters
-are placed only where a column has no three bits of the same one.
+Full adders are library cells that this module places itself: a mapper that sees them as logic
+replaces them by other gates. The adder without output inverters is the smallest and takes the least
+energy. Its outputs are inverted, or, if its inputs are, true. So each bit has a polarity, and
+inverters are placed only where a column has no three bits of the same polarity.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -42,8 +42,8 @@ class Drives:
     Attributes
     ----------
     tree, carry : drive of the adders in the tree, and of the last one of each column
-    adder_sum_ps, adder_carry_ps : of an adder in the tree
-    last_sum_ps, last_carry_ps : of a last one
+    adder_sum_ps, adder_carry_ps : delays of an adder in the tree
+    last_sum_ps, last_carry_ps : delays of the last adder of a column
     gate_ps : of a simple gate
     mask : drive of the gates that mask operands
     mask_ps : their delay
@@ -67,20 +67,20 @@ class AdderTree:
     Attributes
     ----------
     drives : sizes and delays
-    gates : what was placed
+    gates : the placed cells
     """
 
     drives: Drives = field(default_factory=Drives)
     gates: list[Gate] = field(default_factory=list)
 
     def place(self, kind: str, cell: str, **pins: str) -> None:
-        """Place a cell under a name that begins with its role."""
+        """Place a cell; `kind`, its role, is the prefix of its name."""
         self.gates.append(Gate(f"{kind}_{len(self.gates)}", cell, pins))
 
     def add(
         self, columns: list[list[Bit]], ones: list[int], breaks: Collection[int] = ()
     ) -> tuple[list[Bit], dict[int, Bit]]:
-        """One bit a column: the sum modulo two to the number of columns.
+        """Add all bits: one bit for each column, the sum modulo 2**columns.
 
         Parameters
         ----------
@@ -91,7 +91,7 @@ class AdderTree:
         Returns
         -------
         sums : by column
-        carries : by column, those that `breaks` kept out
+        carries : by column, those that `breaks` cuts off
         """
         sums, kept, carries = [], {}, list[Bit]()
         for index, (column, one) in enumerate(zip(columns, ones, strict=True)):
@@ -156,11 +156,11 @@ class AdderTree:
         )
 
     def _half(self, bits: list[Bit], index: int) -> tuple[Bit, Bit]:
-        """Of x and y: the carry x & y is a NAND of true or a NOR of inverted inputs."""
+        """Add x and y: the carry x & y is a NAND of true or a NOR of inverted inputs."""
         return self._pair(bits, index, "XOR2", "Z", {False: "NAND2", True: "NOR2"})
 
     def _with_one(self, bits: list[Bit], index: int) -> tuple[Bit, Bit]:
-        """Of x and one, or x, y and one; the carry of the latter is x | y."""
+        """Add x and one, or x, y and one; the carry of the latter is x | y."""
         if len(bits) == 1:
             (bit,) = bits
             return Bit(bit.arrival_ps, bit.net, not bit.inverted), bit
@@ -183,7 +183,7 @@ class AdderTree:
 
 
 def rtlil_cells(gates: list[Gate]) -> Iterator[str]:
-    """Gates in Yosys' own language."""
+    """Gates as RTLIL."""
     for gate in gates:
         yield f"  cell \\{gate.cell} \\{gate.name}"
         yield from (f"    connect \\{pin} \\{net}" for pin, net in gate.pins.items())

@@ -10,23 +10,23 @@ from synth.liberty.models import CellModel, Tied
 from synth.netlist import CONSTANT_NETS, Netlist, Placed
 
 WIRE_FF_PER_SINK = 0.5
-"""Wire of a net for each pin that it feeds: 2.8 um (two mean cell pitches) at 0.18 fF/um."""
+"""Wire capacitance for each pin that a net feeds: 2.8 um (two mean cell pitches) at 0.18 fF/um."""
 
 PORT_FF = 9.0
 """Load of an output port: 50 um to the neighbour, about the edge of an NCU, at 0.18 fF/um."""
 
 PORT_SLEW_NS = 0.03
-"""Transition of what comes from outside, the clock included."""
+"""Transition time of inputs, including the clock."""
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """What a netlist's cells drive, and how fast their inputs move.
+    """Loads and transition times of a netlist.
 
     Attributes
     ----------
     loads_ff : by net, wires and pins
-    slews_ns : by net, the mean over the arcs that drive it
+    slews_ns : transition time by net, the mean over the arcs that drive it
     """
 
     loads_ff: Mapping[int, float]
@@ -75,12 +75,12 @@ def _loads(netlist: Netlist, models: Mapping[str, CellModel]) -> dict[int, float
 
 
 def in_order(netlist: Netlist, models: Mapping[str, CellModel]) -> list[Placed]:
-    """Placed cells so that logic comes after what feeds it; storage comes first.
+    """Placed cells in topological order: storage first, then each gate after those that feed it.
 
     Raises
     ------
     SynthesisError
-        If logic feeds itself.
+        If there is a combinational loop.
     """
     drivers = {
         placed.pins[output]: index
@@ -110,7 +110,7 @@ def in_order(netlist: Netlist, models: Mapping[str, CellModel]) -> list[Placed]:
 
 
 def _fed_by(placed: Placed, models: Mapping[str, CellModel]) -> list[int]:
-    """Nets that must be known before a cell's outputs are.
+    """Nets that must be known before a cell's outputs.
 
     An enable may come from the very flip-flops that its clock gate drives.
     """

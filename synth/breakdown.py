@@ -1,4 +1,4 @@
-"""Draws where an array's energy goes."""
+"""Draws the energy of an array by part."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ PARTS = {
     "queues and skew": ("fifo",),
     "AFU with requantisation": ("afu_with_requantize",),
 }
-"""What the figure shows, and the parts of the results that it adds."""
+"""Parts that the figure shows, each with the parts of the results that it adds up."""
 
 _COLOURS = (
     "#4477aa",
@@ -41,12 +41,12 @@ Arrays = Mapping[int, Mapping[str, float]]
 
 
 def grouped(parts: Mapping[str, float]) -> dict[str, float]:
-    """The parts that the figure shows; every part of the results is in one of them."""
+    """Energy by part of the figure; every part of the results is in one of them."""
     return {name: sum(parts.get(part, 0.0) for part in of) for name, of in PARTS.items()}
 
 
 def draw(arrays: Arrays, path: Path) -> None:
-    """Write a PNG: a bar for each operand width, with its parts one on the other.
+    """Write a PNG: a stacked bar for each operand width.
 
     Raises
     ------

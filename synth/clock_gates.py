@@ -1,7 +1,7 @@
-"""Sizes clock gates after mapping, so that all of an engine's flip-flops see much the same clock.
+"""Sizes clock gates after mapping, to keep the clock skew of an engine's flip-flops small.
 
-The mapper makes one gate of the smallest drive for each enable, whatever it has to drive. Late
-clocks would break the hold times of registers that feed each other.
+The mapper makes one gate of the smallest drive for each enable, whatever its load. A clock that
+arrives late would violate the hold times of registers that feed each other.
 """
 
 import copy
@@ -19,9 +19,8 @@ MAX_FLIPFLOPS = 48
 """A gate with more flip-flops than this is split."""
 
 LOAD_SHARE = 0.205
-"""Share of the load that a gate may drive at most that its flip-flops' clock pins may take: they
-are spread, so that wires and steep edges need the rest. 16 flip-flops for a drive of 1 in our own
-library."""
+"""Share of a gate's maximum load that the clock pins of its flip-flops may take; the rest is for
+the wires to them and for steep edges. In our own library, 16 flip-flops for a drive of 1."""
 
 Module = dict[str, Any]
 """A module of Yosys' JSON."""
@@ -31,7 +30,7 @@ Sink = tuple[str, str]
 
 
 def size_clock_gates(module: Module, library: Library) -> Module:
-    """A module with its clock gates split and sized for what they drive."""
+    """A module with its clock gates split and sized for their loads."""
     module = copy.deepcopy(module)
     cells = module["cells"]
     gates = {name for name, cell in cells.items() if cell["type"] in library.clock_gates}
@@ -58,7 +57,7 @@ def size_clock_gates(module: Module, library: Library) -> Module:
 
 @dataclass(frozen=True)
 class _Family:
-    """The clock gates of a library that can stand for one another."""
+    """The clock gates of a library that are interchangeable."""
 
     library: Library
 
@@ -73,7 +72,7 @@ class _Family:
 
     @cached_property
     def _limits(self) -> dict[str, float]:
-        """Load in fF that each gate is given at most, the weakest first."""
+        """Largest load in fF for each gate, the weakest first."""
         found = {
             name: LOAD_SHARE * self.library.cells[name].max_load_ff.get(self.output, math.inf)
             for name in self.library.clock_gates
@@ -87,12 +86,12 @@ class _Family:
         return next(strong, list(self._limits)[-1])
 
     def load_ff(self, sinks: Sequence[Sink], cells: Module) -> float:
-        """Capacitance of pins."""
+        """Capacitance of pins, in fF."""
         kinds = self.library.cells
         return sum(kinds[cells[cell]["type"]].capacitance_ff[pin] for cell, pin in sinks)
 
     def parts(self, sinks: Sequence[Sink], cells: Module) -> Iterator[list[Sink]]:
-        """What each of the gates is to drive that one is split into; one at least."""
+        """Sinks of each gate into which one gate is split; at least one gate."""
         strongest = max(self._limits.values())
         part: list[Sink] = []
         for sink in sinks:

@@ -11,9 +11,10 @@ _Use = tuple[int, str]
 
 
 def check_connections(netlist: Netlist, models: Mapping[str, CellModel]) -> None:
-    """Look at every pin of every placed cell.
+    """Check every pin of every placed cell.
 
-    What units drive that were left out of the netlist is 0; of a whole one every net has a driver.
+    Nets driven by units that were left out of the netlist are 0; in a complete netlist every net
+    must have a driver.
 
     Raises
     ------

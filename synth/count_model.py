@@ -2,12 +2,13 @@
 
     python -m synth.count_model
 
-Tiles of three layers of a network, from samples that the energy table's trace has not seen, pass
-the mapped netlists of the fused NCU and, at 16 bits, of the one that it is compared with: each NCU
-of each tile with its own operands. What the table predicts from what the operands do is compared
-with that. What else an engine does (activation function, queues) is in neither side.
+Tiles of three layers of a network are simulated on the mapped netlists of the fused neural compute
+unit (NCU) and, at 16 bits, of the baseline NCU: each NCU of each tile with its own operands. The
+tiles are of samples that the trace behind the prices does not contain. The simulated energy is
+compared with the prediction from event counts and prices. Neither side includes the rest of an
+engine (activation function, queues).
 
-The same simulation gives the energy of the whole array by part, for a working NCU's cycle.
+The same simulation gives the energy of the whole array by part, for each cycle of a working NCU.
 """
 
 import json
@@ -33,11 +34,11 @@ from synth.breakdown import draw
 from synth.energy_table import RESULTS, TABLE
 from synth.flow import WORKERS, own_cells
 from synth.gatesim import simulator
-from synth.ladder import FUSED, PLAIN
 from synth.mapping import LibertyCells
 from synth.measure import Energy, beat_energy, make_bench, mean_energy
 from synth.ncu_bench import LATENCY, NcuBench
 from synth.ncu_prices import NcuPrices, NcuWork
+from synth.ncu_variants import FUSED, PLAIN
 from synth.structural import StructuralNcu
 from synth.traces import ArrayTile, Tile, check_pairs
 
@@ -86,7 +87,7 @@ class LayerCheck:
 
     @property
     def simulated_fj(self) -> float:
-        """The whole of what was simulated."""
+        """The total simulated energy."""
         return self.simulated.total_fj
 
     @property
@@ -96,32 +97,32 @@ class LayerCheck:
 
     @property
     def key(self) -> str:
-        """Names the layer in flat figures."""
+        """Name of the layer in flat figures."""
         kind = "" if self.kind == FUSED.kind else f"{self.kind.name}_"
         return f"{kind}{self.precision}b_{self.name}"
 
 
 def network_error(layers: Sequence[LayerCheck]) -> float:
-    """Signed error of the prediction for all layers of a network, each with its share of work."""
+    """Signed error of the prediction for a network, with its layers weighted by their work."""
     simulated = sum(layer.ncu_beats * layer.simulated_fj for layer in layers)
     return sum(layer.ncu_beats * layer.predicted_fj for layer in layers) / simulated - 1
 
 
 @dataclass(frozen=True)
 class KindPrices:
-    """What the table says of one kind of NCU, without the units around it.
+    """Prices of one kind of NCU, without the units around it.
 
     Attributes
     ----------
     config : an engine of that kind
-    pj : the table
+    pj : all prices
     """
 
     config: EngineConfig
     pj: Mapping[str, float]
 
     def of(self, precision: int) -> NcuPrices:
-        """Prices in fJ of what operands do."""
+        """Prices in fJ of the events of operands."""
         kind = self.config.kind
         names = (field.name for field in fields(NcuPrices))
         found = {name: 1000 * self.pj[f"{kind.price_prefix}_{name}_{precision}b"] for name in names}
@@ -139,7 +140,7 @@ class KindPrices:
 def compare(
     bench: NcuBench, prices: KindPrices, tile: ArrayTile, every: int = 1
 ) -> tuple[Energy, float, int]:
-    """Energy of a cycle of a tile's NCUs, of which each `every`-th is simulated.
+    """Energy of a cycle of a tile's NCUs; every `every`-th NCU is simulated.
 
     Returns
     -------
@@ -158,7 +159,7 @@ def check(
     every: int = 1,
     console: Console | None = None,
 ) -> list[LayerCheck]:
-    """Simulate every layer's tiles on each kind that takes them and compare with the table."""
+    """Simulate each layer's tiles on each kind that supports them; compare with the prediction."""
     work = []
     for config in (FUSED, PLAIN):
         bench, kind = make_bench(StructuralNcu(config), cells), KindPrices(config, prices)
@@ -212,9 +213,9 @@ def array_fj(
 ) -> dict[str, float]:
     """Energy of the array by part, in fJ for a cycle of a working NCU, at one precision.
 
-    NCUs as simulated; clock and leakage of all other units; words through input queues and skew,
-    results of the activation function and narrow copies as the table prices them. Every result is
-    counted with a ReLU and, below 16 bits, one narrow copy.
+    The energy of the NCUs is simulated. Clock and leakage of all other units, words through input
+    queues and skew, results of the activation function and narrow copies are taken from the prices.
+    Every result is counted with a ReLU and, below 16 bits, one narrow copy.
     """
     total: dict[str, float] = defaultdict(float)
     work = sum(layer.ncu_beats for layer in layers)
@@ -260,9 +261,9 @@ def array_figures(arrays: Mapping[int, Mapping[str, float]]) -> dict[str, float]
 
 @dataclass(frozen=True)
 class _LayerHeader:
-    """What a file says about a layer; `shapes` are (beats, rows, columns) of its tiles.
+    """The part of a file's header about a layer; `shapes` are (beats, rows, columns) of its tiles.
 
-    `pairs` is missing in files of packed lanes alone.
+    `pairs` is missing in files that hold only packed lanes.
     """
 
     name: str
@@ -293,7 +294,7 @@ class _LayerHeader:
 
 @dataclass(frozen=True)
 class _Header:
-    """What a file says about the tiles besides their operands."""
+    """The header of a file: everything about the tiles except their operands."""
 
     layers: tuple[_LayerHeader, ...]
     provenance: dict[str, str]
@@ -373,7 +374,7 @@ def render_arrays(arrays: Mapping[int, Mapping[str, float]]) -> Table:
 
 
 def main() -> None:
-    """Check all tiles; put the errors and the array's parts into the results, and draw these."""
+    """Check all tiles; write the errors and the array's parts into the results, draw the parts."""
     # Both are needed only after minutes of mapping.
     simulator()
     require_modules("matplotlib")

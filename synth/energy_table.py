@@ -1,12 +1,12 @@
-"""Makes `synth/energy_45nm.json` and `results/energy.json`: what each event of an engine costs.
+"""Makes `synth/energy_45nm.json` and `results/energy.json`: the prices of an engine's events.
 
     python -m synth.energy_table
 
 Every unit is mapped to the library's cells and simulated at gate level with the delays of each
-placed cell. NCUs work on operands cut out of a trained network's programs; each sum is compared
-with the exact one. Zero lanes are part of the operands, as they are in a network.
+placed cell. Neural compute units (NCUs) work on operands of a trained network's programs; each sum
+is compared with the exact one. The operands contain zero lanes, as they do in a network.
 
-What other commands put into the results stays there; `make synth` runs them after this one.
+Figures of other commands stay in the results; `make synth` runs these commands after this one.
 """
 
 import hashlib
@@ -28,9 +28,9 @@ from qcnpe.spec.results import read_figures, read_results
 from qcnpe.terminal import Console
 from synth.flow import own_cells
 from synth.gatesim import simulator
-from synth.ladder import FUSED, GATED, RUNGS, climb
 from synth.mapping import LibertyCells
 from synth.measure import NcuFigures
+from synth.ncu_variants import FUSED, GATED, VARIANTS, measure_variants
 from synth.overheads import overheads_percent
 from synth.partial_products import ProductPlan
 from synth.stimulus import PERIOD_PS
@@ -56,7 +56,7 @@ _MEMORY_SUPPLY_V = 0.9
 
 
 def memory_word_pj(supply_v: float) -> float:
-    """A 16-bit word of a local memory of 8 KB, at a library's supply."""
+    """Energy of a 16-bit word of a local memory of 8 KB, at a library's supply."""
     share = OPERAND_BITS / 64
     return MEMORY_PJ_64_BITS * share * (supply_v / _MEMORY_SUPPLY_V) ** 2
 
@@ -64,9 +64,9 @@ def memory_word_pj(supply_v: float) -> float:
 def prices_pj(
     ncus: Mapping[str, NcuFigures], units: UnitEnergies, progress: Callable[[str], None]
 ) -> dict[str, float]:
-    """Energy of every event that `EventCounts.events` names, and of the NCUs to compare with.
+    """Energy of every event that `EventCounts.events` names, and of the NCUs for comparison.
 
-    Idle clocks and leakage of all units but the NCUs are in the NCU's cycles, busy or not.
+    Idle clocks and leakage of all other units are included in the cycles of the NCUs, busy or idle.
     """
     placed = elaborate_units(units.config)
     around = units.idle_fj(placed) + units.complement_fj() / units.config.cols
@@ -101,7 +101,7 @@ def prices_pj(
 
 
 def event_prices(kind: str, figures: NcuFigures, around_fj: float) -> dict[str, float]:
-    """Energy of what operands make a kind of NCU do, in fJ, by the name of the event."""
+    """Energies of the events that operands cause in a kind of NCU, in fJ, by name."""
     return {
         f"{kind}_{event}_{width}b": price + (around_fj if event == "beat" else 0.0)
         for width, prices in figures.prices.items()
@@ -110,7 +110,7 @@ def event_prices(kind: str, figures: NcuFigures, around_fj: float) -> dict[str, 
 
 
 def provenance(cells: LibertyCells) -> dict[str, Any]:
-    """Where the prices come from."""
+    """Sources of the prices: library, trace, operating point."""
     return {
         "status": "measured by gate-level simulation with cell delays, glitches counted",
         "command": COMMAND,
@@ -194,28 +194,28 @@ def spice_figures() -> dict[str, float]:
     return {"spice_error_max": read_figures(SPICE_CHECK)["spice_error_max"]}
 
 
-def ladder_rows(ncus: Mapping[str, NcuFigures]) -> list[dict[str, Any]]:
-    """Every variant: area, path and energy at each width."""
+def variant_rows(ncus: Mapping[str, NcuFigures]) -> list[dict[str, Any]]:
+    """Area, path and energy at each width, of every variant."""
     return [
         {
-            "variant": rung.title,
-            "area_um2": round(ncus[rung.key].area_um2, 1),
-            "path_ns": round(ncus[rung.key].path_ns, 3),
+            "variant": variant.title,
+            "area_um2": round(ncus[variant.key].area_um2, 1),
+            "path_ns": round(ncus[variant.key].path_ns, 3),
             "pj_per_beat": {
                 width: _rounded(beat.total_fj / 1000)
-                for width, beat in ncus[rung.key].beats.items()
+                for width, beat in ncus[variant.key].beats.items()
             },
             "dense_pj_per_beat": {
                 width: _rounded(beat.total_fj / 1000)
-                for width, beat in ncus[rung.key].dense.items()
+                for width, beat in ncus[variant.key].dense.items()
             },
         }
-        for rung in RUNGS
+        for variant in VARIANTS
     ]
 
 
 def render(rows: list[dict[str, Any]]) -> Table:
-    """The ladder for the terminal."""
+    """The variants as a table for the terminal."""
     table = Table(title="NCU variants: pJ a cycle on a network's operands (without zero lanes)")
     for header in ("variant", "area, um2", "path, ns", "16 bit", "8 bit", "4 bit", "2 bit"):
         table.add_column(header, justify="left" if header == "variant" else "right")
@@ -231,7 +231,7 @@ def render(rows: list[dict[str, Any]]) -> Table:
 
 
 def make(progress: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The energy table and the results, as they are committed.
+    """The prices and the results, as they are committed.
 
     Raises
     ------
@@ -239,7 +239,7 @@ def make(progress: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Any
         If our own cell library is missing.
     """
     cells = own_cells()
-    ncus = climb(cells, load(), progress)
+    ncus = measure_variants(cells, load(), progress)
     prices = prices_pj(ncus, UnitEnergies(cells), progress)
     kinds = kinds_16b(ncus)
     table: dict[str, Any] = {
@@ -258,13 +258,13 @@ def make(progress: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Any
             **overhead_figures(kinds),
             **spice_figures(),
         },
-        "ladder": ladder_rows(ncus),
+        "ladder": variant_rows(ncus),
     }
     return table, results
 
 
 def keep_others(results: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """Results with the figures that other commands have put into those before."""
+    """New results with the figures of other commands from the earlier results."""
     sources = {**before.get("sources", {}), **results["sources"]}
     stays = [pattern for pattern in sources if pattern not in results["sources"]]
     others = {
@@ -276,7 +276,7 @@ def keep_others(results: dict[str, Any], before: Mapping[str, Any]) -> dict[str,
 
 
 def main() -> None:
-    """Write the table and the results."""
+    """Write the prices and the results."""
     simulator()  # needed only after minutes of mapping
     console = Console()
     with console.status("mapping NCUs") as status:

@@ -1,4 +1,4 @@
-"""Synthesis of a whole engine: each distinct unit once, its cells and area times its places."""
+"""Synthesis of a whole engine: each distinct unit is mapped once, and counted for each place."""
 
 import json
 import time
@@ -31,7 +31,7 @@ WORKERS = 2
 """Yosys processes at a time."""
 
 Progress = Callable[[str, int, int], None]
-"""Called with what has just been done, how many steps are done, and how many there are."""
+"""Called with the name of the finished step, the number of finished steps, and of all steps."""
 
 _NETLIST = "netlist"
 """Base name of Yosys' results in its working folder."""
@@ -41,12 +41,12 @@ Cells = GenericGates | LibertyCells
 
 @dataclass(frozen=True)
 class UnitReport:
-    """One unit of an engine, without the units that it places.
+    """One unit of an engine, without the units that it instantiates.
 
     Attributes
     ----------
     name : short name
-    places : how often it is in the engine
+    places : number of its instances in the engine
     cells : number of each cell in one place
     flipflops : in one place
     area_um2 : of one place
@@ -71,15 +71,15 @@ class UnitReport:
 
 @dataclass(frozen=True)
 class SynthesisReport:
-    """What an engine costs in silicon.
+    """Area of an engine in silicon.
 
     Attributes
     ----------
     config : the engine
     library : name of the cell library
     units : largest share of the area first
-    notes : what the reader must know, such as cells that the library lacks
-    seconds : that the synthesis took
+    notes : remarks for the reader, such as cells that the library lacks
+    seconds : duration of the synthesis
     """
 
     config: EngineConfig
@@ -116,7 +116,7 @@ def own_cells() -> LibertyCells:
 
 
 def choose_cells(liberty: Sequence[Path] = (), *, quick: bool = False) -> Cells:
-    """The cells of Liberty files, by default our own, or generic gates where there is none.
+    """The cells of Liberty files; by default our own, or generic gates if that file is missing.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def choose_cells(liberty: Sequence[Path] = (), *, quick: bool = False) -> Cells:
 
 
 def has_tree_cells(library: Library) -> bool:
-    """Whether a library has the cells that our adder tree is made of."""
+    """Whether a library has the cells of our adder tree."""
     return library.cells.keys() >= STRUCTURAL_CELLS
 
 
@@ -147,9 +147,9 @@ def synthesize(
     Parameters
     ----------
     config : the engine
-    folder : gets a Verilog netlist for each unit
+    folder : for a Verilog netlist of each unit
     liberty : files of the cell library, by default `DEFAULT_LIBERTY`
-    progress : told of every finished unit
+    progress : called after every unit
     quick : less effort in optimisation, for a first look
 
     Raises
@@ -177,7 +177,7 @@ def synthesize(
 
 @dataclass(frozen=True)
 class _Job:
-    """One unit to map: its design, how often it is placed, commands to run first."""
+    """One unit to map: its design, the number of its instances, commands to run first."""
 
     module: str
     places: int
@@ -186,7 +186,7 @@ class _Job:
 
 
 def _jobs(config: EngineConfig, cells: Cells) -> tuple[list[_Job], tuple[str, ...]]:
-    """All units; where the library has the cells, NCUs as they are built in silicon."""
+    """All units; with structural NCUs if the library has the cells for them."""
     units = elaborate_units(config)
     jobs = {
         name: _Job(name, places, units.rtlil, units.keep_apart(name))
@@ -208,7 +208,7 @@ def _jobs(config: EngineConfig, cells: Cells) -> tuple[list[_Job], tuple[str, ..
 
 
 def _why_behavioural(config: EngineConfig, cells: Cells) -> str | None:
-    """Why there can be no structural NCUs, or None if there can."""
+    """Why structural NCUs are not possible, or None if they are."""
     if config.kind.is_for_fpga:
         return f"ncu {config.ncu} is laid out for an FPGA"
     if not isinstance(cells, LibertyCells) or not has_tree_cells(cells.library):
@@ -247,14 +247,14 @@ def map_design(
     ----------
     rtlil : the design
     top : the module
-    cells : what to map to
-    netlist : Verilog file to write; the same as JSON goes beside it
-    before : commands to run before anything else, such as a `blackbox` of submodules
+    cells : target of the mapping
+    netlist : Verilog file to write; the netlist as JSON is written beside it
+    before : commands to run first, such as a `blackbox` of submodules
 
     Returns
     -------
     dict
-        Number of each cell; placed submodules are left out.
+        Number of each cell, without submodules.
     """
     with TemporaryDirectory(prefix="qcnpe-") as name:
         scratch = Path(name)

@@ -1,9 +1,9 @@
 """Gate-level simulation of a mapped netlist: energies by cell and values of its ports.
 
 Every placed cell has its own delay and energy for each input, state and edge, from the Liberty
-tables at its load and its inputs' transitions. Delays are inertial: an edge that is overtaken
-before it leaves the cell is swallowed and costs nothing. The simulator is a C++ program, built
-once in the user's cache folder.
+tables at its load and its inputs' transitions. Delays are inertial: a pulse shorter than the delay
+of a cell is suppressed and takes no energy. The simulator is a C++ program, built once in the
+user's cache folder.
 """
 
 import hashlib
@@ -51,19 +51,19 @@ _STEP = np.dtype(
     ]
 )
 MAX_STEPS = 1 << 25
-"""Toggles of all inputs in all states of all placed cells; each takes 50 bytes. An activation
-function unit has 60,000."""
+"""Largest number of input toggles in all states of all placed cells; each takes 50 bytes. An
+activation function unit has 60,000."""
 
 _BUILD_LIMIT_S = 600
 _SETTLING_PASSES = 16
 
 TOGGLE = np.dtype([("time_ps", "f8"), ("net", "i4"), ("value", "i4")])
-"""A change of a net from outside; a stimulus is an array of them in order of time."""
+"""A change of an input net; a stimulus is an array of changes in order of time."""
 
 
 @dataclass(frozen=True)
 class Activity:
-    """What a simulation saw.
+    """Results of a simulation.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Circuit:
     Parameters
     ----------
     netlist : flat, of library cells only
-    library : that it was mapped to
+    library : the library to which it was mapped
     """
 
     def __init__(self, netlist: Netlist, library: Library) -> None:
@@ -128,7 +128,7 @@ class Circuit:
         stimulus : array of `TOGGLE`
         samples_ps : times at which nets are read
         watched : the nets
-        begin_ps : energies and toggles count from the first sample at or after it
+        begin_ps : energies and toggles are counted from the first sample at or after this time
         """
         nets, count = len(self._values), len(self.netlist.placed)
         parts = (
@@ -153,7 +153,7 @@ class Circuit:
         return Activity(energy, toggles, seen.reshape(len(samples_ps), len(watched)))
 
     def _settle(self) -> NDArray[np.int32]:
-        """Values of all nets after power-up: again where a register is set or cleared by others."""
+        """Values of all nets after power-up, iterated where registers set or clear one another."""
         values = np.zeros(self.netlist.net_count, np.int32)
         values[1] = 1
         for _ in range(_SETTLING_PASSES):
@@ -224,14 +224,14 @@ def _steps(
 
 @cache
 def simulator() -> Path:
-    """The simulator program, built if need be.
+    """The simulator program; builds it if it does not exist.
 
     Raises
     ------
     ToolMissingError
         If there is no C++ compiler.
     ToolError
-        If it cannot be built, or if somebody else could have written the one that is there.
+        If it cannot be built, or if another user could have written the existing one.
     """
     source = Path(__file__).with_suffix(".cpp")
     digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]

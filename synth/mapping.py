@@ -1,4 +1,4 @@
-"""The Yosys passes that turn a unit into cells: of a Liberty file, or generic gates without one."""
+"""The Yosys passes that map a unit to the cells of a Liberty file, or to generic gates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ GATE_EQUIVALENT_UM2 = 0.798
 """Area of a two-input NAND: NAND2_X1 of the Nangate 45 nm Open Cell Library."""
 
 MIN_GATED_FLIPFLOPS = 4
-"""Fewer flip-flops than this get a multiplexer instead of a clock gate, which would cost more."""
+"""Fewer flip-flops than this get a multiplexer, since a clock gate would take more energy."""
 
 MIN_GATE_KINDS = 3
 """ABC refuses a library whose gates have fewer different functions."""
 
 DELAY_TARGET_PS = 1500
-"""What gates are sized for: a cycle at 500 MHz less setup, clock skew and a margin."""
+"""Delay for which gates are sized: a cycle at 500 MHz less setup, clock skew and a margin."""
 
 _TRANSISTORS = {
     "$_NOT_": 2,
@@ -77,7 +77,7 @@ _ADDERS = "library_full_adders"
 """Name of the design that maps full adders."""
 
 _TO_FULL_ADDERS = ("maccmap", f"techmap -map %{_ADDERS}", "opt_clean")
-"""Sums of products as rows of full adders, each of them a cell."""
+"""Passes that map sums of products to rows of full adders, each of them a cell."""
 
 _RESET_MAP = Path(__file__).parent / "cells" / _RESET_FILE
 
@@ -97,7 +97,7 @@ END_OF_MAP"""
 
 @dataclass(frozen=True)
 class GenericGates:
-    """Yosys' own gates, for machines and first looks without a cell library."""
+    """Yosys' generic gates, for use without a cell library."""
 
     name = "generic gates"
     flipflop = "$_DFF_P_"
@@ -126,8 +126,8 @@ class LibertyCells:
     ----------
     library : the parsed files
     quick : map once, without sizing and without a search for better structures
-    places_adders : multipliers are made of the library's full adders, if it has any; our own are
-        placed by hand, and what is left there is smaller as gates
+    places_adders : map multipliers to the library's full adders, if it has any; not for our own
+        library, whose adders `adder_tree` places, and whose remaining adders are smaller as gates
 
     Raises
     ------
@@ -169,7 +169,7 @@ class LibertyCells:
 
     @cached_property
     def liberty(self) -> str:
-        """The text that `read` and `passes` expect in their file."""
+        """Text of the Liberty file that `read` and `passes` use."""
         return plain_text(self.library)
 
     @property
@@ -179,13 +179,13 @@ class LibertyCells:
 
     @cached_property
     def _sizes_gates(self) -> bool:
-        """Whether gates are sized: it takes delays, and buffers to make gates drive more."""
+        """Whether gates are sized: that needs delays, and buffers to increase their drive."""
         has_buffer = any(cell.is_buffer for cell in self.library.for_mapping)
         return not self.quick and self.library.is_timed and has_buffer
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the library lacks, and what was done instead."""
+        """Missing features of the library, and their replacements."""
         notes = [] if self._sizes_gates else [f"{self._why_not_sized}: gates are not sized"]
         if not self.library.full_adders:
             notes.append("no full adder in the library: adders are made of gates")
@@ -206,21 +206,21 @@ class LibertyCells:
 
     @cached_property
     def files(self) -> Mapping[str, str]:
-        """Files that `read` and `passes` need in Yosys' working folder: texts by name."""
+        """Texts by name of the files that `read` and `passes` need in Yosys' working folder."""
         return {**GenericGates.files, LIBRARY_FILE: plain_text(self.library)}
 
     @property
     def read(self) -> tuple[str, ...]:
-        """Commands that make the cells known."""
+        """Commands that read the cells."""
         return (
-            "libcache -scl -disable",  # kept by path and time: a changed file would not be seen
+            "libcache -scl -disable",  # by path and time: it would miss a changed file
             *self._adder_map(),
             f"read_liberty -lib -ignore_miss_func {LIBRARY_FILE}",
         )
 
     @property
     def passes(self) -> tuple[str, ...]:
-        """From a unit's RTL to a netlist of cells."""
+        """Passes from a unit's RTL to a netlist of cells."""
         script = (_QUICK_ABC if self.quick else _ABC) + (_SIZING_ABC if self._sizes_gates else "")
         return (
             *_TO_GATES,
@@ -243,7 +243,7 @@ class LibertyCells:
 
     @property
     def full_adder(self) -> str | None:
-        """The full adder that multipliers are made of, if they are."""
+        """The full adder to which multipliers are mapped, if there is one."""
         return (
             self.library.full_adders[0] if self.places_adders and self.library.full_adders else None
         )
@@ -268,7 +268,7 @@ class LibertyCells:
 
 
 def clock_gate_pins(library: Library, cell: str) -> ClockGatePins:
-    """Pins of a clock gate; `LibertyError` if the cell is none."""
+    """Pins of a clock gate; `LibertyError` if the cell is not one."""
     gate = library.cells[cell].gate
     if gate is None:
         raise LibertyError(f"{cell} is no clock gate; name one that is")

@@ -1,4 +1,4 @@
-"""Measures NCUs: area, path, and energy on the operands of real networks."""
+"""Measures neural compute units (NCUs): area, path, and energy on operands of real networks."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -27,12 +27,12 @@ from synth.traces import Tile, Trace
 from synth.units import Units, leaf_rtlil
 
 CLOCK_TREE = 0.3
-"""Energy of the clock tree above the leaves, as a share of what the clock pins take."""
+"""Energy of the clock tree above its leaves, as a share of the energy of the clock pins."""
 
 IDLE_CYCLES = 64
 
 STILL_TILES = 16
-"""Tiles of the trace, drawn at random, whose weights pass while the activations are zero."""
+"""Tiles of the trace, drawn at random, that are also simulated with zero activations."""
 
 
 @dataclass(frozen=True)
@@ -49,23 +49,23 @@ class Energy:
 
     @property
     def total_fj(self) -> float:
-        """The whole."""
+        """The total of all parts."""
         return sum(self.parts.values())
 
 
 @dataclass(frozen=True)
 class NcuFigures:
-    """What one kind of NCU costs.
+    """Figures of one kind of NCU.
 
     Attributes
     ----------
-    area_um2, path_ns : of its netlist
-    cells, flipflops : in it
+    area_um2, path_ns : area and longest path of its netlist
+    cells, flipflops : number of cells, and of flip-flops among them
     beats : energy of a cycle by precision, on the trace
     dense : the same without the lanes that are all zeros
-    zero_beat : of a cycle in which the activations are zero
-    idle : of a cycle in which nothing is valid
-    prices : of what operands make it do, by precision, if they were asked for
+    zero_beat : energy of a cycle in which the activations are zero
+    idle : energy of a cycle in which nothing is valid
+    prices : prices of the events of operands, by precision; only on request
     """
 
     area_um2: float
@@ -86,7 +86,7 @@ def map_leaf(leaf: Leaf, cells: LibertyCells) -> Circuit:
 
 
 def map_module(units: Units, module: str, cells: LibertyCells) -> Circuit:
-    """Map one unit of an engine and read its netlist back; units below it are left out."""
+    """Map one unit of an engine, without its submodules, and read its netlist back."""
     return _circuit(units, module, cells)
 
 
@@ -99,7 +99,7 @@ def _circuit(units: Units, module: str, cells: LibertyCells) -> Circuit:
 
 
 def make_bench(leaf: Ncu, cells: LibertyCells) -> NcuBench:
-    """Map an NCU, ready to be driven."""
+    """Map an NCU and make a bench for it."""
     tree = leaf.tree if isinstance(leaf, StructuralNcu) else None
     return NcuBench(map_leaf(leaf, cells), leaf.config, tree)
 
@@ -107,9 +107,9 @@ def make_bench(leaf: Ncu, cells: LibertyCells) -> NcuBench:
 def measure_ncu(
     leaf: Ncu, cells: LibertyCells, trace: Trace, *, priced: bool = False
 ) -> NcuFigures:
-    """Map an NCU and measure it on a trace; every sum that it makes is checked.
+    """Map an NCU and measure it on a trace; every sum is checked.
 
-    `priced` prices what operands make it do, too.
+    With `priced`, also find the prices of the events of operands.
     """
     bench = make_bench(leaf, cells)
     circuit, config = bench.circuit, bench.config
@@ -138,7 +138,7 @@ def measure_ncu(
 
 
 def _prices(bench: NcuBench, tiles: list[Tile], idle: Energy) -> NcuPrices:
-    """Prices of what operands do; the cycles in which the last sum arrives count as idle."""
+    """Prices of the events of operands; cycles in which the last sum arrives count as idle."""
     runs = list(runs_of(tiles))
     works = [NcuWork.of(run, bench.config) for run in runs]
     energies = [
@@ -149,7 +149,7 @@ def _prices(bench: NcuBench, tiles: list[Tile], idle: Energy) -> NcuPrices:
 
 
 def beat_energy(bench: NcuBench, tiles: list[Tile]) -> Energy:
-    """Energy of a beat, the last sums' way into the accumulator included."""
+    """Energy of a beat, including the cycles until the last sum is in the accumulator."""
     cycles = sum(len(tile.weights) for tile in tiles) + LATENCY
     return cycle_energy(bench.circuit, bench.run(tiles), cycles)
 
@@ -165,7 +165,7 @@ def mean_energy(energies: Sequence[tuple[Energy, int]]) -> Energy:
 
 
 def cycle_energy(circuit: Circuit, activity: Activity, cycles: int) -> Energy:
-    """Mean energy of a cycle by role, leakage and the clock tree included."""
+    """Mean energy of a cycle by role, including leakage and the clock tree."""
     parts: dict[str, float] = defaultdict(float)
     sums = _from_tree(circuit)
     for placed, energy in zip(circuit.netlist.placed, activity.energy_fj, strict=True):
@@ -211,13 +211,13 @@ def _role(circuit: Circuit, name: str, cell: str) -> str:
 
 
 def operands(tile: Tile, config: EngineConfig) -> Tile:
-    """A tile's operands as the engine's own kind takes them, whatever kind they were meant for."""
+    """A tile's operands in the lanes of the engine's kind, for a tile of any kind."""
     width, pairs = tile.precision, config.pairs(tile.precision)
     if pairs == tile.pairs:
         return tile
     left = unpack(tile.activations, width, tile.pairs, unsigned=tile.unsigned)
     right = unpack(tile.weights, width, tile.pairs)
-    if tile.pairs == 1:  # an operand alone stands at the top of its lane
+    if tile.pairs == 1:  # a single operand is at the top of its lane
         left, right = left >> (OPERAND_BITS - width), right >> (OPERAND_BITS - width)
     return replace(
         tile, pairs=pairs, activations=pack(left, width, pairs), weights=pack(right, width, pairs)

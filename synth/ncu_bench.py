@@ -1,4 +1,4 @@
-"""Drives a mapped NCU with the operands of tiles and checks what it accumulates."""
+"""Drives a mapped neural compute unit (NCU) with the operands of tiles and checks its sums."""
 
 from collections.abc import Mapping, Sequence
 
@@ -42,9 +42,10 @@ class NcuBench:
         self.circuit, self.config, self.tree = circuit, config, tree
 
     def run(self, tiles: Sequence[Tile]) -> Activity:
-        """Let tiles follow one another back to back; check every sum.
+        """Run tiles back to back; check every sum.
 
-        Energies count from the first operands to the last sum: a cycle a beat, and `LATENCY`.
+        Energies are counted from the first operands to the last sum: a cycle for each beat, and
+        `LATENCY` cycles.
 
         Raises
         ------
@@ -64,7 +65,7 @@ class NcuBench:
         return activity
 
     def idle(self, cycles: int) -> Activity:
-        """Nothing happens, but the clock runs."""
+        """Run idle cycles: only the clock toggles."""
         begin = RESET_CYCLES * PERIOD_PS
         drive = stimulus(self.circuit.netlist, [{"west": 0, "north": 0}] * cycles)
         return self.circuit.run(drive, [begin], (), begin)

@@ -1,10 +1,10 @@
-"""Prices what operands make an NCU do, from simulations of pieces of tiles.
+"""Finds the prices of the events in a neural compute unit (NCU), by simulating pieces of tiles.
 
-An NCU's energy is taken for a sum of five: what each cycle takes in which it works, what it takes
-more if the activations are not all zeros, if that has just changed, for each bit product that
-toggles, and for each finished sum. The five prices are fitted, by least squares, to the energies of
-many short simulations. So that each event happens often and seldom, every piece is simulated as it
-is, as two tiles, and in one tile with its neighbours.
+The energy of an NCU is modelled as a sum of five terms: one for each cycle in which it works, one
+for each of these in which the activations are not all zero, one for each change between zero and
+other activations, one for each bit product that toggles, and one for each finished sum. The five
+prices are fitted by least squares to the energies of many short simulations. To vary how often each
+event happens, every piece is simulated as it is, as two tiles, and in one tile with its neighbours.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,17 +20,17 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from synth.traces import Tile
 
 RUN_OPERANDS = 400
-"""Operands of 16 bits, or as many lanes of narrower ones, that a simulation has at least."""
+"""Fewest lanes of operands in one simulation."""
 
 
 @dataclass(frozen=True)
 class NcuWork:
-    """What happens in one NCU.
+    """Numbers of events in one NCU.
 
     Attributes
     ----------
     beats : cycles in which it works
-    activity : what the operands do
+    activity : events of the operands
     tiles : sums that it finishes
     """
 
@@ -40,7 +40,7 @@ class NcuWork:
 
     @classmethod
     def of(cls, tiles: Sequence[Tile], config: EngineConfig) -> "NcuWork":
-        """Of tiles of one precision that follow one another."""
+        """Events of tiles of one precision that follow one another."""
         activations, weights = (
             np.concatenate([getattr(tile, name) for tile in tiles])[:, None]
             for name in ("activations", "weights")
@@ -50,7 +50,7 @@ class NcuWork:
 
     @property
     def counts(self) -> NDArray[np.float64]:
-        """In the order of the prices."""
+        """Numbers of events, in the order of the prices."""
         seen = self.activity
         counts = (self.beats, seen.lanes, seen.zero_flips, seen.product_toggles, self.tiles)
         return np.array(counts, np.float64)
@@ -58,7 +58,7 @@ class NcuWork:
 
 @dataclass(frozen=True)
 class NcuPrices:
-    """What each event of `qcnpe.events.EventCounts.events` takes at one precision, in fJ.
+    """Energy of each event of `qcnpe.events.EventCounts.events` at one precision, in fJ.
 
     Attributes
     ----------
@@ -72,12 +72,12 @@ class NcuPrices:
     tile: float
 
     def energy_fj(self, work: NcuWork) -> float:
-        """Energy of what happened."""
+        """Energy of some events."""
         return float(work.counts @ np.array(astuple(self)))
 
 
 def runs_of(tiles: Sequence[Tile]) -> Iterator[list[Tile]]:
-    """What is simulated at a time: tiles as they are, each as two, and all as one."""
+    """Tiles of each simulation: the tiles as they are, each as two, and all as one."""
     for _, alike in groupby(tiles, key=lambda tile: tile.unsigned):
         for run in _gathered(list(alike)):
             yield run
@@ -86,7 +86,7 @@ def runs_of(tiles: Sequence[Tile]) -> Iterator[list[Tile]]:
 
 
 def _gathered(tiles: Sequence[Tile]) -> Iterator[list[Tile]]:
-    """Neighbours, until they are long enough; what is left over joins the last."""
+    """Neighbouring tiles in groups that are long enough; the last group takes the rest."""
     least = RUN_OPERANDS * tiles[0].precision // OPERAND_BITS
     found: list[list[Tile]] = [[]]
     for tile in tiles:
@@ -115,9 +115,10 @@ def _joined(tiles: Sequence[Tile]) -> Tile:
 
 
 def fit_prices(works: Sequence[NcuWork], energies_fj: Sequence[float]) -> NcuPrices:
-    """Prices that explain energies best, each with an error that grows as its root.
+    """Prices that fit the energies best; the error of an energy is assumed to grow as its root.
 
-    Least squares; an event that would give energy back costs nothing and the rest is fitted anew.
+    By least squares. If a price would be negative, it is set to zero and the others are fitted
+    again.
     """
     counts, energies = np.array([work.counts for work in works]), np.array(energies_fj)
     scale = 1 / np.sqrt(energies)

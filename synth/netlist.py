@@ -16,10 +16,10 @@ CONSTANT_NETS = {0: 0, 1: 1}
 """Value of each net that is constant."""
 
 MAX_NETS = 1 << 22
-"""Nets are numbered up to here; a simulation has arrays of that size."""
+"""Largest number of nets; a simulation has arrays of that size."""
 
 LIMIT_BYTES = 256 << 20
-"""Largest file that is read; the netlist of an activation function unit has 2 MB."""
+"""Largest file that is read; the netlist of an activation function unit (AFU) has 2 MB."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Netlist:
     placed : its cells
     ports : by name
     signals : nets of every named signal, lowest bit first
-    is_whole : whether no unit was left out
+    is_whole : whether it contains all units
     """
 
     name: str
@@ -79,13 +79,13 @@ def read_netlist(path: Path, module: str, apart: Collection[str] = ()) -> Netlis
     Parameters
     ----------
     path : the file
-    module : its name there
-    apart : names of other units, which are left out where the module places them
+    module : its name in the file
+    apart : names of other units, whose instances are left out
 
     Raises
     ------
     SynthesisError
-        If the file is missing, too large or no such netlist, has no such module, or a cell's pin
+        If the file is missing, too large or not such a netlist, has no such module, or a cell's pin
         has several bits.
     """
     try:
@@ -134,7 +134,7 @@ _Bit = int | Literal["0", "1", "x", "z"]
 
 @dataclass(frozen=True, kw_only=True)
 class _Wire:
-    """What ports and names of nets have in common; their numbering does not matter here."""
+    """Common part of ports and named nets; the numbering of bits is not used."""
 
     bits: list[_Bit]
     offset: int = 0

@@ -1,4 +1,4 @@
-"""Timing by OpenSTA, an outside judge of `synth.timing`."""
+"""Timing by OpenSTA, an independent check of `synth.timing`."""
 
 import re
 from pathlib import Path
@@ -15,10 +15,9 @@ _ARRIVAL = re.compile(r"^\s+([\d.]+)\s+data arrival time", re.MULTILINE)
 
 
 def arrival_ns(netlist: Path, module: str, liberty: Path) -> float:
-    """Latest arrival at a flip-flop's data pin, the clock's way through its gates included.
+    """Latest arrival at a flip-flop's data pin, including the delay of clock gates.
 
-    Wires are those of `synth.annotate`; since that rule is a capacitance for each pin, it is added
-    to the pins' own.
+    Wires are those of `synth.annotate`: a capacitance for each pin, which is added to the pin's.
 
     Parameters
     ----------

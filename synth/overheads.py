@@ -1,4 +1,4 @@
-"""What configurability costs where nothing is approximate: each NCU at 16 bits against plain16."""
+"""Overheads of configurability: each kind of neural compute unit at 16 bits against plain16."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ def overheads_percent(ncus: Figures) -> dict[str, dict[str, float]]:
 
 
 def in_words(overheads: Mapping[str, Mapping[str, float]]) -> str:
-    """One line for people."""
+    """The overheads in one line of text."""
     kinds = (
         f"{kind}: " + ", ".join(f"{name} {percent:+.1f} %" for name, percent in of_kind.items())
         for kind, of_kind in overheads.items()

@@ -1,13 +1,14 @@
-"""Which bit products an NCU adds at each precision, how they are signed, and the constants left.
+"""The bit products that a neural compute unit (NCU) adds at each precision, and their signs.
 
-A lane of activations meets a lane of weights whose fields stand in reverse order (sum-together:
-field f of one faces field n - 1 - f of the other). In the 16 x 16 matrix of bit products the wanted
-products of all fields then lie on one block diagonal and have the same weights, 2**(16 - p) up: a
-tile's sums stand 16 - p places left in the accumulator. The other products are masked.
+A lane of activations is multiplied by a lane of weights whose fields are in reverse order
+(sum-together: field f of one is multiplied by field n - 1 - f of the other). In the 16 x 16 matrix
+of bit products the wanted products of all fields then lie on one block diagonal and have the same
+weights, from 2**(16 - p) up: a tile's sums are shifted left by 16 - p places in the accumulator.
+The other products are masked.
 
-A product of a sign bit counts negatively. After Baugh and Wooley ("A two's complement parallel
-array multiplication algorithm", IEEE Trans. Computers C-22, 1973) -x is written as (1 - x) - 1: the
-product is inverted, the ones are added up to a constant.
+A product of a sign bit is negative. After Baugh and Wooley ("A two's complement parallel array
+multiplication algorithm", IEEE Trans. Computers C-22, 1973) -x is written as (1 - x) - 1: the
+product is inverted, and the -1 of all such products add up to a constant.
 """
 
 from collections.abc import Sequence
@@ -32,8 +33,8 @@ class Product:
     Attributes
     ----------
     activation, weight : bit numbers in the lanes; the weight's in the reversed lane
-    wanted : for each mode whether it counts
-    inverted : for each mode whether it is inverted; where it is not wanted, a choice
+    wanted : for each mode whether it is added
+    inverted : for each mode whether it is inverted; arbitrary where it is not wanted
     """
 
     activation: int
@@ -48,12 +49,12 @@ class Product:
 
     @property
     def is_switched(self) -> bool:
-        """Whether it is inverted in some modes that want it, and not in others."""
+        """Whether it is inverted in some of the modes in which it is wanted, but not in all."""
         pairs = zip(self.inverted, self.wanted, strict=True)
         return len({inverted for inverted, want in pairs if want}) > 1
 
     def agrees(self, function: tuple[bool, ...]) -> bool:
-        """Whether a function of the mode inverts as this product needs, wherever it is wanted."""
+        """Whether a function of the mode inverts it correctly in all modes that want it."""
         return all(
             mine == its
             for mine, its, want in zip(self.inverted, function, self.wanted, strict=True)
@@ -61,7 +62,7 @@ class Product:
         )
 
     def sharing(self, functions: Sequence[tuple[bool, ...]]) -> "Product":
-        """The same, inverted by one of the functions if it is switched."""
+        """The product; if it is switched, inverted by one of the given functions."""
         found = next((known for known in functions if self.agrees(known)), self.inverted)
         return replace(self, inverted=found) if self.is_switched else self
 
@@ -94,7 +95,7 @@ class ProductPlan:
 
     @cached_property
     def products(self) -> tuple[Product, ...]:
-        """Every bit product that some mode wants, columns in ascending order."""
+        """Every bit product that is wanted in some mode, columns in ascending order."""
         pairs = sorted(((i, j) for i in range(self.bits) for j in range(self.bits)), key=sum)
         made = [self._product(i, j) for i, j in pairs]
         shared: list[tuple[bool, ...]] = []
@@ -105,7 +106,7 @@ class ProductPlan:
 
     @property
     def constants(self) -> tuple[int, ...]:
-        """What must be added in each mode, modulo the accumulator."""
+        """Constant to add in each mode, modulo the accumulator's range."""
         return tuple(
             -sum(1 << p.column for p in self.products if p.inverted[mode])
             % (1 << self.accumulator_bits)
@@ -116,7 +117,7 @@ class ProductPlan:
         wanted = tuple(self._is_wanted(i, j, mode.precision) for mode in self.modes)
         negative = [_is_negative(i, j, mode) for mode in self.modes]
         needed = [inverted for inverted, want in zip(negative, wanted, strict=True) if want]
-        # A masked product is constant in either polarity: take the one that needs no switch.
+        # A masked product is constant in either polarity: choose the one that needs no switch.
         usual = all(needed) if needed else False
         inverted = tuple(
             inverted if want else usual for inverted, want in zip(negative, wanted, strict=True)
@@ -127,7 +128,7 @@ class ProductPlan:
         return i // precision + j // precision == self.bits // precision - 1
 
     def value(self, mode: int, activations: int, weights: int) -> int:
-        """What the plan computes: inverted and masked bit products and the constant."""
+        """Value that the plan computes: inverted and masked bit products and the constant."""
         total = self.constants[mode]
         for p in self.products:
             bit = (activations >> p.activation) & (weights >> p.weight) & p.wanted[mode]
@@ -142,7 +143,7 @@ def _is_negative(i: int, j: int, mode: Mode) -> bool:
 
 
 def reverse_fields(lanes: Sequence[int], precision: int, bits: int = OPERAND_BITS) -> list[int]:
-    """Lanes with their fields in reverse order, as the multiplier wants its weights."""
+    """Lanes with their fields in reverse order, as the multiplier needs its weights."""
     mask, count = (1 << precision) - 1, bits // precision
     return [
         sum((lane >> precision * f & mask) << precision * (count - 1 - f) for f in range(count))

@@ -1,4 +1,4 @@
-"""Runs a synthesis for people: a progress bar, a table, and JSON beside the netlists."""
+"""Runs a synthesis with a progress bar; makes a table, and a JSON file beside the netlists."""
 
 import json
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ REPORT = "synth.json"
 """Name of the report's file in the output folder."""
 
 NETLISTS = "netlists"
-"""Name of the subfolder with a Verilog netlist, and the same as JSON, for each unit."""
+"""Name of the subfolder with a netlist of each unit, as Verilog and as JSON."""
 
 
 def run(
@@ -32,15 +32,15 @@ def run(
     quick: bool = False,
     console: Console | None = None,
 ) -> SynthesisReport:
-    """Synthesise an engine with a progress bar; write `synth.json`; print what must be known.
+    """Synthesise an engine with a progress bar; write `synth.json`; print remarks.
 
     Parameters
     ----------
     config : the engine
-    folder : gets the report and, below `netlists`, the netlists
+    folder : for the report and, below `netlists`, the netlists
     liberty : files of the cell library, by default our own
     quick : less effort in optimisation, for a first look
-    console : where the bar goes
+    console : for the progress bar
 
     Raises
     ------
@@ -63,7 +63,7 @@ def run(
 
         made = Path(scratch, NETLISTS)
         report = synthesize(config, made, liberty, quick=quick, progress=step)
-        # All at once: no netlist of an engine that was there before stays among them.
+        # The whole folder is replaced, so that no netlist of an earlier engine remains.
         if (folder / NETLISTS).exists():
             (folder / NETLISTS).rename(Path(scratch, "earlier"))
         made.rename(folder / NETLISTS)
@@ -76,7 +76,7 @@ def _overheads() -> dict[str, dict[str, float]]:
 
 
 def as_json(report: SynthesisReport) -> dict[str, Any]:
-    """The report as JSON holds it."""
+    """The report, for a JSON document."""
     return {
         "config": asdict(report.config),
         "library": report.library,

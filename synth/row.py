@@ -1,4 +1,4 @@
-"""What a row and a column of structural NCUs need once each: the parts that NCUs do without."""
+"""Parts that structural neural compute units (NCUs) share: once for each row, or each column."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
@@ -9,9 +9,9 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
 
 class ResolveRow(Leaf):
-    """Adds the stored carries of a finished accumulator and shifts it to its place.
+    """Adds the stored carries of a finished accumulator and shifts the sum to its place.
 
-    Combinational, between the row's ORs and the AFU.
+    It is between the row's ORs and the activation function unit. Latency: none, combinational.
 
     Parameters
     ----------
@@ -20,9 +20,9 @@ class ResolveRow(Leaf):
 
     Ports
     -----
-    stored : an accumulator and, above it, its carries
-    mode : index of the tile's precision
-    result : the sum
+    stored : in, `config.accumulator_bits + len(breaks)` bits, an accumulator, its carries above it
+    mode : in, `max(1, mode_bits(config))` bits, index of the tile's precision
+    result : out, `config.accumulator_bits` bits, signed, the sum
     """
 
     clocked = False
@@ -43,7 +43,7 @@ class ResolveRow(Leaf):
         return f"axnn_resolve_row_a{self.config.accumulator_bits}_{len(self.breaks)}"
 
     def build(self) -> Module:
-        """One adder, one shifter."""
+        """An adder and a shifter."""
         m = Module()
         bits = self.config.accumulator_bits
         carries = [
@@ -62,7 +62,9 @@ class ResolveRow(Leaf):
 
 
 class ReverseFields(Leaf):
-    """Puts the fields of a weight lane in reverse order, where it enters a column. Combinational.
+    """Reverses the order of the fields of a weight lane, where it enters a column.
+
+    Latency: none, combinational.
 
     Parameters
     ----------
@@ -70,8 +72,9 @@ class ReverseFields(Leaf):
 
     Ports
     -----
-    lane, reversed_lane : the weights
-    mode : index of the tile's precision
+    lane : in, 16 bits, weights
+    mode : in, `max(1, mode_bits(config))` bits, index of the tile's precision
+    reversed_lane : out, 16 bits, the weights in reverse order
     """
 
     clocked = False
@@ -103,11 +106,14 @@ class ReverseFields(Leaf):
 
 
 class ComplementLane(Leaf):
-    """Complements an activation lane, where it enters a row. Combinational.
+    """Complements an activation lane, where it enters a row.
+
+    Latency: none, combinational.
 
     Ports
     -----
-    lane, complement : the activations
+    lane : in, 16 bits, activations
+    complement : out, 16 bits, their complement
     """
 
     clocked = False
@@ -117,7 +123,7 @@ class ComplementLane(Leaf):
         super().__init__({"lane": In(OPERAND_BITS), "complement": Out(OPERAND_BITS)})
 
     def build(self) -> Module:
-        """An inverter a bit."""
+        """An inverter for each bit."""
         m = Module()
         m.d.comb += self.complement.eq(~self.lane)
         return m

@@ -1,4 +1,4 @@
-"""Turns values of ports, cycle by cycle, into the toggles that a simulation wants."""
+"""Turns values of ports, cycle by cycle, into the toggles of a simulation's stimulus."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,10 +11,10 @@ from synth.gatesim import TOGGLE
 from synth.netlist import Netlist
 
 PERIOD_PS = 2000.0
-"""500 MHz."""
+"""Clock period: 500 MHz."""
 
 INPUT_DELAY_PS = 150.0
-"""Inputs change this late after the clock, as if a neighbour's flip-flops drove them."""
+"""Delay of inputs after the clock, as if a neighbour's flip-flops drove them."""
 
 RESET_CYCLES = 2
 
@@ -22,7 +22,7 @@ RESET_CYCLES = 2
 def stimulus(
     netlist: Netlist, cycles: Sequence[Mapping[str, int]], period_ps: float = PERIOD_PS
 ) -> NDArray[np.void]:
-    """Two cycles of reset, then these values; a port that is not named keeps its last value."""
+    """Two cycles of reset, then the values of each cycle; a port without one keeps its value."""
     held = [{"rst": 1}] + [{"rst": 0}] * (RESET_CYCLES - 1)
     toggles: list[tuple[float, int, int]] = []
     before: dict[str, int] = {}
@@ -46,7 +46,7 @@ def stimulus(
 
 
 def packed(layout: data.StructLayout, values: Mapping[str, Any]) -> int:
-    """A word as the hardware has it; members that are not named are zero."""
+    """A packed word of a layout; members without a value are zero."""
     word = 0
     for name, field in layout:
         value = values.get(str(name), 0)

@@ -1,7 +1,7 @@
-"""The NCU as it is built in silicon: its multiplier and accumulator are one tree of full adders.
+"""The structural neural compute unit (NCU): multiplier and accumulator are one tree of full adders.
 
-`qcnpe.rtl.mac` says what is computed; simulators and FPGAs take it as it is. Mapped to cells it
-would cost twice the energy, so that synthesis puts this in its place.
+Simulators and FPGAs use the behavioural multiplier (`qcnpe.rtl.mac`). Mapped to library cells it
+would take twice the energy; so synthesis for silicon replaces the NCU by this one.
 """
 
 from collections import Counter
@@ -27,11 +27,11 @@ TREE = "axnn_mac_tree"
 STRUCTURAL_CELLS = frozenset(
     f"{cell}_XS" for cell in ("FAI", "INV", "NAND2", "NOR2", "XOR2", "XNOR2")
 ) | {"AND2_XL", "OR2_XL"}
-"""Cells that a tree is made of."""
+"""Cells of a tree."""
 
 
 LINE_DRIVES = {4: "XS", 8: "XL", 16: "X1"}
-"""Drive of the gate of an activation's line, by the most products that it feeds."""
+"""Drive of the gate of an activation line, by the largest number of products that it feeds."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class MacTree:
     ----------
     plan : its bit products
     drives : sizes of its cells
-    breaks : columns at which the carry chain ends: that carry is stored and added a cycle later
-    inverted_activations : activations come as their complements, so that one gate masks a line and
-        drives its products with steep edges, instead of a mask and the flip-flop that stores it
+    breaks : columns at which the carry chain ends: the carry is stored and added one cycle later
+    inverted_activations : activations are complements, so that one gate both masks a line and
+        drives its products with steep edges, instead of the mask and the activation's flip-flop
     """
 
     plan: ProductPlan
@@ -65,12 +65,12 @@ class MacTree:
 
     @cached_property
     def masks(self) -> tuple[tuple[bool, ...], ...]:
-        """Functions of the mode that let weights through; not the one that is always true."""
+        """Functions of the mode that enable weights, except the one that is always true."""
         return tuple(sorted({p.wanted for p in self.plan.products if not all(p.wanted)}))
 
     @cached_property
     def built(self) -> tuple[AdderTree, tuple[Bit, ...]]:
-        """The placed cells, and what they make: a bit a column, then the carries at the breaks."""
+        """The placed cells, and the bits that they compute: one a column, then stored carries."""
         tree = AdderTree(self.drives)
         columns: list[list[Bit]] = [[] for _ in range(self.plan.accumulator_bits)]
         self._place_products(tree, columns)
@@ -100,10 +100,10 @@ class MacTree:
         return sum(bit.inverted << index for index, bit in enumerate(self.built[1]))
 
     def rtlil(self) -> str:
-        """The module, in Yosys' own language.
+        """The module as RTLIL.
 
-        `total` is what was last taken from `sum`, complements included; `first` forgets it. With
-        inverted activations a mask is high where products are not wanted.
+        `total` is the stored value of `sum`, with its complements; `first` replaces it by zero.
+        With inverted activations a mask is high where products are not wanted.
         """
         tree, sums = self.built
         width = self.stored_bits
@@ -147,7 +147,7 @@ class MacTree:
             columns[product.column].append(bit)
 
     def _drive_lines(self, tree: AdderTree) -> dict[tuple[tuple[bool, ...], int], Bit]:
-        """Every activation bit under every mask; they toggle less than weights do."""
+        """Every activation bit with every mask: activations toggle less than weights."""
         loads = Counter((p.wanted, p.activation) for p in self.plan.products)
         return {
             (wanted, index): (
@@ -180,7 +180,7 @@ class MacTree:
         return Bit(self.drives.mask_ps, net)
 
     def _place_feedback(self, tree: AdderTree, index: int, inverted: bool) -> None:
-        """The accumulator's bit, or zero in a tile's first beat; complemented."""
+        """The complement of the accumulator's bit, or of zero in a tile's first beat."""
         stored, net = f"total [{index}]", f"t{index}"
         if inverted:
             tree.place("feedback", "OR2_XL", A1="first", A2=stored, Z=net)
@@ -191,15 +191,25 @@ class MacTree:
 class StructuralNcu(Ncu):
     """An NCU whose multiplier and accumulator are a `MacTree`.
 
-    It differs from `Ncu` in ways that its row and column of NCUs hide, once for all: activations
-    come as complements, weights with their fields in reverse order, `result` stands 16 - p places
-    left, and above it come the carries that are still to be added. Registers that the valid flags
-    cover have no reset.
+    It differs from `Ncu` in its ports; units that each row or column has once (`synth.row`) convert
+    between the two. Activations are complements, the fields of weights are in reverse order, and
+    `result` is shifted left by 16 - p places, with the carries that are still to be added above it.
+    Registers that a valid flag covers have no reset.
 
     Parameters
     ----------
     config : the engine
     tree : by default that of the engine's plan
+
+    Ports
+    -----
+    west : in, `west_layout(config)`, activation lane, complemented, and its control word
+    east : out, `west_layout(config)`, the same, one cycle later
+    north : in, `WEIGHT_LANE`, weight lane with its fields in reverse order
+    south : out, `WEIGHT_LANE`, the same, one cycle later
+    result : out, `(tree or MacTree(ProductPlan.of(config))).stored_bits` bits, the accumulator and
+        its carries while `done`, else zero
+    done : out, 1 bit, the accumulator holds the sum of a whole tile
     """
 
     def __init__(self, config: EngineConfig, tree: MacTree | None = None) -> None:
@@ -225,17 +235,18 @@ class StructuralNcu(Ncu):
 
     @property
     def replaced_module(self) -> str:
-        """Name of the module in whose place it is put."""
+        """Name of the module that it replaces."""
         return super().module_name
 
     def rtlil(self) -> str:
-        """The NCU with its tree, in Yosys' own language."""
+        """The NCU with its tree, as RTLIL."""
         return self.tree.rtlil() + leaf_rtlil(self)
 
     def _build_operands(self, m: Module) -> tuple[Any, Any]:
-        """As in `Ncu`, but for lanes of zeros.
+        """As in `Ncu`, except for lanes of zeros.
 
-        A zero is taken, too, and stills the tree; while zeros follow it nothing is clocked.
+        The first zero lane is stored, too, which stops toggles in the tree; while zero lanes
+        follow, nothing is clocked.
         """
         upper = self._upper
         lane: Any = Signal(self.west.shape(), name="lane", reset_less=True)
@@ -305,7 +316,7 @@ class StructuralNcu(Ncu):
 
 
 def _with_valid(m: Module, register: Any, valid: Signal, name: str) -> Any:
-    """A register whose valid flag is kept apart, since only that one has a reset."""
+    """A register whose valid flag is a separate signal, since only the flag has a reset."""
     view: Any = Signal(register.shape(), name=f"{name}_now")
     m.d.comb += view.eq(register)
     if name == "lane":
@@ -316,7 +327,7 @@ def _with_valid(m: Module, register: Any, valid: Signal, name: str) -> Any:
 
 
 def _functions(functions: Sequence[Sequence[bool]], modes: Value) -> Value:
-    """Functions of the mode's number, a bit each."""
+    """Values of functions of the mode, one bit each."""
     words = Array(
         Const(sum(function[mode] << n for n, function in enumerate(functions)), len(functions) or 1)
         for mode in range(len(functions[0]) if functions else 1)

@@ -11,11 +11,11 @@ SETUP_NS = 0.05
 """Setup of a flip-flop, on top of the longest path."""
 
 Edge = tuple[int, int]
-"""A net and the value that it takes."""
+"""A net and its new value."""
 
 
 def arrivals_ns(circuit: Circuit) -> dict[Edge, float]:
-    """Latest arrival of both edges of every net after the clock's, over all states."""
+    """Latest arrival of both edges of every net after the clock edge, over all states."""
     arrival: dict[Edge, float] = defaultdict(float)
     for placed in circuit.ordered:
         for source, target, delay in _arcs(circuit, placed):

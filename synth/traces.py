@@ -1,7 +1,7 @@
-"""Operands of real networks, cut out of their programs.
+"""Traces: operands of real networks.
 
-The streams are those that the driver sends to any engine. A trace keeps pieces of what passes
-single NCUs, spread over the tiles of each layer.
+They are cut from the streams that the driver sends to any engine. A trace holds the operands of
+single neural compute units (NCUs) for pieces of tiles, spread over the tiles of each layer.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -75,7 +75,7 @@ class ArrayTile:
         return self.weights.shape[1]
 
     def ncu(self, row: int, col: int) -> Tile:
-        """What passes one NCU."""
+        """Operands of one NCU."""
         lanes = self.activations[:, row], self.weights[:, col]
         return Tile(self.precision, self.unsigned, self.pairs, *lanes)
 
@@ -85,14 +85,14 @@ Trace = Mapping[int, tuple[Tile, ...]]
 
 
 class _Recorder(ModelTransport):
-    """The integer model, which keeps the streams that it is sent."""
+    """The bit-exact reference model, with a record of its streams."""
 
     def __init__(self, config: EngineConfig) -> None:
         super().__init__(config)
         self.streams: list[Streams] = []
 
     def exchange(self, streams: Streams) -> NDArray[np.uint64]:
-        """Keep and interpret the streams."""
+        """Record and execute the streams."""
         self.streams.append(streams)
         return super().exchange(streams)
 
@@ -107,7 +107,7 @@ def array_tiles(
 
 
 def tiles_of(streams: Streams, config: EngineConfig) -> Iterator[ArrayTile]:
-    """Every tile that streams of good commands hold."""
+    """Every tile of streams of good commands."""
     start = 0
     for tile in streams.tiles(config):
         beats = slice(start, start + tile.beats)
@@ -122,7 +122,7 @@ def tiles_of(streams: Streams, config: EngineConfig) -> Iterator[ArrayTile]:
 
 
 def spread(tiles: Sequence[ArrayTile], count: int) -> list[ArrayTile]:
-    """As many tiles, evenly spread over a layer; some more than once where there are fewer."""
+    """`count` tiles, evenly spread over a layer; some are repeated if there are fewer."""
     places = (np.arange(count) + 0.5) * len(tiles) / count
     return [tiles[int(place)] for place in places]
 
@@ -142,7 +142,7 @@ def cut(
 
 
 def check_pairs(width: int, pairs: int) -> None:
-    """`FormatError` if no lane holds so many operand pairs of a width."""
+    """Raise `FormatError` if a lane cannot hold `pairs` operand pairs of a width."""
     if not 1 <= pairs <= OPERAND_BITS // width:
         raise FormatError(
             f"pairs of {width} bits in a lane must be 1..{OPERAND_BITS // width}, not {pairs}"
@@ -151,9 +151,9 @@ def check_pairs(width: int, pairs: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Header:
-    """What a file says about each tile besides its operands.
+    """The header of a file: everything about the tiles except their operands.
 
-    `pairs` is missing in files of packed lanes alone.
+    `pairs` is missing in files that hold only packed lanes.
     """
 
     precision: tuple[Natural, ...]

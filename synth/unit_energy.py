@@ -1,7 +1,8 @@
-"""Energies of the units around the NCUs: activation function, copies, queues, skew.
+"""Energies of the units around the neural compute units (NCUs).
 
-Each unit is mapped and simulated as an NCU is. The energy of an event is what a busy cycle takes
-above an idle one; what idle units take, clock and leakage, is spread over the array's NCU-cycles.
+These are the activation function units, narrow copies, queues and skew. Each unit is mapped and
+simulated like an NCU. The energy of an event is the difference between a busy and an idle cycle;
+clock and leakage of idle units are divided among the NCUs of the array, for each cycle.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +31,7 @@ CYCLES = 256
 """Busy cycles of each measurement."""
 
 SHIFT = 15
-"""Right shift of the accumulators in the AFU's measurement."""
+"""Right shift of the accumulators in the measurement of the activation function unit (AFU)."""
 
 _SPREAD = 4000.0
 """Standard deviation of 16-bit results: two of the table's 13 fraction bits, as after training."""
@@ -76,7 +77,7 @@ class UnitEnergies:
         return (_busy_fj(circuit, busy[:1], busy) - _busy_fj(circuit, busy[:1], idle)) / pairs
 
     def resolve_fj(self, breaks: tuple[int, ...]) -> float:
-        """Energy of bringing one accumulator of a structural NCU to its place."""
+        """Energy of resolving the carries of one accumulator of a structural NCU."""
         circuit = map_leaf(ResolveRow(self.config, breaks), self.cells)
         mask = (1 << self.config.accumulator_bits) - 1
         rng = np.random.default_rng((self.seed, 9))
@@ -101,13 +102,13 @@ class UnitEnergies:
         return _busy_fj(circuit, [], busy) - _busy_fj(circuit, [], [{}] * CYCLES)
 
     def queue_word_fj(self) -> float:
-        """Energy of a 16-bit word that goes into and comes out of the operand queue."""
+        """Energy of writing a 16-bit word into the operand queue and reading it."""
         lanes = self.config.rows
         words = [self._lanes(lanes, seed) for seed in range(CYCLES)]
         return self._queue_fj(lanes, self.config.fifo_depth, words) / lanes
 
     def result_queue_fj(self) -> float:
-        """Energy of a result that goes into and comes out of its row's queue."""
+        """Energy of writing a result into its row's queue and reading it."""
         words = [_word(value) for value in self._results()]
         return self._queue_fj(1, self.config.result_depth, words)
 
@@ -119,8 +120,8 @@ class UnitEnergies:
         return _busy_fj(circuit, [], busy) - _busy_fj(circuit, [], idle)
 
     def skew_word_fj(self, units: Units, skew: str) -> float:
-        """Energy of a 16-bit activation on its way through the skew, over all rows."""
-        whole = Units(units.rtlil, {skew: 1})  # nothing is left out, not even the banks
+        """Energy of a 16-bit activation in the skew, the mean over all rows."""
+        whole = Units(units.rtlil, {skew: 1})  # with all submodules, including the banks
         circuit = map_module(whole, skew, self.cells)
         rows, width = self.config.rows, ACTIVATION_LANE.size
         busy = []
@@ -139,7 +140,7 @@ class UnitEnergies:
         return (_busy_fj(circuit, [], busy) - _busy_fj(circuit, [], idle)) / rows
 
     def idle_fj(self, units: Units) -> float:
-        """Energy that all units but the NCUs take in an idle cycle, for each NCU."""
+        """Energy of all units except the NCUs in an idle cycle, for each NCU."""
         total = 0.0
         for module, places in units.places.items():
             if "_ncu_" in module:
@@ -157,7 +158,7 @@ class UnitEnergies:
         return values
 
     def _lanes(self, lanes: int, seed: int) -> int:
-        """Operands of one beat, spread as results are; half of them zero, as after a ReLU."""
+        """Operands of one beat with the distribution of results; half are zero, as after a ReLU."""
         rng = np.random.default_rng((self.seed, seed))
         values = np.maximum(np.round(rng.normal(0, _SPREAD, lanes)).astype(np.int64), 0)
         return sum(_word(int(value)) << OPERAND_BITS * lane for lane, value in enumerate(values))
@@ -199,7 +200,7 @@ class UnitEnergies:
 
 
 def _busy_fj(circuit: Circuit, before: Cycles, cycles: Cycles) -> float:
-    """Mean energy of the cycles that follow some others."""
+    """Mean energy of `cycles`, which follow the cycles `before`."""
     begin = (RESET_CYCLES + len(before)) * PERIOD_PS
     drive = stimulus(circuit.netlist, [*before, *cycles])
     return cycle_energy(circuit, circuit.run(drive, [begin], (), begin), len(cycles)).total_fj

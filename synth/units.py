@@ -1,4 +1,4 @@
-"""The engine taken apart: every distinct module once, and how often it is placed."""
+"""The units of an engine: every distinct module once, with the number of its instances."""
 
 import re
 from collections import Counter
@@ -13,7 +13,7 @@ from qcnpe.rtl.leaf import Leaf, ModuleLibrary
 from qcnpe.spec.config import EngineConfig
 
 _BLOCKS = ("sequencer", "collector", "array.row_skew", "array.col_skew")
-"""Parts of the top module that are reported apart, beside the leaves."""
+"""Parts of the top module that are reported separately, besides the leaves."""
 
 _MODULE = re.compile(r"^module \\(\S+)$", re.MULTILINE)
 _CELL = re.compile(r"^\s*cell \\(\S+) ", re.MULTILINE)
@@ -21,12 +21,12 @@ _CELL = re.compile(r"^\s*cell \\(\S+) ", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Units:
-    """An engine's modules in Yosys' own language.
+    """An engine's modules as RTLIL.
 
     Attributes
     ----------
     rtlil : the whole design
-    places : how often each unit is in the engine, the top included
+    places : number of instances of each unit in the engine, including the top
     """
 
     rtlil: str
@@ -37,13 +37,13 @@ class Units:
         return frozenset(self.places) - {unit}
 
     def keep_apart(self, unit: str) -> tuple[str, ...]:
-        """Commands that make boxes of all units but one."""
+        """Commands that make black boxes of all units but one."""
         others = " ".join(f"\\{name}" for name in self.places if name != unit)
         return (f"blackbox {others}",) if others else ()
 
 
 def elaborate_units(config: EngineConfig) -> Units:
-    """Convert an engine, each distinct component once, and count the places of each unit."""
+    """Convert an engine, each distinct component once, and count the instances of each unit."""
     engine = Engine(config)
     library = ModuleLibrary()
     top = library.convert(engine, TOP, engine)
@@ -54,19 +54,19 @@ def elaborate_units(config: EngineConfig) -> Units:
 
 
 def leaf_rtlil(leaf: Leaf) -> str:
-    """A single leaf, and what it places, in Yosys' own language."""
+    """A single leaf and its submodules as RTLIL."""
     library = ModuleLibrary()
     Fragment.get(leaf, library)
     return "".join(library.modules.values())
 
 
 def short_name(module: str) -> str:
-    """A unit's name for people: without the prefix that all share."""
+    """A unit's name for tables: without the common prefix."""
     return "top" if module == TOP else re.sub(rf"^({TOP}\.(array\.)?|qcnpe_|axnn_)", "", module)
 
 
 def _children(rtlil: str) -> dict[str, Counter[str]]:
-    """For each module, how often it places each other one."""
+    """For each module, the number of instances of each other module in it."""
     pieces = _MODULE.split(rtlil)
     bodies = dict(zip(pieces[1::2], pieces[2::2], strict=True))
     return {

@@ -101,6 +101,7 @@ CONFIG = EngineConfig(rows=3, cols=5)
 ARGUMENTS: dict[str, Any] = {
     "address_bits": 7,
     "baud": 9600,
+    "breaks": (3, 7),
     "clock_hz": 1e6,
     "config": CONFIG,
     "control": NO_CONTROL,
@@ -110,6 +111,7 @@ ARGUMENTS: dict[str, Any] = {
     "link": LinkConfig(engine=CONFIG, clock_hz=12e6, baud=115200),
     "store_depth": 512,
     "table": registers(CONFIG),
+    "tree": None,
     "welcome": Welcome(version=LINK_VERSION, fifo_depth=16, buffer=512, store=512),
     "width": 6,
     "words": 4,
@@ -123,11 +125,11 @@ PORT = re.compile(
 
 
 def components() -> list[type[Component]]:
-    """Give every class of `qcnpe.rtl` that has ports of its own."""
+    """Give every class with ports of the RTL and of structural NCUs."""
     modules = pkgutil.walk_packages(qcnpe.rtl.__path__, "qcnpe.rtl.")
     found = [
         kind
-        for name in (module.name for module in modules)
+        for name in (*(module.name for module in modules), "synth.row", "synth.structural")
         for kind in vars(import_module(name)).values()
         if inspect.isclass(kind) and kind.__module__ == name and issubclass(kind, Component)
     ]

@@ -1,1 +1,1 @@
-"""Liberty files of any kit: what their cells are, what these do, and a plain copy for the tools."""
+"""Liberty files of any kit: their cells, models of these, and a plain copy for the tools."""

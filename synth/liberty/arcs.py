@@ -1,4 +1,4 @@
-"""Arcs of a cell: what a toggle of one pin does to another, how late and at what energy."""
+"""Arcs of a cell: delay and energy of the effect of one pin's toggle on another pin."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Arc:
     related : pin whose toggle causes it; empty for hidden power
     when : condition on the pins' values; none if it always holds
     sense : Liberty's timing sense
-    supply : supply pin that gives the energy, where the file tells them apart
+    supply : supply pin that gives the energy, if the file distinguishes supply pins
     tables : by name, such as `cell_rise`
     """
 
@@ -37,7 +37,7 @@ class Arc:
 
     @property
     def delays_both_edges(self) -> bool:
-        """Whether it says delays and transitions of both edges."""
+        """Whether it has delays and transitions of both edges."""
         return self.tables.keys() >= set(DELAY_TABLES)
 
 

@@ -1,4 +1,4 @@
-"""Reads what a cell is out of its group, and leaves out what no logic is made of."""
+"""Reads a cell from its group; ignores cells that are not used for logic."""
 
 import re
 from collections import Counter
@@ -26,10 +26,10 @@ _SPECIAL = (
     "is_macro_cell",
     "pad_cell",
 )
-"""Attributes of cells that a mapper must leave alone."""
+"""Attributes of cells that a mapper must not use."""
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-"""Names that need no escape, in any language that they are written in."""
+"""Names that need no escape in Liberty, Verilog and RTLIL."""
 
 
 class CellReader:
@@ -51,7 +51,7 @@ class CellReader:
         self._defaults = library.attributes
 
     def read(self, group: Group) -> Cell | None:
-        """A cell; nothing if it is none that logic is made of, such as a filler.
+        """A cell; None if it is not used for logic, such as a filler.
 
         Raises
         ------
@@ -94,7 +94,7 @@ class CellReader:
         )
 
     def _capacitances_ff(self, pin: Group) -> tuple[float, float, float]:
-        """Mean, for a rising and for a falling input; what is not said is taken from the rest."""
+        """Mean, rising and falling capacitance; missing ones are taken from the others."""
         texts = [pin.attributes.get(f"{edge}capacitance") for edge in ("", "rise_", "fall_")]
         if not any(texts):
             texts[0] = self._defaults.get("default_input_pin_cap", "0")
@@ -180,10 +180,10 @@ def _storage(group: Group) -> Storage:
 
 
 def _clock_gate(group: Group, pins: Mapping[str, Group], inputs: Sequence[str]) -> _Content | None:
-    """A gate for flip-flops that take data when the clock rises; no other kind is used.
+    """A clock gate for flip-flops that take data at the rising edge; no other kind is used.
 
-    What it does is what Liberty's name for its kind says: a latch, open while the clock is low,
-    keeps the enable; the test pin is added before or after it.
+    Its function follows from Liberty's name of its kind: a latch, open while the clock is low,
+    holds the enable; the test pin is combined with the enable before or after the latch.
     """
     kind = group.attributes[_GATE].lower()
     roles = {
@@ -196,7 +196,7 @@ def _clock_gate(group: Group, pins: Mapping[str, Group], inputs: Sequence[str]) 
         return None
     gate = ClockGatePins(roles["enable"][0], roles["clock"][0], roles["out"][0], *roles["test"])
     if set(inputs) != {gate.enable, gate.clock, *roles["test"]}:
-        return None  # nobody would know what to connect the others to
+        return None  # the use of other inputs is unknown
     names = ("<enabled>", "<disabled>")
     data, opened = Function((gate.enable,)), Function((names[0],))
     if gate.test and "postcontrol" in kind:
@@ -209,7 +209,7 @@ def _clock_gate(group: Group, pins: Mapping[str, Group], inputs: Sequence[str]) 
 
 
 def single_pins(group: Group) -> Iterator[tuple[str, Group]]:
-    """Pins of one bit by name; a group may stand for several."""
+    """Pins of one bit by name; a group may describe several."""
     for pin in group.of_kind("pin"):
         for names in pin.names:
             for name in names.split():

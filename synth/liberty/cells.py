@@ -1,4 +1,4 @@
-"""What a cell is: a gate, a flip-flop, a latch or a clock gate; its pins, functions and delays."""
+"""Cells: gates, flip-flops, latches and clock gates, with their pins, functions and delays."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _ZERO = Function(("0",))
 
 
 class CellKind(Enum):
-    """What a cell does with its inputs."""
+    """Kind of a cell."""
 
     LOGIC = "logic"
     FLIPFLOP = "flip-flop"
@@ -30,12 +30,12 @@ class Storage:
     Attributes
     ----------
     names : of the bit and of its complement in the functions of the outputs
-    control : pin that lets data in
-    active : value of the control: a flip-flop takes data when it has just come to have this value,
-        a latch or clock gate while it has it
-    data : what is stored then
+    control : pin that controls when data are stored
+    active : value of the control: a flip-flop stores data when the control changes to this value, a
+        latch or clock gate while it has this value
+    data : function that is stored
     clear, preset : functions that force a 0 or a 1 while they are true
-    both : what is stored while both are true
+    both : value that is stored while both are true
     """
 
     names: tuple[str, str]
@@ -49,7 +49,7 @@ class Storage:
 
 @dataclass(frozen=True)
 class ClockGatePins:
-    """Pins of a clock gate; `test` is high when the gate is to be open in any case."""
+    """Pins of a clock gate; while `test` is high, the gate is open."""
 
     enable: str
     clock: str
@@ -64,16 +64,16 @@ class Cell:
     Attributes
     ----------
     name : of the cell
-    kind : what it is
+    kind : gate, flip-flop, latch or clock gate
     area_um2 : its area
     capacitance_ff : by input pin, in the file's order
     edges_ff : capacitance to a rising and to a falling input
     outputs : functions by pin, of inputs and the stored bit's names
-    max_load_ff : by output pin, where it is said
+    max_load_ff : by output pin, where the file has it
     timing : delays of the outputs
     storage : the stored bit, if there is one
     gate : pins of a clock gate
-    for_mapping : whether a mapper may place it: false for what is marked `dont_use`, scan cells and
+    for_mapping : whether a mapper may place it: false for cells marked `dont_use`, scan cells and
         cells between power domains
     """
 
@@ -95,7 +95,7 @@ class Cell:
         return tuple(self.capacitance_ff)
 
     def delays_of(self, output: str) -> tuple[Arc, ...]:
-        """Arcs from inputs to an output that say all that sizing needs."""
+        """Arcs from inputs to an output with all figures that sizing needs."""
         return tuple(
             arc
             for arc in self.timing
@@ -114,17 +114,17 @@ class Cell:
 
     @property
     def is_buffer(self) -> bool:
-        """Whether it is a gate that repeats its only input."""
+        """Whether it is a gate whose output equals its only input."""
         return self.table == (0, 1)
 
     @property
     def is_two_input_gate(self) -> bool:
-        """Whether it is, with inverters, enough to make any logic of: an AND, NAND, OR or NOR."""
+        """Whether it is an AND, NAND, OR or NOR: with inverters enough for any logic."""
         return len(self.table) == 4 and sum(self.table) in (1, 3)
 
     @cached_property
     def table(self) -> tuple[int, ...]:
-        """Truth table of a gate with one output; else nothing."""
+        """Truth table of a gate with one output; else empty."""
         if self.kind is not CellKind.LOGIC or len(self.outputs) != 1:
             return ()
         (function,) = self.outputs.values()
@@ -132,7 +132,7 @@ class Cell:
 
     @property
     def full_adder_pins(self) -> tuple[str, ...]:
-        """Three inputs, carry and sum of a full adder, by their truth tables; else nothing."""
+        """Three inputs, carry and sum of a full adder, by their truth tables; else empty."""
         if self.kind is not CellKind.LOGIC or len(self.inputs) != 3 or len(self.outputs) != 2:
             return ()
         pins = {f.truth_table(self.inputs): pin for pin, f in self.outputs.items()}

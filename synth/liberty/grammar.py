@@ -1,9 +1,9 @@
 """The grammar of Liberty: text to a tree of groups.
 
 It is small: `name (arguments) { ... }` is a group, `name (arguments);` a complex and
-`name : value;` a simple attribute. Real files bend it, so this reader takes what they do: missing
-semicolons at a line's end and spare ones, values without quotes that are expressions or hold
-colons, comments of both kinds (not inside strings), continued lines, a byte-order mark, several
+`name : value;` a simple attribute. Real files deviate from it. This reader accepts missing
+semicolons at a line's end and extra ones, values without quotes that are expressions or hold
+colons, comments of both kinds (not inside strings), continued lines, a byte-order mark, and several
 libraries in one file.
 """
 
@@ -67,7 +67,7 @@ class Group:
         return (group for group in self.groups if group.kind in kinds)
 
     def is_set(self, attribute: str) -> bool:
-        """Whether a simple attribute is there and true."""
+        """Whether a simple attribute exists and is true."""
         return self.attributes.get(attribute, "").lower() in ("true", "1")
 
 
@@ -81,18 +81,18 @@ def parse(text: str, where: str) -> list[Group]:
     Parameters
     ----------
     text : of the file
-    where : what holds it, for messages
+    where : origin of the text, for messages
 
     Raises
     ------
     LibertyError
-        If it does not keep to the grammar, with the line.
+        If it does not follow the grammar, with the line.
     """
     return _Parser(text, where).run()
 
 
 class _Parser:
-    """Takes a text apart; without recursion, so that no nesting exhausts the stack."""
+    """Parses a text without recursion, so that no nesting exhausts the stack."""
 
     def __init__(self, text: str, where: str) -> None:
         self._text, self._where = text.removeprefix("\ufeff"), where
@@ -153,7 +153,7 @@ class _Parser:
         self._open.append(group)
 
     def _value(self) -> str:
-        """Of a simple attribute: to the semicolon, the group's end or the line's end."""
+        """Value of a simple attribute: up to the semicolon, the group's end or the line's end."""
         parts: list[_Token] = []
         depth = 0
         while self._token[:2] != ("mark", "}"):

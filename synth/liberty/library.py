@@ -1,4 +1,4 @@
-"""A cell library, out of one Liberty file or of several that a kit splits it into."""
+"""A cell library, read from one Liberty file or from several."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,10 +25,10 @@ class Library:
     Attributes
     ----------
     paths : its files
-    name : its own; of several, all that differ
-    stated_supply_v : that it was made for, if it says so
-    cells : what logic is made of, by name
-    damaged : for each cell that cannot be read, why
+    name : its name; of several files, all distinct names
+    stated_supply_v : its nominal supply, if the file states it
+    cells : cells for logic, by name
+    damaged : for each cell that cannot be read, the reason
     sources : for each cell the reader of its file, and its group
     """
 
@@ -46,7 +46,7 @@ class Library:
 
     @property
     def supply_v(self) -> float:
-        """Supply that it was made for; `LibertyError` if it does not say so."""
+        """Nominal supply; `LibertyError` if the file does not state it."""
         if self.stated_supply_v is None:
             raise LibertyError(f"{self.where}: says no supply; add nom_voltage")
         return self.stated_supply_v
@@ -57,7 +57,7 @@ class Library:
 
     @cached_property
     def is_timed(self) -> bool:
-        """Whether it has delays at all; a gate without them is then not placed."""
+        """Whether any cell has delays; gates without delays are then not placed."""
         return any(cell.inputs and cell.is_timed for cell in self._gates)
 
     @cached_property
@@ -69,7 +69,7 @@ class Library:
 
     @property
     def _gates(self) -> Iterator[Cell]:
-        """What logic is mapped to; cells with several outputs are only placed on purpose."""
+        """Gates for the mapper: those with one output."""
         return (cell for cell in self.cells.values() if cell.table)
 
     @cached_property
@@ -114,13 +114,13 @@ class Library:
 
 
 def read_library(*paths: Path) -> Library:
-    """Read one Liberty file or several that make one library.
+    """Read a library from one Liberty file or several.
 
     Raises
     ------
     LibertyError
-        If a file is missing, too large or not Liberty; if two hold the same cell or were made for
-        different supplies; if there is no cell at all.
+        If a file is missing, too large or not Liberty; if two files hold the same cell or are for
+        different supplies; if there are no cells.
     """
     roots = [root for path in paths for root in _read_roots(path)]
     where = ", ".join(map(str, paths))

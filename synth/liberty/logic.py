@@ -1,4 +1,4 @@
-"""Logic functions as Liberty writes them: parsed once, evaluated for one or for all inputs."""
+"""Logic functions in Liberty's notation: parsed once, evaluated for one or for all inputs."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,13 +8,13 @@ from functools import lru_cache
 from synth.errors import LibertyError
 
 MAX_INPUTS = 8
-"""Most inputs of a cell that is used: tables over all states double with each."""
+"""Most inputs of a cell: tables over all states double with each input."""
 
 _MAX_LENGTH = 10_000
 
 _TOKEN = re.compile(r"\s*(?:([\w\[\].]+)|([!'()*&+|^]))")
 _PRECEDENCE = {"|": 1, "&": 2, "^": 3, "!": 4}
-"""What binds strongest has the highest: in Liberty XOR comes before AND."""
+"""Precedence of the operators, the strongest highest: in Liberty XOR binds before AND."""
 
 _SAME = {"+": "|", "*": "&"}
 
@@ -77,7 +77,7 @@ class Function:
         return tuple(found >> row & 1 for row in rows)
 
     def __str__(self) -> str:
-        """It as Liberty text, in parentheses: other tools have other precedences."""
+        """The function as Liberty text, in parentheses: other tools have other precedences."""
         stack: list[str] = []
         for item in self.postfix:
             if item == "!":
@@ -90,7 +90,7 @@ class Function:
         return stack[0]
 
     def literal(self) -> tuple[str, int] | None:
-        """The pin and the value of it for which the function is 1, if it reads just one pin."""
+        """The pin and its value for which the function is 1, if it reads only one pin."""
         if len(self.names) != 1:
             return None
         (name,) = self.names

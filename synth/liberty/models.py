@@ -1,4 +1,4 @@
-"""What a cell does when an input toggles: its states, and the tables that price and delay it."""
+"""Models of cells: their states, and the delays and energies of input toggles."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Drive:
 
 @dataclass(frozen=True)
 class CellToggle:
-    """What one toggle of one input does: the next state, the outputs, or the hidden energy."""
+    """Effect of a toggle of one input: the next state, the outputs, or the hidden energy."""
 
     after: int
     drives: tuple[Drive, ...] = ()
@@ -45,7 +45,7 @@ class CellModel:
 
     Attributes
     ----------
-    cell : what it is, with its delays
+    cell : pins, functions and delays
     leakage_nw : mean over states
     power : energies
     """
@@ -60,7 +60,7 @@ class CellModel:
 
     @property
     def kind(self) -> CellKind:
-        """What the cell is."""
+        """Kind of the cell."""
         return self.cell.kind
 
     @property
@@ -80,12 +80,12 @@ class CellModel:
 
     @property
     def clock(self) -> str:
-        """Pin that lets data in, of a cell that stores."""
+        """Pin that controls when a storage cell stores data."""
         return self.cell.storage.control if self.cell.storage else ""
 
     @property
     def data(self) -> tuple[str, ...]:
-        """Pins that say what is stored next."""
+        """Pins that determine the stored value."""
         names = self.cell.storage.data.names if self.cell.storage else frozenset()
         return tuple(pin for pin in self.inputs if pin in names)
 
@@ -120,7 +120,7 @@ class CellModel:
         return self._values[function] >> state & 1
 
     def at_start(self, inputs: int) -> int:
-        """The state after power-up with given inputs: what is stored is 0 unless it is forced."""
+        """The state after power-up with given inputs: the stored bit is 0 unless it is forced."""
         stored = self._stored(inputs, opened=self._is_open(inputs))
         return inputs | stored << len(self.inputs)
 
@@ -138,14 +138,14 @@ class CellModel:
         return after & inputs | self._stored(after, opened=opened) << len(self.inputs)
 
     def _is_open(self, state: int) -> bool:
-        """Whether data pass through, whatever toggles."""
+        """Whether data are stored in this state, as in an open latch."""
         storage = self.cell.storage
         if storage is None or self.kind is CellKind.FLIPFLOP:
             return False
         return state >> self.inputs.index(storage.control) & 1 == storage.active
 
     def _stored(self, state: int, *, opened: bool) -> int:
-        """What is stored next, with the inputs and the stored bit of a state."""
+        """The next stored bit, for the inputs and the stored bit of a state."""
         storage = self.cell.storage
         if storage is None:
             return 0
@@ -155,10 +155,10 @@ class CellModel:
         return self._holds(storage.data, state) if opened else state >> len(self.inputs)
 
     def steps(self, tied: Tied = ()) -> tuple[tuple[CellToggle, ...], ...]:
-        """For each state and input, what a toggle does.
+        """Effect of a toggle, for each state and input.
 
-        States that cannot be, and toggles of inputs that are tied, are left empty: a file need not
-        say what they do.
+        Impossible states and toggles of tied inputs are left empty: a file need not have their
+        arcs.
 
         Raises
         ------
@@ -186,7 +186,7 @@ class CellModel:
         return CellToggle(after, hidden=self._energies((pin, ""), table, state))
 
     def _can_be(self, state: int, tied: Mapping[str, int]) -> bool:
-        """Whether tied inputs have their values, and a set or cleared bit the value forced."""
+        """Whether tied inputs have their values, and a set or cleared bit has the forced value."""
         places = {pin: place for place, pin in enumerate(self.inputs)}
         if any(state >> places[pin] & 1 != value for pin, value in tied.items()):
             return False
@@ -224,13 +224,13 @@ class CellModel:
         return _by_pins(self.power)
 
     def _fitting(self, arcs: Sequence[Arc], state: int) -> Arc | None:
-        """The arc whose condition holds; else one without condition; else any: the nearest."""
+        """The arc whose condition holds; else one without a condition; else the nearest one."""
         holding = (arc for arc in arcs if arc.when and self._holds(arc.when, state))
         always = [arc for arc in arcs if arc.when is None]
         return next(holding, next(iter(always or arcs), None))
 
     def _energies(self, pins: tuple[str, str], table: str, state: int) -> tuple[Lookup, ...]:
-        """The energy of a toggle: of each supply pin the entry that fits, if one does."""
+        """The energy of a toggle: the matching entry of each supply pin, if there is one."""
         by_supply: dict[str, list[Arc]] = {}
         for arc in self._power.get(pins, ()):
             if table in arc.tables:
@@ -263,8 +263,8 @@ def read_model(cell: Cell, group: Group, reader: CellReader) -> CellModel:
     Parameters
     ----------
     cell : the cell
-    group : that the file holds of it
-    reader : of its library
+    group : its group in the file
+    reader : reader of its library
 
     Raises
     ------

@@ -1,8 +1,9 @@
-"""A library as plain text for the tools: what Yosys and ABC need of it, in one spelling.
+"""A library as plain Liberty text for Yosys and ABC, in one notation.
 
-They read Liberty less patiently than `grammar` does, and differently: to ABC AND comes before XOR,
-and axes in an unusual order end it. So they are given one text in ns and fF without anything that
-they could misread, in which every cell that they must not place is marked `dont_use`.
+Their parsers accept less than `grammar` does, and interpret some of it differently: in ABC AND
+binds before XOR, and an unusual order of axes makes it fail. So they get one text in ns and fF that
+holds only what they read correctly, and in which every cell that they must not place is marked
+`dont_use`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,10 +28,10 @@ index_2 ("{load_points}");
 _SENSES = ("positive_unate", "negative_unate", "non_unate")
 
 MIN_POINTS = 3
-"""Of an axis: ABC ends if it has fewer."""
+"""Fewest points of an axis: with fewer, ABC fails."""
 
 MIN_NS = 1e-6
-"""Of a delay or transition: ABC ends at what is 0 or less, which files may hold."""
+"""Smallest delay or transition: at 0 or less, which files may hold, ABC fails."""
 
 
 def plain_text(library: Library) -> str:
@@ -45,7 +46,7 @@ def plain_text(library: Library) -> str:
 
 
 def _templates(library: Library) -> Iterator[str]:
-    """One for each size: ABC ends if a table does not have its template's."""
+    """A template for each size: ABC fails if the size of a table differs from its template's."""
     tables = (
         t for cell in library.cells.values() for arc in cell.timing for t in arc.tables.values()
     )
@@ -122,7 +123,7 @@ def _timing(arc: Arc) -> Iterator[str]:
 
 
 def _axis(points: Sequence[float]) -> Sequence[float]:
-    """The same points, or enough of them where the file has fewer."""
+    """The same points; more where the file has fewer than `MIN_POINTS`."""
     if len(points) >= MIN_POINTS:
         return points
     first, last = (points[0], points[-1]) if len(points) > 1 else (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""Tables over input transition and load, whatever their axes and units are in the file."""
+"""Tables over input transition and load, for any axes and units in the file."""
 
 import math
 import re
@@ -87,7 +87,7 @@ class TableReader:
         if len(values) != math.prod(shape):
             raise LibertyError(f"{_where(table)} has {len(values)} values, not {math.prod(shape)}")
         slews, loads = (_points(axes, names, table) for names in (_SLEWS, _LOADS))
-        # Other axes, such as another output's load, come last; their least point is taken.
+        # Other axes, such as another output's load, come last; their smallest point is taken.
         order = sorted(range(len(axes)), key=lambda place: _rank(axes[place].variable))
         array = np.array(values).reshape(shape).transpose(order)
         return Lookup(

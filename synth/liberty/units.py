@@ -1,4 +1,4 @@
-"""Numbers and units of a library; everything else works in ns, fF, fJ and nW."""
+"""Numbers and units of a library; all other modules use ns, fF, fJ and nW."""
 
 import math
 import re
@@ -15,7 +15,7 @@ MAX_SUPPLY_V = 100
 
 @dataclass(frozen=True)
 class Units:
-    """What a library's numbers count: one unit of each.
+    """Units of a library's numbers.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Units:
 
 
 def read_number(text: str, what: str) -> float:
-    """A finite number; `LibertyError` names `what` is none."""
+    """A finite number; otherwise `LibertyError`, which names `what`."""
     try:
         value = float(text)
     except ValueError:
@@ -75,12 +75,12 @@ def _quantity(name: str, text: str, symbol: str, exponent: int) -> float:
 
 
 def read_supply(library: Group) -> float | None:
-    """Voltage of the operating conditions that a library was made for, in its unit, if it is said.
+    """Voltage of a library's operating conditions, in its unit, if it is stated.
 
     Raises
     ------
     LibertyError
-        If it is no voltage.
+        If it is not a voltage.
     """
     text = library.attributes.get("nom_voltage")
     chosen = library.attributes.get("default_operating_conditions")

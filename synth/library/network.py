@@ -41,7 +41,7 @@ def _operands(node: ast.expr, kind: type[ast.operator]) -> list[ast.expr]:
 
 
 class _Builder:
-    """Grows the pull-down and pull-up networks of one complementary gate."""
+    """Builds the pull-down and pull-up networks of one complementary gate."""
 
     def __init__(self, output: str, widths: Widths, tech: Technology, mirror: bool) -> None:
         self.output, self.widths, self.tech = output, widths, tech
@@ -104,7 +104,7 @@ def gate(
 
 @dataclass(frozen=True)
 class Network:
-    """The transistors of one cell with what the layout rule says about them."""
+    """The transistors of one cell, with their area and parasitics by the layout rule."""
 
     transistors: tuple[Transistor, ...]
 

@@ -1,9 +1,9 @@
-"""Makes OpenSTA's SDF fit for Icarus Verilog.
+"""Converts OpenSTA's SDF for Icarus Verilog.
 
-Icarus 11 applies plain IOPATH entries only: conditional ones (and interconnect, 12 on) are dropped
-without a word, which would leave exclusive-ors and adders without delay. So conditional paths of a
-pin pair become one path with their mean, which is right on average for counting glitches; timing
-sign-off keeps the conditional delays of the Liberty file.
+Icarus 11 applies only plain IOPATH entries; it silently ignores conditional ones (from version 12
+on also interconnect), which would leave exclusive-ors and adders without delay. So the conditional
+paths of a pin pair become one path with their mean, which is right on average for counting
+glitches; timing sign-off keeps the conditional delays of the Liberty file.
 """
 
 import re

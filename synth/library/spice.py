@@ -14,7 +14,7 @@ from synth.library.network import GROUND, SUPPLY
 from synth.library.technology import TECHNOLOGY
 
 Array = np.ndarray
-# One thread: two cores run two cells, and threads that wait for one another spin.
+# One thread: each core runs a cell of its own, and ngspice's threads wait actively.
 SETTINGS = "set num_threads=1\nset ngbehavior=hsa\n"
 OPTIONS = ".options reltol=5e-4 abstol=1e-14 chgtol=1e-17 gmin=1e-15 itl1=500 itl4=50\n"
 

@@ -1,4 +1,4 @@
-"""The one place for every process number and layout rule of the library."""
+"""Process parameters and layout rules of the library."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Characterises a few cells anew and compares them with the committed Liberty file.
+"""Characterises a few cells again and compares them with the committed Liberty file.
 
 Run with `python -m synth.library.verify`; needs ngspice and fails without it. The tolerance covers
 other versions of the simulator and of the mathematics library.
@@ -19,7 +19,7 @@ from synth.library.liberty import write_liberty
 
 CELLS = ("INV_X1", "NAND2_XL", "FA_XL", "DFFQ_XL")
 TOLERANCE = 0.02
-# Differences below a quarter picosecond, 10 aJ, 1 aF or 0.01 nW do not count.
+# Differences below a quarter picosecond, 10 aJ, 1 aF or 0.01 nW are ignored.
 FLOORS = {"timing": 0.00025, "power": 0.01, "capacitance": 0.001, "leakage": 0.01}
 
 

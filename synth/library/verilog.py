@@ -35,7 +35,7 @@ def _logic(cell: Cell) -> list[str]:
 
 
 def verilog_expression(function: str) -> str:
-    """A Liberty expression in Verilog: the operators agree but for `!` and constants."""
+    """A Liberty expression in Verilog: only `!` and constants differ."""
     if function in ("0", "1"):
         return f"1'b{function}"
     return re.sub(r"!", "~", function)

@@ -22,8 +22,8 @@ from synth.count_model import (
 )
 from synth.energy_table import RESULTS, TABLE
 from synth.flow import own_cells
-from synth.ladder import FUSED, PLAIN
 from synth.measure import Energy, mean_energy
+from synth.ncu_variants import FUSED, PLAIN
 from synth.traces import ArrayTile, Tile
 from synth.traces import load as load_trace
 

@@ -11,9 +11,9 @@ from qcnpe.events import EventCounts, OperandActivity
 from qcnpe.spec.activation import Function
 from synth.energy_table import RESULTS, TABLE, keep_others, memory_word_pj
 from synth.flow import DEFAULT_LIBERTY, own_cells
-from synth.ladder import PLAIN
 from synth.mapping import LibertyCells
 from synth.measure import measure_ncu
+from synth.ncu_variants import PLAIN
 from synth.overheads import overheads_percent
 from synth.structural import StructuralNcu
 from synth.traces import TRACE, load
