@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from qcnpe.rtl.afu import NEURON_LAYOUT, Afu, knot_write_layout
+from qcnpe.rtl.fifo import Fifo
 from qcnpe.rtl.layouts import ACTIVATION_LANE
 from qcnpe.rtl.leaf import Leaf
 from qcnpe.rtl.requantize import Requantize, copies_layout
-from qcnpe.rtl.stream import Fifo
 from qcnpe.spec.activation import Function, activate, table_knots
 from qcnpe.spec.commands import SHIFT_OFFSET
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig

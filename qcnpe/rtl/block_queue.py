@@ -5,9 +5,9 @@ from typing import Any
 from amaranth.hdl import Fragment, Instance, Module, Signal
 from amaranth.lib.memory import Memory
 
+from qcnpe.rtl.fifo import Fifo
 from qcnpe.rtl.leaf import Leaf, ModuleLibrary
 from qcnpe.rtl.shared_multipliers import MULTIPLIER_BITS
-from qcnpe.rtl.stream import Fifo
 
 
 class BlockQueue(Fifo):

@@ -7,9 +7,9 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
+from qcnpe.rtl.fifo import Fifo
 from qcnpe.rtl.layouts import result_beat
 from qcnpe.rtl.requantize import Requantize, copies_layout
-from qcnpe.rtl.stream import Fifo
 from qcnpe.spec.config import OPERAND_BITS, TILES_IN_FLIGHT, EngineConfig
 
 

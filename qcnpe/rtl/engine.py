@@ -12,10 +12,10 @@ from qcnpe.rtl.afu import Afu
 from qcnpe.rtl.block_queue import BlockQueue
 from qcnpe.rtl.collector import Collector
 from qcnpe.rtl.component import Component
+from qcnpe.rtl.fifo import Fifo
 from qcnpe.rtl.layouts import PARAMETER_LAYOUT, command_layout, operand_beat, result_beat
 from qcnpe.rtl.ncu_array import NcuArray
 from qcnpe.rtl.sequencer import Sequencer, events_layout
-from qcnpe.rtl.stream import Fifo
 from qcnpe.spec.commands import ErrorCause
 from qcnpe.spec.config import OPERAND_BITS, REGISTER_QUEUE_DEPTH, EngineConfig
 

@@ -25,7 +25,7 @@ from synth.library.characterize_cell import (
     SLEWS_PS,
     characterize,
 )
-from synth.library.liberty import write_liberty
+from synth.library.liberty_writer import write_liberty
 from synth.library.models import SHA256, cache_folder, model_file
 from synth.library.spice import simulator_version
 from synth.library.tables import CellTables

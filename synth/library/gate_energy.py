@@ -89,7 +89,7 @@ class LibertyCell:
 
 
 class LibertyFile:
-    """Reads the Liberty files that `liberty` writes (regular layout, one attribute a line)."""
+    """Reads the Liberty files of `liberty_writer`: a regular layout, one attribute a line."""
 
     def __init__(self, cells: dict[str, LibertyCell]) -> None:
         self.cells = cells

@@ -15,7 +15,7 @@ from qcnpe.terminal import Console
 from synth.library.cells import library
 from synth.library.characterize import DEFAULT_OUT, characterize_all
 from synth.library.gate_energy import Arc, LibertyCell, LibertyFile
-from synth.library.liberty import write_liberty
+from synth.library.liberty_writer import write_liberty
 
 CELLS = ("INV_X1", "NAND2_XL", "FA_XL", "DFFQ_XL")
 TOLERANCE = 0.02

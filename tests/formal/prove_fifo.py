@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from amaranth.hdl import Module, Mux, Signal
 
-from qcnpe.rtl import stream
+from qcnpe.rtl import fifo
 from tests.formal.bugs import Bug
 from tests.formal.harness import Harness, free_inputs, implies, past
 from tests.formal.proof import ProofTest
@@ -22,7 +22,7 @@ class FifoHarness(Harness):
 
     def build(self, m: Module) -> None:
         """The model takes what the queue accepts and gives what the queue gives."""
-        m.submodules.dut = dut = stream.Fifo(width=2, depth=self.depth)
+        m.submodules.dut = dut = fifo.Fifo(width=2, depth=self.depth)
         free_inputs(m, dut)
         enter, leave = Signal(), Signal()
         m.d.comb += [enter.eq(dut.i.valid & dut.i.ready), leave.eq(dut.o.valid & dut.o.ready)]
@@ -51,15 +51,15 @@ class FifoHarness(Harness):
 class TestFifo(ProofTest):
     sizes = (2, 3, 4, 6)
     bugs: ClassVar = {
-        "order": Bug(stream, "bank.read_place.eq(read_place)", "bank.read_place.eq(write_place)"),
-        "nothing is lost": Bug(stream, "with m.If(pop & ~push):", "with m.If(pop):"),
-        "nothing is doubled": Bug(stream, "with m.If(push & ~pop):", "with m.If(push):"),
-        "level": Bug(stream, "self.level.eq(self.level - 1)", "self.level.eq(0)"),
+        "order": Bug(fifo, "bank.read_place.eq(read_place)", "bank.read_place.eq(write_place)"),
+        "nothing is lost": Bug(fifo, "with m.If(pop & ~push):", "with m.If(pop):"),
+        "nothing is doubled": Bug(fifo, "with m.If(push & ~pop):", "with m.If(push):"),
+        "level": Bug(fifo, "self.level.eq(self.level - 1)", "self.level.eq(0)"),
         "room is used": Bug(
-            stream, "eq(self.level != self.depth)", "eq((self.level != self.depth) & self.o.ready)"
+            fifo, "eq(self.level != self.depth)", "eq((self.level != self.depth) & self.o.ready)"
         ),
         "stable": Bug(
-            stream,
+            fifo,
             "self.o.valid.eq(self.level != 0)",
             "self.o.valid.eq((self.level != 0) & ~self.i.valid)",
         ),

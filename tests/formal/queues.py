@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Cat, Const, Mux, Value
 
-from qcnpe.rtl.stream import BANK_WORDS, SLICE_BITS
+from qcnpe.rtl.fifo import BANK_WORDS, SLICE_BITS
 from tests.formal.harness import Inside
 
 

@@ -8,9 +8,9 @@ import pytest
 from amaranth.hdl import Module, signed
 from amaranth.lib.wiring import In, Out
 
+from qcnpe.rtl.fifo import Fifo
 from qcnpe.rtl.leaf import Leaf
 from qcnpe.rtl.requantize import Requantize
-from qcnpe.rtl.stream import Fifo
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import BusyError
 from qcnpe.terminal import Console

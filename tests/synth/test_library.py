@@ -11,7 +11,7 @@ from synth.library.cells import CATALOGUE, Cell, library
 from synth.library.characterize import design_hash
 from synth.library.errors import ModelFileError
 from synth.library.gate_energy import GateSimulator, Instance, LibertyCell, LibertyFile, Toggle
-from synth.library.liberty import number, sdf_condition
+from synth.library.liberty_writer import number, sdf_condition
 from synth.library.models import SHA256, model_cards, model_file
 from synth.library.network import Widths, gate
 from synth.library.sdf import merge_conditions

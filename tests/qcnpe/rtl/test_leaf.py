@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from qcnpe.rtl.afu import Afu
 from qcnpe.rtl.engine import Engine
+from qcnpe.rtl.fifo import Fifo
 from qcnpe.rtl.leaf import Leaf, ModuleLibrary, flat_ports
 from qcnpe.rtl.ncu import Ncu
 from qcnpe.rtl.ncu_array import NcuArray, NcuRow
 from qcnpe.rtl.requantize import Requantize
-from qcnpe.rtl.stream import Fifo
 from qcnpe.spec.config import EngineConfig
 
 UNITS = {"afu": Afu, "ncu": Ncu, "row": NcuRow, "requantize": Requantize}

@@ -12,7 +12,7 @@ from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.model import execute
 from qcnpe.spec.stream_guide import stream_guide
 from tests.qcnpe.rtl.engine_bench import shared_bench
-from tests.qcnpe.rtl.test_stream import TestFifo as QueueTest
+from tests.qcnpe.rtl.test_fifo import TestFifo as QueueTest
 
 SHORT = EngineConfig(rows=2, cols=3)
 DEEP = replace(SHORT, fifo_depth=64)

@@ -10,9 +10,9 @@ from amaranth.hdl import Fragment
 from amaranth.sim import Simulator
 
 from qcnpe.rtl.block_queue import BlockQueue, FpgaLibrary
+from qcnpe.rtl.fifo import Fifo
 from qcnpe.rtl.link.packets import Packets
 from qcnpe.rtl.link.store import OperandStore
-from qcnpe.rtl.stream import Fifo
 
 
 def simulate(unit, drive):

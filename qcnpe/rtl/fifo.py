@@ -1,4 +1,4 @@
-"""FIFOs that decouple the engine's streams."""
+"""FIFOs that decouple the streams of the engine."""
 
 from functools import reduce
 from operator import or_

@@ -4,7 +4,7 @@ from collections import deque
 
 import pytest
 
-from qcnpe.rtl.stream import Fifo
+from qcnpe.rtl.fifo import Fifo
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import QUEUE_LATENCY
 from tests.qcnpe.rtl.oracle import OracleTest, play
