@@ -1,4 +1,4 @@
-"""Reports: tables on the terminal, figures of a run, and one page on all applications."""
+"""Reports: tables for the terminal, figures of a run, and one page on all applications."""
 
 from axnn.report.book import Book, app_names, make_book
 from axnn.report.run_figures import draw_figures

@@ -1,4 +1,4 @@
-"""One page on all applications, and its figures beside it, from the experiments' folder."""
+"""The report: one page on all applications, with its figures, from the experiments' folder."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from axnn.flow.energy import EnergyPrices
 from axnn.flow.lock import lock_folder
 from axnn.report.content import Chapter, Section
 from axnn.report.findings import Findings, read_findings
-from axnn.report.numbers import TIMES, percent, times
+from axnn.report.numbers import TIMES, bound_points, percent, times
 from axnn.report.overview import overview
 from axnn.report.page import render
 from axnn.report.sections import app_sections
@@ -25,12 +25,12 @@ from qcnpe.spec.results import read_figures
 TITLE = "AxNN: approximate networks on a quality-configurable engine"
 
 Notify = Callable[[int, str], None]
-"""Called with the number of applications that are finished and what is being done."""
+"""Called with the number of finished applications and with what is being done."""
 
 
 @dataclass(frozen=True)
 class Book:
-    """What has been written.
+    """The files of a report.
 
     Attributes
     ----------
@@ -52,17 +52,17 @@ def make_book(
     engine: Path | None = None,
     notify: Notify = lambda done, doing: None,
 ) -> Book:
-    """Write `index.html`, which holds all figures itself, and each figure as a PNG.
+    """Write `index.html`, which contains all figures, and each figure as a PNG.
 
-    Judgements that were made with other prices are made anew in `folder`; nothing else is.
+    In `folder`, only evaluations that were made with other prices are made again.
 
     Parameters
     ----------
-    folder : that `axnn experiments` fills
+    folder : folder that `axnn experiments` fills
     out : folder of the page
-    prices : prices
-    engine : `results/energy.json`, which says what configurability costs
-    notify : called as the work goes on
+    prices : of the engine's events
+    engine : `results/energy.json`, which holds what configurability costs
+    notify : called as the work proceeds
 
     Raises
     ------
@@ -135,7 +135,7 @@ def _facts(found: Findings) -> tuple[tuple[str, str], ...]:
         facts.append(("floating point", percent(found.exact.float_accuracy)))
         facts.append(("exact 16 bit", percent(found.exact.exact16_accuracy)))
     facts += [
-        (f"energy at {bound:g} %", times(found.figures[key]))
+        (f"energy at {bound_points(bound)}", times(found.figures[key]))
         for bound in BOUNDS
         if (key := f"{bound:g}.energy_ratio") in found.figures
     ]

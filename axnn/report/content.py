@@ -1,4 +1,4 @@
-"""What a page is made of, before it is HTML."""
+"""The content of a page, before it is rendered as HTML."""
 
 import base64
 import struct
@@ -30,7 +30,7 @@ class Picture:
     ----------
     name : of its file, without `.png`
     caption : what it shows, under it
-    alt : what it says, for readers who cannot see it
+    alt : its content in words, for readers who cannot see it
     png : the file
     """
 
@@ -46,7 +46,7 @@ class Picture:
 
     @cached_property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels, as the file's header has them."""
+        """Width and height in pixels, from the file's header."""
         width, height = struct.unpack(">II", self.png[16:24])
         return width, height
 
@@ -72,13 +72,13 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Chapter:
-    """All on one application.
+    """Everything about one application.
 
     Attributes
     ----------
     name : the anchor in the page
     title : heading
-    facts : (name, value) pairs that sum it up
+    facts : (name, value) pairs that summarise it
     sections : in order
     """
 

@@ -1,4 +1,4 @@
-"""How every figure looks, and how it becomes a PNG: the same figure gives the same bytes."""
+"""The style of all figures, and their rendering as PNG: the same figure gives the same bytes."""
 
 import io
 from collections.abc import Callable
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGE_WIDTH = 4.1
-"""Width in inches of the page's figures: so narrow that their text can be read on a phone."""
+"""Width in inches of the page's figures, narrow enough for their text to be read on a phone."""
 
 BLUE, DARK, AMBER, RED, GREEN, GREY = (
     "#2f6f9f",
@@ -22,10 +22,10 @@ BLUE, DARK, AMBER, RED, GREEN, GREY = (
     "#7d8590",
 )
 LIGHT = "#c9d3dd"
-"""For what stands behind or beside what the figure is about."""
+"""For what is not the subject of a figure."""
 
 BOUND_COLOURS = ("#7fb3d5", "#2f6f9f", "#1b3a5c")
-"""Of the three bounds, the tightest one first."""
+"""Colours of the three bounds, the tightest bound first."""
 
 _WIDTH_COLOURS = {16: "#1b3a5c", 8: "#3f7cac", 4: "#e0a030", 2: "#c8553d"}
 _DPI = 170
@@ -62,9 +62,9 @@ def width_colour(width: int) -> str:
 
 
 def draw(fill: "Callable[[Figure], None]", *, height: float, width: float = PAGE_WIDTH) -> bytes:
-    """PNG of a figure that `fill` draws on, sizes in inches.
+    """PNG of a figure that `fill` draws on; sizes are in inches.
 
-    The reader's own matplotlib settings do not count.
+    The user's own matplotlib settings have no effect.
     """
     require_modules("matplotlib")
     from matplotlib import style
@@ -74,13 +74,13 @@ def draw(fill: "Callable[[Figure], None]", *, height: float, width: float = PAGE
         figure = Figure(figsize=(width, height), layout="constrained")
         fill(figure)
         stream = io.BytesIO()
-        # Without the software's name the file depends on the figure alone.
+        # Without the software's name the file depends on the figure only.
         figure.savefig(stream, dpi=_DPI, format="png", metadata={"Software": None})
     return stream.getvalue()
 
 
 def legend_above(axis: "Axes", *, columns: int) -> None:
-    """A legend over the axes, where it hides nothing."""
+    """A legend above the axes, where it covers nothing."""
     axis.legend(
         loc="lower left",
         bbox_to_anchor=(0, 1.0),

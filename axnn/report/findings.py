@@ -1,4 +1,4 @@
-"""What an application's folder holds so far, read for the report."""
+"""Reads the results that an application's folder holds so far, for the report."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -21,24 +21,24 @@ from axnn.flow.steps import characterize_step, energy_model
 from qcnpe.spec.qnet import QuantNet
 
 DOCUMENTS = ("ordering", "edges", "overfitting", "dropout", HARDWARE)
-"""Stages whose figures are in a document."""
+"""Stages that write their figures to a document."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Findings:
-    """All that is known of an application.
+    """The results of an application so far.
 
     Attributes
     ----------
     place : its folder
-    prices : prices
+    prices : of the engine's events
     trained : the trained network
-    judged : judgement of each variant that is there, by name
-    found : how each of these came about
-    scores : of the neurons by criterion; None if they have not been measured
-    exact_layers_pj : of the exact network, by layer; None without the data, which it needs
-    documents : figures of the stages that are there, by name
-    figures : the collected ones, by name without the application's
+    judged : evaluation of each variant that has been run, by the variant's name
+    found : approximation of each of these variants
+    scores : of the neurons, by criterion; None if they have not been computed
+    exact_layers_pj : energy of the exact network by layer, which needs the data; None without them
+    documents : documents of the stages that have been run, by the stage's name
+    figures : the application's collected figures, by key without the application's name
     """
 
     place: AppFolder
@@ -58,12 +58,12 @@ class Findings:
 
     @property
     def bounds(self) -> list[float]:
-        """The bounds that are there, the tightest first."""
+        """The bounds that have been run, the tightest first."""
         return [bound for bound in BOUNDS if bound_name(bound) in self.judged]
 
     @property
     def exact(self) -> Evaluation:
-        """A judgement that has the exact network's figures: they are the same in each."""
+        """An evaluation with the exact network's figures, which are the same in all."""
         return next(iter(self.judged.values()))
 
     def plans(self, stage: str) -> bool:
@@ -71,12 +71,12 @@ class Findings:
         return stage in {each.name for each in stages(self.name, self.place.seed)}
 
     def command(self, stage: str) -> str:
-        """What runs a stage."""
+        """The command that runs a stage."""
         return f"axnn experiments {self.name} --folder {self.place.root} --stage {stage}"
 
-    def saving(self, step: Trial) -> float:
-        """How many times less energy the network of a step takes than the exact one."""
-        return self.exact.exact16_pj / self._prices.price(step.events)
+    def saving(self, trial: Trial) -> float:
+        """How many times less energy the network of a trial takes than the exact one."""
+        return self.exact.exact16_pj / self._prices.price(trial.events)
 
     @cached_property
     def _prices(self) -> EnergyModel:
@@ -89,18 +89,18 @@ def read_findings(
     figures: Mapping[str, float],
     notify: Callable[[str], None],
 ) -> Findings | None:
-    """Read what is there; None if not even the network is trained.
+    """Read the results so far; None if the network has not been trained.
 
     Parameters
     ----------
     place : the application's folder
-    prices : prices
-    figures : collected of all applications
+    prices : of the engine's events
+    figures : collected figures of all applications
     notify : called with what is about to be read
     """
     if not place.trained.network.exists():
         return None
-    notify("judgements")
+    notify("evaluations")
     judged = judge_variants(place, prices)
     found = {name: place.variant(name).approximated() for name in judged}
     notify("energy by layer")

@@ -1,7 +1,7 @@
-"""Numbers as the page shows them."""
+"""Formats numbers for reports."""
 
 NONE = "\N{EN DASH}"
-"""In place of a number that is not there."""
+"""In place of a missing number."""
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -18,19 +18,24 @@ def points(value: float, digits: int = 2) -> str:
     return f"{value:+.{digits}f}".replace("-", _MINUS)
 
 
+def bound_points(bound: float) -> str:
+    """A bound on the loss of accuracy, in percentage points."""
+    return f"{bound:g} points"
+
+
 def times(ratio: float | None) -> str:
     """A ratio."""
     return NONE if ratio is None else f"{ratio:.2f}{TIMES}"
 
 
 def energy(picojoule: float) -> str:
-    """An energy in the unit that suits it."""
+    """An energy in the unit that suits its size."""
     value, unit = scaled_energy(picojoule)
     return f"{value:.3g} {unit}"
 
 
 def scaled_energy(picojoule: float) -> tuple[float, str]:
-    """An energy and the unit that suits it."""
+    """An energy as a number and the unit that suits its size."""
     for factor, unit in ((1e6, "µJ"), (1e3, "nJ")):
         if picojoule >= factor:
             return picojoule / factor, unit

@@ -1,4 +1,4 @@
-"""The first chapter: all applications, the paper beside ours, and what configurability costs."""
+"""The first chapter: all applications, the paper's figures, and what configurability costs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import mean
@@ -7,7 +7,7 @@ from axnn.experiments.bounds import BOUNDS
 from axnn.experiments.collect import PAPER_APPS
 from axnn.report.content import Chapter, Section, Table
 from axnn.report.figures.overview import savings
-from axnn.report.numbers import NONE, points, times
+from axnn.report.numbers import NONE, bound_points, points, times
 
 PAPER_SAVINGS = {0.5: 1.43, 2.5: 1.58, 7.5: 1.75}
 """Mean energy saving over six applications, by bound (S. Venkataramani et al., ISLPED 2014)."""
@@ -15,7 +15,7 @@ PAPER_SAVINGS = {0.5: 1.43, 2.5: 1.58, 7.5: 1.75}
 _RATIOS = ("energy_ratio", "energy_ratio_with_memory", "over_best_uniform")
 
 Figures = Mapping[str, float]
-"""As `axnn.experiments.collect.collect` gives them."""
+"""Figures by key, as `axnn.experiments.collect.collect` returns them."""
 
 
 def overview(
@@ -27,8 +27,8 @@ def overview(
     ----------
     figures : of the experiments
     names : of the applications on the page
-    folder : where the experiments' files are
-    engine : figures of the hardware, which say what configurability costs; None if not given
+    folder : the experiments' folder
+    engine : figures of the hardware, which hold what configurability costs; None if not given
     """
     done = [name for name in names if f"{name}.{BOUNDS[0]:g}.energy_ratio" in figures]
     sections = [_cost(engine)]
@@ -38,7 +38,7 @@ def overview(
     if missing:
         command = f"axnn experiments {' '.join(missing)} --folder {folder}"
         entry = (", ".join(missing), command)
-        sections.append(Section(title="Not run yet, or not to the end", missing=(entry,)))
+        sections.append(Section(title="Not run yet, or not finished", missing=(entry,)))
     return Chapter(name="overview", title="All applications", sections=tuple(sections))
 
 
@@ -48,10 +48,10 @@ def _complete(figures: Figures, name: str) -> bool:
 
 def _results(figures: Figures, done: Sequence[str]) -> Section:
     text = (
-        "Every energy ratio is that of the exact 16-bit network on an engine of 16-bit NCUs that "
-        "are not configurable (plain16) over that of the AxNN on the configurable engine: what "
-        "configurability costs is in every ratio. Bounds are held on validation; accuracies here "
-        "are those of the test part."
+        "An energy ratio is the energy of the exact 16-bit network over that of the AxNN. The "
+        "exact network runs on an engine whose neural compute units (NCUs) are not configurable "
+        "(plain16), the AxNN on the configurable engine: every ratio includes what configurability "
+        "costs. Bounds are held on validation; the accuracies here are on the test part."
     )
     groups = {name: _savings(figures, name) for name in done}
     counted = [name for name in done if name in PAPER_APPS]
@@ -66,7 +66,7 @@ def _results(figures: Figures, done: Sequence[str]) -> Section:
             "bound",
             "energy",
             "accuracy",
-            "points",
+            "change, points",
             "with memory",
             "best uniform",
         ),
@@ -77,9 +77,9 @@ def _results(figures: Figures, done: Sequence[str]) -> Section:
         ),
     )
     note = (
-        "Best uniform: the energy of the cheapest network of one width that holds the bound, over "
-        "that of the AxNN. The paper's figures are means over its own six networks, on its own "
-        "engine, against another baseline: they tell the trend, not a race."
+        "Best uniform: the energy of the cheapest network of a single width that holds the bound, "
+        "over that of the AxNN. The paper's figures are means over its own six networks, on its "
+        "own engine, against another baseline: only the trend can be compared."
     )
     return Section(
         title="Energy saved", text=(text, note), pictures=(savings(groups),), tables=(table,)
@@ -101,7 +101,7 @@ def _app_rows(figures: Figures, name: str) -> list[tuple[str, ...]]:
             rows.append(
                 (
                     name,
-                    f"{bound:g} %",
+                    bound_points(bound),
                     energy,
                     f"{accuracy:.2f} %",
                     points(accuracy - figures[f"{name}.exact16_accuracy"]),
@@ -112,7 +112,7 @@ def _app_rows(figures: Figures, name: str) -> list[tuple[str, ...]]:
 
 
 def _means(figures: Figures, names: Sequence[str], key: str) -> dict[float, float]:
-    """Mean by bound, of what every one of two or more applications has."""
+    """Mean by bound, for the bounds that all of two or more applications have."""
     means = {}
     for bound in BOUNDS:
         wanted = [f"{name}.{bound:g}.{key}" for name in names]
@@ -126,11 +126,11 @@ def _mean_rows(label: str, means: Mapping[str, Mapping[float, float]]) -> Iterat
         cells = [times(means.get(key, {}).get(bound)) for key in _RATIOS]
         if any(cell != NONE for cell in cells):
             energy, *others = cells
-            yield (label, f"{bound:g} %", energy, NONE, NONE, *others)
+            yield (label, bound_points(bound), energy, NONE, NONE, *others)
 
 
 def _cost(engine: Figures | None) -> Section:
-    """What a configurable NCU costs at 16 bits, which every claim of a saving has to show."""
+    """What a configurable NCU costs at 16 bits, which belongs beside every saving."""
     title = "What configurability costs"
     keys = {part: f"fused_over_plain16_{part}_percent" for part in ("energy", "area", "path")}
     if engine is None or not all(key in engine for key in keys.values()):
@@ -138,8 +138,8 @@ def _cost(engine: Figures | None) -> Section:
         return Section(title=title, missing=(("Not given", command),))
     shown = {part: f"{points(engine[key], 1)} %" for part, key in keys.items()}
     text = (
-        f"Over a 16-bit NCU that is not configurable, the configurable one at 16 bits: energy "
+        f"A configurable NCU at 16 bits, compared with one that is not configurable: energy "
         f"{shown['energy']}, area {shown['area']}, longest path {shown['path']}. The savings above "
-        "are against the former, and the areas are not in them."
+        "include this energy; they do not include the area."
     )
     return Section(title=title, text=(text,))

@@ -1,4 +1,4 @@
-"""HTML from chapters: one file that needs nothing else."""
+"""Renders chapters as one self-contained HTML file."""
 
 from collections.abc import Sequence
 from importlib.resources import files
@@ -8,7 +8,7 @@ from qcnpe.spec.text import printable
 from qcnpe.tools.extras import require_modules
 
 TEMPLATE = "page.html"
-"""In this package."""
+"""File of the template in this package."""
 
 
 def render(title: str, chapters: Sequence[Chapter]) -> str:
@@ -35,5 +35,5 @@ def render(title: str, chapters: Sequence[Chapter]) -> str:
 
 
 def _tied(text: str) -> str:
-    """The text with percent signs that do not leave their number at the end of a line."""
+    """The text with no-break spaces before percent signs, which keeps them with their numbers."""
     return text.replace(" %", "\N{NO-BREAK SPACE}%")

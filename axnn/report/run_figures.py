@@ -24,7 +24,7 @@ def draw_figures(
 ) -> list[Path]:
     """Draw the resilience of the neurons and quality against energy; returns the files."""
     exact_pj = energy.exact_cost(found.exact).energy_pj
-    savings = {step.number: exact_pj / energy.price(step.events) for step in found.trials}
+    savings = {trial.number: exact_pj / energy.price(trial.events) for trial in found.trials}
 
     def fill_resilience(figure: "Figure") -> None:
         draw_ranked(figure, scores["gradient"], found)

@@ -1,4 +1,4 @@
-"""The sections of an application's chapter: each reads its findings, or says what is missing."""
+"""The sections of an application's chapter: each shows its findings, or what has not been run."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,7 +14,7 @@ from axnn.experiments.bounds import (
 from axnn.report.content import Section, Table
 from axnn.report.figures import edges, energy, ordering, resilience, trade, training, widths
 from axnn.report.findings import Findings
-from axnn.report.numbers import NONE, TIMES, percent, points, times
+from axnn.report.numbers import NONE, TIMES, bound_points, percent, points, times
 
 
 def app_sections(found: Findings, notify: Callable[[str], None]) -> tuple[Section, ...]:
@@ -22,7 +22,7 @@ def app_sections(found: Findings, notify: Callable[[str], None]) -> tuple[Sectio
 
     Parameters
     ----------
-    found : what is known of it
+    found : its findings
     notify : called with the title of each finished section
     """
     built = [section for build in _BUILDERS if (section := _tell(build(found), notify))]
@@ -42,7 +42,7 @@ def _tell(section: Section | None, notify: Callable[[str], None]) -> Section | N
 
 
 def _not_run(title: str, found: Findings, stage: str) -> Section | None:
-    """Nothing but how to run it, unless the stage is not one of this application's."""
+    """A section with the stage's command; None if the application has no such stage."""
     if not found.plans(stage):
         return None
     return Section(title=title, missing=((title, found.command(stage)),))
@@ -54,17 +54,17 @@ def _bounds(found: Findings) -> Section | None:
         return _not_run(title, found, "bounds")
     text = (
         "A bound is the accuracy that may be lost on the validation part, in percentage points. "
-        "The test part was read once, at the end: what is lost there can be more or less."
+        "The test part was read once, at the end: the loss there can be larger or smaller."
     )
     return Section(title=title, text=(text,), pictures=(energy.by_bound(found),))
 
 
 def _variants(found: Findings) -> Table:
-    """Every judged network, with the exact one first."""
+    """Every evaluated network, the exact one first."""
     exact = found.exact
-    titles = {bound_name(bound): f"AxNN, {bound:g} % bound" for bound in BOUNDS}
+    titles = {bound_name(bound): f"AxNN, {bound_points(bound)}" for bound in BOUNDS}
     titles |= {uniform_name(width): f"uniform, {width} bit" for width in UNIFORM_WIDTHS}
-    titles |= {choice_name(c): f"0.5 %, {trade.choice_title(c)}" for c in CHOICES}
+    titles |= {choice_name(c): f"0.5 points, {trade.choice_title(c)}" for c in CHOICES}
     rows = [("exact, plain16", percent(exact.exact16_accuracy), NONE, times(1), times(1))]
     for name, title in titles.items():
         if name in found.judged:
@@ -80,14 +80,14 @@ def _variants(found: Findings) -> Table:
                 )
             )
     return Table(
-        caption=f"Judged on {exact.samples:,} test samples",
-        head=("network", "accuracy", "points", "energy", "with memory"),
+        caption=f"Evaluated on {exact.samples:,} test samples",
+        head=("network", "accuracy", "change, points", "energy", "with memory"),
         rows=tuple(rows),
     )
 
 
 def _controls(found: Findings) -> Section | None:
-    title = "Against uniform widths and other choices"
+    title = "Comparison with uniform widths and other choices"
     if not found.bounds:
         return _not_run(title, found, "uniform")
     controls = {
@@ -110,20 +110,20 @@ def _controls(found: Findings) -> Section | None:
 def _on_controls(found: Findings) -> Iterator[str]:
     if uniform_name(UNIFORM_WIDTHS[0]) in found.judged:
         yield (
-            "Each uniform network had as many retraining samples as the AxNN of the loosest "
-            "bound. At 16 bit it is the exact network with more training on the configurable "
-            "engine: its energy shows what configurability costs, its accuracy what training "
-            "alone gives."
+            "Each uniform network was retrained with as many samples as the AxNN of the loosest "
+            "bound. At 16 bit it is the exact network with more training, on the configurable "
+            "engine: its energy shows what configurability costs, its accuracy what more training "
+            "gains."
         )
     best = [
-        f"{times(found.figures[key])} at {bound:g} %"
+        f"{times(found.figures[key])} at {bound_points(bound)}"
         for bound in BOUNDS
         if (key := f"{bound:g}.over_best_uniform") in found.figures
     ]
     if best:
         yield (
-            "Energy of the cheapest uniform network that holds the bound on validation, too, "
-            f"over that of the AxNN: {', '.join(best)}."
+            "Energy of the cheapest uniform network that also holds the bound on validation, over "
+            f"the energy of the AxNN: {', '.join(best)}."
         )
 
 
@@ -131,8 +131,8 @@ def _steps(found: Findings) -> Section | None:
     if not found.bounds:
         return None
     text = (
-        "What retraining brings back at each energy, and, as a line, what the exact network "
-        "reaches with as much training."
+        "Accuracy before and after retraining at each energy; the line is the accuracy that the "
+        "exact network reaches with as much training."
     )
     pictures = (trade.along_the_way(found),)
     return Section(title="With and without retraining", text=(text,), pictures=pictures)
@@ -146,7 +146,7 @@ def _layers(found: Findings) -> Section | None:
     if found.exact_layers_pj is not None:
         pictures.insert(0, energy.by_layer(found))
     else:
-        missing.append(("Energy by layer, which needs the data", f"axnn fetch {found.name}"))
+        missing.append(("Energy by layer (needs the data)", f"axnn fetch {found.name}"))
     title = "Energy and width by layer"
     return Section(title=title, pictures=tuple(pictures), missing=tuple(missing))
 
@@ -165,7 +165,8 @@ def _resilience(found: Findings) -> Section | None:
         if layer.geometry.outputs > 1
     )
     text = (
-        "The mean of |dE/dy| over the training part, from one backward pass (the paper's measure)."
+        "The mean of |dE/dy|, the gradient of the loss by the neuron's result, over the training "
+        "part, from one backward pass (the paper's criterion)."
     )
     return Section(
         title=title, text=(text,), pictures=pictures or (resilience.ranked(found, scores),)
@@ -179,12 +180,12 @@ def _edges(found: Findings) -> Section | None:
         return _not_run(title, found, "edges") if has_maps else None
     if not found.documents["edges"]["rings"]:
         return None
-    text = "The paper finds neurons toward the edges of images more resilient."
+    text = "The paper finds that neurons toward the edges of images are more resilient."
     return Section(title=title, text=(text,), pictures=(edges.rings(found), edges.lowered(found)))
 
 
 def _ordering(found: Findings) -> Section | None:
-    title = "Which criterion orders best"
+    title = "Which criterion orders neurons best"
     if "ordering" not in found.documents:
         return _not_run(title, found, "ordering")
     rows = tuple(
@@ -193,7 +194,7 @@ def _ordering(found: Findings) -> Section | None:
         if key.startswith("ordering.")
     )
     table = Table(
-        caption="Mean accuracy at equal energy, over the range that all reach",
+        caption="Mean accuracy at equal energy, over the range of energies that all criteria reach",
         head=("criterion", "validation accuracy"),
         rows=rows,
     )
@@ -208,7 +209,7 @@ def _training(found: Findings) -> Section | None:
         return Section(title=title, pictures=(picture,), tables=(_ways(found),))
     epochs = [vars(epoch) for epoch in found.trained.epochs]
     picture = training.losses(found, {"as trained": epochs})
-    other = _not_run("Training without its methods", found, "overfitting")
+    other = _not_run("Training without each of its methods", found, "overfitting")
     return Section(title=title, pictures=(picture,), missing=other.missing if other else ())
 
 
@@ -227,7 +228,7 @@ def _ways(found: Findings) -> Table:
             )
         )
     return Table(
-        caption="The same network trained without each method; AxNN under the 0.5 % bound",
+        caption="The same network trained without each method; AxNN under the bound of 0.5 points",
         head=("training", "epochs", "gap, nats", "float", "AxNN", "energy"),
         rows=tuple(rows),
     )
@@ -249,14 +250,14 @@ def _dropout(found: Findings) -> Section | None:
         for rate, entry in found.documents["dropout"].items()
     )
     table = Table(
-        caption="Training with dropout, then AxNN under the 0.5 % bound",
-        head=("rate", "float", "AxNN", "energy", "as without", "remove, lower"),
+        caption="Training with dropout, then AxNN under the bound of 0.5 points",
+        head=("rate", "float", "AxNN", "energy", "no dropout", "removal"),
         rows=rows,
     )
     text = (
-        "Dropout removes random neurons during training; AxNN lowers chosen ones for good. The "
-        "last columns are rank correlations of the neurons' resilience: with the network that was "
-        "trained without dropout, and between removing and lowering within the network."
+        "Dropout removes random neurons during training; AxNN lowers chosen ones permanently. The "
+        "last two columns are rank correlations of the neurons' resilience: with the network that "
+        "was trained without dropout, and, within the network, with resilience to removal."
     )
     return Section(title=title, text=(text,), tables=(table,))
 
@@ -269,7 +270,7 @@ def _seeds(found: Findings) -> Section | None:
         if f"{start}energy_ratio_mean" in figures:
             rows.append(
                 (
-                    f"{bound:g} %",
+                    bound_points(bound),
                     *(
                         f"{figures[f'{start}{key}_mean']:.2f}{unit} "
                         f"± {figures[f'{start}{key}_deviation']:.2f}"
@@ -280,11 +281,11 @@ def _seeds(found: Findings) -> Section | None:
     if not rows:
         return None
     table = Table(
-        caption="Mean and sample deviation over the seeds",
+        caption="Mean and sample standard deviation over the seeds",
         head=("bound", "test accuracy", "energy"),
         rows=tuple(rows),
     )
-    text = "Each seed has a split, weights and an order of samples of its own."
+    text = "Each seed has its own split of the data, initial weights and order of samples."
     return Section(title="Spread over seeds", text=(text,), tables=(table,))
 
 
@@ -295,10 +296,10 @@ def _engine(found: Findings) -> Section | None:
         command = f"python -m sim.check_apps --folder {found.place.root} {found.name}"
         return Section(title=title, missing=((title, command),))
     text = (
-        f"{document['images_checked']:,} test samples ran through the Verilated engine with the "
-        f"network of each bound: {document['mismatches']:,} results differ from the integer model,"
-        f" and the engine took {document['miscounts']:,} cycles more or fewer than the compiler "
-        "counted."
+        f"{document['images_checked']:,} test samples ran on the simulated engine (Verilator) with "
+        f"the network of each bound: {document['mismatches']:,} results differ from the bit-exact "
+        f"model, and the engine's cycles differ from the compiler's count by "
+        f"{document['miscounts']:,}."
     )
     return Section(title=title, text=(text,))
 

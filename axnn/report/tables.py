@@ -1,4 +1,4 @@
-"""Reports of a run: tables on the terminal and `summary.json`."""
+"""Reports of a run: tables for the terminal and `summary.json`."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,18 +15,19 @@ from axnn.flow.evaluate import Evaluation
 from axnn.flow.judgement import RunFacts
 from axnn.flow.run_folder import RunFolder, Trained
 from axnn.report.book import Book
+from axnn.report.numbers import bound_points
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 
 
 @dataclass(frozen=True, kw_only=True)
 class HardwareCheck:
-    """What the simulated engine gave for the test part.
+    """Results of the simulated engine on the test part.
 
     Attributes
     ----------
-    images_checked : samples that were run, of either network
-    mismatches : results that differ from the integer reference, in both networks together
+    images_checked : samples that were run with each network
+    mismatches : results that differ from the bit-exact model, of both networks together
     exact16_cycles, axnn_cycles : of the engine for all samples
     """
 
@@ -43,10 +44,10 @@ def make_summary(
     seconds: Mapping[str, float],
     hardware: HardwareCheck | None = None,
 ) -> dict[str, Any]:
-    """The figures of a run and what they are of, as `summary.json` holds them.
+    """The facts and the figures of a run, as `summary.json` holds them.
 
-    Accuracies are fractions. Without a hardware check no image is checked, `mismatches` is null
-    and the cycles are those of the compiled programs, for one sample each.
+    Accuracies are fractions. Without a hardware check, `images_checked` is 0, `mismatches` is null,
+    and the cycles are the compiled programs', for one sample.
     """
     if hardware is None:
         cycles = {"exact16": evaluation.exact16_cycles, "axnn": evaluation.axnn_cycles}
@@ -69,7 +70,7 @@ def make_summary(
 
 
 def write_summary(run: RunFolder, summary: Mapping[str, Any]) -> None:
-    """Write `summary.json`, with what the figures were made from."""
+    """Write `summary.json`, with the figures' ancestry."""
     made_from = Ancestry.of(run.summary, [run.evaluation])
     write_document(run.summary, {**summary, MADE_FROM: asdict(made_from)})
 
@@ -81,7 +82,8 @@ def summary_table(title: str, summary: Mapping[str, Any]) -> Table:
     table.add_column("value", justify="right")
     accuracy, cycles = summary["accuracy"], summary["cycles"]
     table.add_row("application, seed", f"{summary['app']}, {summary['seed']}")
-    table.add_row("bound, criterion", f"{summary['bound_percent']:g} %, {summary['criterion']}")
+    bound = bound_points(summary["bound_percent"])
+    table.add_row("bound, criterion", f"{bound}, {summary['criterion']}")
     table.add_row("engine", EngineConfig(**summary["engine"]).title)
     table.add_row("test accuracy, floating point", f"{accuracy['float']:.2%}")
     table.add_row("test accuracy, exact 16 bit", f"{accuracy['exact16']:.2%}")
@@ -106,8 +108,8 @@ def summary_table(title: str, summary: Mapping[str, Any]) -> Table:
 
 def steps_table(found: Approximation, energy: EnergyModel) -> Table:
     """The trials of the approximation as a table for the terminal."""
-    title = f"Approximation, bound {found.plan.bound_percent:g} % on validation"
-    table = Table(title=title, box=SIMPLE_HEAD)  # without rules between the columns 80 do
+    title = f"Approximation, bound {bound_points(found.plan.bound_percent)} on validation"
+    table = Table(title=title, box=SIMPLE_HEAD)  # narrow enough for a terminal of 80 columns
     for heading in ("trial", "lowered", "before", "retrained", "energy"):
         table.add_column(heading, justify="right")
     table.add_column("")
@@ -126,18 +128,18 @@ def steps_table(found: Approximation, energy: EnergyModel) -> Table:
 
 
 def fetch_table(fetched: Mapping[str, Any]) -> Table:
-    """What was fetched, as a table for the terminal."""
+    """The fetched collections as a table for the terminal."""
     table = Table(title=f"Data in {fetched['folder']}", box=SIMPLE_HEAD)
     for heading in ("collection", "MB", "seconds"):
         table.add_column(heading, justify="left" if heading == "collection" else "right")
     for entry in fetched["collections"]:
-        seconds = "was there" if entry["seconds"] is None else f"{entry['seconds']:.1f}"
+        seconds = "cached" if entry["seconds"] is None else f"{entry['seconds']:.1f}"
         table.add_row(entry["name"], f"{entry['bytes'] / 1e6:.1f}", seconds)
     return table
 
 
 def training_table(trained: Trained) -> Table:
-    """The training's outcome as a table for the terminal."""
+    """The results of a training as a table for the terminal."""
     best = max(trained.epochs, key=lambda epoch: epoch.rank)
     table = Table(title=f"{trained.app.title}, trained", show_header=False)
     table.add_row("epochs", str(len(trained.epochs)))
@@ -159,9 +161,9 @@ def resilience_table(scores: Mapping[str, Scores], names: list[str]) -> Table:
 
 
 def book_table(book: Book) -> Table:
-    """What has been written, as a table for the terminal."""
+    """The files of a report as a table for the terminal."""
     table = Table(title="Report", show_header=False)
     table.add_row("page", str(book.page))
     table.add_row("applications", ", ".join(book.apps))
-    table.add_row("figures beside it", str(len(book.pictures)))
+    table.add_row("figures (PNG)", str(len(book.pictures)))
     return table

@@ -1,1 +1,1 @@
-"""The page's figures, one question a module; each function returns a `Picture`."""
+"""The page's figures, one question for each module; most functions return a `Picture`."""

@@ -1,4 +1,7 @@
-"""Whether the edges of maps are the resilient part: ring means, and edges lowered first."""
+"""Whether neurons at the edges of maps are more resilient: means by ring, and edges lowered first.
+
+Ring r of a map holds the positions at distance r from its edge.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +19,7 @@ _ORDER_STYLES = {"edges": (BLUE, "o-"), "centre": (RED, "s-"), "random": (GREY, 
 
 
 def rings(found: Findings) -> Picture:
-    """Mean score of each ring over the layer's mean, for each criterion."""
+    """Mean score of each ring relative to the mean of the rings, for each criterion."""
     document = found.documents["edges"]["rings"]
 
     def fill(figure: "Figure") -> None:
@@ -38,14 +41,14 @@ def rings(found: Findings) -> Picture:
     ]
     return Picture(
         name=f"{found.name}-rings",
-        caption="Mean score of the neurons in each ring. Below 1: more resilient than the others.",
-        alt=f"Ring means over their mean, criterion gradient: {', '.join(said)}.",
+        caption="Mean score of the neurons in each ring. Below 1: more resilient than the mean.",
+        alt=f"Mean of a ring over the mean of all, criterion gradient: {', '.join(said)}.",
         png=draw(fill, height=0.9 + 1.45 * len(document)),
     )
 
 
 def lowered(found: Findings) -> Picture:
-    """Validation accuracy when a share of the positions of every map is lowered, by order."""
+    """Validation accuracy when a share of each map's positions is lowered, for each order."""
     document = found.documents["edges"]
     shares = [100 * share for share in document["shares"]]
 
@@ -60,7 +63,7 @@ def lowered(found: Findings) -> Picture:
             axis.set_title(f"to {width} bit", loc="right", pad=3)
             axis.set_ylabel("validation, %")
         legend_above(axes[0], columns=3)
-        axes[-1].set_xlabel("share of every map's positions that is lowered, %")
+        axes[-1].set_xlabel("share of each map's positions that is lowered, %")
 
     said = [
         f"to {width} bit at {shares[index]:g} %: "
@@ -70,7 +73,7 @@ def lowered(found: Findings) -> Picture:
     ]
     return Picture(
         name=f"{found.name}-edges",
-        caption="Accuracy without retraining when positions of every map are lowered.",
+        caption="Accuracy without retraining when positions of each map are lowered.",
         alt=f"Accuracy by order: {'; '.join(said)}.",
         png=draw(fill, height=0.9 + 1.45 * len(document["accuracy"])),
     )

@@ -1,4 +1,4 @@
-"""Where the energy goes: by bound, and by layer."""
+"""Energy by bound and by layer."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ from axnn.experiments.bounds import BOUNDS, bound_name
 from axnn.report.content import Picture
 from axnn.report.drawing import BOUND_COLOURS, GREY, LIGHT, draw, legend_above
 from axnn.report.findings import Findings
-from axnn.report.numbers import TIMES, energy, scaled_energy, times
+from axnn.report.numbers import TIMES, bound_points, energy, scaled_energy, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def by_bound(found: Findings) -> Picture:
-    """Energy of a sample, exact and under each bound, with the local memory apart."""
+    """Energy of a sample, exact and under each bound; the local memory is shown separately."""
     exact = found.exact
-    names = ["exact 16 bit", *(f"{bound:g} % bound" for bound in found.bounds)]
+    names = ["exact 16 bit", *map(bound_points, found.bounds)]
     judged = [found.judged[bound_name(bound)] for bound in found.bounds]
     engine = [exact.exact16_pj, *(each.axnn_pj for each in judged)]
     memory = [exact.exact16_memory_pj, *(each.axnn_memory_pj for each in judged)]
@@ -53,10 +53,10 @@ def by_bound(found: Findings) -> Picture:
     return Picture(
         name=f"{found.name}-energy-by-bound",
         caption=(
-            "Energy of one sample on the engine. Light: a local memory that all streams come from, "
-            "which is priced apart."
+            "Energy of one sample on the engine, exact and under each bound on the loss of "
+            "accuracy. Light: a local memory for all streams, which is priced separately."
         ),
-        alt=f"Bars of the engine's energy: {', '.join(said)}. Less by {', '.join(ratios)}.",
+        alt=f"Bars of the engine's energy: {', '.join(said)}. Savings: {', '.join(ratios)}.",
         png=draw(fill, height=0.75 + 0.36 * len(names)),
     )
 
@@ -67,7 +67,7 @@ def by_layer(found: Findings) -> Picture:
     names = list(exact)
     series = {"exact 16 bit": exact}
     series |= {
-        f"{bound:g} % bound": found.judged[bound_name(bound)].layers_pj for bound in found.bounds
+        bound_points(bound): found.judged[bound_name(bound)].layers_pj for bound in found.bounds
     }
     most, unit = scaled_energy(max(exact.values()))
     scale = max(exact.values()) / most
@@ -95,8 +95,8 @@ def by_layer(found: Findings) -> Picture:
     ]
     return Picture(
         name=f"{found.name}-energy-by-layer",
-        caption="The engine's energy by layer, without memory.",
-        alt=f"Bars by layer, exact to the loosest bound: {', '.join(said)}.",
+        caption="The engine's energy by layer, exact and under each bound, without memory.",
+        alt=f"Bars by layer, from exact to the loosest bound: {', '.join(said)}.",
         png=draw(fill, height=1.0 + 0.46 * len(names)),
     )
 
@@ -108,7 +108,7 @@ def _bound_colours(found: Findings) -> list[str]:
 
 
 def log_energy_axis(axis: "Axes", largest: float) -> None:
-    """A logarithmic axis of savings, with the powers of two written out."""
+    """Set a logarithmic axis of savings, with readable ticks."""
     ticks = [tick for tick in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32) if tick <= largest * 1.15]
     axis.set_xscale("log")
     axis.set_xticks(ticks, [f"{tick:g}{TIMES}" for tick in ticks])

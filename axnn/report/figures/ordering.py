@@ -20,7 +20,7 @@ _COLOURS = {
 
 
 def curves(found: Findings) -> Picture:
-    """Validation accuracy against relative energy, a line for each criterion and draw."""
+    """Validation accuracy against relative energy, a line for each criterion and random draw."""
     document = found.documents["ordering"]
 
     def fill(figure: "Figure") -> None:
@@ -32,7 +32,7 @@ def curves(found: Findings) -> Picture:
                 label = criterion if index == 0 else None
                 style = "--" if criterion == "random" else ".-"
                 axis.plot(x, [100 * value for value in y], style, color=colour, label=label)
-        axis.set_xlabel("energy over that of 16 bits on the same engine")
+        axis.set_xlabel("energy relative to 16 bits on the same engine")
         axis.set_ylabel("validation accuracy, %")
         legend_above(axis, columns=3)
 
@@ -44,8 +44,8 @@ def curves(found: Findings) -> Picture:
     return Picture(
         name=f"{found.name}-ordering",
         caption=(
-            f"Accuracy without retraining when neurons go straight to {document['width']} bit, "
-            "the least significant first."
+            f"Accuracy without retraining when neurons are lowered directly to {document['width']} "
+            "bit, the least significant first."
         ),
         alt=f"Mean accuracy at equal energy: {', '.join(means)}.",
         png=draw(fill, height=3.2),

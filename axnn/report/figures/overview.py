@@ -1,4 +1,4 @@
-"""All applications at a glance."""
+"""The savings of all applications."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from axnn.experiments.bounds import BOUNDS
 from axnn.report.content import Picture
 from axnn.report.drawing import BOUND_COLOURS, draw, legend_above
-from axnn.report.numbers import times
+from axnn.report.numbers import bound_points, times
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,7 +17,7 @@ def savings(groups: Mapping[str, Mapping[float, float]]) -> Picture:
 
     Parameters
     ----------
-    groups : by label, from the top, the saving by bound
+    groups : for each label, from the top, the saving by bound
     """
 
     def fill(figure: "Figure") -> None:
@@ -25,7 +25,7 @@ def savings(groups: Mapping[str, Mapping[float, float]]) -> Picture:
         for index, (bound, colour) in enumerate(zip(BOUNDS, BOUND_COLOURS, strict=True)):
             rows = [-place - 0.27 * index for place in range(len(groups))]
             values = [saving.get(bound, 0.0) for saving in groups.values()]
-            axis.barh(rows, values, height=0.25, color=colour, label=f"{bound:g} % bound")
+            axis.barh(rows, values, height=0.25, color=colour, label=bound_points(bound))
             for row, value in zip(rows, values, strict=True):
                 if value:
                     axis.annotate(
@@ -49,7 +49,7 @@ def savings(groups: Mapping[str, Mapping[float, float]]) -> Picture:
     ]
     return Picture(
         name="overview-savings",
-        caption="The engine's energy, exact over AxNN, on the test part.",
-        alt=f"Savings under the bounds of 0.5, 2.5 and 7.5 %: {'; '.join(said)}.",
+        caption="Energy of the engine, exact over AxNN, for each bound on the loss of accuracy.",
+        alt=f"Savings under the bounds of 0.5, 2.5 and 7.5 points: {'; '.join(said)}.",
         png=draw(fill, height=0.8 + 0.55 * len(groups)),
     )

@@ -1,4 +1,4 @@
-"""How resilient the neurons are: as maps, or sorted where a layer has none."""
+"""How resilient the neurons are: as heat maps, or as sorted bars for layers without maps."""
 
 from typing import TYPE_CHECKING
 
@@ -12,32 +12,32 @@ from axnn.experiments.bounds import bound_name
 from axnn.report.content import Picture
 from axnn.report.drawing import PAGE_WIDTH, draw, width_colour
 from axnn.report.findings import Findings
-from axnn.report.numbers import TIMES
+from axnn.report.numbers import TIMES, bound_points
 from qcnpe.spec.qnet import QuantLayer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_MAPS = 16
-"""Maps that are drawn of a layer, evenly spaced over its channels."""
+"""Most maps that are drawn of a layer, evenly spaced over its channels."""
 
 _COLUMNS = 8
-"""At most; fewer maps stand in two rows, so that they are larger."""
+"""Most maps in a row; up to so many maps are drawn in two rows, which makes them larger."""
 
 
 def maps(found: Findings, layer: QuantLayer, scores: NDArray[np.float64]) -> Picture:
-    """Heat map of |dE/dy| of each feature map of a layer, all in one scale.
+    """Heat map of |dE/dy| of each feature map of a layer, all on the same scale.
 
     Parameters
     ----------
-    found : of the application
-    layer : which one
-    scores : (channels, outputs), of its neurons
+    found : the application's findings
+    layer : the layer
+    scores : (channels, outputs) scores of its neurons
     """
     _, height, width = layer.geometry.output_shape
     count = min(len(scores), _MOST_MAPS)
     chosen = np.linspace(0, len(scores) - 1, count).round().astype(int)
-    most = scores.max() or 1.0  # a layer of dead neurons has no scale of its own
+    most = scores.max() or 1.0  # the scores of dead neurons are all zero
     columns = _COLUMNS if count > _COLUMNS else -(-count // 2)
     rows = -(-count // columns)
 
@@ -67,7 +67,7 @@ def maps(found: Findings, layer: QuantLayer, scores: NDArray[np.float64]) -> Pic
 
 
 def ranked(found: Findings, scores: Scores) -> Picture:
-    """Every neuron's |dE/dy|, sorted, in the colour of the width that the tightest bound gave."""
+    """Every neuron's |dE/dy|, sorted, in the colour of its width under the tightest bound."""
     approximation = found.found[bound_name(found.bounds[0])]
 
     def fill(figure: "Figure") -> None:
@@ -79,14 +79,14 @@ def ranked(found: Findings, scores: Scores) -> Picture:
     ]
     return Picture(
         name=f"{found.name}-resilience",
-        caption=f"Colour: the width under the {found.bounds[0]:g} % bound.",
+        caption=f"Colour: the width under the bound of {bound_points(found.bounds[0])}.",
         alt=f"Sorted bars of mean |dE/dy| of each neuron: {', '.join(ranges)}.",
         png=draw(fill, height=0.6 + 1.3 * len(scores)),
     )
 
 
 def draw_ranked(figure: "Figure", scores: Scores, found: Approximation) -> None:
-    """A bar for each neuron, layer under layer, in the colour of the width that it got."""
+    """Draw a bar for each neuron, one panel for each layer, in the colour of the neuron's width."""
     axes = figure.subplots(len(scores), squeeze=False).reshape(-1)
     for axis, layer, entry in zip(axes, found.axnn.layers, scores, strict=True):
         order = entry.reshape(-1).argsort(kind="stable")

@@ -1,4 +1,4 @@
-"""Accuracy against energy: of finished networks, and along the way to them."""
+"""Accuracy against energy: of the final networks, and of the loop's trials."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SHOWN_POINTS = 12.0
-"""Networks that lose more than so many points are drawn at the lower edge, so that the others can
-be told apart."""
+"""Networks that lose more than this many percentage points are drawn at the lower edge, so that the
+others can be told apart."""
 
 _CHOICE_MARKS = {
     "gradient": ("^", GREEN),
@@ -38,7 +38,7 @@ _CHOICE_MARKS = {
 
 
 def choice_title(choice: str) -> str:
-    """A control's name for readers."""
+    """The name of a control in figures and tables."""
     return {
         "gradient": "by |dE/dy| (paper)",
         "quantisation": "by the change of the error",
@@ -79,12 +79,12 @@ def against_controls(found: Findings) -> Picture:
         for name, each in found.judged.items()
     ]
     low = any(value < floor for value in shown)
-    more = f" Those below {floor:.1f} % stand on the lower edge, with their value." if low else ""
+    more = f" Those below {floor:.1f} % are at the lower edge, with their values." if low else ""
     return Picture(
         name=f"{found.name}-against-controls",
         caption=(
-            "Up and right is better. Numbers: the bound in % of the AxNN, the width in bits of "
-            f"the uniform networks.{more}"
+            "Up and right is better. Numbers: bounds of the AxNN in percentage points, widths of "
+            f"the uniform networks in bits.{more}"
         ),
         alt=f"Test accuracy against saving: {', '.join(said)}.",
         png=draw(fill, height=3.6),
@@ -94,7 +94,7 @@ def against_controls(found: Findings) -> Picture:
 def _draw_series(
     axis: "Axes", members: Mapping[str, Evaluation | None], floor: float, style: str, colour: str
 ) -> None:
-    """A line through the members that are there; each is a point with its name beside it."""
+    """Draw a line through the members that are not None, each a point with its name beside it."""
     there = {name: judged for name, judged in members.items() if judged is not None}
     if not there:
         return
@@ -118,7 +118,7 @@ def _draw_series(
 def _notes(
     members: Mapping[str, Evaluation], floor: float
 ) -> list[tuple[str, tuple[float, float]]]:
-    """What to write at which point; members that share a point share the note."""
+    """(text, place) of the notes; members at the same place share a note."""
     texts: dict[tuple[float, float], str] = {}
     for name, judged in members.items():
         value = 100 * judged.axnn_accuracy
@@ -133,7 +133,7 @@ def along_the_way(found: Findings) -> Picture:
     loosest = found.bounds[-1]
     approximation = found.found[bound_name(loosest)]
     control = found.found.get(uniform_name(16))
-    savings = {step.number: found.saving(step) for step in approximation.trials}
+    savings = {trial.number: found.saving(trial) for trial in approximation.trials}
     more_training = None if control is None else control.last_kept.accuracy
 
     def fill(figure: "Figure") -> None:
@@ -143,19 +143,19 @@ def along_the_way(found: Findings) -> Picture:
         axis.set_xlabel("times less energy than exact 16 bit on plain16")
         legend_above(axis, columns=2)
 
-    kept = [step for step in approximation.trials if step.kept]
+    kept = [trial for trial in approximation.trials if trial.kept]
     said = [
-        f"{times(savings[step.number])}: {percent(step.before_retraining)} before, "
-        f"{percent(step.accuracy)} after"
-        for step in kept[1:]
+        f"{times(savings[trial.number])}: {percent(trial.before_retraining)} before, "
+        f"{percent(trial.accuracy)} after"
+        for trial in kept[1:]
     ]
     return Picture(
         name=f"{found.name}-along-the-way",
         caption=(
-            "Validation accuracy of every trial of the loop. Each point before retraining comes "
-            "from a network whose earlier steps were retrained."
+            "Validation accuracy of every trial of the loop. Before retraining, a network still "
+            "has the weights of the last trial that was kept, which were retrained."
         ),
-        alt=f"Accuracy of the kept steps against saving: {'; '.join(said)}.",
+        alt=f"Accuracy of the kept trials against saving: {'; '.join(said)}.",
         png=draw(fill, height=3.4),
     )
 
@@ -174,25 +174,25 @@ def draw_quality(
     ----------
     axis : to draw on
     found : the approximation
-    savings : by the step's number
+    savings : by the trial's number
     more_training : validation accuracy of the exact network with as much training
-    bounds : each a line, in percent
+    bounds : in percentage points, each drawn as a line
     """
 
-    def plot(steps: Iterable[Trial], quality: str, style: str, colour: str, label: str) -> None:
-        chosen = list(steps)
-        x = [savings[step.number] for step in chosen]
-        axis.plot(x, [100 * getattr(s, quality) for s in chosen], style, color=colour, label=label)
+    def plot(trials: Iterable[Trial], quality: str, style: str, colour: str, label: str) -> None:
+        chosen = list(trials)
+        x = [savings[trial.number] for trial in chosen]
+        axis.plot(x, [100 * getattr(t, quality) for t in chosen], style, color=colour, label=label)
 
-    steps = found.trials
-    plot(steps[1:], "before_retraining", ".", GREY, "before retraining")
-    plot((s for s in steps if s.kept), "accuracy", "o-", BLUE, "retrained, kept")
-    plot((s for s in steps if not s.kept), "accuracy", "x", RED, "retrained, taken back")
+    trials = found.trials
+    plot(trials[1:], "before_retraining", ".", GREY, "before retraining")
+    plot((t for t in trials if t.kept), "accuracy", "o-", BLUE, "retrained, kept")
+    plot((t for t in trials if not t.kept), "accuracy", "x", RED, "retrained, taken back")
     if more_training is not None:
         title = "exact, as much training"
         axis.axhline(100 * more_training, color=GREEN, linestyle="--", label=title)
     for index, bound in enumerate(bounds):
-        floor = 100 * steps[0].accuracy - bound
+        floor = 100 * trials[0].accuracy - bound
         label = "bounds" if index == 0 else "_"
         axis.axhline(floor, color=DARK, linestyle=":", linewidth=1.0, label=label)
     axis.set_ylabel("validation accuracy, %")

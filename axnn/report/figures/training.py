@@ -1,4 +1,4 @@
-"""Losses by epoch: how far training and validation part come apart."""
+"""Losses by epoch: how far the losses on the training and the validation part differ."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Epochs = Sequence[Mapping[str, Any]]
-"""As `axnn.nn.train.Epoch` has them."""
+"""Epochs with the fields of `axnn.nn.train.Epoch`."""
 
 
 def losses(found: Findings, ways: Mapping[str, Epochs]) -> Picture:
@@ -39,8 +39,8 @@ def losses(found: Findings, ways: Mapping[str, Epochs]) -> Picture:
     return Picture(
         name=f"{found.name}-training",
         caption=(
-            "Mean loss on the training part, as it is trained on (with augmentation and dropout), "
-            "and on the validation part."
+            "Mean loss on the training part (during training, with augmentation and dropout) and "
+            "on the validation part."
         ),
         alt=f"Losses after the last epoch, training and validation: {'; '.join(said)}.",
         png=draw(fill, height=0.9 + 1.25 * len(ways)),

@@ -1,4 +1,4 @@
-"""How narrow the neurons of each layer have become."""
+"""The widths of the neurons of each layer."""
 
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from axnn.experiments.bounds import bound_name
 from axnn.report.content import Picture
 from axnn.report.drawing import draw, legend_above, width_colour
 from axnn.report.findings import Findings
+from axnn.report.numbers import bound_points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +38,7 @@ def by_layer(found: Findings) -> Picture:
 
     return Picture(
         name=f"{found.name}-widths",
-        caption="Width of the neurons, layer by layer; one bar for each bound.",
+        caption="Widths of the neurons by layer; one bar for each bound.",
         alt="Share of neurons by width. " + _said(found),
         png=draw(fill, height=0.75 + 0.2 * (len(found.bounds) + 0.6) * len(layers)),
     )
@@ -54,13 +55,14 @@ def _shares(found: Findings, widths: list[int]) -> dict[tuple[str, float], list[
 def _rows(
     layers: list[str], bounds: list[float]
 ) -> tuple[list[float], list[tuple[str, float]], list[str]]:
-    """Height, meaning and label of every bar: those of a layer close together."""
+    """Height, (layer, bound) and label of every bar; the bars of a layer are grouped."""
     rows, meaning, labels = [], [], []
     for place, layer in enumerate(layers):
         for index, bound in enumerate(bounds):
             rows.append(-place * (len(bounds) + 0.6) - index)
             meaning.append((layer, bound))
-            labels.append(f"{layer}   {bound:g} %" if index == 0 else f"{bound:g} %")
+            text = bound_points(bound)
+            labels.append(f"{layer}   {text}" if index == 0 else text)
     return rows, meaning, labels
 
 
@@ -68,5 +70,6 @@ def _said(found: Findings) -> str:
     parts = []
     for bound in found.bounds:
         counts = found.judged[bound_name(bound)].precision_histogram.items()
-        parts.append(f"{bound:g} %: " + ", ".join(f"{count} at {w} bit" for w, count in counts))
+        widths = ", ".join(f"{count} at {width} bit" for width, count in counts)
+        parts.append(f"{bound_points(bound)}: {widths}")
     return "; ".join(parts) + "."

@@ -184,7 +184,7 @@ def test_page_shows_the_collected_figures(folder, page):
             f"{figures[f'tiny.{bound}.{key}']:.2f}\N{MULTIPLICATION SIGN}"
             for key in ("energy_ratio", "energy_ratio_with_memory", "over_best_uniform")
         )
-        row = [f"tiny {bound} %", energy, f"{figures[f'tiny.{bound}.accuracy']:.2f} %"]
+        row = [f"tiny {bound} points", energy, f"{figures[f'tiny.{bound}.accuracy']:.2f} %"]
         row.append(f"{figures[f'tiny.{bound}.accuracy'] - figures['tiny.exact16_accuracy']:+.2f}")
         row += others
         assert " ".join(row) in shown

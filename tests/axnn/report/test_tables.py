@@ -74,5 +74,5 @@ def test_table_shows_accuracies_ratio_and_mismatches():
 
 def test_table_says_what_the_figures_are_of():
     text = shown(make_summary(EVALUATION, FACTS, seconds={}))
-    for fact in ("digits, 7", "0.5 %, gradient", "4 x 8 NCUs (fused, 16/4 bits)"):
+    for fact in ("digits, 7", "0.5 points, gradient", "4 x 8 NCUs (fused, 16/4 bits)"):
         assert fact in text
