@@ -16,6 +16,7 @@ from axnn.approximation.widths import Trial
 from axnn.cpu.benchmark.speed_report import speed_table
 from axnn.cpu.benchmark.speed_step import speed_step
 from axnn.cpu.benchmark.subjects import SUBJECTS
+from axnn.data import OwnData
 from axnn.data.fetch import cache_folder, cache_path
 from axnn.data.fetch import fetch as bring
 from axnn.errors import RunError
@@ -23,7 +24,9 @@ from axnn.experiments.bounds import BOUNDS
 from axnn.experiments.collect import PAPER_APPS, collect, named_apps
 from axnn.experiments.run import Finished, Job, plan_jobs, run_jobs
 from axnn.experiments.stages import SEEDS, STAGE_NAMES, check_seeds, check_stages
-from axnn.flow.apps import APPS, find_app
+from axnn.flow.apps import APPS, App, find_app
+from axnn.flow.defaults import default_app
+from axnn.flow.description import describe, read_app
 from axnn.flow.energy import EnergyModel, EnergyPrices
 from axnn.flow.operating_points import PointResult, run_points
 from axnn.flow.run_folder import RunFolder
@@ -83,28 +86,131 @@ def _fetch_note(update: Callable[..., None], index: int, name: str, doing: str) 
     update(index, f"{name}: {doing}")
 
 
-@cli.command(epilog="Example: axnn train digits8x8 --run build/digits --seed 1")
+@cli.command(
+    epilog="Example: axnn train digits8x8 --run build/digits --seed 1\n\n"
+    "Example: axnn train --data wine.csv --label class --run build/wine\n\n"
+    "Example: axnn train --data pictures --network my.toml --run build/mine"
+)
 def train(
-    app: Annotated[str, typer.Argument(help=f"Application: {', '.join(APPS)}.")],
     run: RunOption,
+    app: Annotated[
+        str | None, typer.Argument(help=f"Built-in application: {', '.join(APPS)}.")
+    ] = None,
+    data_path: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Your own data: a table (.csv, .tsv), arrays (.npz: inputs, labels) or a folder "
+            "with a folder of pictures for each class.",
+        ),
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Table: column of the labels.")] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(help="Table: column of what must not be in two parts, such as persons."),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Table: column that says train, validation or test; else --seed does."),
+    ] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(help="Table: column to leave out; may be repeated.")
+    ] = None,
+    category: Annotated[
+        list[str] | None,
+        typer.Option(help="Table: column whose numbers are names; may be repeated."),
+    ] = None,
+    missing: Annotated[
+        str, typer.Option(help="Table: what missing numbers become: median, or refuse.")
+    ] = "median",
+    side: Annotated[
+        int | None,
+        typer.Option(
+            help="Pictures: height and width to resize them to.",
+            show_default="their own if all have the same of at most 64 pixels, else 32",
+        ),
+    ] = None,
+    network: Annotated[
+        Path | None,
+        typer.Option(help="Network, plans and engine (TOML), as `axnn describe` prints them."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of split, weights and order.")] = 1,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train an application's network in floating point."""
-    chosen = find_app(app)
+    """Train a network in floating point: an application's, or one on your own data."""
+    table: dict[str, Any] = {"label": label, "group": group, "split": split}
+    table |= {"drop": tuple(drop or ()), "category": tuple(category or ()), "missing": missing}
+    own = _own_data(data_path, {**table, "side": side})
+    chosen = _choose_app(app, own, network, seed)
+    warn = _warn(quiet=quiet)
+    notes = data.load(chosen.data, seed=seed).notes
+    for line in (*notes, *([_network_line(chosen, run)] if own and not network else [])):
+        warn(line)
     with show_progress("training", chosen.training.epochs, quiet=quiet or as_json) as update:
         tell = _epoch_note(update)
-        trained = train_step(
-            RunFolder(run), chosen, seed=seed, on_epoch=tell, notify=_warn(quiet=quiet)
-        )
+        trained = train_step(RunFolder(run), chosen, seed=seed, on_epoch=tell, notify=warn)
     document = {
-        "app": app,
+        "app": chosen.name,
         "seed": seed,
+        "notes": notes,
         "epochs": len(trained.epochs),
         "best": asdict(max(trained.epochs, key=lambda epoch: epoch.rank)),
     }
     show(report.training_table(trained), document, quiet=quiet, as_json=as_json)
+
+
+def _own_data(path: Path | None, how: Mapping[str, Any]) -> OwnData | None:
+    """The user's data, and how to read them, if some are given."""
+    if path is not None:
+        return OwnData.at(path, **how)
+    plain = OwnData(path="")
+    if wrong := [name for name, value in how.items() if value != getattr(plain, name)]:
+        raise RunError(f"--{wrong[0]} says how to read --data; give both")
+    return None
+
+
+def _choose_app(name: str | None, own: OwnData | None, network: Path | None, seed: int) -> App:
+    """The application that the command line names."""
+    if name is not None:
+        if own is not None or network is not None:
+            raise RunError(
+                f"train takes application {name} with its own data and network, or --data and"
+                f" --network; `axnn describe {name}` prints what to change"
+            )
+        return find_app(name)
+    if network is not None:
+        return read_app(network, own, seed=seed)
+    if own is not None:
+        return default_app(own, own.load(seed))
+    raise RunError(f"train needs an application ({', '.join(APPS)}), --data or --network")
+
+
+def _network_line(app: App, run: Path) -> str:
+    """The network that was chosen, and how to have another one."""
+    layers = ", ".join(
+        f"{layer.channels} {layer.function} ({layer.kind})" for layer in app.network.layers
+    )
+    inputs = " x ".join(map(str, app.network.input_shape))
+    return f"network: {inputs} inputs, {layers}; `axnn describe --run {run}` prints it to change it"
+
+
+@cli.command(
+    name="describe",
+    epilog="Example: axnn describe digits8x8 > my.toml\n\n"
+    "Example: axnn describe --run build/wine > my.toml",
+)
+def describe_command(
+    app: Annotated[
+        str | None, typer.Argument(help=f"Built-in application: {', '.join(APPS)}.")
+    ] = None,
+    run: Annotated[Path | None, typer.Option(help="Folder of a run: its application.")] = None,
+) -> None:
+    """Print an application in TOML: data, network, plans and engine, for `train --network`."""
+    if (app is None) == (run is None):
+        raise RunError("describe needs an application or --run, one of them")
+    chosen = find_app(app) if app is not None else RunFolder(run or Path()).record().app
+    typer.echo(describe(chosen), nl=False)
 
 
 def _warn(*, quiet: bool) -> Callable[[str], None]:

@@ -44,6 +44,7 @@ class Absent(MetaPathFinder):
 def commands(folder: Path) -> list[list[str]]:
     """All commands, in an order in which each finds its files."""
     run = ["--run", str(folder / "run"), "--quiet"]
+    own = ["--run", str(folder / "own"), "--quiet"]
     everything = ["--folder", str(folder / "all")]
     prices = ["--prices", str(folder / "prices.json")]
     engine = ["--rows", "1", "--cols", "1"]
@@ -52,6 +53,9 @@ def commands(folder: Path) -> list[list[str]]:
     return [
         ["axnn", "train", "tiny", *run],
         ["axnn", "train", "digits8x8", "--run", str(folder / "digits")],
+        ["axnn", "train", "--data", str(folder / "own.csv"), "--label", "y", *own],
+        ["axnn", "train", "--side", "8", "--data", str(folder / "pictures"), *own],
+        ["axnn", "describe", "digits8x8"],
         ["axnn", "characterize", *run],
         ["axnn", "approximate", *run, *prices],
         ["axnn", "evaluate", *run, *prices],
@@ -96,6 +100,10 @@ def _offer_tiny(folder: Path) -> None:
         engine=ENGINE,
     )
     data.LOADERS["tiny"] = lambda seed: make_data()
+    rows = [f"{n % 7},{'no' if n % 3 else 'yes'}" for n in range(40)]
+    (folder / "own.csv").write_text("\n".join(["x,y", *rows]))
+    (folder / "pictures" / "cat").mkdir(parents=True)
+    (folder / "pictures" / "cat" / "1.png").touch()
     (folder / "prices.json").write_text(json.dumps({"pj": PRICES}))
 
 

@@ -14,6 +14,7 @@ from tests.core_only import commands
 EXTRAS = {
     "axnn train digits8x8": "data",
     "axnn report --run": "plots",
+    "axnn train --side": "data",
     "axnn speed digits": "speed",
     "axnn run --run": "boards",
     "qcnpe tool-path": "sim",

@@ -1,7 +1,9 @@
 """Data sets: real samples, verified, split into training, validation and test parts."""
 
+from axnn.data.columns import Column
 from axnn.data.encoding import Encoding
 from axnn.data.labels import Classes
+from axnn.data.own import OwnData
 from axnn.data.parts import DataSet, Split, stratified_parts, stratified_split
 from axnn.data.registry import LOADERS, load, needs
 from axnn.data.scaling import Scaling
@@ -9,8 +11,10 @@ from axnn.data.scaling import Scaling
 __all__ = [
     "LOADERS",
     "Classes",
+    "Column",
     "DataSet",
     "Encoding",
+    "OwnData",
     "Scaling",
     "Split",
     "load",

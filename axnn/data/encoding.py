@@ -6,6 +6,7 @@ Every file of a network holds its encoding.
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from axnn.data.columns import Column
 from axnn.data.labels import Classes
 from axnn.data.scaling import Scaling
 from qcnpe.spec.documents import convert_document
@@ -19,10 +20,12 @@ class Encoding:
     ----------
     scaling : of the inputs
     classes : of the outputs
+    columns : of the table that the inputs were read from; none if it was no table
     """
 
     scaling: Scaling
     classes: Classes
+    columns: tuple[Column, ...] = ()
 
     @classmethod
     def plain(cls, classes: int) -> "Encoding":

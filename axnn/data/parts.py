@@ -3,10 +3,13 @@
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from axnn.data.columns import Column
 from axnn.data.encoding import Encoding
 from axnn.data.labels import Classes
 from axnn.data.scaling import INPUT_LIMIT, Scaling
@@ -92,6 +95,9 @@ class DataSet:
     validation : what decides when to stop and which approximation to keep
     test : what only the final evaluation reads
     scaling : from inputs as they were measured to those of the parts
+    columns : of the table that they were read from, if it was one
+    notes : what a person should know of the data, a line each: values that were missing, columns
+        that teach nothing, classes that are rare
 
     Raises
     ------
@@ -105,6 +111,8 @@ class DataSet:
     validation: Split
     test: Split
     scaling: Scaling = field(default_factory=Scaling.identity)
+    columns: tuple[Column, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for part, split in self._parts.items():
@@ -148,18 +156,53 @@ class DataSet:
             for part, (values, _) in parts.items()
         }
         scaling, classes = Scaling.fit(inputs["train"]), Classes.learn(train[1])
+        splits = {
+            part: Split(
+                scaling.apply(inputs[part], where=f"{name}, {part} part"),
+                classes.encode(labels, where=f"{name}, {part} part"),
+            )
+            for part, (_, labels) in parts.items()
+        }
         return cls(
             name=name,
             classes=classes,
             scaling=scaling,
-            **{
-                part: Split(
-                    scaling.apply(inputs[part], where=f"{name}, {part} part"),
-                    classes.encode(labels, where=f"{name}, {part} part"),
-                )
-                for part, (_, labels) in parts.items()
-            },
+            train=splits["train"],
+            validation=splits["validation"],
+            test=splits["test"],
         )
+
+    @classmethod
+    def read(cls, path: Path | str, *, seed: int = 1, **how: Any) -> "DataSet":
+        """A data set in a file or a folder of the user's.
+
+        It is split, by the seed, into 60 % for training, 20 % for validation and 20 % for the final
+        test, each class with its share, unless the file has parts of its own. What is learnt, such
+        as scaling, medians and words, is learnt on the training part alone.
+
+        Parameters
+        ----------
+        path : of a table (.csv, .tsv), of arrays (.npz) or of a folder with a folder of pictures
+            for each class
+        seed : of the split
+        how : as the attributes of `axnn.data.OwnData`: `label="class"` names a table's column of
+            labels, `group="person"` one whose values must not be in two parts
+
+        Raises
+        ------
+        DataError
+            If there is something that no network can learn from; the line names it.
+        FormatError
+            If a file is missing, damaged, too large or of another kind.
+
+        Examples
+        --------
+        >>> samples = DataSet.read("wine.csv", label="class", seed=1)  # doctest: +SKIP
+        >>> samples.input_shape, samples.classes.names, samples.notes  # doctest: +SKIP
+        """
+        from axnn.data.own import OwnData  # which makes data sets
+
+        return OwnData.at(path, **how).load(seed)
 
     @property
     def _parts(self) -> dict[str, Split]:
@@ -173,8 +216,8 @@ class DataSet:
 
     @property
     def encoding(self) -> Encoding:
-        """Scaling and classes: what a network's file says of its data."""
-        return Encoding(self.scaling, self.classes)
+        """Scaling, classes and columns: what a network's file says of its data."""
+        return Encoding(self.scaling, self.classes, self.columns)
 
     @cached_property
     def digest(self) -> str:

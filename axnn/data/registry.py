@@ -9,6 +9,7 @@ from axnn.data.collection import Collection
 from axnn.data.digits8x8 import load_digits8x8
 from axnn.data.faces import load_faces
 from axnn.data.letters import load_letter
+from axnn.data.own import OwnData
 from axnn.data.parts import DataSet
 from axnn.data.pictures import load_cifar10, load_fashion_mnist, load_mnist
 from axnn.errors import DataError
@@ -34,8 +35,13 @@ _NEEDS: dict[str, tuple[Collection, ...]] = {
 }
 
 
-def load(name: str, *, seed: int) -> DataSet:
-    """Load a data set by name; the latest one stays in memory for the steps that follow."""
+def load(name: str | OwnData, *, seed: int) -> DataSet:
+    """Load a data set by name, or the user's own.
+
+    The latest one stays in memory for the steps that follow.
+    """
+    if isinstance(name, OwnData):
+        return name.load(seed)
     if name not in LOADERS:
         raise DataError(f"data set must be one of {', '.join(LOADERS)}, not {name!r}")
     return _load(LOADERS[name], seed)
@@ -46,6 +52,6 @@ def _load(loader: Callable[[int], DataSet], seed: int) -> DataSet:
     return loader(seed)
 
 
-def needs(name: str) -> tuple[Collection, ...]:
+def needs(name: str | OwnData) -> tuple[Collection, ...]:
     """The collections that a data set is made from; none if it needs no fetching."""
-    return _NEEDS.get(name, ())
+    return () if isinstance(name, OwnData) else _NEEDS.get(name, ())

@@ -32,10 +32,13 @@ class Scaling:
     Attributes
     ----------
     offset, span : one number a channel; empty for inputs that are scaled already
+    clamps : whether values that do not fit [-1, 1] are taken as the nearest that does, instead of
+        being refused
     """
 
     offset: tuple[float, ...]
     span: tuple[float, ...]
+    clamps: bool = False
 
     def __post_init__(self) -> None:
         if len(self.offset) != len(self.span):
@@ -54,7 +57,7 @@ class Scaling:
         return not self.span
 
     @classmethod
-    def fit(cls, inputs: ArrayLike) -> "Scaling":
+    def fit(cls, inputs: ArrayLike, *, tails: float = 0.0) -> "Scaling":
         """The scaling learnt from the training part.
 
         A channel whose range includes zero keeps its zeros, which engines skip; others are centred.
@@ -62,6 +65,9 @@ class Scaling:
         Parameters
         ----------
         inputs : (samples, channels, ...) integers or floating-point numbers, as measured
+        tails : share of the smallest, and of the largest, values of a channel that its span does
+            not heed, unless it has no others: one value far away leaves the others their digits;
+            such a scaling clamps
 
         Raises
         ------
@@ -79,11 +85,23 @@ class Scaling:
                 f"inputs must be finite: channel {int(np.argmin(finite))} holds NaN or infinity;"
                 " leave such samples out, or fill them in"
             )
+        if tails:
+            low, high = _without_tails(values, low, high, tails)
         offset = np.where((low <= 0) & (high >= 0), 0.0, low / 2 + high / 2)
         reach = np.maximum(high - offset, offset - low)
         # A constant channel carries no information; any positive span will do.
         reach = np.where(reach > 0, reach, np.maximum(np.abs(offset), 1.0))
-        return cls(tuple(offset.tolist()), tuple((reach * HEADROOM).tolist()))
+        return cls(tuple(offset.tolist()), tuple((reach * HEADROOM).tolist()), tails > 0)
+
+    def count_beyond(self, inputs: NDArray[Any]) -> NDArray[np.int64]:
+        """How many values of each channel of measured inputs have no number in [-1, 1]."""
+        return np.array(
+            [
+                np.count_nonzero(~(np.abs(inputs[:, channel] - offset) <= span * INPUT_LIMIT))
+                for channel, (offset, span) in enumerate(zip(self.offset, self.span, strict=True))
+            ],
+            np.int64,
+        )
 
     def apply(self, inputs: ArrayLike, *, where: str = "scaling") -> NDArray[np.float32]:
         """Measured inputs as the network reads them.
@@ -96,8 +114,8 @@ class Scaling:
         Raises
         ------
         InputError
-            If type or shape differ, or a value is not finite or so far outside the training part's
-            range that it does not fit [-1, 1].
+            If type or shape differ, or a value is not finite, or so far outside the training part's
+            range that it does not fit [-1, 1] and the scaling does not clamp.
         """
         if self.is_identity:
             values = np.asarray(inputs)
@@ -123,6 +141,8 @@ class Scaling:
         scaled: NDArray[np.float64] = (part - np.reshape(self.offset, shape)) / np.reshape(
             self.span, shape
         )
+        if self.clamps:
+            np.clip(scaled, -INPUT_LIMIT, INPUT_LIMIT, out=scaled, where=np.isfinite(part))
         fits = np.abs(scaled) <= INPUT_LIMIT
         if fits.all():
             return scaled
@@ -134,6 +154,18 @@ class Scaling:
             f" where the training part allows {low:g} to {high:g}; correct the sample, or train"
             " with such samples"
         )
+
+
+def _without_tails(
+    values: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.float64], tails: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Smallest and largest value of each channel, but for the tails; of all if these are alike."""
+    inner = [
+        np.quantile(values[:, channel], (tails, 1 - tails)) for channel in range(values.shape[1])
+    ]
+    below, above = np.asarray(inner, np.float64).T
+    spread = below < above
+    return np.where(spread, below, low), np.where(spread, above, high)
 
 
 def _numbers(inputs: ArrayLike) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from axnn.approximation.widths import ApproximationPlan
+from axnn.data import OwnData
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.nn.train import TrainingPlan
 from qcnpe.spec.config import EngineConfig
@@ -16,7 +17,7 @@ class App:
     Attributes
     ----------
     title : for reports
-    data : name of the data set
+    data : name of a built-in data set, or the user's own
     network : description of the network; its name is the application's
     training : hyper-parameters of the training in floating point
     approximation : how the network is approximated for the engine
@@ -24,7 +25,7 @@ class App:
     """
 
     title: str
-    data: str
+    data: str | OwnData
     network: NetworkSpec
     training: TrainingPlan
     approximation: ApproximationPlan
@@ -34,6 +35,11 @@ class App:
     def name(self) -> str:
         """The name that the command line knows the application by."""
         return self.network.name
+
+    @property
+    def data_title(self) -> str:
+        """What a reader knows the data by."""
+        return self.data if isinstance(self.data, str) else self.data.path
 
 
 def lenet(name: str, *, classes: int = 10) -> NetworkSpec:

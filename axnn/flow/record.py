@@ -119,12 +119,12 @@ class RunRecord:
         Raises
         ------
         RunError
-            If they have changed.
+            If they have changed, or mean something else.
         """
         samples = data.load(self.app.data, seed=self.seed)
-        if DataDigests.of(samples) != self.digests:
+        if (DataDigests.of(samples), samples.encoding) != (self.digests, self.encoding):
             raise RunError(
-                f"{folder}: data set {self.app.data} has changed since the run began; "
+                f"{folder}: data set {self.app.data_title} has changed since the run began; "
                 "run `axnn train` again"
             )
         return samples

@@ -127,7 +127,7 @@ def _facts(found: Findings) -> tuple[tuple[str, str], ...]:
     neurons = sum(each.geometry.channels * each.geometry.outputs for each in network.neuron_layers)
     config = found.trained.app.engine
     facts = [
-        ("data", found.trained.app.data),
+        ("data", found.trained.app.data_title),
         ("neurons", f"{neurons:,}"),
         ("engine", f"{config.rows}{TIMES}{config.cols}"),
     ]

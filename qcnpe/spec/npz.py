@@ -9,6 +9,7 @@ is refused without reading it.
 import json
 import math
 import re
+import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,11 +37,11 @@ _READ_BYTES = 1 << 20
 _HEADER_BYTES = 16 << 20
 _HEADER = "header.json"
 _ARRAY_HEADER = re.compile(
-    rb"\{'descr': '(?P<type>\|b1|[<>|][iu][1248]|[<>]f[248])',"
+    rb"\{'descr': '(?P<type>\|b1|[<>|][iu][1248]|[<>]f[248]|[<>]U[1-9][0-9]{0,3})',"
     rb" 'fortran_order': (?P<order>True|False),"
     rb" 'shape': \((?P<shape>|[0-9]{1,18},|[0-9]{1,18}(, [0-9]{1,18})+)\), \} *\n"
 )
-"""As numpy's writer of version 1.0 makes it, for booleans, integers and floating-point numbers."""
+"""As numpy's writer of version 1.0 makes it, for booleans, numbers and words."""
 
 _ARRAY = ".npy"
 
@@ -75,8 +76,8 @@ class ArrayType:
         """What is wrong with the array's values, if anything is."""
         if not array.size:
             return None
-        if array.dtype == np.bool_ and array.view(np.uint8).max() > 1:
-            return "booleans other than 0 and 1"
+        if fault := _fault_of_type(array):
+            return fault
         if array.dtype.kind == "f" and self.finite and not np.isfinite(array).all():
             return "values that are not finite"
         if (self.low is not None and array.min() < self.low) or (
@@ -184,6 +185,28 @@ def read_npz_header(
         return _read_header(path, archive, kind, schema)
 
 
+def read_plain_npz(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> dict[str, NDArray[Any]]:
+    """All arrays of a file that numpy's `savez` or another tool made: numbers, booleans and words.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, damaged, too large, or holds anything else, such as objects.
+    """
+    path = Path(path)
+    arrays = {}
+    with _opened(path, "npz", limit_bytes) as archive:
+        for member in archive.namelist():
+            where = f"{path}: {member!r}"
+            if not member.endswith(_ARRAY):
+                raise FormatError(f"{where} is no array; make the file with numpy.savez")
+            array = _read_member(archive, member, where, words=True)
+            if fault := _fault_of_type(array):
+                raise FormatError(f"{where} has {fault}; make it again")
+            arrays[member.removesuffix(_ARRAY)] = array
+    return arrays
+
+
 def npz_kind(path: Path) -> str:
     """Name of a file's format, for readers of several formats; no array is read."""
     path = Path(path)
@@ -241,32 +264,69 @@ def _check_names(path: Path, archive: zipfile.ZipFile, expected: Mapping[str, Ar
 def _read_array(
     archive: zipfile.ZipFile, member: str, expected: ArrayType, where: str
 ) -> NDArray[Any]:
-    with archive.open(member) as stream:
-        dtype, shape, fortran = _read_array_header(stream)
+    def check(dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
         if not expected.fits(dtype, shape):
             raise FormatError(f"{where} must be {expected}, not {dtype} {shape}; make it again")
-        nbytes = math.prod(shape) * dtype.itemsize
-        if archive.getinfo(member).file_size != stream.tell() + nbytes:
-            raise FormatError(f"{where}: its size is not that of {dtype} {shape}; make it again")
-        array = np.empty(shape[::-1] if fortran else shape, dtype)
-        _fill(stream, array)
-    array = np.ascontiguousarray(array.T) if fortran else array
+
+    array = _read_member(archive, member, where, check=check)
     if fault := expected.fault(array):
         raise FormatError(f"{where} has {fault}; make it again")
     return array
 
 
-def _read_array_header(stream: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
-    """Type, shape, and whether the order is Fortran's; nothing is evaluated."""
+def _read_member(
+    archive: zipfile.ZipFile,
+    member: str,
+    where: str,
+    *,
+    words: bool = False,
+    check: Callable[[np.dtype[Any], tuple[int, ...]], None] | None = None,
+) -> NDArray[Any]:
+    """An array whose type, shape and size are checked before memory is allocated for it."""
+    with archive.open(member) as stream:
+        dtype, shape, fortran = _read_array_header(stream, words=words)
+        if check is not None:
+            check(dtype, shape)
+        nbytes = math.prod(shape) * dtype.itemsize
+        if archive.getinfo(member).file_size != stream.tell() + nbytes:
+            raise FormatError(f"{where}: its size is not that of {dtype} {shape}; make it again")
+        array = np.empty(shape[::-1] if fortran else shape, dtype)
+        _fill(stream, array)
+    return np.ascontiguousarray(array.T) if fortran else array
+
+
+def _read_array_header(
+    stream: IO[bytes], *, words: bool
+) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
+    """Type, shape, and whether the order is Fortran's; nothing is evaluated.
+
+    Parameters
+    ----------
+    stream : the member
+    words : whether text is allowed besides numbers
+    """
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):
         raise ValueError(f"an array of format {version}")
     length = int.from_bytes(stream.read(2), "little")
     header = _ARRAY_HEADER.fullmatch(stream.read(length))
-    if header is None:
-        raise ValueError("the header of an array is not that of plain numbers")
+    if header is None or (header["type"][1:2] == b"U" and not words):
+        raise ValueError("the header of an array is not that of plain numbers or words")
     sizes = header["shape"].decode().replace(",", " ").split()
     return np.dtype(header["type"].decode()), tuple(map(int, sizes)), header["order"] == b"True"
+
+
+def _fault_of_type(array: NDArray[Any]) -> str | None:
+    """What no value of the array's type looks like, if it is there."""
+    if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
+        return "booleans other than 0 and 1"
+    if array.dtype.kind == "U" and array.size:
+        letters = np.ascontiguousarray(array).view(
+            np.dtype(np.uint32).newbyteorder(array.dtype.byteorder)
+        )
+        if letters.max() > sys.maxunicode:
+            return "letters that there are not"
+    return None
 
 
 def _fill(stream: IO[bytes], array: NDArray[Any]) -> None:

@@ -16,6 +16,7 @@ from axnn.data.fetch import read_collection
 from axnn.errors import DataError
 from axnn.flow import steps
 from axnn.flow.apps import APPS, App
+from axnn.flow.run_folder import RunFolder
 from axnn.nn.train import train
 from qcnpe.driver import ModelTransport
 from qcnpe.spec.errors import InputError
@@ -457,6 +458,73 @@ def test_quiet_and_json_keep_the_terminal_clean(call, tmp_path, option):
     status, out, err = call("train", "tiny", "--run", tmp_path, option)
     assert (status, err) == (0, "")
     assert out == "" if option == "--quiet" else json.loads(out)["app"] == "tiny"
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A table of 60 rows of two classes."""
+    rng = np.random.default_rng(1)
+    rows = [f"{rng.normal(2 * (n % 2)):.3f},{'' if n == 5 else n % 4},{n % 2}" for n in range(60)]
+    (tmp_path / "My table.csv").write_text("\n".join(["size,kind,class", *rows]))
+    return tmp_path / "My table.csv"
+
+
+def test_own_data_are_told_about_and_pass_the_whole_chain(call, table, tmp_path, prices):
+    run = tmp_path / "run"
+    status, out, err = call("train", "--data", table, "--label", "class", "--run", run, "--json")
+    assert status == 0, err
+    assert json.loads(out)["app"] == "my_table"
+    assert json.loads(out)["notes"][0].startswith("column 'kind': 1 of 60 values are missing")
+    lines = err.splitlines()
+    assert lines[0].startswith("axnn: column 'kind': 1 of 60 values are missing")
+    assert lines[-1].startswith("axnn: network: 2 x 1 x 1 inputs, 32 relu (dense), 2 identity")
+    for step in STEPS[1:]:
+        arguments = [step, "--run", run, *(["--prices", prices] if step in STEPS[2:] else [])]
+        assert call(*arguments, "--quiet")[0] == 0
+    assert Samples.load(run / "test_inputs.npz").inputs.shape == (12, 2)
+
+
+def test_a_described_network_is_trained_as_it_is_described(call, table, tmp_path):
+    own = ("--data", table, "--label", "class")
+    call("train", *own, "--run", tmp_path / "a", "--quiet")
+    status, text, _ = call("describe", "--run", tmp_path / "a")
+    assert status == 0
+    (tmp_path / "my.toml").write_text(text)
+    assert call("train", "--network", tmp_path / "my.toml", "--run", tmp_path / "b")[0] == 0
+    for name in ("run.json", "network.npz"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    wider = text.replace("channels = 32", "channels = 7").replace("epochs = 200", "epochs = 2")
+    (tmp_path / "my.toml").write_text(wider)
+    changed = ("--network", tmp_path / "my.toml", *own, "--run", tmp_path / "c", "--quiet")
+    assert call("train", *changed)[0] == 0
+    assert RunFolder(tmp_path / "c").trained().network.spec.layers[0].channels == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "train needs an application (digits8x8, digits,"),
+        (["tiny", "--data", "x.csv"], "train takes application tiny with its own data and network"),
+        (["tiny", "--network", "x.toml"], "`axnn describe tiny` prints what to change"),
+        (["tiny", "--label", "y"], "--label says how to read --data; give both"),
+        (["--data", "x.csv"], "x.csv: no such file or folder; put it there, or name another"),
+        (["--data", "x.npz", "--label", "y"], "x.npz: arrays have no label; leave it out"),
+        (["--data", "x.csv", "--missing", "guess"], "missing must be median or refuse"),
+        (["--network", "x.toml"], "x.toml: no such file"),
+    ],
+)
+def test_what_train_cannot_do_is_one_line(call, tmp_path, arguments, message):
+    status, _, err = call("train", *arguments, "--run", tmp_path / "run")
+    assert status == 1
+    assert message in one_line(err)
+    assert not (tmp_path / "run").exists()
+
+
+def test_describe_needs_one_application(call, tmp_path):
+    for arguments in ([], ["tiny", "--run", tmp_path]):
+        status, _, err = call("describe", *arguments)
+        assert status == 1
+        assert "describe needs an application or --run, one of them" in one_line(err)
 
 
 def test_fetch_brings_the_collections_of_the_application(call, tmp_path, monkeypatch):

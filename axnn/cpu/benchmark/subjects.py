@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from axnn import data
-from axnn.data import DataSet, Split
+from axnn.data import DataSet, OwnData, Split
 from axnn.flow.ancestry import Ancestry
 from axnn.flow.apps import APPS, App
 from axnn.flow.lock import lock_folder
@@ -50,7 +50,7 @@ class Subject:
     """
 
     title: str
-    data: str
+    data: str | OwnData
     network: NetworkSpec
     training: TrainingPlan
     retraining: TrainingPlan

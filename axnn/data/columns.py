@@ -1,0 +1,145 @@
+"""Columns of a table: how numbers and words become a network's inputs.
+
+All is learnt on the training part. A number is one input; where it is missing it is the median. A
+column of words has one input for each of its words, which is 1 where the word stands and 0
+elsewhere; a word that the training part does not hold is 0 in all of them, and an empty cell is a
+word as others are.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.errors import DataError
+
+Rows = NDArray[np.intp]
+"""Numbers of the rows of a table."""
+
+MAX_WORDS = 64
+"""Most different words of a column."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as the network reads it.
+
+    Attributes
+    ----------
+    name : in the table's first line
+    fill : number that stands for a missing one; None in a column of words
+    words : each of them is an input; none in a column of numbers
+    """
+
+    name: str
+    fill: float | None = None
+    words: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> int:
+        """How many inputs of the network it makes."""
+        return len(self.words) or 1
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """What each of them is called."""
+        return tuple(f"{self.name}={word}" for word in self.words) or (self.name,)
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """A column of numbers.
+
+    Attributes
+    ----------
+    name : of the column
+    values : float64 (rows,), not a number where there is none
+    """
+
+    name: str
+    values: NDArray[np.float64]
+
+    def learn(self, rows: Rows) -> Column:
+        """The median of the rows.
+
+        Raises
+        ------
+        DataError
+            If all of them lack the number.
+        """
+        known = self.values[rows]
+        known = known[~np.isnan(known)]
+        if not known.size:
+            raise DataError(
+                f"column {self.name!r}: no row of the training part has a value; leave the column"
+                " out (--drop)"
+            )
+        return Column(self.name, fill=float(np.median(known)))
+
+    def encode(self, column: Column) -> NDArray[np.float64]:
+        """The numbers (rows, 1), missing ones filled in."""
+        fill = 0.0 if column.fill is None else column.fill
+        return np.nan_to_num(self.values, nan=fill)[:, None]
+
+    def notes(self, column: Column, rows: Rows) -> list[str]:
+        """What a person should know of it."""
+        found = []
+        if missing := int(np.isnan(self.values).sum()):
+            found.append(
+                f"column {self.name!r}: {missing:,} of {len(self.values):,} values are missing; the"
+                f" median of the training part, {column.fill:g}, stands for them"
+            )
+        known = self.values[rows]
+        if np.nanmin(known) == np.nanmax(known):
+            found.append(_constant(self.name))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """A column of words.
+
+    Attributes
+    ----------
+    name : of the column
+    codes : int64 (rows,), number of the word in each row
+    words : that the numbers stand for
+    """
+
+    name: str
+    codes: NDArray[np.int64]
+    words: tuple[str, ...] = field(repr=False)
+
+    def learn(self, rows: Rows) -> Column:
+        """The words of the rows, sorted."""
+        found = np.unique(self.codes[rows]).tolist()
+        return Column(self.name, words=tuple(sorted(self.words[code] for code in found)))
+
+    def encode(self, column: Column) -> NDArray[np.float64]:
+        """1 in the input of the word that stands in a row, (rows, words)."""
+        place = {word: number for number, word in enumerate(column.words)}
+        known = np.array([place.get(word, -1) for word in self.words], np.int64)[self.codes]
+        return (known[:, None] == np.arange(len(column.words))).astype(np.float64)
+
+    def notes(self, column: Column, rows: Rows) -> list[str]:
+        """What a person should know of it."""
+        found = []
+        if unknown := sorted(
+            {self.words[code] for code in set(self.codes.tolist())} - {*column.words}
+        ):
+            found.append(
+                f"column {self.name!r}: the training part does not hold {_listed(unknown)}; all"
+                " inputs of the column are 0 there"
+            )
+        if len(column.words) == 1:
+            found.append(_constant(self.name))
+        return found
+
+
+def _constant(name: str) -> str:
+    return f"column {name!r} is constant in the training part and teaches nothing; --drop it"
+
+
+def _listed(words: list[str]) -> str:
+    shown = ", ".join(map(repr, words[:3]))
+    return f"{shown} and {len(words) - 3} more words" if len(words) > 3 else shown

@@ -1,0 +1,190 @@
+"""Arrays of the user's: a file of numpy's (.npz) with inputs and labels."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.data.columns import Rows
+from axnn.data.own.division import Labelled
+from axnn.data.own.pictures import byte_scaling
+from axnn.data.own.source import TAILS, Measured, check_labels, check_values
+from axnn.data.scaling import Scaling
+from axnn.errors import DataError
+from qcnpe.spec.npz import read_plain_npz
+
+MAX_BYTES = 1 << 30
+"""Largest file, and what it expands to."""
+
+NAMES = {
+    "inputs": ("inputs", "x", "X"),
+    "labels": ("labels", "y"),
+    "groups": ("groups",),
+}
+"""What files call their arrays."""
+
+_PARTS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
+_CHANNELS = (1, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySource:
+    """Samples in arrays; a `Source`.
+
+    Attributes
+    ----------
+    inputs : (samples, channels, height, width)
+    labelled : labels, groups and parts
+    where : the file, for messages
+    are_pictures : whether they are bytes of pictures
+    read_notes : what a person should know of how they were read
+    """
+
+    inputs: NDArray[Any]
+    labelled: Labelled
+    where: str
+    are_pictures: bool
+    read_notes: tuple[str, ...] = ()
+
+    def measure(self, train: Rows) -> Measured:
+        """All samples; bytes of pictures are scaled as such, others as these rows teach."""
+        if self.are_pictures:
+            scaling = byte_scaling(self.inputs.shape[1])
+            return Measured(self.inputs, scaling, notes=self.read_notes)
+        known = self.inputs[train]
+        scaling = Scaling.fit(known, tails=TAILS)
+        return Measured(
+            self.inputs, scaling, notes=(*self.read_notes, *self._notes(known, scaling))
+        )
+
+    def _notes(self, known: NDArray[Any], scaling: Scaling) -> list[str]:
+        axes = (0, *range(2, known.ndim))
+        notes = []
+        if constant := np.flatnonzero(known.min(axis=axes) == known.max(axis=axes)).tolist():
+            notes.append(
+                f"{len(constant):,} of {known.shape[1]:,} channels are constant in the training"
+                f" part and teach nothing, such as channel {constant[0]}"
+            )
+        if clamped := int(scaling.count_beyond(self.inputs).sum()):
+            notes.append(
+                f"{clamped:,} of {self.inputs.size:,} values lie far outside what the training part"
+                " holds and are taken as the limit"
+            )
+        return notes
+
+
+def read_arrays(path: Path) -> ArraySource:
+    """The samples in a file: `inputs`, `labels`, perhaps `groups`; or the same for each part.
+
+    With parts of its own, a file has `train_inputs`, `train_labels`, `test_inputs`, `test_labels`,
+    perhaps `validation_inputs` and `validation_labels`; `x_train`, `y_train` and so on are read,
+    too. Inputs are (samples, columns), or pictures (samples, height, width), (samples, channels,
+    height, width) or (samples, height, width, channels), which are told apart by 1 or 3 channels.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, damaged, too large, or holds more than plain arrays.
+    DataError
+        If arrays are missing, do not fit each other, or no network can learn from them.
+    """
+    where = str(path)
+    arrays = read_plain_npz(path, limit_bytes=MAX_BYTES)
+    parts = _by_part(arrays, where)
+    if None in parts and len(parts) > 1:
+        raise DataError(f"{where}: holds samples with a part and without; give either")
+    for part, found in parts.items():
+        _check_part(found, f"{where}: {part} part" if part else where)
+    given = None
+    if None not in parts:
+        given = np.concatenate(
+            [np.full(len(found["labels"]), part) for part, found in parts.items()]
+        )
+    joined = _joined(list(parts.values()), where)
+    inputs, notes = _four_axes(joined["inputs"], where)
+    check_values(len(inputs), int(np.prod(inputs.shape[1:])), where)
+    check_labels(joined["labels"], where)
+    labelled = Labelled(joined["labels"], joined.get("groups"), given)
+    are_pictures = inputs.dtype == np.uint8 and joined["inputs"].ndim > 2
+    return ArraySource(inputs, labelled, where, are_pictures, notes)
+
+
+def _by_part(
+    arrays: Mapping[str, NDArray[Any]], where: str
+) -> dict[str | None, dict[str, NDArray[Any]]]:
+    """Inputs, labels and groups of each part; None stands for samples without one."""
+    names: dict[str, tuple[str | None, str]] = {}
+    for what, called in NAMES.items():
+        for name in called:
+            names |= {name: (None, what)}
+            for word, division in _PARTS.items():
+                names |= dict.fromkeys((f"{word}_{name}", f"{name}_{word}"), (division, what))
+    found: dict[str | None, dict[str, NDArray[Any]]] = {}
+    for name, array in arrays.items():
+        if name not in names:
+            raise DataError(
+                f"{where}: holds an array {name!r}; arrays are called inputs, labels and groups, or"
+                " the same with train_, validation_ and test_ before it"
+            )
+        part, what = names[name]
+        if what in found.setdefault(part, {}):
+            raise DataError(f"{where}: holds two arrays of {what}, one of them {name!r}; give one")
+        found[part][what] = array
+    if not found:
+        raise DataError(f"{where}: holds no arrays; give inputs and labels")
+    return found
+
+
+def _check_part(found: Mapping[str, NDArray[Any]], where: str) -> None:
+    for what in ("inputs", "labels"):
+        if what not in found:
+            raise DataError(f"{where}: has no array of {what}; add it")
+    samples = len(found["labels"]) if found["labels"].ndim else 0
+    for what, array in found.items():
+        if what != "inputs" and (array.ndim != 1 or array.dtype.kind not in "iuU"):
+            raise DataError(
+                f"{where}: {what} must be (samples,) integers or words, not {array.dtype}"
+                f" {array.shape}"
+            )
+        if not array.ndim or len(array) != samples:
+            raise DataError(
+                f"{where}: {what} are {array.shape}, where there are {samples} labels; give one for"
+                " each sample"
+            )
+    if not samples:
+        raise DataError(f"{where}: has no samples; add some")
+
+
+def _joined(parts: list[dict[str, NDArray[Any]]], where: str) -> dict[str, NDArray[Any]]:
+    """The arrays of all parts, one after the other."""
+    first = parts[0]
+    for found in parts[1:]:
+        if set(found) != set(first):
+            raise DataError(f"{where}: either all parts have groups, or none")
+        if found["inputs"].shape[1:] != first["inputs"].shape[1:]:
+            shapes = [found["inputs"].shape[1:] for found in parts]
+            raise DataError(f"{where}: samples of the parts differ in shape: {shapes}")
+        if {found[what].dtype.kind for what in first} != {first[what].dtype.kind for what in first}:
+            raise DataError(f"{where}: arrays of the parts differ in type; give the same")
+    return {what: np.concatenate([found[what] for found in parts]) for what in first}
+
+
+def _four_axes(inputs: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Inputs as (samples, channels, height, width), and what was done about it."""
+    values = inputs.astype(np.uint8) if inputs.dtype == np.bool_ else inputs
+    if values.dtype.kind not in "iuf" or values.ndim not in (2, 3, 4) or not values.size:
+        raise DataError(
+            f"{where}: inputs must be numbers, (samples, columns) or pictures, not {inputs.dtype}"
+            f" {inputs.shape}"
+        )
+    if values.ndim == 2:
+        return values[:, :, None, None], ()
+    if values.ndim == 3:
+        return values[:, None], ()
+    if values.shape[1] not in _CHANNELS and values.shape[3] in _CHANNELS:
+        note = f"inputs {values.shape[1:]} are taken as (height, width, channels)"
+        return np.ascontiguousarray(values.transpose(0, 3, 1, 2)), (note,)
+    return values, ()

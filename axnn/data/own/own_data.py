@@ -1,0 +1,182 @@
+"""The user's own data: where they lie, how they are read, and the data set that they make."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.data.labels import Classes
+from axnn.data.own.arrays import MAX_BYTES, read_arrays
+from axnn.data.own.division import divide
+from axnn.data.own.pictures import find_pictures, read_pictures
+from axnn.data.own.source import Source
+from axnn.data.own.table import MISSING_RULES, TableOptions, read_table
+from axnn.data.parts import DataSet, Split
+from axnn.errors import DataError
+from qcnpe.spec.errors import FormatError
+from qcnpe.spec.files import checked_size
+
+_RARE = 10
+"""A class is rare if the most frequent one has more than so many times its samples."""
+
+_FINE = 200
+"""Validation samples of which one is half a percentage point."""
+
+_MOST_NOTES = 20
+_MAX_SIDE = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnData:
+    """The user's data: a table (.csv, .tsv), arrays (.npz), or a folder of pictures.
+
+    Attributes
+    ----------
+    path : of the file or the folder
+    label : of a table, the column of the labels
+    group : of a table, a column of what must not be in two parts, such as persons
+    split : of a table, a column that says train, validation or test; None: the seed decides
+    drop : of a table, columns that are left out
+    category : of a table, columns whose numbers are names; each gets an input of its own
+    missing : of a table, what becomes of missing numbers, `median` or `refuse`
+    side : of pictures, height and width that they are resized to; None: their own if all have the
+        same one of at most 64 pixels, else 32
+    """
+
+    path: str
+    label: str | None = None
+    group: str | None = None
+    split: str | None = None
+    drop: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    missing: str = "median"
+    side: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.missing not in MISSING_RULES:
+            raise DataError(f"missing must be {' or '.join(MISSING_RULES)}, not {self.missing!r}")
+        if self.side is not None and not 1 <= self.side <= _MAX_SIDE:
+            raise DataError(f"side must be 1..{_MAX_SIDE}, not {self.side}")
+        for entry in fields(self)[1:]:
+            given = getattr(self, entry.name) != entry.default
+            if given and entry.name not in _USED[self.kind]:
+                raise DataError(f"{self.path}: {self.kind} have no {entry.name}; leave it out")
+
+    @classmethod
+    def at(cls, path: Path | str, **how: Any) -> "OwnData":
+        """The same with the absolute path, which is right in whatever folder a command runs."""
+        return cls(path=str(Path(path).absolute()), **how)
+
+    @property
+    def kind(self) -> str:
+        """What the path names: `tables`, `arrays` or `pictures`."""
+        suffix = Path(self.path).suffix.lower()
+        return "tables" if suffix in _TABLES else "arrays" if suffix == ".npz" else "pictures"
+
+    @property
+    def name(self) -> str:
+        """Name of the file or folder without its ending."""
+        return Path(self.path).stem
+
+    def load(self, seed: int) -> DataSet:
+        """The data set, divided by the seed; errors as `DataSet.read`.
+
+        The latest one is kept as long as the files are as they were.
+        """
+        return _load(self, seed, self._stamp())
+
+    def _stamp(self) -> tuple[tuple[str, int, int], ...]:
+        """Names, sizes and times of the files."""
+        path = Path(self.path)
+        if not path.exists():
+            raise FormatError(f"{path}: no such file or folder; put it there, or name another")
+        if self.kind == "pictures":
+            if path.is_file():
+                raise FormatError(
+                    f"{path}: give a table ({', '.join(_TABLES)}), arrays (.npz) or a folder with"
+                    " a folder of pictures for each class"
+                )
+            files = [picture.path for picture in find_pictures(path)[0]]
+        else:
+            checked_size(path, MAX_BYTES)
+            files = [path]
+        states = [(str(file), file.stat()) for file in files]
+        return tuple((name, state.st_size, state.st_mtime_ns) for name, state in states)
+
+    def read(self) -> Source:
+        """What the files hold."""
+        path = Path(self.path)
+        if self.kind == "pictures":
+            return read_pictures(path, side=self.side)
+        if self.kind == "arrays":
+            return read_arrays(path)
+        how = {name: getattr(self, name) for name in _USED["tables"]}
+        return read_table(path, TableOptions(**how))
+
+
+_TABLES = (".csv", ".tsv", ".txt")
+_USED = {
+    "tables": tuple(entry.name for entry in fields(TableOptions)),
+    "arrays": (),
+    "pictures": ("side",),
+}
+"""Fields that mean something, for each kind."""
+
+
+@lru_cache(maxsize=1)
+def _load(own: OwnData, seed: int, stamp: tuple[tuple[str, int, int], ...]) -> DataSet:
+    source = own.read()
+    labels = source.labelled.labels
+    parts = divide(source.labelled, seed=seed, where=own.path)
+    measured = source.measure(parts["train"])
+    classes = Classes.learn(labels[parts["train"]])
+    splits = {
+        name: Split(
+            measured.scaling.apply(measured.inputs[rows], where=f"{own.path}, {name} part"),
+            classes.encode(labels[rows]),
+        )
+        for name, rows in parts.items()
+    }
+    notes = (*measured.notes, *_class_notes(labels), *_size_notes(len(parts["validation"])))
+    return DataSet(
+        name=own.name,
+        classes=classes,
+        scaling=measured.scaling,
+        columns=measured.columns,
+        notes=_shortened(notes),
+        **splits,
+    )
+
+
+def _class_notes(labels: NDArray[np.generic]) -> list[str]:
+    """Whether some classes are much rarer than others."""
+    names, counts = np.unique(labels, return_counts=True)
+    rare = int(np.count_nonzero(counts * _RARE < counts.max()))
+    if not rare:
+        return []
+    least = int(np.argmin(counts))
+    return [
+        f"{rare} of {len(names)} classes are rare: {names[least].item()!r} has {counts[least]:,}"
+        f" samples, {names[np.argmax(counts)].item()!r} {counts.max():,}; class weights"
+        " (--class-weights) let all count the same"
+    ]
+
+
+def _size_notes(samples: int) -> list[str]:
+    """Whether the validation part is too small to see half a percentage point."""
+    if samples >= _FINE:
+        return []
+    return [
+        f"the validation part has {samples} samples, each of which is {100 / samples:.1f}"
+        " percentage points of accuracy: a tighter bound allows no loss at all"
+    ]
+
+
+def _shortened(notes: Sequence[str]) -> tuple[str, ...]:
+    if len(notes) <= _MOST_NOTES:
+        return tuple(notes)
+    return (*notes[:_MOST_NOTES], f"{len(notes) - _MOST_NOTES} more lines of this kind")

@@ -1,0 +1,70 @@
+"""What the readers of the user's files give: samples that are not divided yet."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.data.columns import Column, Rows
+from axnn.data.own.division import Labelled
+from axnn.data.scaling import Scaling
+from axnn.errors import DataError
+
+MAX_VALUES = 1 << 27
+"""Most values of all samples together: 512 MB as a network reads them."""
+
+MAX_CLASSES = 1024
+"""Most classes; a column of more different labels holds something else."""
+
+TAILS = 0.005
+"""Share of a column's smallest, and of its largest, values that its scaling does not heed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Inputs as they were measured, and what the training part teaches on them.
+
+    Attributes
+    ----------
+    inputs : numbers (samples, channels, height, width)
+    scaling : of the inputs
+    columns : of the table, if it is one
+    notes : what a person should know
+    """
+
+    inputs: NDArray[Any]
+    scaling: Scaling
+    columns: tuple[Column, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """What a file of the user's holds."""
+
+    @property
+    def labelled(self) -> Labelled:
+        """Labels, groups and the file's own parts."""
+        ...
+
+    def measure(self, train: Rows) -> Measured:
+        """All samples; what is learnt is learnt on these rows."""
+        ...
+
+
+def check_values(samples: int, values: int, where: str) -> None:
+    """Refuse so many samples of so many values each before room is made for them."""
+    if samples * values > MAX_VALUES:
+        raise DataError(
+            f"{where}: {samples:,} samples of {values:,} values are more than {MAX_VALUES:,} values"
+            " in all; give fewer or smaller samples"
+        )
+
+
+def check_labels(labels: NDArray[Any], where: str) -> None:
+    """Refuse more classes than there may be."""
+    if (count := len(np.unique(labels))) > MAX_CLASSES:
+        raise DataError(
+            f"{where}: {count:,} different labels are more than {MAX_CLASSES:,} classes; name"
+            " another column, or put labels together"
+        )

@@ -1,0 +1,285 @@
+"""Tables of the user's: a column is of numbers if all its cells are, and of words otherwise."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.data.columns import MAX_WORDS, Numbers, Rows, Words
+from axnn.data.own.division import Labelled
+from axnn.data.own.source import MAX_CLASSES, TAILS, Measured, check_values
+from axnn.data.own.table_text import Block, TableText
+from axnn.data.scaling import Scaling
+from axnn.errors import DataError
+
+MISSING = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?"})
+"""What stands in a column of numbers where one is missing."""
+
+MISSING_RULES = ("median", "refuse")
+"""What becomes of a number that is missing."""
+
+LARGEST = 1e30
+"""Largest magnitude of a number: nothing that is measured is larger."""
+
+_MAX_GROUPS = 1 << 20
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_COMMA_NUMBER = re.compile(r"[+-]?[0-9]+,[0-9]+")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,15}(?:\.0*)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableOptions:
+    """How a table is read.
+
+    Attributes
+    ----------
+    label : column of the labels
+    group : column of what must not be in two parts; None: rows are apart
+    split : column that names each row's part; None: the seed decides
+    drop : columns that are left out
+    category : columns that are read as words though they hold numbers
+    missing : one of `MISSING_RULES`
+    """
+
+    label: str | None = None
+    group: str | None = None
+    split: str | None = None
+    drop: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    missing: str = "median"
+
+    @property
+    def apart(self) -> dict[str, str]:
+        """Columns that are no inputs, by what they are instead."""
+        found = {"label": self.label, "group": self.group, "split": self.split}
+        return {what: name for what, name in found.items() if name is not None}
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The columns of a table; a `Source`.
+
+    Attributes
+    ----------
+    columns : the inputs
+    labelled : labels, groups and parts
+    where : the file, for messages
+    read_notes : what a person should know of how it was read
+    """
+
+    columns: tuple[Numbers | Words, ...]
+    labelled: Labelled
+    where: str
+    read_notes: tuple[str, ...] = ()
+
+    def measure(self, train: Rows) -> Measured:
+        """All rows as numbers; medians, words and scaling are learnt on these."""
+        learnt = tuple(column.learn(train) for column in self.columns)
+        rows, width = len(self.labelled.labels), sum(column.inputs for column in learnt)
+        check_values(rows, width, self.where)
+        inputs, notes, place = np.empty((rows, width, 1, 1)), list(self.read_notes), 0
+        for column, facts in zip(self.columns, learnt, strict=True):
+            inputs[:, place : place + facts.inputs, 0, 0] = column.encode(facts)
+            notes += column.notes(facts, train)
+            place += facts.inputs
+        scaling = Scaling.fit(inputs[train], tails=TAILS)
+        names = [name for column in learnt for name in column.input_names]
+        return Measured(inputs, scaling, learnt, (*notes, *_clamped(inputs, scaling, names)))
+
+
+def _clamped(inputs: NDArray[np.float64], scaling: Scaling, names: Sequence[str]) -> Iterator[str]:
+    for channel, count in enumerate(scaling.count_beyond(inputs).tolist()):
+        if count:
+            offset, span = scaling.offset[channel], scaling.span[channel]
+            yield (
+                f"column {names[channel]!r}: {count:,} of {len(inputs):,} values lie outside"
+                f" {offset - span:g} to {offset + span:g} and are taken as the nearer of the two"
+            )
+
+
+def read_table(path: Path, options: TableOptions) -> Table:
+    """The table in a file, which is read twice: for the kinds of its columns, and for its cells.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, too large, or no table.
+    DataError
+        If a column is not there, or no network can learn from it.
+    """
+    text = TableText.open(path)
+    _check_columns(text, options)
+    apart = {what: _WordCells.of(text, name, what) for what, name in options.apart.items()}
+    unread = {"", *options.drop, *options.apart.values()}
+    inputs = _input_cells(text, [name for name in text.columns if name not in unread], options)
+    places = [(cells, text.columns.index(cells.name)) for cells in (*apart.values(), *inputs)]
+    for block in text.blocks():
+        for cells, place in places:
+            cells.add(block.lines, block.cells[place])
+    if not apart["label"].known:
+        raise DataError(f"{path}: has no rows; add some")
+    words = {what: cells.finish() for what, cells in apart.items()}
+    labelled = Labelled(
+        _label_values(words["label"], str(path)),
+        groups=_plain(words["group"]) if "group" in words else None,
+        given=_plain(words["split"]) if "split" in words else None,
+    )
+    nameless = [place for place, name in enumerate(text.columns, 1) if not name]
+    notes = tuple(f"column {place} has no name and is left out" for place in nameless)
+    return Table(tuple(cells.finish() for cells in inputs), labelled, str(path), notes)
+
+
+def _check_columns(text: TableText, options: TableOptions) -> None:
+    """Refuse names that are not there, not unique, or none at all."""
+    names = [name for name in text.columns if name]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{text.path}: two columns are called {twice!r}; rename one")
+    if all(map(_NUMBER.fullmatch, names)):
+        raise DataError(
+            f"{text.path}: its first line holds numbers; add a line above it that names the columns"
+        )
+    if options.label is None:
+        raise DataError(
+            f"{text.path}: which column holds the labels? Name it (--label), out of {_some(names)}"
+        )
+    asked = [*options.apart.items()]
+    asked += [(what, name) for what in ("drop", "category") for name in getattr(options, what)]
+    for what, name in asked:
+        if name not in names:
+            raise DataError(f"{text.path}: has no column {name!r} ({what}), only {_some(names)}")
+    apart = options.apart.values()
+    if len(set(apart)) < len(apart):
+        raise DataError(f"{text.path}: label, group and split must be columns of their own")
+    if not set(names) - {*apart, *options.drop}:
+        raise DataError(f"{text.path}: no column is left for inputs; add some")
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:10]))
+    return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
+
+
+def _input_cells(
+    text: TableText, names: Sequence[str], options: TableOptions
+) -> list["_NumberCells | _WordCells"]:
+    """What takes up the cells of each input; a first reading tells numbers from words."""
+    words: dict[str, str] = dict.fromkeys(options.category, "")
+    numbers = {name: text.columns.index(name) for name in names if name not in words}
+    for block in text.blocks():
+        for name, place in list(numbers.items()):
+            if fault := _no_number(block, block.cells[place]):
+                words[name] = fault
+                del numbers[name]
+    return [
+        _WordCells.of(text, name, "inputs", words[name])
+        if name in words
+        else _NumberCells(name, str(text.path), refuses=options.missing == "refuse")
+        for name in names
+    ]
+
+
+def _no_number(block: Block, cells: Sequence[str]) -> str:
+    """Where the first cell is that is no number and not missing, if there is one."""
+    for line, cell in zip(block.lines, cells, strict=True):
+        plain = cell.strip()
+        if not _NUMBER.fullmatch(plain) and plain not in MISSING:
+            comma = "; numbers need a point" if _COMMA_NUMBER.fullmatch(plain) else ""
+            return f" (line {line}: {plain[:40]!r} is no number{comma})"
+    return ""
+
+
+@dataclass
+class _NumberCells:
+    """Takes up the cells of a column of numbers."""
+
+    name: str
+    where: str
+    refuses: bool
+    parts: list[NDArray[np.float64]] = field(default_factory=list)
+
+    def add(self, lines: Sequence[int], cells: Sequence[str]) -> None:
+        plain = (cell.strip() for cell in cells)
+        values = np.array([np.nan if cell in MISSING else float(cell) for cell in plain])
+        missing = np.isnan(values)
+        if self.refuses and missing.any():
+            line = lines[int(np.argmax(missing))]
+            raise DataError(
+                f"{self.where}: line {line} has no value in column {self.name!r}; fill it in, or"
+                " let the median stand for it"
+            )
+        if (large := np.abs(values) > LARGEST).any():
+            line = lines[int(np.argmax(large))]
+            raise DataError(
+                f"{self.where}: line {line} has a number larger than {LARGEST:g} in column"
+                f" {self.name!r}; mend it"
+            )
+        self.parts.append(values)
+
+    def finish(self) -> Numbers:
+        return Numbers(self.name, np.concatenate(self.parts))
+
+
+@dataclass
+class _WordCells:
+    """Takes up the cells of a column of words, and refuses too many different ones."""
+
+    name: str
+    where: str
+    most: int
+    remedy: str
+    needed: bool
+    known: dict[str, int] = field(default_factory=dict)
+    parts: list[NDArray[np.int64]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, text: TableText, name: str, what: str, fault: str = "") -> "_WordCells":
+        """For the labels, the groups, the parts or the inputs of a table."""
+        most, remedy = {
+            "label": (MAX_CLASSES, "; name a column of classes"),
+            "group": (_MAX_GROUPS, "; name another column"),
+            "split": (MAX_WORDS, "; it must hold train, validation and test"),
+            "inputs": (MAX_WORDS, f"{fault}; make numbers of them, or leave the column out (drop)"),
+        }[what]
+        return cls(name, str(text.path), most, remedy, needed=what != "inputs")
+
+    def add(self, lines: Sequence[int], cells: Sequence[str]) -> None:
+        known, plain = self.known, [cell.strip() for cell in cells]
+        if self.needed and "" in plain:
+            raise DataError(
+                f"{self.where}: line {lines[plain.index('')]} has no value in column"
+                f" {self.name!r}; fill it in, or leave the row out"
+            )
+        codes = [known.setdefault(cell, len(known)) for cell in plain]
+        if len(known) > self.most:
+            raise DataError(
+                f"{self.where}: column {self.name!r} holds more than {self.most:,} different"
+                f" words{self.remedy}"
+            )
+        self.parts.append(np.array(codes, np.int64))
+
+    def finish(self) -> Words:
+        if any("\0" in word for word in self.known):
+            raise DataError(f"{self.where}: column {self.name!r} holds no text, but NUL bytes")
+        return Words(self.name, np.concatenate(self.parts), tuple(self.known))
+
+
+def _plain(column: Words) -> NDArray[np.str_]:
+    """The word in each row."""
+    return np.array(column.words, np.str_)[column.codes]
+
+
+def _label_values(column: Words, where: str) -> NDArray[np.generic]:
+    """Labels as integers if all are, else as words."""
+    if all(map(_WHOLE.fullmatch, column.words)):
+        return np.array([int(float(word)) for word in column.words], np.int64)[column.codes]
+    if all(map(_NUMBER.fullmatch, column.words)):
+        broken = next(word for word in column.words if not _WHOLE.fullmatch(word))
+        raise DataError(
+            f"{where}: column {column.name!r} holds numbers such as {broken[:40]}, not classes; put"
+            " them into ranges that have names"
+        )
+    return _plain(column)

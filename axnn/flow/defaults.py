@@ -1,0 +1,98 @@
+"""The application that fits data of the user's, if nothing else is said."""
+
+import re
+from math import prod
+
+from axnn.approximation.widths import ApproximationPlan
+from axnn.data import DataSet, OwnData
+from axnn.flow.apps import App
+from axnn.nn.spec import LayerSpec, NetworkSpec
+from axnn.nn.train import TrainingPlan
+from qcnpe.spec.config import EngineConfig
+
+_STEPS = 8_000
+"""Steps of a training: so many passes that small tables converge and large ones are seen enough."""
+
+_FEW_INPUTS, _FEW_CLASSES = 64, 16
+"""With more of either there are more hidden neurons."""
+
+_MAPS = (16, 32, 64)
+"""Channels of the convolutions; there is one for each halving of a picture down to `_SMALLEST`."""
+
+_SMALLEST = 4
+"""Height and width of a map, at least: a network for pictures below twice this is a perceptron."""
+
+_LARGE = 20_000
+"""Training samples of a trial, at most."""
+
+_OTHER = re.compile(r"[^A-Za-z0-9_]+")
+
+
+def default_app(own: OwnData, samples: DataSet) -> App:
+    """A small network with plans for it.
+
+    Tables are classified by a perceptron with one hidden layer for an engine of 4x4 NCUs, pictures
+    by convolutions for one of 16x16.
+
+    Parameters
+    ----------
+    own : where the data are
+    samples : the same, read
+    """
+    name = _OTHER.sub("_", own.name).strip("_").lower() or "own"
+    _, height, width = samples.input_shape
+    is_picture = min(height, width) >= 2 * _SMALLEST
+    layers = _convolutions(height, width) if is_picture else ()
+    inputs, classes = prod(samples.input_shape), len(samples.classes)
+    is_small = inputs <= _FEW_INPUTS and classes <= _FEW_CLASSES
+    hidden = LayerSpec(kind="dense", channels=32 if is_small else 64, function="relu")
+    logits = LayerSpec(kind="dense", channels=classes, function="identity")
+    rate, batch = (0.02, 64) if is_picture else (0.1, 32)
+    epochs = min(max(_STEPS * batch // len(samples.train), 10), 200)
+    training = TrainingPlan(
+        epochs=epochs,
+        batch=batch,
+        learning_rate=rate,
+        weight_decay=1e-4,
+        patience=max(epochs // 3, 5),
+    )
+    retraining = TrainingPlan(
+        epochs=max(epochs // 4, 2), batch=batch, learning_rate=rate / 2, weight_decay=1e-4
+    )
+    return App(
+        title=own.name,
+        data=own,
+        network=NetworkSpec(
+            name=name, input_shape=samples.input_shape, layers=(*layers, hidden, logits)
+        ),
+        training=training,
+        approximation=ApproximationPlan(
+            bound_percent=0.5,
+            share=1.0,
+            rounds=3,
+            smallest_share=0.0625,
+            samples=_LARGE if len(samples.train) > _LARGE else None,
+            retraining=retraining,
+        ),
+        engine=EngineConfig() if is_picture else EngineConfig(rows=4, cols=4),
+    )
+
+
+def _convolutions(height: int, width: int) -> tuple[LayerSpec, ...]:
+    """Convolutions of 3x3, each of which halves the picture."""
+    layers = []
+    for channels in _MAPS:
+        if min(height, width) < 2 * _SMALLEST:
+            break
+        height, width = height // 2, width // 2
+        layers.append(
+            LayerSpec(
+                kind="convolution",
+                channels=channels,
+                kernel=(3, 3),
+                padding=(1, 1),
+                pool=(2, 2),
+                function="relu",
+            )
+        )
+    return tuple(layers)

@@ -1,0 +1,58 @@
+"""Applications in TOML: what users write to have a network, plans and an engine of their own."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from axnn import data
+from axnn.data import OwnData
+from axnn.errors import RunError
+from axnn.flow.apps import App
+from qcnpe.spec.toml import convert_toml, encode_toml, read_toml
+
+_HEAD = """\
+# An application: data, network, plans and engine. Train it with
+#   axnn train --network THIS_FILE --run FOLDER
+# or on data of yours, with --data FILE besides. What is left out has its default; input_shape has
+# that of the data.
+"""
+
+
+def describe(app: App) -> str:
+    """The application as TOML; `read_app` makes an equal one of it."""
+    return f"{_HEAD}\n{encode_toml(app)}"
+
+
+def read_app(path: Path, own: OwnData | None = None, *, seed: int = 1) -> App:
+    """The application in a file.
+
+    Parameters
+    ----------
+    path : of TOML, as `describe` writes it
+    own : data in place of those that the file names, which need not name any then
+    seed : of the split; a network without `input_shape` has that of a sample
+
+    Raises
+    ------
+    FormatError
+        If a key is missing or unknown, or its value is of another type or out of range; the message
+        names file and key.
+    RunError
+        If no data are named.
+    """
+    document = read_toml(path)
+    if own is not None:
+        document["data"] = {key: value for key, value in asdict(own).items() if value is not None}
+    if "data" not in document:
+        raise RunError(f"{path}: names no data; give some with --data")
+    network = document.get("network")
+    if isinstance(network, dict) and "input_shape" not in network:
+        found = convert_toml({"data": document["data"]}, _Data, where=str(path)).data
+        network["input_shape"] = list(data.load(found, seed=seed).input_shape)
+    return convert_toml(document, App, where=str(path))
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The part of an application that says where the data are."""
+
+    data: str | OwnData

@@ -1,0 +1,134 @@
+"""A run on the user's data works on its folder alone, on the data that it began on."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from axnn.data import DataSet, OwnData
+from axnn.errors import RunError
+from axnn.flow.defaults import default_app
+from axnn.flow.run_folder import RunFolder
+from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
+from axnn.nn.train import TrainingPlan
+from qcnpe.spec.errors import FormatError, QcnpeError
+from tests.axnn.tiny import TABLE
+
+PLAN = TrainingPlan(epochs=2, batch=16)
+
+
+def write_table(path, factor=1.0, labels=("no", "yes")):
+    rng = np.random.default_rng(3)
+    rows = [f"{factor * rng.normal(i % 2):.4f},{labels[i % 2]}" for i in range(90)]
+    path.write_text("x,y\n" + "\n".join(rows) + "\n")
+
+
+def short(own, seed=1):
+    app = default_app(own, own.load(seed))
+    plan = replace(app.approximation, retraining=PLAN, bound_percent=20.0)
+    return replace(app, training=PLAN, approximation=plan)
+
+
+@pytest.fixture
+def table(tmp_path):
+    write_table(tmp_path / "table.csv")
+    return tmp_path / "table.csv"
+
+
+@pytest.fixture
+def run(table, tmp_path):
+    """A trained network."""
+    folder = RunFolder(tmp_path / "run")
+    train_step(folder, short(OwnData.at(table, label="y")), seed=1)
+    return folder
+
+
+def test_later_steps_need_the_folder_alone(run, monkeypatch, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    folder = RunFolder(run.path)
+    characterize_step(folder)
+    plan = folder.record().app.approximation
+    approximate_step(folder, plan)
+    evaluation = evaluate_step(folder, TABLE)
+    assert evaluation.samples == 18
+    record = folder.record()
+    assert record.encoding.classes.names == ("no", "yes")
+    assert record.encoding.columns[0].name == "x"
+
+
+def later_steps(run):
+    return (
+        run.samples,
+        lambda: characterize_step(run),
+        lambda: approximate_step(run, run.record().app.approximation),
+    )
+
+
+@pytest.mark.parametrize("change", [{"factor": 2.0}, {"labels": ("n", "y")}], ids=["unit", "names"])
+def test_data_that_have_changed_are_refused(run, table, change):
+    """A unit changes no scaled sample, a name no number: both change what the network means."""
+    write_table(table, **change)
+    for step in later_steps(run):
+        with pytest.raises(RunError, match="has changed since the run began; run `axnn train`"):
+            step()
+    write_table(table)
+    assert len(run.samples().test) == 18
+
+
+def test_data_that_are_gone_are_named(run, table):
+    table.unlink()
+    for step in later_steps(run):
+        with pytest.raises(FormatError, match=r"table.csv: no such file or folder; put it there"):
+            step()
+
+
+def test_data_that_have_moved_train_nothing_anew(run, table, tmp_path):
+    before = run.network.read_bytes()
+    moved = tmp_path / "moved" / "table.csv"
+    moved.parent.mkdir()
+    shutil.move(table, moved)
+    lines: list[str] = []
+    train_step(run, short(OwnData.at(moved, label="y")), seed=1, notify=lines.append)
+    assert (run.network.read_bytes(), lines) == (before, [])
+    assert len(run.samples().test) == 18
+
+
+def test_one_seed_gives_the_same_files_wherever(run, table, tmp_path):
+    other = RunFolder(tmp_path / "other")
+    train_step(other, short(OwnData.at(table, label="y")), seed=1)
+    for name in ("run.json", "network.npz"):
+        assert (other.path / name).read_bytes() == (run.path / name).read_bytes()
+
+
+def test_default_networks_fit_their_data(tmp_path):
+    rng = np.random.default_rng(1)
+    for label, grey in (("dark", 60), ("light", 190)):
+        (tmp_path / "own" / label).mkdir(parents=True)
+        for number in range(40):
+            pixels = np.clip(rng.normal(grey, 40, (16, 20)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "own" / label / f"{number}.png")
+    own = OwnData.at(tmp_path / "own")
+    app = default_app(own, own.load(1))
+    assert [layer.kind for layer in app.network.layers] == ["convolution"] * 2 + ["dense"] * 2
+    trained = train_step(RunFolder(tmp_path / "run"), replace(app, training=PLAN), seed=1)
+    assert trained.epochs[-1].validation_accuracy > 0.9
+
+
+@pytest.mark.parametrize("shape", [(1,), (900,), (1, 3, 40), (3, 64, 64), (1, 8, 8)])
+def test_default_networks_can_be_built(shape, tmp_path):
+    inputs = np.random.default_rng(1).random((30, *shape))
+    np.savez(tmp_path / "x y-1.npz", inputs=inputs, labels=np.arange(30) % 3)
+    own = OwnData.at(tmp_path / "x y-1.npz")
+    app = default_app(own, DataSet.read(tmp_path / "x y-1.npz"))
+    assert app.name == "x_y_1"
+    assert app.network.geometries[-1].output_shape == (3, 1, 1)
+
+
+def test_nothing_is_written_for_data_that_are_refused(tmp_path):
+    own = OwnData.at(tmp_path / "no.csv", label="y")
+    with pytest.raises(QcnpeError, match="no such file"):
+        short(own)
+    assert not (tmp_path / "run").exists()
