@@ -1,6 +1,6 @@
 # The targets call the axnn and qcnpe commands; each sets up .venv first if that is needed.
 
-# Plain `=`: given on the command line they count, exported by the shell (COLS often is) they do not.
+# Plain `=`: the command line overrides them; variables exported by the shell (often COLS) do not.
 SEED = 1
 ROWS = 16
 COLS = 16
@@ -14,14 +14,14 @@ SHORT_PROOFS = admission bad_command fifo halt lanes precision register_port
 SECONDS = 60
 
 VENV := .venv
-# -P: nothing is imported from the current folder because it lies there.
+# -P: the current folder is not searched for modules.
 PYTHON_VENV := $(VENV)/bin/python -P
 READY := $(VENV)/ready
 CODE = $(wildcard qcnpe axnn sim synth tests examples docs)
 
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-# Each candidate is run, once, not just looked up: version managers leave launchers that only print
-# an error.
+# Each candidate is run once, not only searched for: version managers leave launchers that only
+# print an error.
 PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -I -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
@@ -52,7 +52,7 @@ endif
 	@$(VENV)/bin/qcnpe synth --rows $(ROWS) --cols $(COLS) --precisions $(PRECISIONS) \
 		--ncu $(NCU) --out build/synth $(if $(QUICK),--quick)
 
-sim-long: $(READY) ## run over a million random results and malformed commands through the Verilog
+sim-long: $(READY) ## compare over a million random results and bad commands of the Verilog with the model
 	@$(PYTHON_VENV) -m sim.long
 
 formal: $(VENV)/ready-formal ## prove the engine's properties, and that seeded bugs break them
@@ -89,10 +89,10 @@ apps-smoke: $(READY) ## run every kind of experiment once, on the small digits: 
 tables: $(READY) ## write the tables of README and docs from results/
 	@$(PYTHON_VENV) -m docs.tables
 
-report: $(READY) ## draw what `make apps` has found so far as one page: build/report/index.html
+report: $(READY) ## show the results of `make apps` so far on one page: build/report/index.html
 	@$(VENV)/bin/axnn report --folder build/apps --out build/report --engine results/energy.json
 
-library: $(READY) ngspice ## characterise the 45 nm cell library anew: about ten minutes
+library: $(READY) ngspice ## characterise the 45 nm cell library again: about ten minutes
 	@$(PYTHON_VENV) -m synth.library.characterize --out synth/tech/axnn45.lib
 
 library-test: $(READY) ngspice ## check the cell library against SPICE
@@ -117,7 +117,7 @@ board-report: $(VENV)/ready-fpga ## measure the boards' bitstreams into results/
 link-sessions: $(READY) ## run 20,000 sessions of host and board over a faulty line [SESSIONS=]
 	@$(if $(SESSIONS),SESSIONS=$(SESSIONS) )$(PYTHON_VENV) -m pytest -n auto -q -rP tests/qcnpe/boards -o python_files='long_*.py'
 
-sim-board: $(READY) ## simulate a board's top to the pins of its UART, faults included
+sim-board: $(READY) ## simulate a board to the pins of its UART, also with faults on the line
 	@$(PYTHON_VENV) -m pytest tests/sim/board -o python_files='long_*.py'
 
 fuzz: $(VENV)/ready-fuzz ## fuzz the readers of every kind of file, a minute each [KIND= SECONDS=]
@@ -128,7 +128,7 @@ lint: $(READY) ## check rules, format and types
 	@$(PYTHON_VENV) -m ruff format --check $(CODE)
 	@$(PYTHON_VENV) -m mypy $(CODE)
 
-format: $(READY) ## mend what ruff can mend
+format: $(READY) ## format the code and fix what ruff can fix
 	@$(PYTHON_VENV) -m ruff check --fix $(CODE)
 	@$(PYTHON_VENV) -m ruff format $(CODE)
 
@@ -136,8 +136,8 @@ clean: ## delete everything generated; .venv stays
 	rm -rf build
 	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
 
-# Made anew, not updated: what leaves pyproject.toml must leave the environment, too. cocotb loads
-# Python as a shared library, which Debian's own Python leaves to a package of its own.
+# Made again, not updated: what leaves pyproject.toml must leave the environment, too. cocotb loads
+# Python as a shared library, which for Debian's own Python is in a separate package.
 $(READY): pyproject.toml | system-tools
 	@'$(PYTHON)' -I -c '$(SUPPORTED)' 2>/dev/null || { echo >&2 "No Python 3.11 to 3.13 with venv found:" \
 		"apt-get install python3 python3-venv, or name one: make PYTHON=/path/to/python3"; exit 1; }
@@ -165,12 +165,12 @@ ngspice:
 opensta:
 	@command -v sta >/dev/null || $(call apt_install,opensta)
 
-# The tests do without it where it may not be installed.
+# Optional: tests that need it are skipped where it cannot be installed.
 icarus:
 	@command -v iverilog >/dev/null || ($(call apt_install,iverilog)) || \
 		echo >&2 "Tests that run the emitted Verilog in Icarus Verilog are skipped"
 
-# Does it when it may, says in one line what to do when it may not.
+# Installs as root; otherwise prints one line with the command to run.
 define apt_install
 { if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	echo "Installing $(1)"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive \

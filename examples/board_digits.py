@@ -1,8 +1,9 @@
-"""The running quality knob: one loaded bitstream, several operating points of the 8x8 digits.
+"""Quality configured at run time: several operating points of the 8x8 digits on one bitstream.
 
-The points are the network trained once and quantised at each width that the engine has. The host
-turns from one to the next between batches; nothing is loaded anew. On a board (`--port`), on its
-top simulated to the pins of the UART (`--simulate`), or, with neither, on the integer model.
+The operating points are the network, trained once and quantised at each width of the engine. The
+host switches between them from batch to batch; the bitstream stays the same. Runs on a board
+(`--port`), on a board simulated to the pins of its UART (`--simulate`), or, with neither option, on
+the reference model.
 """
 
 import argparse
@@ -52,7 +53,7 @@ def open_engine(port: str | None, *, simulate: bool) -> Iterator[Transport]:
         with BoardTransport(SerialPort(port)) as board:
             yield board
     elif simulate:
-        # Simulated time is slow; a line that loses nothing may take as long as it likes.
+        # Simulation is slow; a long timeout does no harm on a line without losses.
         with (
             SimulatedBoard(SIMULATED) as top,
             BoardTransport(SerialPort(top.path), timeout=60) as board,
@@ -63,7 +64,7 @@ def open_engine(port: str | None, *, simulate: bool) -> Iterator[Transport]:
 
 
 def demonstrate(arguments: argparse.Namespace) -> None:
-    """Train once, then turn the knob."""
+    """Train once, then run each operating point."""
     with show_progress("training", APP.training.epochs) as update:
         trained = train_step(
             RunFolder(arguments.run), APP, seed=1, on_epoch=lambda epoch: update(epoch.number + 1)
@@ -83,7 +84,7 @@ def demonstrate(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Read the arguments; errors that a user can mend are one line."""
+    """Read the arguments; errors that a user can correct are one line."""
     parser = argparse.ArgumentParser(description=__doc__)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--port", help="serial port of a board, such as /dev/ttyUSB0")

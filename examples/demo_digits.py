@@ -1,6 +1,6 @@
 """The whole chain on the 8x8 digits: train, find the resilient neurons, approximate, evaluate.
 
-Run it again and it goes on where it was; steps whose files are there are not done again.
+A second run resumes an interrupted one; finished steps are not repeated.
 """
 
 import argparse
@@ -38,7 +38,7 @@ ENGINE = APP.engine
 
 
 class Stopwatch:
-    """Announces the steps and keeps what each one took."""
+    """Announces the steps and records the duration of each."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -90,7 +90,7 @@ def check_hardware(run: RunFolder, watch: Stopwatch) -> HardwareCheck:
 
 
 def demonstrate(run: RunFolder, seed: int, table_path: Path | None) -> None:
-    """Do every step, then show and write the figures."""
+    """Run every step, then show and write the figures."""
     watch = Stopwatch()
     energy = energy_model(EnergyPrices.load(table_path), APP, data.load(APP.data, seed=seed))
     with run.lock():

@@ -1,11 +1,11 @@
-"""Cut the operand traces that `synth` measures energies with out of a trained network.
+"""Make the operand traces with which `synth` measures energies, from a trained network.
 
     python examples/operand_traces.py
 
 LeNet for handwritten digits is trained for a short time, then quantised at every operand width
-and retrained at each. From the programs of its C1, C3 and C5 come two files: pieces of what passes
-single NCUs, which the energy prices are made from (`synth/traces/digits.npz`), and whole tiles of
-other samples, which it is checked with (`synth/traces/digits_tiles.npz`).
+and retrained at each. The programs of its layers C1, C3 and C5 give two files: operands of single
+neural compute units (NCUs), from which the energy prices are made (`synth/traces/digits.npz`), and
+whole tiles of other samples, for checking the prices (`synth/traces/digits_tiles.npz`).
 """
 
 from dataclasses import replace
@@ -27,10 +27,10 @@ BATCH = 16
 APP = find_app("digits")
 LAYERS = {0: "c1", 2: "c3", 4: "c5"}
 PIECES = {"c1": 192, "c3": 64, "c5": 10}
-"""Of single NCUs; with `LONGEST`, each layer has the share that it has of the network's work."""
+"""Pieces for single NCUs; with `LONGEST`, each layer has its share of the network's work."""
 LONGEST = 200
 WHOLE = {"c1": 40, "c3": 10, "c5": 2}
-"""Tiles of the whole array."""
+"""Number of tiles of the whole array."""
 
 
 def main() -> None:

@@ -63,7 +63,7 @@ def savings() -> str:
 
 
 def _by_application(labels: Mapping[str, str], cell: Callable[[str, str], str], head: str) -> str:
-    """One row a label, one column an application."""
+    """A table with a row for each label and a column for each application."""
     rows = [[label, *(cell(name, key) for name in APPLICATIONS)] for key, label in labels.items()]
     return markdown([head, *APPLICATIONS], rows)
 
@@ -84,7 +84,7 @@ def ordering() -> str:
 
 
 def choices() -> str:
-    """Saving at 0.5 points when something else decides what goes down."""
+    """Saving at 0.5 points with other criteria."""
     apps = read_figures("apps")
     labels = {
         "quantisation": "`quantisation`",
@@ -96,7 +96,7 @@ def choices() -> str:
     }
 
     def cell(name: str, key: str) -> str:
-        # The criterion that the application itself uses is no control: its row is the bound's.
+        # The application's own criterion is not a control: its row holds the bound's saving.
         other = f"{name}.choice-{key}.energy_ratio"
         return times(apps, other if other in apps else f"{name}.0.5.energy_ratio")
 
@@ -104,7 +104,7 @@ def choices() -> str:
 
 
 def edges() -> str:
-    """Accuracy with half of each map's positions at 2 bits, by where they lie."""
+    """Accuracy with half of each map's positions at 2 bits, by their place."""
     apps = read_figures("apps")
     names = [name for name in APPLICATIONS if f"{name}.edges.2b.edges.accuracy" in apps]
     rows = [
@@ -119,7 +119,7 @@ def edges() -> str:
 
 
 def seeds() -> str:
-    """Mean and deviation over three seeds, where they were run."""
+    """Mean and deviation over three seeds, for applications with several."""
     apps = read_figures("apps")
     names = [name for name in APPLICATIONS if f"{name}.0.5.seeds.energy_ratio_mean" in apps]
 

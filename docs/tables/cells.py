@@ -30,5 +30,5 @@ def times(figures: Figures, key: str) -> str:
 
 
 def percent(figures: Figures, key: str, digits: int = 2) -> str:
-    """An accuracy that the file holds in percent."""
+    """An accuracy, which the file holds in percent."""
     return f"{figures[key]:.{digits}f} %"

@@ -43,7 +43,7 @@ def engine() -> str:
 
 
 def boards() -> str:
-    """What each board's bitstream holds and reaches."""
+    """Size and clock of each board's bitstream."""
     fpga = read_figures("fpga")
     names = {
         "ulx3s_85f": ("ULX3S, ECP5-85F", "16/8/4/2 bits"),
@@ -68,7 +68,7 @@ def boards() -> str:
 
 
 def board_kinds() -> str:
-    """The two kinds of NCU that fit an FPGA, on each chip."""
+    """The two kinds of neural compute unit for FPGAs, on each chip."""
     fpga = read_figures("fpga")
     chips = {
         "ulx3s_85f": "ECP5-85F, 16/8/4/2 bits",

@@ -1,6 +1,6 @@
-"""The Markdown files with tables, and how the tables get into them.
+"""The Markdown files with generated tables.
 
-A file marks the place of a table by two comments; what stands between them is generated:
+A file marks the place of a table by two comments; the text between them is generated:
 
     <!-- table: applications -->
     <!-- end of table -->
@@ -30,7 +30,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "savings": applications.savings,
     "seeds": applications.seeds,
 }
-"""Every table by the name that the files call it by."""
+"""Every table, by its name in the files."""
 
 
 def pages() -> list[Path]:
@@ -39,5 +39,5 @@ def pages() -> list[Path]:
 
 
 def fill(text: str) -> str:
-    """The text with every marked table made anew; KeyError for a name that is unknown."""
+    """The text with every marked table generated again; KeyError for an unknown name."""
     return _MARK.sub(lambda mark: f"{mark[1]}\n{TABLES[mark[2]]()}\n{mark[3]}", text)

@@ -28,10 +28,10 @@ NAME = "top"
 """Base name of the tools' files."""
 
 _OTHERS = ("yosys", "openFPGALoader")
-"""Tools that a platform asks for, but that its build does not use: Yosys is a library here."""
+"""Tools that a platform requires, but that its build does not use: Yosys is a library here."""
 
 _ASYNCHRONOUS = "<async>"
-"""nextpnr's clock of a pin without one."""
+"""nextpnr's name for the clock of a pin without a clock."""
 
 
 class BuildError(QcnpeError):
@@ -40,13 +40,13 @@ class BuildError(QcnpeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """A bitstream and what is in it.
+    """A bitstream, and its size and timing.
 
     Attributes
     ----------
     bitstream : file for the loader
     fmax_mhz : fastest clock by static timing analysis
-    clock_mhz : the clock that was asked for
+    clock_mhz : the requested clock
     luts : used lookup tables, or logic cells where the chip counts those
     multipliers : used hard multipliers of 16 or 18 bits
     block_rams : used block memories
@@ -75,7 +75,7 @@ def build(
     ----------
     board : with its engine
     folder : for files and logs of the tools
-    on_step : called with the name of each step at its begin
+    on_step : called with the name of each step when it begins
     check_timing : refuse a bitstream whose clock is not met
 
     Raises
@@ -158,7 +158,7 @@ def synthesize(folder: Path) -> None:
 
 
 def _commands(folder: Path) -> list[list[str]]:
-    """The platform's commands after Yosys, each begins with the tool's plain name."""
+    """The platform's commands after Yosys, each beginning with the tool's plain name."""
     text = (folder / f"build_{NAME}.sh").read_text().replace("\\\n", " ")
     found = []
     for line in text.splitlines():
@@ -174,7 +174,7 @@ def _run(words: list[str], folder: Path) -> None:
 
 
 def read_report(folder: Path, family: Family) -> Built:
-    """What nextpnr reported of a build."""
+    """The build that a folder of nextpnr's files describes."""
     path = folder / f"{NAME}.report.json"
     report = read_document(path, dict[str, Any], more_fields=True)
     try:

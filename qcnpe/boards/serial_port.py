@@ -20,7 +20,7 @@ READ_SECONDS = 0.05
 """Longest wait for the first octet of a read."""
 
 _FAILURES = (OSError, ValueError, TypeError, TerminalError)
-"""What pyserial raises: not all of it is a `serial.SerialException`.
+"""Exceptions of pyserial: not all are `serial.SerialException`.
 
 `ValueError` is a rate that the port does not have, `TypeError` a port without a descriptor.
 """
@@ -76,7 +76,7 @@ class SerialPort:
         self._attempt(lambda port: port.write(octets))
 
     def _attempt(self, action: Callable[[serial.Serial], Result]) -> Result:
-        """Use the port; close it if that fails, for the device may come back as another one."""
+        """Use the port; close it if that fails, since the device may return under another path."""
         if self._serial is None:
             raise PortError(f"{self.name} is closed; open it again")
         try:

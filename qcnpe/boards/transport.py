@@ -32,8 +32,8 @@ from qcnpe.spec.registers import (
 from qcnpe.spec.streams import Streams
 
 _SEGMENT_BYTES = 1 << 16
-"""Operands that are sent before the host waits for all of their results: what is sent again if
-the line loses something."""
+"""Size of a segment of operands: the host waits for all results of a segment before it sends the
+next one, and repeats the segment if the line loses something."""
 
 Result = TypeVar("Result")
 
@@ -44,24 +44,24 @@ class BoardTransport(Transport):
     A loss on the way ends the session; the work since the last results is repeated in a new one.
     The board never executes a damaged frame. So a result is right, or there is none.
 
-    No call waits for ever. A board that stays silent is given up after at most `attempts` times
-    twice `timeout`; one that answers must acknowledge a frame, or send results or a value, within
-    twice `timeout`. After an error of any kind the next call begins anew: it opens a closed port,
-    greets the board and checks that the same engine is there.
+    No call waits for ever. A call to a board that does not answer fails after at most `attempts`
+    times twice `timeout`; a board that answers must acknowledge a frame, or send results or a
+    value, within twice `timeout`. After an error of any kind the next call begins a new session: it
+    opens a closed port, greets the board and checks that the same engine is there.
 
     Parameters
     ----------
     port : the way to the board; the transport closes it at its end
-    timeout : seconds without progress after which the board is polled, and then given up; longer
-        than a frame with results takes on the line
-    attempts : times that the same work is begun before the error is the caller's
+    timeout : seconds without progress after which the board is polled, and after as many again the
+        session is lost; longer than a frame with results takes on the line
+    attempts : sessions in which the same work is tried before the call fails
     clock : gives the time in seconds
 
     Attributes
     ----------
     config : the engine, as the board describes it
     cycles : cycles in which it was busy, over all exchanges
-    losses : why sessions were lost, one line each
+    losses : reasons of lost sessions, one line each
     restarts : number of lost sessions
     sent, received : octets over the port
 
@@ -160,10 +160,10 @@ class BoardTransport(Transport):
         return {name: values[f"{name}_low"] | values[f"{name}_high"] << 32 for name in names}
 
     def _retry(self, work: Callable[[], Result]) -> Result:
-        """Do some work, in a new session if the last one did not end well.
+        """Do some work, in a new session if the last work was not finished.
 
-        A session may go on only after work that is finished: whatever interrupts it, an exception
-        of the user's among them, leaves frames on the way.
+        A session continues only after finished work: an interruption, even by an exception of the
+        caller, may leave frames in flight.
         """
         for _ in range(self._attempts):
             stale, self._stale = self._stale, True
@@ -195,7 +195,7 @@ class BoardTransport(Transport):
             self._run(self._table)
 
     def _describe(self) -> EngineConfig:
-        """The engine's parameters out of its registers."""
+        """The engine's parameters, from its registers."""
         values = self._read(["identity", "version", "shape", "features"])
         if values["identity"] != IDENTITY or values["version"] != INTERFACE_VERSION:
             raise TransportError(
@@ -265,7 +265,7 @@ class BoardTransport(Transport):
         bodies : operations
         kind : of the frames that answer them
         size : octets of each item in those frames
-        count : items that must come
+        count : number of items to wait for
 
         Returns
         -------
@@ -301,7 +301,7 @@ def _segments(steps: Iterable[WireStep]) -> Iterator[list[WireStep]]:
 
 
 def _register(name: str) -> Register:
-    # No engine has one more register than another but at the end.
+    # Engines differ only in their last registers.
     known = {register.name: register for register in registers(EngineConfig())}
     if name not in known:
         raise ConfigError(f"register must be one of {', '.join(known)}, not {name!r}")

@@ -10,8 +10,8 @@ from qcnpe.tools.environment import search_path
 
 
 @dataclass(frozen=True)
-class Program:
-    """A program and where to get it.
+class Tool:
+    """An external program and where to get it.
 
     Attributes
     ----------
@@ -47,15 +47,15 @@ class Program:
         return found
 
 
-def debian(name: str, package: str = "") -> Program:
+def debian(name: str, package: str = "") -> Tool:
     """A program of a Debian package, which by default has its name."""
-    return Program(name, f"apt-get install {package or name}")
+    return Tool(name, f"apt-get install {package or name}")
 
 
-def yowasp(name: str) -> Program:
+def yowasp(name: str) -> Tool:
     """A program of the extra `fpga`; a native build may be used instead."""
     remedy = "install the extra fpga: pip install 'axnn[fpga]'"
-    return Program(name, remedy, (f"yowasp-{name}",), name.upper().replace("-", "_"))
+    return Tool(name, remedy, (f"yowasp-{name}",), name.upper().replace("-", "_"))
 
 
 COMPILER = debian("g++")
@@ -65,7 +65,7 @@ OPENSTA = debian("sta", "opensta")
 LOADER = debian("openFPGALoader", "openfpgaloader")
 
 
-def require(programs: Sequence[Program]) -> None:
+def require(programs: Sequence[Tool]) -> None:
     """Check that all programs are there.
 
     Raises

@@ -10,13 +10,13 @@ import pytest
 import qcnpe
 from qcnpe.spec.errors import ToolMissingError
 from qcnpe.tools.extras import explain, extra_of, require_modules
-from qcnpe.tools.find import COMPILER, Program, require, yowasp
+from qcnpe.tools.find import COMPILER, Tool, require, yowasp
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_all_that_is_missing_is_named_at_once():
-    absent = [Program("frob", "apt-get install frob"), Program("nix", "pip install 'nix'")]
+    absent = [Tool("frob", "apt-get install frob"), Tool("nix", "pip install 'nix'")]
     with pytest.raises(ToolMissingError) as caught:
         require([COMPILER, *absent])
     assert str(caught.value) == (
@@ -40,7 +40,7 @@ def test_program_of_the_current_folder_is_not_found(monkeypatch, tmp_path):
     (tmp_path / "frob").chmod(0o755)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f".{':'}")
-    assert Program("frob", "").find() is None
+    assert Tool("frob", "").find() is None
 
 
 @pytest.mark.parametrize(
