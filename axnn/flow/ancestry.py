@@ -21,6 +21,9 @@ from qcnpe.spec.files import checked_size
 MADE_FROM = "made_from"
 """Key of the ancestry in headers, notes and documents."""
 
+_PLURALS = frozenset(("criteria", "data", "prices", "shares", "ways"))
+"""Names of values that are plurals, for messages."""
+
 _LIMIT_BYTES = 1 << 30
 
 _FILE = re.compile(r"(\.\./)?([\w-][\w.-]*/)?[\w-][\w.-]*")
@@ -127,7 +130,8 @@ class Ancestry:
                 return f"from another {name}"
         for name, found in now.values.items():
             if self.values.get(name) != found:
-                return f"with another {name.replace('_', ' ')}"
+                article = "other" if name in _PLURALS else "another"
+                return f"with {article} {name.replace('_', ' ')}"
         return None
 
 

@@ -54,7 +54,7 @@ def _is_made(
         return False
     found = recorded(path)
     if found != now and notify is not None:
-        notify(f"{path}: was made {found.difference(now) or 'otherwise'}; it is made anew")
+        notify(f"{path}: was made {found.difference(now) or 'otherwise'}; it is made again")
     return found == now
 
 

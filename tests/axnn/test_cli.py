@@ -189,7 +189,7 @@ def test_networks_of_another_seed_are_refused(run_all, call, tmp_path, prices):
     run_all(tmp_path, "--quiet")
     status, _, err = call("train", "tiny", "--run", tmp_path, "--seed", 4)
     assert status == 0
-    assert "network.npz: was made with another seed; it is made anew" in err
+    assert "network.npz: was made with another seed; it is made again" in err
     for command in ("evaluate", "report"):
         status, out, err = call(command, "--run", tmp_path, "--prices", prices)
         assert (status, out) == (1, "")

@@ -63,7 +63,7 @@ def test_networks_of_another_seed_are_not_judged(run):
     """The split of seed 2 has test samples that the networks of seed 1 were trained on."""
     lines: list[str] = []
     train_step(run, APP, seed=2, notify=lines.append)
-    assert lines == [f"{run.network}: was made with another seed; it is made anew"]
+    assert lines == [f"{run.network}: was made with another seed; it is made again"]
     for stale in (run.approximated, run.judgement, run.facts, lambda: evaluate_step(run, TABLE)):
         with pytest.raises(RunError, match=r"axnn|exact16") as caught:
             stale()
@@ -96,9 +96,9 @@ def test_each_step_says_that_it_is_done_anew(run):
     approximate_step(run, APP.approximation, notify=lines.append)
     evaluate_step(run, TABLE, notify=lines.append)
     assert [line.split(": was made ")[1] for line in lines] == [
-        "from another network.npz; it is made anew",
-        "from another network.npz; it is made anew",
-        "from another network.npz; it is made anew",
+        "from another network.npz; it is made again",
+        "from another network.npz; it is made again",
+        "from another network.npz; it is made again",
     ]
 
 
@@ -107,7 +107,7 @@ def test_other_prices_are_judged_anew_with_one_line(run):
     before, lines = evaluate_step(run, TABLE), list[str]()
     found = evaluate_step(run, dearer, notify=lines.append)
     assert found.axnn_pj == pytest.approx(2 * before.axnn_pj)
-    assert lines == [f"{run.evaluation}: was made with another prices; it is made anew"]
+    assert lines == [f"{run.evaluation}: was made with other prices; it is made again"]
 
 
 @pytest.mark.parametrize("name", ["network", "exact16", "axnn", "test_inputs"])
