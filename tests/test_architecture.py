@@ -31,7 +31,6 @@ OPEN = {"qcnpe", "axnn", "numpy", "rich"}
 MAY_IMPORT: dict[str, set[str]] = {
     "qcnpe.__init__": {"qcnpe.spec"},
     "qcnpe.spec": SPEC | {"msgspec"},
-    "qcnpe.spec.toml": SPEC | {"msgspec", "tomli_w"},
     "qcnpe.events": SPEC,
     "qcnpe.compiler": SPEC | {"qcnpe.events"},
     "qcnpe.promotion": SPEC | {"qcnpe.compiler", "qcnpe.events"},

@@ -4,17 +4,17 @@ Errors name the file and the key. What is left out has its default; a key that t
 have is refused.
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from math import isfinite
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
-import tomli_w
 
 from qcnpe.spec.errors import FormatError, QcnpeError
 from qcnpe.spec.files import read_limited
@@ -29,9 +29,6 @@ MAX_DEPTH = 16
 
 _MOST_POINTS = 100
 """Points in a line, at most: each nests a key deeper, and the decoder takes the square of that."""
-
-_PLAIN_LIST = re.compile(r"(?<== )\[\n(?:    [-+.\w]+,\n)+\]")
-"""A list of numbers, which needs no line for each."""
 
 _PLACE = re.compile(r"(?P<reason>.*?)(?: - at `\$\.?(?P<place>.*)`)?", re.DOTALL)
 
@@ -173,24 +170,38 @@ def _check_keys(found: Any, known: Any, where: str, key: str) -> None:
 def encode_toml(document: Any) -> str:
     """TOML text of a dataclass, from which `convert_toml` makes an equal one.
 
-    What is None is left out, and in lists of tables what has its default.
+    Its fields are strings, numbers, booleans, tuples and dataclasses. What is None is left out, and
+    in tuples of dataclasses what has its default.
     """
-    text = tomli_w.dumps(_plain(document, brief=False))
-    return _PLAIN_LIST.sub(_on_one_line, text)
+    return "\n".join(_table_lines(document, ""))
 
 
-def _on_one_line(found: re.Match[str]) -> str:
-    return f"[{', '.join(found[0][1:-1].replace(',', '').split())}]"
+def _table_lines(table: Any, key: str) -> Iterator[str]:
+    """A table's values, then the tables in it, each under its own heading."""
+    parts = {entry.name: getattr(table, entry.name) for entry in fields(table)}
+    for name, part in parts.items():
+        if part is not None and not is_dataclass(part):
+            yield f"{name} = {_inline(part)}"
+    yield ""
+    for name, part in parts.items():
+        if is_dataclass(part):
+            yield f"[{_join(key, name)}]"
+            yield from _table_lines(part, _join(key, name))
 
 
-def _plain(value: Any, *, brief: bool) -> Any:
+def _inline(value: Any) -> str:
+    """A value in the text of one line; a list of tables has a line for each."""
     if is_dataclass(value):
-        return {
-            entry.name: _plain(part, brief=False)
+        parts = [
+            f"{entry.name} = {_inline(part)}"
             for entry in fields(value)
-            if (part := getattr(value, entry.name)) is not None
-            and not (brief and entry.default is not MISSING and part == entry.default)
-        }
+            if (part := getattr(value, entry.name)) is not None and part != entry.default
+        ]
+        return f"{{ {', '.join(parts)} }}"
     if isinstance(value, tuple):
-        return [_plain(each, brief=True) for each in value]
-    return value
+        if value and is_dataclass(value[0]):
+            return "".join(("[\n", *(f"    {_inline(each)},\n" for each in value), "]"))
+        return f"[{', '.join(map(_inline, value))}]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return str(value).lower()

@@ -1,9 +1,12 @@
 """TOML of users: as strict as JSON documents, and every refusal names file and key."""
 
 import time
+import tomllib
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qcnpe.spec.errors import ConfigError, FormatError
 from qcnpe.spec.toml import LIMIT_BYTES, convert_toml, encode_toml, read_toml
@@ -52,6 +55,15 @@ def test_encoding_round_trips(tmp_path, value):
     text = encode_toml(value)
     assert read(tmp_path / "a", text) == value
     assert "shape = [1, 1]" in text or "shape = [4, 5]" in text
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"])), st.floats(0, 1e300), st.integers(1, 1 << 62)
+)
+def test_all_values_round_trip(title, rate, size):
+    value = Outer(title, Inner(size, rate), title, (Inner(size),))
+    document = tomllib.loads(encode_toml(value))
+    assert convert_toml(document, Outer, where="text") == value
 
 
 @pytest.mark.parametrize(
