@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Public objects have docstrings; those of components say the direction and width of each port.
 
 A port's line reads `NAME : DIRECTION, WIDTH, meaning`. The direction is in or out. The width is `N
