@@ -1,4 +1,4 @@
-"""Runs commands on a machine that has the core alone: `python -m tests.core_only FOLDER`.
+"""Runs commands on a machine with only the core packages: `python -m tests.core_only FOLDER`.
 
 Prints a JSON object: for each command its status and what it said on stderr.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def modules_of_extras() -> set[str]:
-    """Modules that an installation of the core lacks."""
+    """Modules that an installation of only the core does not have."""
     requirements = requires("axnn") or ()
     names = [re.split(r"[ \[<>=;]", text)[0].lower() for text in requirements]
     optional = {
@@ -30,19 +30,19 @@ def modules_of_extras() -> set[str]:
 
 
 class Absent(MetaPathFinder):
-    """Finds that modules are not there."""
+    """Makes modules appear to be missing."""
 
     def __init__(self, names: set[str]) -> None:
         self._names = names
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
-        """Refuse the modules; leave others to the finders that follow."""
+        """Refuse the modules; other modules are found by the next finders."""
         if fullname.partition(".")[0] in self._names:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
 def commands(folder: Path) -> list[list[str]]:
-    """All commands, in an order in which each finds its files."""
+    """All commands, in an order in which the files of each exist."""
     run = ["--run", str(folder / "run"), "--quiet"]
     own = ["--run", str(folder / "own"), "--quiet"]
     everything = ["--folder", str(folder / "all")]

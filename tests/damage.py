@@ -1,4 +1,4 @@
-"""Takes .npz files apart and puts them together changed, with good checksums."""
+"""Changes header and arrays of .npz files; the checksums stay right."""
 
 import json
 import zipfile
@@ -15,7 +15,7 @@ Parts = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
 
 def npz_parts(path: Path) -> Parts:
-    """Header and arrays of a good file, read by nothing of ours."""
+    """Header and arrays of a good file, read without the code under test."""
     with zipfile.ZipFile(path) as archive:
         header = json.loads(archive.read("header.json"))
     with np.load(path, allow_pickle=False) as file:

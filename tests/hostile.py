@@ -1,11 +1,11 @@
-"""Surroundings that must not matter: names of folders, variables, modules in the current folder."""
+"""Conditions that must not matter: names of folders, variables, modules in the current folder."""
 
 from pathlib import Path
 
 import pytest
 
 WEIRD = "wé ird 'd\"ir$HOME;x"
-"""A folder's name with all that shells, makefiles and scripts take for their own."""
+"""A folder's name with characters that shells, makefiles and scripts interpret."""
 
 
 def hostile_variables(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -19,6 +19,6 @@ def hostile_variables(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 
 def hostile_modules(folder: Path) -> None:
-    """Put Python modules into a folder that end whoever imports them."""
+    """Put Python modules into a folder that end any process that imports them."""
     for name in ("pyosys", "tempfile", "cocotb", "socket", "json"):
         (folder / f"{name}.py").write_text(f"raise SystemExit('hostile {name}')\n")

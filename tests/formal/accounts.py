@@ -1,4 +1,4 @@
-"""What the host of a small engine may expect of it: tiles and columns that are owed."""
+"""The results that a small engine owes its host: numbers of tiles and columns."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.formal.small_engine import EngineHarness
 
 
 class AccountedEngine(EngineHarness):
-    """An engine with free streams and orders, and accounts that induction may rely on.
+    """An engine with free streams and requests, and accounts that induction may rely on.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class AccountedEngine(EngineHarness):
         self._rely_on_accounts(command.cols)
 
     def _rely_on_accounts(self, cols: Value) -> None:
-        """What is promised is the tile in progress and what the collector's queue says."""
+        """Owed are the tile in progress and the tiles in the collector's queue."""
         inside, config = self.inside, self.config
         queue, column = "collector.tile_queue", inside["collector.column"]
         layout = collector.tile_layout(config)

@@ -1,4 +1,4 @@
-"""What AXI asks of the two ends of a channel, written from Arm's specifications, not from the RTL.
+"""AXI's rules for both ends of a channel, from Arm's specifications, not from the RTL.
 
 AXI and AXI4-Lite are IHI 0022 (section A3.2.1: a source keeps its offer until it is taken; A3.3: a
 response only after what it answers; A3.1.2: nothing is valid after a reset; B1.1.1: no exclusive
@@ -15,7 +15,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from tests.formal.harness import Harness, implies, past
 
 EXOKAY = 1
-"""The response that AXI4-Lite does not have."""
+"""The response code that AXI4-Lite does not allow."""
 
 PATIENCE = 3
 """Cycles within which a subordinate answers: the protocol has no bound, an integrator needs one."""
@@ -23,7 +23,7 @@ PATIENCE = 3
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel of a bus: its handshake and all that is held with it."""
+    """One channel of a bus: its handshake, and the signals that must be stable with it."""
 
     valid: Value
     ready: Value
@@ -31,7 +31,7 @@ class Channel:
 
     @property
     def moves(self) -> Value:
-        """The offer is taken in this cycle."""
+        """A transfer happens in this cycle."""
         return self.valid & self.ready
 
 
@@ -67,18 +67,18 @@ def _channel(ports: Any, prefix: str, payload: tuple[str, ...]) -> Channel:
 
 
 def keeps_offer(m: Module, channel: Channel, resets: Any = 0) -> Value:
-    """An offer that was not taken stands, with the same payload, unless a reset took it back."""
+    """A valid beat that was not taken stays valid, with the same payload, except after a reset."""
     waited = past(m, channel.valid & ~channel.ready & ~Value.cast(resets))
     return implies(waited, channel.valid & (channel.payload == past(m, channel.payload)))
 
 
 def silent_after_reset(m: Module, channel: Channel, resets: Any) -> Value:
-    """A source offers nothing in the cycle after a reset."""
+    """A source is not valid in the cycle after a reset."""
     return implies(past(m, resets), ~channel.valid)
 
 
 class LiteRules:
-    """Claims about a subordinate of AXI4-Lite, and what it may take for granted of its manager.
+    """Claims about a subordinate of AXI4-Lite, and assumptions about its manager.
 
     A manager may send address and data in any order, ask for as much as it likes, and take answers
     when it likes.
@@ -100,7 +100,7 @@ class LiteRules:
             harness.assume(silent_after_reset(m, channels[name], self.resets))
 
     def claim_offers(self) -> None:
-        """Responses stand until they are taken; none is exclusive."""
+        """Responses stay valid until they are taken; none is exclusive."""
         answers = [self.channels[name] for name in ("b", "r")]
         self.harness.claim(
             "responses stay", *(keeps_offer(self.m, answer, self.resets) for answer in answers)
@@ -115,7 +115,7 @@ class LiteRules:
         )
 
     def claim_answers(self) -> None:
-        """A response for each request and none without, soon."""
+        """One response for each request, within a bound, and no other response."""
         open_ = {name: self._account(name, answer) for name, answer in _ANSWERS.items()}
         b, r = self.channels["b"], self.channels["r"]
         self.harness.claim(
@@ -133,14 +133,14 @@ class LiteRules:
         self.harness.invariant(open_["ar"] == r.valid)
 
     def _account(self, request: str, answer: str) -> Signal:
-        """Requests that were taken and not answered yet."""
+        """Number of requests that were taken and are not answered yet."""
         taken, answered = self.channels[request].moves, self.channels[answer].moves
         count = Signal(3, name=f"open_{request}")
         self.m.d.sync += count.eq(Mux(self.resets, 0, count + taken - answered))
         return count
 
     def _age(self, waits: Value) -> Signal:
-        """Cycles for which the manager has waited for what the subordinate owes."""
+        """Cycles for which the manager has waited for the subordinate."""
         age = Signal(3)
         waits = waits & ~self.resets
         self.m.d.sync += age.eq(Mux(waits, age + (age != Const(-1, 3).as_unsigned()), 0))

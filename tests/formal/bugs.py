@@ -28,7 +28,7 @@ class Bug:
 
     @contextmanager
     def planted(self) -> Iterator[None]:
-        """Within the context, every component that uses the module's classes gets wrong ones."""
+        """Within the context, every component of the module's classes has the bug."""
         wrong = self._execute()
         with pytest.MonkeyPatch.context() as patch:
             for name, module in list(sys.modules.items()):

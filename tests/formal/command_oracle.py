@@ -1,4 +1,4 @@
-"""When a command is bad, in the words of the specification rather than of the decoder."""
+"""Whether a command is bad, by the specification, not by the decoder."""
 
 from typing import Any
 
@@ -34,5 +34,5 @@ def first_cause(word: Any, config: EngineConfig) -> Value:
 
 
 def is_good_tile(word: Any, config: EngineConfig) -> Value:
-    """A tile command that the engine carries out."""
+    """A tile command that the engine executes."""
     return (first_cause(word, config) == ErrorCause.NONE) & (word.opcode == Opcode.TILE)

@@ -1,4 +1,4 @@
-"""Circuits that carry properties: a component, what surrounds it, and claims about it.
+"""Circuits with properties: a component, its environment, and claims about it.
 
 A harness declares *claims* (must always hold), *witnesses* (must be reachable, so that no claim
 holds for want of cases), *assumptions* about the surroundings, and *invariants*. An invariant is an
@@ -28,7 +28,7 @@ from qcnpe.rtl.component import Component
 from qcnpe.rtl.leaf import flat_ports
 
 TOP = "harness"
-"""Name of the module that is handed to the prover."""
+"""Name of the module that the prover reads."""
 
 
 class Harness:
@@ -60,12 +60,12 @@ class Harness:
         self.invariants.append(_all(conditions))
 
     def assume(self, *conditions: Any) -> None:
-        """What the surroundings see to."""
+        """Assumptions about the environment."""
         self.assumptions.append(_all(conditions))
 
 
 class _Top(Elaboratable):
-    """A harness with the statements that one task of the prover needs."""
+    """A harness with the statements for one task of the prover."""
 
     def __init__(self, harness: Harness, goals: str) -> None:
         self.harness, self.goals = harness, goals
@@ -108,14 +108,14 @@ def free(m: Module, *values: Any) -> None:
 
 
 def free_inputs(m: Module, component: Component, *, but: Iterable[str] = ()) -> None:
-    """Let all inputs of a component be free but those that the harness drives, by flat names."""
+    """Let all inputs of a component be free except those that the harness drives, by flat names."""
     for name, direction, value in flat_ports(component.signature, component):
         if direction == "in" and name not in but:
             free(m, value)
 
 
 def past(m: Module, value: Any, *, init: int = 0, cycles: int = 1) -> Signal:
-    """What a value was some cycles ago; `init` before there was any."""
+    """The value of some cycles ago; `init` in the first cycles."""
     for _ in range(cycles):
         value = Value.cast(value)
         late = Signal.like(value, name="past", init=init)
@@ -135,7 +135,7 @@ def is_one_hot(value: Value) -> Value:
 
 
 def add_open(m: Module, name: str, component: Component) -> "Inside":
-    """Add a component as a submodule; gives access to its inner signals."""
+    """Add a component as a submodule; returns access to its inner signals."""
     fragment = Fragment.get(component, None)
     m.submodules[name] = fragment
     return Inside(fragment)

@@ -1,4 +1,4 @@
-"""A property group's proof in ten lines: sizes, engine, depth, and a bug for each claim.
+"""The base of all proofs: a proof gives sizes, engine, depth, and a seeded bug for each claim.
 
 Each class gives four kinds of tests: its claims hold, its witnesses are reached, each claim fails
 on a component with a seeded bug, and no claim is without such a bug.

@@ -1,4 +1,4 @@
-"""Behind the last beat of a tile nothing ever has to wait: queues have room, parameters are there.
+"""After the last beat of a tile nothing has to wait: queues have room, parameters are queued.
 
 The array, the AFUs and the collector appear as accounts that move columns on whenever they like,
 so that the proof holds for every timing and for each row: a masked row only gets fewer results.
@@ -17,14 +17,14 @@ from tests.formal.small_engine import small
 
 
 class AdmissionHarness(Harness):
-    """The accounts of `Admission` beside those of the columns themselves."""
+    """The counters of `Admission` compared with accounts of each column."""
 
     def __init__(self, config: EngineConfig) -> None:
         super().__init__()
         self.config = config
 
     def build(self, m: Module) -> None:
-        """A promised column is in the array, then in an AFU, then in its row's queue, then away."""
+        """A reserved column is in the array, then in an AFU, then in its row's queue, then gone."""
         config = self.config
         dut = admission.Admission(config)
         inside = add_open(m, "dut", dut)

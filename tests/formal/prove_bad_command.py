@@ -1,4 +1,4 @@
-"""A bad command is never carried out but reported with its first cause; in a halt none is."""
+"""A bad command is reported with its first cause and never executed; while halted, none is."""
 
 from typing import ClassVar
 
@@ -14,14 +14,14 @@ from tests.formal.proof import INDUCTION, ProofTest
 
 
 class BadCommandHarness(Harness):
-    """A decoder that gets any words at any time; `prove_halt` shows what is assumed of halts."""
+    """A decoder with any words at any time; `prove_halt` proves the assumptions about halts."""
 
     def __init__(self, config: EngineConfig) -> None:
         super().__init__()
         self.config = config
 
     def build(self, m: Module) -> None:
-        """All that the decoder holds, beside what the last cycle's command deserved."""
+        """The decoder's state, compared with the right response to the last cycle's command."""
         m.submodules.dut = dut = decoder.Decoder(self.config)
         free_inputs(m, dut)
         cause, taken = Signal(4), Signal()

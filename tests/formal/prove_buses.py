@@ -1,4 +1,4 @@
-"""All six buses of an engine keep AXI's rules, whatever its host orders and whenever it resets.
+"""All six buses of an engine follow AXI's rules, for any requests and resets of the host.
 
 The engine is whole, so the depth bounds what is shown. For all time, each for its own part, that is
 `prove_register_port`, `prove_result_stream`, `prove_results` and `prove_halt`.
@@ -30,7 +30,7 @@ _HALT = 1 << [field.name for field in _CONTROL.fields].index("halt")
 
 
 class BusesHarness(Harness):
-    """An engine whose managers do all that AXI lets them do."""
+    """An engine whose managers do anything that AXI allows."""
 
     def __init__(self, config: EngineConfig) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class BusesHarness(Harness):
         self.witness("results wait in a halt", past(m, waits), results.moves)
 
     def _follow_orders(self, m: Module, dut: Any, resets: Value) -> Signal:
-        """A halt was written and answered, and nothing was written since."""
+        """A halt was written and answered, and nothing has been written since."""
         halted, address, data = Signal(name="halted"), Signal(8), Signal(32)
         aw, w, b = (lite_channels(dut, "s_axil")[name] for name in ("aw", "w", "b"))
         with m.If(aw.moves):

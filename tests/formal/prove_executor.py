@@ -1,4 +1,4 @@
-"""The executor of a board's operations keeps its targets' rules, and never stands still."""
+"""The executor of a board's operations follows the protocols of its targets and never stalls."""
 
 from typing import Any, ClassVar
 
@@ -12,10 +12,10 @@ from tests.formal.proof import ProofTest
 from tests.formal.small_engine import small
 
 _PATIENCE = 3
-"""Cycles between the octets that it takes, while no target makes it wait."""
+"""Largest number of cycles between octets, while no target makes it wait."""
 
 _AFTER_END = 4
-"""Cycles after a body's last octet in which it is done, while no target makes it wait."""
+"""Largest number of cycles from a body's last octet to its end, while no target makes it wait."""
 
 _STREAMS = ("commands", "parameters", "values")
 
@@ -28,7 +28,7 @@ class ExecutorHarness(Harness):
         self.config = config
 
     def build(self, m: Module) -> None:
-        """Everything that it asks of its targets, beside whether they let it."""
+        """Every request to its targets, compared with their readiness."""
         m.submodules.dut = dut = executor.Executor(self.config, address_bits=5, store_depth=16)
         free_inputs(m, dut)
         for name in _STREAMS:
@@ -63,7 +63,7 @@ class ExecutorHarness(Harness):
         self.witness("a body is cut off and done", dut.finished, past(m, ends, cycles=2))
 
     def _claim_liveness(self, m: Module, dut: Any, playing: Value) -> None:
-        """It waits for its targets and for octets, but for nothing else."""
+        """It waits only for its targets and for octets."""
         free = Signal()
         ready = (dut.commands.ready, dut.parameters.ready, dut.values.ready, dut.register_done)
         m.d.comb += free.eq(Cat(*ready).all() & (playing == 0))
@@ -78,7 +78,7 @@ class ExecutorHarness(Harness):
         self.claim("done soon", self._age(m, free, (unfinished != 0) & ~dut.finished) <= _AFTER_END)
 
     def _age(self, m: Module, free: Value, waits: Value) -> Signal:
-        """Cycles in which something was to be done and no target was in the way."""
+        """Cycles with work to do in which no target makes it wait."""
         age = Signal(4)
         m.d.sync += age.eq(Mux(waits, age + (free & (age != 15)), 0))
         return age

@@ -1,4 +1,4 @@
-"""The queue keeps order, loses nothing, doubles nothing, and holds still until it is relieved."""
+"""The queue keeps order, loses and repeats nothing, and is stable until a word is taken."""
 
 from typing import ClassVar
 

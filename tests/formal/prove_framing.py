@@ -1,4 +1,4 @@
-"""What a framer puts on the line comes back from a deframer, whatever was on the line before.
+"""A deframer restores the frames of a framer, whatever was on the line before.
 
 The proof is for all frames and all time, but with a sum of 32 bits in place of the CRC-32: solvers
 fail at its polynomial, and the framing does not depend on it. That the RTL's CRC is that of `zlib`
@@ -25,10 +25,10 @@ _SUM = Algorithm(
     reflect_output=True,
     xor_output=-1 % (1 << 8 * CRC_BYTES),
 )
-"""The polynomial x^32 + 1: each octet is added where it stands."""
+"""The polynomial x^32 + 1: each octet is added at its place."""
 
 _DELAY = CRC_BYTES + 1
-"""Octets that the deframer holds back."""
+"""Octets by which the deframer delays its output."""
 
 _AFTER_LAST = 2 * CRC_BYTES + 1
 """Octets of the line behind a frame's last one: the CRC, if all of it is escaped, and the flag."""
@@ -42,7 +42,7 @@ class FramingHarness(Harness):
     """
 
     def build(self, m: Module) -> None:
-        """Octets that wait, oldest first, and whether the frame's last one is among them."""
+        """Octets in flight, oldest first, and whether the frame's last one is among them."""
         sender, receiver = self._place(m)
         frames, octet = sender.frames, sender.frames.payload.octet
         moved, began = self._connect(m, sender.octets, receiver)

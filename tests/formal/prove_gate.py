@@ -1,4 +1,4 @@
-"""The gate of a board's link gives each frame one verdict, and only the right frames come in."""
+"""The gate of a board's link accepts or refuses each frame once, and accepts only valid frames."""
 
 from typing import Any, ClassVar
 
@@ -14,10 +14,10 @@ HELLO, WORK, POLL = Kind.HELLO, Kind.WORK, Kind.POLL
 
 
 class GateHarness(Harness):
-    """A gate that gets any octets, beside an account of the frame that they make."""
+    """A gate with any octets, and an account of the frame that they form."""
 
     def build(self, m: Module) -> None:
-        """The header lies in four registers, each of which takes its octet."""
+        """The header is in four registers, each of which takes its octet."""
         m.submodules.dut = dut = gate.Gate()
         free_inputs(m, dut)
         place = Signal(range(HEADER_BYTES + 1))
@@ -57,7 +57,7 @@ class GateHarness(Harness):
         self.claim("polls are answered", dut.poll == polls)
 
     def _claim_verdict(self, m: Module, dut: Any, ends: Value) -> None:
-        """Liveness: no frame, good or bad, is left without an answer."""
+        """Liveness: every frame, good or bad, gets an answer."""
         verdicts = [past(m, signal) for signal in (dut.commit, dut.poll, dut.refused)]
         count = sum((*verdicts, dut.restart), start=Value.cast(0))
         self.claim("one verdict for each frame", count == past(m, ends))

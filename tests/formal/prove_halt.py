@@ -1,4 +1,4 @@
-"""A halt begins nothing, discards every word, ends only by the host's order, and leaves nothing.
+"""A halted engine begins nothing and discards every word; only the host resumes it, then empty.
 
 What a bad command leaves in the queues, and what is still sent behind it, is what a halt discards.
 That a result that was offered is never taken back is `prove_result_stream`, for tiles and results
@@ -21,14 +21,14 @@ STREAMS = ("commands", "activations", "weights", "parameters")
 
 
 class HaltHarness(Harness):
-    """A sequencer with free streams and orders, and columns that come back when they like."""
+    """A sequencer with free streams and requests, and columns that return at any time."""
 
     def __init__(self, config: EngineConfig) -> None:
         super().__init__()
         self.config = config
 
     def build(self, m: Module) -> None:
-        """What is claimed of halts and of their ends, beside the columns on their way."""
+        """The claims about halts and their ends, and the columns in flight."""
         dut = sequencer.Sequencer(self.config)
         inside = add_open(m, "dut", dut)
         free_inputs(m, dut)
@@ -83,7 +83,7 @@ class HaltHarness(Harness):
         self.witness("an end after an error", ends, past(m, dut.error) == ErrorCause.OPCODE)
 
     def _follow_columns(self, m: Module, dut: sequencer.Sequencer) -> tuple[Signal, Signal]:
-        """Columns in the array, and behind it; `prove_admission` shows what is assumed."""
+        """Columns in the array, and behind it; `prove_admission` proves the assumptions."""
         in_array, behind = Signal(8), Signal(8, name="behind")
         cols = Mux(dut.tiles.valid, dut.tiles.payload.cols, 0)
         m.d.sync += [

@@ -32,7 +32,7 @@ class LineHarness(Harness):
         self.clocks = clocks
 
     def build(self, m: Module) -> None:
-        """The octets that are on their way, at most two, and the age of the first one."""
+        """The octets in flight, at most two, and the age of the first one."""
         clock_hz, baud = 1e6 * self.clocks, 1_000_000
         m.submodules.sender = sender = transmitter.Transmitter(clock_hz=clock_hz, baud=baud)
         m.submodules.reader = reader = receiver.Receiver(clock_hz=clock_hz, baud=baud)

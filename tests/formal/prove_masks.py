@@ -1,4 +1,4 @@
-"""Masked NCUs keep their accumulator and report nothing, whatever passes by."""
+"""Masked neural compute units keep their accumulator and report nothing, for any operands."""
 
 from typing import ClassVar
 
@@ -20,7 +20,7 @@ class MaskHarness(Harness):
         self.config = config
 
     def build(self, m: Module) -> None:
-        """NCU (r, c) meets a beat r + c + 1 cycles late; the sum is there one cycle later."""
+        """NCU (r, c) works on a beat r + c + 1 cycles later; its sum is there in the next cycle."""
         dut = ncu_array.NcuArray(self.config)
         inside = add_open(m, "dut", dut)
         free_inputs(m, dut)

@@ -1,4 +1,4 @@
-"""The queue of a board's frames gives what was committed, in order, and nothing else."""
+"""The queue of a board's frames returns the committed octets, in order, and no others."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from tests.formal.proof import ProofTest
 
 
 class PacketsHarness(Harness):
-    """A queue beside a shift register of what was written, the oldest octet first.
+    """A queue and a shift register of the written octets, the oldest first.
 
     The gate sees to what is assumed: a body without room is taken back, not committed.
     """
@@ -21,7 +21,7 @@ class PacketsHarness(Harness):
         self.depth = depth
 
     def build(self, m: Module) -> None:
-        """The account forgets its newest octets when they are taken back."""
+        """The account removes its newest octets when they are discarded."""
         m.submodules.dut = dut = packets.Packets(depth=self.depth)
         free_inputs(m, dut)
         written = Cat(dut.octet, dut.last)

@@ -1,4 +1,4 @@
-"""The precision control register changes at its defined moment and at no other."""
+"""The precision control register changes only when a good tile command is taken."""
 
 from typing import ClassVar
 
@@ -21,7 +21,7 @@ class PrecisionHarness(Harness):
         self.config = config
 
     def build(self, m: Module) -> None:
-        """The register beside what the last cycle's command asked for."""
+        """The register, compared with the request of the last cycle's command."""
         m.submodules.dut = dut = decoder.Decoder(self.config)
         free_inputs(m, dut)
         word, loads = dut.commands.payload, Signal()

@@ -1,4 +1,4 @@
-"""An engine never stops for good: whoever gives it its operands and takes its results gets on.
+"""An engine never deadlocks: with its operands sent and its results taken, it makes progress.
 
 Each claim bounds the cycles until something goes on, so that together they bound how long a tile
 takes to end and its results to leave, and how long a halted engine takes to come to rest: of
@@ -29,7 +29,7 @@ _NCU = "array.row_0.ncu_0"
 
 
 class ProgressHarness(AccountedEngine):
-    """Ages of what waits for nothing but the engine."""
+    """Ages of words and columns that wait only for the engine."""
 
     def build(self, m: Module) -> None:
         """A column, a parameter word, a beat, and the words that a halt discards."""
@@ -60,13 +60,13 @@ class ProgressHarness(AccountedEngine):
         return self.runs & fed & self.dut.results.ready & ~inside["sequencer.beat_valid"]
 
     def _age(self, m: Module, waits: Value) -> Signal:
-        """Cycles for which something waits; the harness's own registers hold it."""
+        """Cycles for which a condition has held, in a register of the harness."""
         age = Signal(5)
         m.d.sync += age.eq(Mux(waits, age + (age != 31), 0))
         return age
 
     def _claim_discard(self, m: Module, name: str, promised: Signal) -> None:
-        """A queue's oldest word goes in each cycle of a halt, promised parameters apart."""
+        """In a halt a queue's oldest word leaves in each cycle, except reserved parameters."""
         port = getattr(self.dut, {"activation": "activations"}.get(name, f"{name}s"))
         level, comes = self.inside[f"{name}_queue.level"], port.valid & port.ready
         free: Value = promised == 0 if name == "parameter" else Signal(init=1)

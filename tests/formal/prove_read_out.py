@@ -13,7 +13,7 @@ from tests.formal.small_engine import small
 
 
 class ReadOutHarness(Harness):
-    """An array that gets any beats, but a last one only when `Admission` lets it drain.
+    """An array with any beats, but a last one only when `Admission` allows it.
 
     `prove_lanes` shows that the sequencer sends no other, and masks nothing but the end.
     """

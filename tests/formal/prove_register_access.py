@@ -1,4 +1,4 @@
-"""A board's access to the registers keeps AXI4-Lite's rules, and ends."""
+"""A board's access to the registers follows AXI4-Lite's rules, and ends."""
 
 from typing import ClassVar
 
@@ -15,14 +15,14 @@ _LONGEST = 2 * (PATIENCE + 1)
 
 
 class RegisterAccessHarness(Harness):
-    """A manager that is told what to do, and a subordinate that takes its time, up to a bound.
+    """A manager with any requests, and a subordinate that answers within a bound.
 
     The subordinate takes the address and the data of a write in one cycle, which `AxiLiteRegisters`
     is proved to do in `prove_register_port`.
     """
 
     def build(self, m: Module) -> None:
-        """Requests that are taken are open until they are answered."""
+        """Requests that are taken and not answered yet."""
         m.submodules.dut = dut = register_access.RegisterAccess(address_bits=4)
         free_inputs(m, dut)
         bus = lite_channels(dut, "axi")

@@ -1,4 +1,4 @@
-"""The register file behind AXI4-Lite keeps the protocol's rules and obeys access and strobes."""
+"""The register file behind AXI4-Lite follows the protocol, its access rights and the strobes."""
 
 from typing import Any, ClassVar
 
@@ -21,10 +21,10 @@ KEPT = Register("kept", 0x10, Access.READ_WRITE, _WORD)
 
 
 class RegisterPortHarness(Harness):
-    """Three registers of the three kinds and a manager that does what it may."""
+    """Three registers of the three kinds, and a manager that does anything that AXI allows."""
 
     def build(self, m: Module) -> None:
-        """The bus beside a model of what it may change."""
+        """The bus, and a model of the registers."""
         m.submodules.dut = dut = axi.AxiLiteRegisters((KNOWN, ORDER, KEPT))
         free_inputs(m, dut, but=("value_kept",))
         kept = Signal(32)
@@ -47,7 +47,7 @@ class RegisterPortHarness(Harness):
         )
 
     def _claim_writes(self, m: Module, dut: Any, kept: Signal) -> None:
-        """Address and data are taken together, and what they say happens."""
+        """Address and data are taken together, and take effect."""
         taken = dut.axi_awvalid & dut.axi_awready
         self.claim("address and data together", taken == (dut.axi_wvalid & dut.axi_wready))
         word = dut.axi_awaddr >> 2 << 2

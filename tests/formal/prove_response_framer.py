@@ -1,4 +1,4 @@
-"""A board's frames say what was asked for, once, and none keeps the others waiting for ever.
+"""Each request to a board gets one frame, with the right content, and within a bound.
 
 The most urgent frame goes first. So an answer may wait for as many more urgent ones as the host's
 own frames ask for, but never for an idle line. What the frames hold is proved for the first
@@ -26,7 +26,7 @@ _CYCLES = 20
 
 
 class ResponseHarness(Harness):
-    """A response framer that is asked for anything at any time, beside an account of what it sends.
+    """A response framer with any requests at any time, and an account of its frames.
 
     The streams of values and of results keep an offer that is not taken, as the executor and the
     engine do.
@@ -75,7 +75,7 @@ class ControlHarness(ResponseHarness):
     """Which frames there are, and where they end."""
 
     def build(self, m: Module) -> None:
-        """Frames, what asks for them, and the beats in them."""
+        """Frames, their requests, and the beats in them."""
         self.place(m)
         frames, index = self.dut.frames, self.index
         octet, last = frames.payload.octet, frames.payload.last
@@ -91,7 +91,7 @@ class ControlHarness(ResponseHarness):
         self.witness("the last answer", self.begins, octet == Kind.DONE)
 
     def _claim_requests(self, m: Module) -> None:
-        """An answer is owed from the second cycle after it was asked for."""
+        """An answer is owed from the second cycle after its request."""
         dut, octet = self.dut, self.dut.frames.payload.octet
         owed = {Kind.WELCOME: Signal(name="owed_welcome", init=1)}
         m.d.sync += owed[Kind.WELCOME].eq(owed[Kind.WELCOME] & ~self.begins)
@@ -111,7 +111,7 @@ class ControlHarness(ResponseHarness):
         )
 
     def _claim_beats(self, m: Module) -> None:
-        """Each beat is sent whole, low octet first, before the next one is taken."""
+        """Each beat is sent completely, low octet first, before the next one is taken."""
         frames, results = self.dut.frames, self.dut.results
         kind, beat = Signal(8), Signal(8 * self.beat_bytes)
         left = Signal(range(self.beat_bytes + 1))
@@ -133,10 +133,10 @@ class ControlHarness(ResponseHarness):
 
 
 class TextHarness(ResponseHarness):
-    """What the header and the short bodies hold."""
+    """Contents of the header and of the short bodies."""
 
     def build(self, m: Module) -> None:
-        """A frame begins a cycle after what it says was so."""
+        """A frame begins one cycle after the values that it reports."""
         self.place(m)
         dut, octet = self.dut, self.dut.frames.payload.octet
         count, reason, expected = Signal(8), Signal(8), Signal(8)

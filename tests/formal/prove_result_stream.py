@@ -1,4 +1,4 @@
-"""A beat of results that is not taken stays what it is."""
+"""A beat of results stays stable until it is taken."""
 
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from tests.formal.small_engine import small
 
 
 class ResultStreamHarness(Harness):
-    """A collector that gets any tiles and any results, even more than it has room for.
+    """A collector with any tiles and any results, even more than it has room for.
 
     A pooling window that is half masked is left out: its command is a bad one.
     """
@@ -24,7 +24,7 @@ class ResultStreamHarness(Harness):
         self.config = config
 
     def build(self, m: Module) -> None:
-        """The stream beside what it was one cycle ago."""
+        """The stream, compared with that of one cycle ago."""
         dut = collector.Collector(self.config)
         inside = add_open(m, "dut", dut)
         free_inputs(m, dut)

@@ -1,4 +1,4 @@
-"""Every beat of results was promised by a good tile command, and every tile leaves whole.
+"""Every beat of results belongs to a good tile command, and every tile leaves complete.
 
 Halts come at any time; a tile whose last beat has not entered then is given up, and promises
 nothing any more.
@@ -18,10 +18,10 @@ from tests.formal.small_engine import small
 
 
 class ResultsHarness(AccountedEngine):
-    """What the accounts say of each beat that is offered."""
+    """Each valid beat, compared with the accounts."""
 
     def build(self, m: Module) -> None:
-        """No beat and no end of a tile without a promise."""
+        """No beat and no end of a tile that is not owed."""
         self.place(m)
         results = self.dut.results
         self.claim("no result without a command", implies(results.valid, self.columns != 0))

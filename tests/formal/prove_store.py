@@ -1,4 +1,4 @@
-"""An operand store plays the beats that were written, as many as it is told, without a pause."""
+"""An operand store streams the requested number of written beats without a pause."""
 
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from tests.formal.harness import Harness, free_inputs, implies, past
 from tests.formal.proof import ProofTest
 
 _COUNT_BITS = 4
-"""Beats to play, modulo this: longer plays repeat what shorter ones do."""
+"""Numbers of beats are taken modulo this: longer runs repeat shorter ones."""
 
 
 class StoreHarness(Harness):

@@ -14,17 +14,17 @@ from qcnpe.yosys import yosys_folder
 from tests.formal.harness import TOP, Harness, emit
 
 TIMEOUT_S = 240
-"""Longest time for one task; more means that the harness must become smaller."""
+"""Time limit of one task; a harness that needs more is too large."""
 
 TRACES = "FORMAL_TRACES"
-"""Environment variable: a folder that keeps the work of each task, with waves of what failed."""
+"""Environment variable: a folder for the files of each task, with waves of failures."""
 
 _STATUS = re.compile(r"DONE \((?P<status>\w+), rc=\d+\)")
 
 
 @dataclass(frozen=True)
 class Task:
-    """What to do with a harness.
+    """A task of the prover on a harness.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task: PASS, FAIL, UNKNOWN, TIMEOUT or ERROR, how long it took, the log."""
+    """Result of a task: PASS, FAIL, UNKNOWN, TIMEOUT or ERROR, its duration, the log."""
 
     status: str
     seconds: float
@@ -97,7 +97,7 @@ def _command() -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """The tools lie beside the interpreter, which need not be on the path."""
+    """The tools are beside the interpreter, which need not be on the path."""
     return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 

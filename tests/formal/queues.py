@@ -1,4 +1,4 @@
-"""What holds in every queue: where its rings point, and which of its words count."""
+"""Invariants of every queue: the places of its ring counters, and its valid words."""
 
 from amaranth.hdl import Cat, Const, Mux, Value
 
@@ -7,7 +7,7 @@ from tests.formal.harness import Inside
 
 
 def is_sound(inside: Inside, name: str, width: int, depth: int) -> Value:
-    """The rings of a queue's slices lie as far apart as it holds words."""
+    """The distance of the ring counters of a slice is the number of words in the queue."""
     level = inside[f"{name}.level"]
     sound = [level <= depth]
     for low in range(0, width, SLICE_BITS):
@@ -31,7 +31,7 @@ def held_words(inside: Inside, name: str, depth: int) -> list[tuple[Value, Value
 
 
 def _place(inside: Inside, ring: str, depth: int) -> tuple[Value, Value]:
-    """Whether a ring points to one of a queue's words, and to which one."""
+    """Whether a ring counter points to one of a queue's words, and to which one."""
     place = inside[f"{ring}_place"]
     bank = inside[f"{ring}_bank"] if depth > BANK_WORDS else Const(1, 1)
     hits = [bank[word // BANK_WORDS] & place[word % BANK_WORDS] for word in range(depth)]

@@ -1,4 +1,4 @@
-"""The whole engine, as small as it goes, with streams that do what they like."""
+"""The smallest complete engine, with free streams."""
 
 from amaranth.hdl import Module
 
@@ -8,7 +8,7 @@ from tests.formal.harness import Harness, Inside, add_open, free_inputs
 
 
 def small(rows: int, cols: int) -> EngineConfig:
-    """An engine without options; the control that the proofs are about is that of any engine."""
+    """An engine without options; its control logic is that of every engine."""
     return EngineConfig(
         rows=rows,
         cols=cols,
@@ -21,7 +21,7 @@ def small(rows: int, cols: int) -> EngineConfig:
 
 
 class EngineHarness(Harness):
-    """An engine whose host sends and takes anything at any time.
+    """An engine with a host that sends and takes anything at any time.
 
     Attributes
     ----------

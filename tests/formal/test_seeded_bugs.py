@@ -1,4 +1,4 @@
-"""Every proof's seeded bugs still stand in the source that they change; this needs no prover."""
+"""The seeded bugs of every proof match the source that they change; this needs no prover."""
 
 import importlib
 from pathlib import Path
