@@ -1,9 +1,9 @@
 """Columns of a table: how numbers and words become a network's inputs.
 
-All is learnt on the training part. A number is one input; where it is missing it is the median. A
-column of words has one input for each of its words, which is 1 where the word stands and 0
-elsewhere; a word that the training part does not hold is 0 in all of them, and an empty cell is a
-word as others are.
+Everything is learnt on the training part. A column of numbers is one input; the median takes the
+place of missing numbers. A column of words has one input for each word, which is 1 in the rows with
+that word and 0 in others. For a word that the training part does not hold, all of these inputs are
+0. An empty cell is a word like others.
 """
 
 from dataclasses import dataclass, field
@@ -27,8 +27,8 @@ class Column:
     Attributes
     ----------
     name : in the table's first line
-    fill : number that stands for a missing one; None in a column of words
-    words : each of them is an input; none in a column of numbers
+    fill : number that takes the place of a missing one; None for a column of words
+    words : one for each input; empty for a column of numbers
     """
 
     name: str
@@ -37,12 +37,12 @@ class Column:
 
     @property
     def inputs(self) -> int:
-        """How many inputs of the network it makes."""
+        """Number of inputs of the network that the column becomes."""
         return len(self.words) or 1
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """What each of them is called."""
+        """Names of these inputs."""
         return tuple(f"{self.name}={word}" for word in self.words) or (self.name,)
 
 
@@ -53,7 +53,7 @@ class Numbers:
     Attributes
     ----------
     name : of the column
-    values : float64 (rows,), not a number where there is none
+    values : float64 (rows,), NaN where a number is missing
     """
 
     name: str
@@ -65,7 +65,7 @@ class Numbers:
         Raises
         ------
         DataError
-            If all of them lack the number.
+            If the number is missing in all of them.
         """
         known = self.values[rows]
         known = known[~np.isnan(known)]
@@ -77,7 +77,7 @@ class Numbers:
         return Column(self.name, fill=float(np.median(known)))
 
     def encode(self, column: Column) -> NDArray[np.float64]:
-        """The numbers (rows, 1), missing ones filled in."""
+        """The numbers (rows, 1), with missing ones filled in."""
         fill = 0.0 if column.fill is None else column.fill
         return np.nan_to_num(self.values, nan=fill)[:, None]
 
@@ -87,7 +87,7 @@ class Numbers:
         if missing := int(np.isnan(self.values).sum()):
             found.append(
                 f"column {self.name!r}: {missing:,} of {len(self.values):,} values are missing; the"
-                f" median of the training part, {column.fill:g}, stands for them"
+                f" median of the training part, {column.fill:g}, takes their place"
             )
         known = self.values[rows]
         if np.nanmin(known) == np.nanmax(known):
@@ -102,8 +102,8 @@ class Words:
     Attributes
     ----------
     name : of the column
-    codes : int64 (rows,), number of the word in each row
-    words : that the numbers stand for
+    codes : int64 (rows,), index of the word in each row
+    words : the different words
     """
 
     name: str
@@ -116,7 +116,7 @@ class Words:
         return Column(self.name, words=tuple(sorted(self.words[code] for code in found)))
 
     def encode(self, column: Column) -> NDArray[np.float64]:
-        """1 in the input of the word that stands in a row, (rows, words)."""
+        """(rows, words) inputs: 1 for the word of the row, 0 for others."""
         place = {word: number for number, word in enumerate(column.words)}
         known = np.array([place.get(word, -1) for word in self.words], np.int64)[self.codes]
         return (known[:, None] == np.arange(len(column.words))).astype(np.float64)
@@ -137,7 +137,7 @@ class Words:
 
 
 def _constant(name: str) -> str:
-    return f"column {name!r} is constant in the training part and teaches nothing; --drop it"
+    return f"column {name!r} is constant in the training part; leave it out (--drop)"
 
 
 def _listed(words: list[str]) -> str:

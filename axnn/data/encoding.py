@@ -20,7 +20,7 @@ class Encoding:
     ----------
     scaling : of the inputs
     classes : of the outputs
-    columns : of the table that the inputs were read from; none if it was no table
+    columns : of the table that the inputs were read from; empty if they come from no table
     """
 
     scaling: Scaling

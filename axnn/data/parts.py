@@ -95,9 +95,9 @@ class DataSet:
     validation : what decides when to stop and which approximation to keep
     test : what only the final evaluation reads
     scaling : from inputs as they were measured to those of the parts
-    columns : of the table that they were read from, if it was one
-    notes : what a person should know of the data, a line each: values that were missing, columns
-        that teach nothing, classes that are rare
+    columns : of the table that they were read from, if any
+    notes : what the user should know about the data, a line each: missing values, constant columns,
+        rare classes
 
     Raises
     ------
@@ -174,24 +174,24 @@ class DataSet:
 
     @classmethod
     def read(cls, path: Path | str, *, seed: int = 1, **how: Any) -> "DataSet":
-        """A data set in a file or a folder of the user's.
+        """The data set in a file or a folder of the user's.
 
-        It is split, by the seed, into 60 % for training, 20 % for validation and 20 % for the final
-        test, each class with its share, unless the file has parts of its own. What is learnt, such
-        as scaling, medians and words, is learnt on the training part alone.
+        Unless the file has its own parts, the seed splits it into 60 % for training, 20 % for
+        validation and 20 % for the final test; every class keeps its share. Scaling, medians and
+        words are learnt on the training part alone.
 
         Parameters
         ----------
         path : of a table (.csv, .tsv), of arrays (.npz) or of a folder with a folder of pictures
             for each class
         seed : of the split
-        how : as the attributes of `axnn.data.OwnData`: `label="class"` names a table's column of
-            labels, `group="person"` one whose values must not be in two parts
+        how : attributes of `axnn.data.OwnData`: `label="class"` names a table's column of labels,
+            `group="person"` its column of groups
 
         Raises
         ------
         DataError
-            If there is something that no network can learn from; the line names it.
+            If no network can learn from the data; the message says why.
         FormatError
             If a file is missing, damaged, too large or of another kind.
 
@@ -200,7 +200,7 @@ class DataSet:
         >>> samples = DataSet.read("wine.csv", label="class", seed=1)  # doctest: +SKIP
         >>> samples.input_shape, samples.classes.names, samples.notes  # doctest: +SKIP
         """
-        from axnn.data.own import OwnData  # which makes data sets
+        from axnn.data.own import OwnData  # here, since that module imports this one
 
         return OwnData.at(path, **how).load(seed)
 

@@ -32,8 +32,7 @@ class Scaling:
     Attributes
     ----------
     offset, span : one number a channel; empty for inputs that are scaled already
-    clamps : whether values that do not fit [-1, 1] are taken as the nearest that does, instead of
-        being refused
+    clamps : whether values that do not fit [-1, 1] are clamped instead of refused
     """
 
     offset: tuple[float, ...]
@@ -65,9 +64,8 @@ class Scaling:
         Parameters
         ----------
         inputs : (samples, channels, ...) integers or floating-point numbers, as measured
-        tails : share of the smallest, and of the largest, values of a channel that its span does
-            not heed, unless it has no others: one value far away leaves the others their digits;
-            such a scaling clamps
+        tails : share of a channel's smallest, and of its largest, values that its span ignores, so
+            that outliers do not cost the other values their resolution; such a scaling clamps
 
         Raises
         ------
@@ -94,7 +92,7 @@ class Scaling:
         return cls(tuple(offset.tolist()), tuple((reach * HEADROOM).tolist()), tails > 0)
 
     def count_beyond(self, inputs: NDArray[Any]) -> NDArray[np.int64]:
-        """How many values of each channel of measured inputs have no number in [-1, 1]."""
+        """How many values of each channel of measured inputs do not fit [-1, 1]."""
         return np.array(
             [
                 np.count_nonzero(~(np.abs(inputs[:, channel] - offset) <= span * INPUT_LIMIT))
@@ -159,7 +157,7 @@ class Scaling:
 def _without_tails(
     values: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.float64], tails: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Smallest and largest value of each channel, but for the tails; of all if these are alike."""
+    """Smallest and largest value of each channel without tails; with them if these are equal."""
     inner = [
         np.quantile(values[:, channel], (tails, 1 - tails)) for channel in range(values.shape[1])
     ]

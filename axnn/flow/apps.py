@@ -38,7 +38,7 @@ class App:
 
     @property
     def data_title(self) -> str:
-        """What a reader knows the data by."""
+        """The name of the data for reports."""
         return self.data if isinstance(self.data, str) else self.data.path
 
 

@@ -1,4 +1,4 @@
-"""The application that fits data of the user's, if nothing else is said."""
+"""The default application for the user's data."""
 
 import re
 from math import prod
@@ -11,19 +11,19 @@ from axnn.nn.train import TrainingPlan
 from qcnpe.spec.config import EngineConfig
 
 _STEPS = 8_000
-"""Steps of a training: so many passes that small tables converge and large ones are seen enough."""
+"""Updates of the weights in a training: enough for small tables to converge and for large ones."""
 
 _FEW_INPUTS, _FEW_CLASSES = 64, 16
-"""With more of either there are more hidden neurons."""
+"""With more inputs or more classes there are more hidden neurons."""
 
 _MAPS = (16, 32, 64)
-"""Channels of the convolutions; there is one for each halving of a picture down to `_SMALLEST`."""
+"""Channels of the convolutions, each of which halves the picture, down to `_SMALLEST`."""
 
 _SMALLEST = 4
-"""Height and width of a map, at least: a network for pictures below twice this is a perceptron."""
+"""Smallest height and width of a map: pictures smaller than twice this are for a perceptron."""
 
 _LARGE = 20_000
-"""Training samples of a trial, at most."""
+"""Most training samples of a trial."""
 
 _OTHER = re.compile(r"[^A-Za-z0-9_]+")
 
@@ -36,8 +36,8 @@ def default_app(own: OwnData, samples: DataSet) -> App:
 
     Parameters
     ----------
-    own : where the data are
-    samples : the same, read
+    own : the user's data
+    samples : the data set that they become
     """
     name = _OTHER.sub("_", own.name).strip("_").lower() or "own"
     _, height, width = samples.input_shape

@@ -1,4 +1,4 @@
-"""Applications in TOML: what users write to have a network, plans and an engine of their own."""
+"""Applications in TOML, by which users describe their own network, plans and engine."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,13 +12,13 @@ from qcnpe.spec.toml import convert_toml, encode_toml, read_toml
 _HEAD = """\
 # An application: data, network, plans and engine. Train it with
 #   axnn train --network THIS_FILE --run FOLDER
-# or on data of yours, with --data FILE besides. What is left out has its default; input_shape has
-# that of the data.
+# or, on your own data, with --data FILE added. Keys that are left out have their defaults;
+# input_shape has that of the data.
 """
 
 
 def describe(app: App) -> str:
-    """The application as TOML; `read_app` makes an equal one of it."""
+    """The application as TOML, from which `read_app` makes an equal one."""
     return f"{_HEAD}\n{encode_toml(app)}"
 
 
@@ -27,9 +27,9 @@ def read_app(path: Path, own: OwnData | None = None, *, seed: int = 1) -> App:
 
     Parameters
     ----------
-    path : of TOML, as `describe` writes it
-    own : data in place of those that the file names, which need not name any then
-    seed : of the split; a network without `input_shape` has that of a sample
+    path : a file in TOML, as `describe` writes it
+    own : data in place of those that the file names
+    seed : of the split; a network without `input_shape` takes that of a sample
 
     Raises
     ------
@@ -53,6 +53,6 @@ def read_app(path: Path, own: OwnData | None = None, *, seed: int = 1) -> App:
 
 @dataclass(frozen=True)
 class _Data:
-    """The part of an application that says where the data are."""
+    """The key of an application that names its data."""
 
     data: str | OwnData

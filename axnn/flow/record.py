@@ -119,7 +119,7 @@ class RunRecord:
         Raises
         ------
         RunError
-            If they have changed, or mean something else.
+            If the data or their encoding have changed.
         """
         samples = data.load(self.app.data, seed=self.seed)
         if (DataDigests.of(samples), samples.encoding) != (self.digests, self.encoding):

@@ -1,4 +1,4 @@
-"""Arrays of the user's: a file of numpy's (.npz) with inputs and labels."""
+"""The user's arrays: a numpy file (.npz) with inputs and labels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from axnn.errors import DataError
 from qcnpe.spec.npz import read_plain_npz
 
 MAX_BYTES = 1 << 30
-"""Largest file, and what it expands to."""
+"""Limit on the size of the file and of its expanded contents."""
 
 NAMES = {
     "inputs": ("inputs", "x", "X"),
     "labels": ("labels", "y"),
     "groups": ("groups",),
 }
-"""What files call their arrays."""
+"""Names of arrays in files."""
 
 _PARTS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
 _CHANNELS = (1, 3)
@@ -39,8 +39,8 @@ class ArraySource:
     inputs : (samples, channels, height, width)
     labelled : labels, groups and parts
     where : the file, for messages
-    are_pictures : whether they are bytes of pictures
-    read_notes : what a person should know of how they were read
+    are_pictures : whether the inputs are pictures in bytes
+    read_notes : what the user should know about how they were read
     """
 
     inputs: NDArray[Any]
@@ -50,7 +50,7 @@ class ArraySource:
     read_notes: tuple[str, ...] = ()
 
     def measure(self, train: Rows) -> Measured:
-        """All samples; bytes of pictures are scaled as such, others as these rows teach."""
+        """All samples; pictures in bytes have a fixed scaling, others one learnt on these rows."""
         if self.are_pictures:
             scaling = byte_scaling(self.inputs.shape[1])
             return Measured(self.inputs, scaling, notes=self.read_notes)
@@ -66,23 +66,24 @@ class ArraySource:
         if constant := np.flatnonzero(known.min(axis=axes) == known.max(axis=axes)).tolist():
             notes.append(
                 f"{len(constant):,} of {known.shape[1]:,} channels are constant in the training"
-                f" part and teach nothing, such as channel {constant[0]}"
+                f" part, such as channel {constant[0]}"
             )
         if clamped := int(scaling.count_beyond(self.inputs).sum()):
             notes.append(
-                f"{clamped:,} of {self.inputs.size:,} values lie far outside what the training part"
-                " holds and are taken as the limit"
+                f"{clamped:,} of {self.inputs.size:,} values lie far outside the range of the"
+                " training part and are clamped"
             )
         return notes
 
 
 def read_arrays(path: Path) -> ArraySource:
-    """The samples in a file: `inputs`, `labels`, perhaps `groups`; or the same for each part.
+    """The samples in a file: `inputs`, `labels` and optionally `groups`, or these for each part.
 
-    With parts of its own, a file has `train_inputs`, `train_labels`, `test_inputs`, `test_labels`,
-    perhaps `validation_inputs` and `validation_labels`; `x_train`, `y_train` and so on are read,
-    too. Inputs are (samples, columns), or pictures (samples, height, width), (samples, channels,
-    height, width) or (samples, height, width, channels), which are told apart by 1 or 3 channels.
+    A file that is divided has `train_inputs`, `train_labels`, `test_inputs`, `test_labels` and
+    optionally `validation_inputs` and `validation_labels`; names such as `x_train` and `y_train`
+    are read, too. Inputs are (samples, columns), or pictures (samples, height, width), (samples,
+    channels, height, width) or (samples, height, width, channels); the last two are distinguished
+    by the axis of 1 or 3 channels.
 
     Raises
     ------
@@ -115,7 +116,7 @@ def read_arrays(path: Path) -> ArraySource:
 def _by_part(
     arrays: Mapping[str, NDArray[Any]], where: str
 ) -> dict[str | None, dict[str, NDArray[Any]]]:
-    """Inputs, labels and groups of each part; None stands for samples without one."""
+    """Inputs, labels and groups of each part; the key None is for samples without a part."""
     names: dict[str, tuple[str | None, str]] = {}
     for what, called in NAMES.items():
         for name in called:
@@ -173,7 +174,7 @@ def _joined(parts: list[dict[str, NDArray[Any]]], where: str) -> dict[str, NDArr
 
 
 def _four_axes(inputs: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Inputs as (samples, channels, height, width), and what was done about it."""
+    """Inputs as (samples, channels, height, width), and a note if axes were exchanged."""
     values = inputs.astype(np.uint8) if inputs.dtype == np.bool_ else inputs
     if values.dtype.kind not in "iuf" or values.ndim not in (2, 3, 4) or not values.size:
         raise DataError(

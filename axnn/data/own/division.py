@@ -1,4 +1,4 @@
-"""Which samples of the user's data are for training, for validation and for the final test."""
+"""Divides the user's data into parts for training, for validation and for the final test."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from axnn.data.parts import stratified_parts
 from axnn.errors import DataError
 
 TEST_SHARE = VALIDATION_SHARE = 0.2
-"""Share of all samples that are kept for the final test, and for the validation."""
+"""Share of all samples for the final test, and share for validation."""
 
 LEAST_OF_A_CLASS = 3
-"""Samples that a class needs: each part may get one."""
+"""Fewest samples of a class, so that each part can have one."""
 
 PART_NAMES = {
     "train": "train",
@@ -27,7 +27,7 @@ PART_NAMES = {
     "test": "test",
     "testing": "test",
 }
-"""What files call their parts."""
+"""Names of parts in files."""
 
 _MAX_SHARES = 1 << 26
 """Most groups times classes that a split by groups counts."""
@@ -40,7 +40,8 @@ class Labelled:
     Attributes
     ----------
     labels : (samples,) integers or strings
-    groups : (samples,) of what must not be in two parts, such as persons; None: all are apart
+    groups : (samples,) group of each sample, such as a person; all samples of a group go to the
+        same part; None: there are no groups
     given : (samples,) name of each sample's part, as in `PART_NAMES`; None: the seed decides
     """
 
@@ -88,8 +89,8 @@ def _check_classes(labels: NDArray[np.generic], where: str) -> None:
     names, counts = np.unique(labels, return_counts=True)
     if len(names) < 2:
         raise DataError(
-            f"{where}: all samples have the label {_shown(names)}; classes are told apart only if"
-            " there are two"
+            f"{where}: all samples have the label {_shown(names)}; there must be at least two"
+            " classes"
         )
     if counts.min() < LEAST_OF_A_CLASS:
         rare = names[counts < LEAST_OF_A_CLASS]
@@ -106,12 +107,12 @@ def _shown(names: NDArray[np.generic]) -> str:
 
 
 def _as_given(samples: Labelled, given: NDArray[np.str_], seed: int, where: str) -> Parts:
-    """The file's own parts; a validation part that it lacks is drawn from the training part."""
+    """The file's own parts; a missing validation part is drawn from the training part."""
     names, places = np.unique(given, return_inverse=True)
     for name in names.tolist():
         if name.lower() not in PART_NAMES:
             raise DataError(
-                f"{where}: parts are train, validation and test, not {name!r}; mend the file"
+                f"{where}: parts are train, validation and test, not {name!r}; correct the file"
             )
     found = np.array([PART_NAMES[name.lower()] for name in names.tolist()])[places]
     parts = {name: np.flatnonzero(found == name) for name in ("train", "validation", "test")}
@@ -132,7 +133,7 @@ def _check_groups(groups: NDArray[np.generic], parts: Parts, where: str) -> None
         here = set(np.unique(groups[part]).tolist())
         if both := sorted(seen & here):
             raise DataError(
-                f"{where}: group {both[0]!r} is in the {name} part and in another one; mend the"
+                f"{where}: group {both[0]!r} is in the {name} part and in another one; correct the"
                 " file's parts"
             )
         seen |= here
@@ -161,15 +162,15 @@ def grouped_parts(
     *,
     seed: int,
 ) -> list[Rows]:
-    """Indices of samples: a part for each share, and the rest at the end; no group is in two.
+    """Indices of samples: a part for each share, then one of the rest; no group is in two parts.
 
-    The largest groups are placed first, equal ones in random order, each in the part that then
-    differs least, by chi-squared, from what each class should have there.
+    The largest groups are placed first, groups of equal size in random order. Each goes to the part
+    whose numbers of samples by class then deviate least, by chi-squared, from their targets.
 
     Parameters
     ----------
-    labels : (samples,) of any kind
-    groups : (samples,) of any kind
+    labels : (samples,) of any type
+    groups : (samples,) of any type
     shares : of all samples
     seed : of the draw
     """
@@ -193,7 +194,7 @@ def grouped_parts(
 
 
 def _place_groups(counts: NDArray[np.int64], wanted: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Part of each group, in the order of their rows; no part stays empty."""
+    """Part of each group, in the order of the rows of `counts`; no part stays empty."""
     held = np.zeros_like(wanted)
     place = np.zeros(len(counts), np.int64)
     empty = set(range(len(wanted)))

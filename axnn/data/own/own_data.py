@@ -1,4 +1,4 @@
-"""The user's own data: where they lie, how they are read, and the data set that they make."""
+"""The user's own data: where they are, how they are read, and the data set that they become."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -21,10 +21,10 @@ from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import checked_size
 
 _RARE = 10
-"""A class is rare if the most frequent one has more than so many times its samples."""
+"""A class is rare if the most frequent class has more than this many times its samples."""
 
 _FINE = 200
-"""Validation samples of which one is half a percentage point."""
+"""Number of validation samples at which one sample is half a percentage point."""
 
 _MOST_NOTES = 20
 _MAX_SIDE = 512
@@ -38,11 +38,11 @@ class OwnData:
     ----------
     path : of the file or the folder
     label : of a table, the column of the labels
-    group : of a table, a column of what must not be in two parts, such as persons
+    group : of a table, a column of groups, such as persons; rows of a group go to the same part
     split : of a table, a column that says train, validation or test; None: the seed decides
     drop : of a table, columns that are left out
-    category : of a table, columns whose numbers are names; each gets an input of its own
-    missing : of a table, what becomes of missing numbers, `median` or `refuse`
+    category : of a table, columns whose numbers are names; each number becomes an input
+    missing : of a table, how missing numbers are treated, `median` or `refuse`
     side : of pictures, height and width that they are resized to; None: their own if all have the
         same one of at most 64 pixels, else 32
     """
@@ -68,7 +68,7 @@ class OwnData:
 
     @classmethod
     def at(cls, path: Path | str, **how: Any) -> "OwnData":
-        """The same with the absolute path, which is right in whatever folder a command runs."""
+        """The data at a path, which becomes absolute, so that commands may run in any folder."""
         return cls(path=str(Path(path).absolute()), **how)
 
     @property
@@ -83,9 +83,9 @@ class OwnData:
         return Path(self.path).stem
 
     def load(self, seed: int) -> DataSet:
-        """The data set, divided by the seed; errors as `DataSet.read`.
+        """The data set, divided by the seed; errors as in `DataSet.read`.
 
-        The latest one is kept as long as the files are as they were.
+        The latest one stays in memory as long as the files do not change.
         """
         return _load(self, seed, self._stamp())
 
@@ -108,7 +108,7 @@ class OwnData:
         return tuple((name, state.st_size, state.st_mtime_ns) for name, state in states)
 
     def read(self) -> Source:
-        """What the files hold."""
+        """The samples in the files."""
         path = Path(self.path)
         if self.kind == "pictures":
             return read_pictures(path, side=self.side)
@@ -124,7 +124,7 @@ _USED = {
     "arrays": (),
     "pictures": ("side",),
 }
-"""Fields that mean something, for each kind."""
+"""Fields that each kind of data uses."""
 
 
 @lru_cache(maxsize=1)
@@ -153,7 +153,7 @@ def _load(own: OwnData, seed: int, stamp: tuple[tuple[str, int, int], ...]) -> D
 
 
 def _class_notes(labels: NDArray[np.generic]) -> list[str]:
-    """Whether some classes are much rarer than others."""
+    """A note if some classes are much rarer than others."""
     names, counts = np.unique(labels, return_counts=True)
     rare = int(np.count_nonzero(counts * _RARE < counts.max()))
     if not rare:
@@ -167,7 +167,7 @@ def _class_notes(labels: NDArray[np.generic]) -> list[str]:
 
 
 def _size_notes(samples: int) -> list[str]:
-    """Whether the validation part is too small to see half a percentage point."""
+    """A note if the validation part is too small to resolve half a percentage point."""
     if samples >= _FINE:
         return []
     return [

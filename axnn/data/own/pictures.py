@@ -1,4 +1,4 @@
-"""Pictures of the user's: a folder with a folder for each class, decoded by Pillow."""
+"""The user's pictures: a folder with a folder for each class, decoded by Pillow."""
 
 import io
 import os
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".webp")
-"""How the names of pictures end; other files are left out."""
+"""Endings of the names of pictures; other files are left out."""
 
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "WEBP")
 
 MAX_BYTES = 1 << 25
 MAX_PIXELS = 1 << 24
-"""Largest picture: of its file, and decoded."""
+"""Limits on a picture: size of its file, and decoded pixels."""
 
 MAX_FILES = 1 << 20
 """Most files of a folder."""
 
 LARGEST_SIDE, USUAL_SIDE = 64, 32
-"""Pictures that are all alike and no larger than this keep their size; others become squares."""
+"""Pictures of one size, at most the first, keep it; others become squares of the second."""
 
 _DAMAGE = (
     OSError,
@@ -60,7 +60,7 @@ _GREY = ("1", "L", "LA", "I", "I;16", "I;16B")
 
 @dataclass(frozen=True)
 class PictureFile:
-    """A picture, its class, and the part that it lies in, if there are some."""
+    """A picture, its class, and its part, if the folder is divided into parts."""
 
     path: Path
     label: str
@@ -75,7 +75,7 @@ class PictureSource:
     ----------
     inputs : uint8 (samples, channels, height, width)
     labelled : labels and parts
-    read_notes : what a person should know of how they were read
+    read_notes : what the user should know about how they were read
     """
 
     inputs: NDArray[np.uint8]
@@ -83,7 +83,7 @@ class PictureSource:
     read_notes: tuple[str, ...]
 
     def measure(self, train: Rows) -> Measured:
-        """All pictures; what a byte means is known without any rows."""
+        """All pictures; the scaling of bytes is fixed, nothing is learnt."""
         return Measured(self.inputs, byte_scaling(self.inputs.shape[1]), notes=self.read_notes)
 
 
@@ -129,7 +129,7 @@ def read_pictures(path: Path, *, side: int | None = None) -> PictureSource:
 
 
 def find_pictures(path: Path) -> tuple[list[PictureFile], tuple[str, ...]]:
-    """All pictures of a folder in the order of their names, and what is left out."""
+    """All pictures of a folder in the order of their names, and a note on what is left out."""
     if not path.is_dir():
         raise FormatError(f"{path}: no such folder; give one with a folder of pictures a class")
     folders = _folders(path)
@@ -150,7 +150,7 @@ def find_pictures(path: Path) -> tuple[list[PictureFile], tuple[str, ...]]:
     _check_found(path, found)
     if not others:
         return found, ()
-    return found, (f"{len(others):,} files are no pictures and left out, such as {others[0]}",)
+    return found, (f"{len(others):,} files are not pictures and are left out, such as {others[0]}",)
 
 
 def _check_found(path: Path, found: Iterable[PictureFile]) -> None:
@@ -165,7 +165,7 @@ def _check_found(path: Path, found: Iterable[PictureFile]) -> None:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What lies in a folder by name, but for hidden files."""
+    """The entries of a folder sorted by name, without hidden files."""
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
     return [folder / name for name in names]
@@ -176,7 +176,7 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _survey(files: Iterable[PictureFile]) -> tuple[set[tuple[int, int]], bool]:
-    """All sizes (height, width) as pictures are looked at, and whether all are grey."""
+    """All sizes (height, width) of the upright pictures, and whether all are grey."""
     sizes, grey = set(), True
     for file in files:
         with _opened(file.path) as picture:
@@ -189,11 +189,12 @@ def _survey(files: Iterable[PictureFile]) -> tuple[set[tuple[int, int]], bool]:
 _ORIENTATION = 0x0112
 _LYING = (5, 6, 7, 8)
 _PHOTOGRAPHS = ("JPEG", "WEBP")
-"""Field that says how a camera was held, its values for a quarter turn, and what cameras write."""
+"""The EXIF field of the camera's orientation, its values for a quarter turn, and the formats that
+cameras write."""
 
 
 def _is_lying(picture: "Image.Image") -> bool:
-    """Whether upright, it is as wide as it is high now."""
+    """Whether width and height are exchanged when the picture is turned upright."""
     return picture.format in _PHOTOGRAPHS and picture.getexif().get(_ORIENTATION) in _LYING
 
 
@@ -206,7 +207,7 @@ def _common_size(sizes: set[tuple[int, int]], side: int | None) -> tuple[int, in
 
 
 def _decode(path: Path, *, grey: bool, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A picture's bytes (channels, height, width), upright, stretched to the size."""
+    """A picture's bytes (channels, height, width), upright, resized to the size."""
     from PIL import Image, ImageOps
 
     with _opened(path) as picture:
@@ -220,7 +221,7 @@ def _decode(path: Path, *, grey: bool, size: tuple[int, int]) -> NDArray[np.uint
 
 
 def _eight_bits(picture: "Image.Image") -> "Image.Image":
-    """A grey picture of 8 bits; of sixteen the upper ones count."""
+    """A grey picture of 8 bits: of 16 bits, the upper 8."""
     from PIL import Image
 
     if picture.mode.startswith("I"):
@@ -247,6 +248,6 @@ def _opened(path: Path) -> "Iterator[Image.Image]":
                 yield picture
         except (*_DAMAGE, Image.DecompressionBombError) as error:
             raise FormatError(
-                f"{path}: is a damaged picture ({' '.join(str(error).split())[:200]}); mend it or"
-                " leave it out"
+                f"{path}: is a damaged picture ({' '.join(str(error).split())[:200]}); correct it"
+                " or leave it out"
             ) from error

@@ -1,4 +1,4 @@
-"""What the readers of the user's files give: samples that are not divided yet."""
+"""What the readers of the user's files return: samples that are not divided yet."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,22 +15,22 @@ MAX_VALUES = 1 << 27
 """Most values of all samples together: 512 MB as a network reads them."""
 
 MAX_CLASSES = 1024
-"""Most classes; a column of more different labels holds something else."""
+"""Most classes; a column with more different labels is taken for another one."""
 
 TAILS = 0.005
-"""Share of a column's smallest, and of its largest, values that its scaling does not heed."""
+"""Share of a column's smallest, and of its largest, values that its scaling ignores."""
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Inputs as they were measured, and what the training part teaches on them.
+    """Inputs as they were measured, and what was learnt on the training part.
 
     Attributes
     ----------
     inputs : numbers (samples, channels, height, width)
     scaling : of the inputs
-    columns : of the table, if it is one
-    notes : what a person should know
+    columns : of the table, if the source is one
+    notes : what the user should know
     """
 
     inputs: NDArray[Any]
@@ -40,7 +40,7 @@ class Measured:
 
 
 class Source(Protocol):
-    """What a file of the user's holds."""
+    """The samples in a file of the user's."""
 
     @property
     def labelled(self) -> Labelled:
@@ -48,12 +48,12 @@ class Source(Protocol):
         ...
 
     def measure(self, train: Rows) -> Measured:
-        """All samples; what is learnt is learnt on these rows."""
+        """All samples; scaling and columns are learnt on these rows."""
         ...
 
 
 def check_values(samples: int, values: int, where: str) -> None:
-    """Refuse so many samples of so many values each before room is made for them."""
+    """Refuse more than `MAX_VALUES` values in all before memory is allocated."""
     if samples * values > MAX_VALUES:
         raise DataError(
             f"{where}: {samples:,} samples of {values:,} values are more than {MAX_VALUES:,} values"
@@ -62,7 +62,7 @@ def check_values(samples: int, values: int, where: str) -> None:
 
 
 def check_labels(labels: NDArray[Any], where: str) -> None:
-    """Refuse more classes than there may be."""
+    """Refuse more than `MAX_CLASSES` classes."""
     if (count := len(np.unique(labels))) > MAX_CLASSES:
         raise DataError(
             f"{where}: {count:,} different labels are more than {MAX_CLASSES:,} classes; name"

@@ -1,4 +1,4 @@
-"""Tables of the user's: a column is of numbers if all its cells are, and of words otherwise."""
+"""The user's tables: a column holds numbers if all of its cells are numbers, else words."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,10 +16,10 @@ from axnn.data.scaling import Scaling
 from axnn.errors import DataError
 
 MISSING = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?"})
-"""What stands in a column of numbers where one is missing."""
+"""Cells that stand for a missing number."""
 
 MISSING_RULES = ("median", "refuse")
-"""What becomes of a number that is missing."""
+"""How missing numbers are treated: replaced by the median, or refused."""
 
 LARGEST = 1e30
 """Largest magnitude of a number: nothing that is measured is larger."""
@@ -37,10 +37,10 @@ class TableOptions:
     Attributes
     ----------
     label : column of the labels
-    group : column of what must not be in two parts; None: rows are apart
+    group : column of groups, whose rows go to the same part; None: there are no groups
     split : column that names each row's part; None: the seed decides
     drop : columns that are left out
-    category : columns that are read as words though they hold numbers
+    category : columns that are read as words even if they hold numbers
     missing : one of `MISSING_RULES`
     """
 
@@ -53,7 +53,7 @@ class TableOptions:
 
     @property
     def apart(self) -> dict[str, str]:
-        """Columns that are no inputs, by what they are instead."""
+        """The columns of labels, groups and parts, which are not inputs."""
         found = {"label": self.label, "group": self.group, "split": self.split}
         return {what: name for what, name in found.items() if name is not None}
 
@@ -67,7 +67,7 @@ class Table:
     columns : the inputs
     labelled : labels, groups and parts
     where : the file, for messages
-    read_notes : what a person should know of how it was read
+    read_notes : what the user should know about how it was read
     """
 
     columns: tuple[Numbers | Words, ...]
@@ -101,14 +101,14 @@ def _clamped(inputs: NDArray[np.float64], scaling: Scaling, names: Sequence[str]
 
 
 def read_table(path: Path, options: TableOptions) -> Table:
-    """The table in a file, which is read twice: for the kinds of its columns, and for its cells.
+    """The table in a file, which is read twice: for the types of its columns, then for its cells.
 
     Raises
     ------
     FormatError
-        If the file is missing, too large, or no table.
+        If the file is missing, too large, or not a table.
     DataError
-        If a column is not there, or no network can learn from it.
+        If a column is missing, or no network can learn from it.
     """
     text = TableText.open(path)
     _check_columns(text, options)
@@ -133,7 +133,7 @@ def read_table(path: Path, options: TableOptions) -> Table:
 
 
 def _check_columns(text: TableText, options: TableOptions) -> None:
-    """Refuse names that are not there, not unique, or none at all."""
+    """Refuse names that are missing or not unique."""
     names = [name for name in text.columns if name]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -166,7 +166,7 @@ def _some(names: Sequence[str]) -> str:
 def _input_cells(
     text: TableText, names: Sequence[str], options: TableOptions
 ) -> list["_NumberCells | _WordCells"]:
-    """What takes up the cells of each input; a first reading tells numbers from words."""
+    """Collectors of the cells of each input; a first pass distinguishes numbers from words."""
     words: dict[str, str] = dict.fromkeys(options.category, "")
     numbers = {name: text.columns.index(name) for name in names if name not in words}
     for block in text.blocks():
@@ -183,18 +183,18 @@ def _input_cells(
 
 
 def _no_number(block: Block, cells: Sequence[str]) -> str:
-    """Where the first cell is that is no number and not missing, if there is one."""
+    """The place of the first cell that is neither a number nor missing; empty if there is none."""
     for line, cell in zip(block.lines, cells, strict=True):
         plain = cell.strip()
         if not _NUMBER.fullmatch(plain) and plain not in MISSING:
             comma = "; numbers need a point" if _COMMA_NUMBER.fullmatch(plain) else ""
-            return f" (line {line}: {plain[:40]!r} is no number{comma})"
+            return f" (line {line}: {plain[:40]!r} is not a number{comma})"
     return ""
 
 
 @dataclass
 class _NumberCells:
-    """Takes up the cells of a column of numbers."""
+    """Collects the cells of a column of numbers."""
 
     name: str
     where: str
@@ -215,7 +215,7 @@ class _NumberCells:
             line = lines[int(np.argmax(large))]
             raise DataError(
                 f"{self.where}: line {line} has a number larger than {LARGEST:g} in column"
-                f" {self.name!r}; mend it"
+                f" {self.name!r}; correct it"
             )
         self.parts.append(values)
 
@@ -225,7 +225,7 @@ class _NumberCells:
 
 @dataclass
 class _WordCells:
-    """Takes up the cells of a column of words, and refuses too many different ones."""
+    """Collects the cells of a column of words, and refuses too many different words."""
 
     name: str
     where: str
@@ -237,7 +237,7 @@ class _WordCells:
 
     @classmethod
     def of(cls, text: TableText, name: str, what: str, fault: str = "") -> "_WordCells":
-        """For the labels, the groups, the parts or the inputs of a table."""
+        """A collector for the labels, the groups, the parts or the inputs of a table."""
         most, remedy = {
             "label": (MAX_CLASSES, "; name a column of classes"),
             "group": (_MAX_GROUPS, "; name another column"),
@@ -263,7 +263,7 @@ class _WordCells:
 
     def finish(self) -> Words:
         if any("\0" in word for word in self.known):
-            raise DataError(f"{self.where}: column {self.name!r} holds no text, but NUL bytes")
+            raise DataError(f"{self.where}: column {self.name!r} holds NUL bytes instead of text")
         return Words(self.name, np.concatenate(self.parts), tuple(self.known))
 
 

@@ -1,4 +1,7 @@
-"""The text of a table: a line of names, then one for each sample; , ; | or tab parts cells."""
+"""The text of a table: a line of names, then a line for each sample.
+
+Cells are separated by commas, semicolons, tabs or vertical bars.
+"""
 
 import csv
 import re
@@ -14,15 +17,15 @@ from qcnpe.spec.files import checked_size
 MAX_BYTES = 1 << 28
 MAX_COLUMNS = 1 << 14
 MAX_CELLS = 1 << 25
-"""Largest table: bytes of its file, columns, and cells."""
+"""Limits on a table: bytes of its file, columns, and cells."""
 
 _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"')
 _LONGEST_NAMES = 1 << 20
-"""Letters of the line of names, at most."""
+"""Most characters of the line of names."""
 
 _BLOCK_CELLS = 1 << 16
-"""Cells that are looked at together."""
+"""Cells that are processed together."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,8 @@ class Block:
 
     Attributes
     ----------
-    lines : in which line of the file each row ends
-    cells : of each column
+    lines : the line of the file in which each row ends
+    cells : cells of each column
     """
 
     lines: Sequence[int]
@@ -46,8 +49,8 @@ class TableText:
     Attributes
     ----------
     path : the file
-    columns : their names, as the first line has them
-    delimiter : what parts the cells
+    columns : their names, from the first line
+    delimiter : character between cells
     """
 
     path: Path
@@ -56,12 +59,12 @@ class TableText:
 
     @classmethod
     def open(cls, path: Path) -> "TableText":
-        """The table in a file, of which the first line is read.
+        """The table in a file, of which only the first line is read.
 
         Raises
         ------
         FormatError
-            If the file is missing or too large, or no such table.
+            If the file is missing or too large, or not a table.
         """
         checked_size(path, MAX_BYTES)
         with _text(path) as stream:
@@ -80,7 +83,7 @@ class TableText:
         return cls(path, columns, delimiter)
 
     def blocks(self) -> Iterator[Block]:
-        """All rows; those without any value are skipped."""
+        """All rows; empty rows are skipped."""
         lines: list[int] = []
         rows: list[list[str]] = []
         longest = max(1, _BLOCK_CELLS // len(self.columns))
@@ -105,7 +108,7 @@ class TableText:
                 if len(row) != width:
                     raise FormatError(
                         f"{self.path}: line {reader.line_num} has {len(row)} cells, where the first"
-                        f" line names {width} columns; mend it"
+                        f" line names {width} columns; correct it"
                     )
                 found += 1
                 if found > most:
@@ -118,11 +121,11 @@ class TableText:
 
 @contextmanager
 def _text(path: Path) -> Iterator[TextIO]:
-    """The file as text; what is none is told in one line."""
+    """The file as text; `FormatError` if it is not text in UTF-8 or not a table."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             yield stream
     except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: is no text in UTF-8; save it as CSV in UTF-8") from error
+        raise FormatError(f"{path}: is not text in UTF-8; save it as CSV in UTF-8") from error
     except csv.Error as error:
-        raise FormatError(f"{path}: is no table ({error}); mend its quotes") from error
+        raise FormatError(f"{path}: is not a table ({error}); correct its quotes") from error

@@ -61,7 +61,7 @@ def test_parts_of_the_file_are_kept_and_a_missing_validation_part_is_drawn():
 @pytest.mark.parametrize(
     ("labels", "how", "message"),
     [
-        ([1] * 20, {}, "x: all samples have the label 1; classes are told apart only if"),
+        ([1] * 20, {}, "x: all samples have the label 1; there must be at least two"),
         ([1] * 20 + [2] * 2, {}, r"1 of 2 classes have less than 3 samples \(2\)"),
         ([1, 2] * 10, {"given": ["train"] * 10 + ["rest"] * 10}, "train, validation and test, not"),
         ([1, 2] * 10, {"given": ["train"] * 20}, "its test part is empty"),

@@ -106,7 +106,7 @@ def test_what_is_no_picture_is_left_out_and_told(folder):
     (folder / "dog" / "deeper.png").mkdir()
     found = read_pictures(folder)
     assert len(found.inputs) == 20
-    assert found.read_notes[0].startswith("2 files are no pictures and left out, such as ")
+    assert found.read_notes[0].startswith("2 files are not pictures and are left out, such as ")
 
 
 def test_faults_name_the_file(folder, tmp_path, monkeypatch):

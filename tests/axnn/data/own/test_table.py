@@ -116,7 +116,7 @@ def test_what_a_person_should_know_is_told(write):
     assert (
         "column 'b': the training part does not hold 'rare'; all inputs of the column are" in notes
     )
-    assert "column 'c' is constant in the training part and teaches nothing" in notes
+    assert "column 'c' is constant in the training part; leave it out" in notes
     # Half a percent of 1..199 without 10 is left out at both ends: 1.985 to 198.015, times two.
     assert "column 'a': 1 of 200 values lie outside -96.03 to 296.03 and are taken as" in notes
 
@@ -153,10 +153,10 @@ def test_one_value_far_away_leaves_the_others_their_digits(write):
         ("a,y\n1,p\n1e40,q\n", {}, r"line 3 has a number larger than 1e\+30"),
         ("a,y\n1,p\n1e999,q\n", {}, "line 3 has a number larger"),
         ("a,y\n1,1.5\n2,2\n", {}, "column 'y' holds numbers such as 1.5, not classes"),
-        ('a,y\n1,"p\n', {}, "is no table"),
-        (b"a,y\n1,\xff\n", {}, "is no text in UTF-8"),
-        (b"a,y\n1,p\x00\n", {}, "holds no text, but NUL"),
-        ("a,y\n1," + "p" * 200_000 + "\n", {}, "is no table .field larger than field limit"),
+        ('a,y\n1,"p\n', {}, "is not a table"),
+        (b"a,y\n1,\xff\n", {}, "is not text in UTF-8"),
+        (b"a,y\n1,p\x00\n", {}, "holds NUL bytes instead"),
+        ("a,y\n1," + "p" * 200_000 + "\n", {}, "is not a table .field larger than field limit"),
     ],
 )  # fmt: skip
 def test_faults_are_named(write, text, how, message):
@@ -170,7 +170,7 @@ def test_text_columns_that_hold_too_much_are_named(write):
     numbers = [[f"{place},5", "yes" if place % 2 else "no"] for place in range(99)]
     with pytest.raises(
         QcnpeError,
-        match=r"column 'x' holds more than 64 .*line 2: '0,5' is no number; numbers need a point",
+        match=r"column 'x' holds more than 64 .*line 2: '0,5' is not a number; numbers need",
     ):
         read_table(write(joined(["x", "y"], numbers, ";")), TableOptions(label="y"))
     labels = [["1", f"l{place}"] for place in range(1100)]
