@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and waits for its parent does not."""
+    """Whether a process runs; a zombie does not."""
     with suppress(FileNotFoundError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 90.0) -> None:
-    """Wait until something becomes true, but not for ever."""
+    """Wait until something becomes true, within a time limit."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came"
@@ -22,7 +22,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 90.0) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """Processes that a process has started, and those that they have."""
+    """Descendants of a process."""
     found = []
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):  # a thread that has ended meanwhile

@@ -19,8 +19,8 @@ class AccountedEngine(EngineHarness):
 
     Attributes
     ----------
-    columns, tiles : that good commands have promised and that have not left
-    on_their_way : columns whose tile's last beat has entered
+    columns, tiles : columns and tiles of good commands that have not left
+    on_their_way : of these columns, those whose tile's last beat has entered
     runs : a tile is in progress
     """
 
@@ -32,7 +32,7 @@ class AccountedEngine(EngineHarness):
     def place(self, m: Module) -> None:
         """Tiles and columns enter the accounts with their commands and leave with their results.
 
-        A tile that a halt gives up leaves them, too.
+        A tile that a halt abandons leaves them, too.
         """
         super().place(m)
         inside, results = self.inside, self.dut.results

@@ -1,9 +1,10 @@
 """AXI's rules for both ends of a channel, from Arm's specifications, not from the RTL.
 
-AXI and AXI4-Lite are IHI 0022 (section A3.2.1: a source keeps its offer until it is taken; A3.3: a
-response only after what it answers; A3.1.2: nothing is valid after a reset; B1.1.1: no exclusive
-responses), AXI4-Stream is IHI 0051 (section 2.2.1, the same handshake). That no output depends on
-an input of its cycle (A3.1.1) is `tests/qcnpe/test_paths.py`, on the emitted Verilog.
+AXI and AXI4-Lite are IHI 0022 (section A3.2.1: a source keeps a beat valid until it is taken; A3.3:
+a response comes only after its request; A3.1.2: nothing is valid after a reset; B1.1.1: no
+exclusive responses), AXI4-Stream is IHI 0051 (section 2.2.1, the same handshake).
+`tests/qcnpe/test_paths.py` shows on the emitted Verilog that no output depends on an input of the
+same cycle (A3.1.1).
 """
 
 from collections.abc import Mapping
@@ -80,12 +81,12 @@ def silent_after_reset(m: Module, channel: Channel, resets: Any) -> Value:
 class LiteRules:
     """Claims about a subordinate of AXI4-Lite, and assumptions about its manager.
 
-    A manager may send address and data in any order, ask for as much as it likes, and take answers
-    when it likes.
+    A manager may send address and data in any order, make any number of requests, and take
+    responses at any time.
 
     Parameters
     ----------
-    harness, m : get the claims and the accounts
+    harness, m : harness and module to which claims and accounts are added
     channels : of `lite_channels`
     resets : whether the port is in reset in this cycle
     """

@@ -18,8 +18,8 @@ class Bug:
     Attributes
     ----------
     module : where the component is
-    right : an expression that stands there exactly once
-    wrong : what stands there instead
+    right : an expression that the module contains exactly once
+    wrong : its replacement
     """
 
     module: ModuleType

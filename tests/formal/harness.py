@@ -1,8 +1,8 @@
 """Circuits with properties: a component, its environment, and claims about it.
 
 A harness declares *claims* (must always hold), *witnesses* (must be reachable, so that no claim
-holds for want of cases), *assumptions* about the surroundings, and *invariants*. An invariant is an
-auxiliary claim: a proof must show it like any other, and induction may then rely on it.
+holds only because its cases never occur), *assumptions* about the environment, and *invariants*. An
+invariant is an auxiliary claim: it is proved like any other, and induction may then rely on it.
 """
 
 from collections.abc import Iterable
@@ -92,7 +92,7 @@ def emit(harness: Harness, goals: str) -> str:
 
     Parameters
     ----------
-    harness : a fresh one
+    harness : a new one
     goals : "all" claims and invariants, the "witnesses", or the name of one claim
     """
     top = _Top(harness, goals)

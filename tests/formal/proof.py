@@ -30,10 +30,10 @@ class ProofTest:
     Attributes
     ----------
     sizes : arguments of the harness, one proof each
-    engine, depth : how the claims are shown, see this module's engines
-    bugs : for each claim a bug that it notices
-    bug_engine, bug_depth, witness_depth : how, and within how many cycles, a bug shows and the
-        witnesses are reached
+    engine, depth : engine of the prover, see the constants of this module, and its depth
+    bugs : for each claim a bug that violates it
+    bug_engine, bug_depth, witness_depth : engine for bugs, and numbers of cycles within which a bug
+        must be found and the witnesses reached
     """
 
     sizes: ClassVar[tuple[Any, ...]]

@@ -1,7 +1,8 @@
 """After the last beat of a tile nothing has to wait: queues have room, parameters are queued.
 
-The array, the AFUs and the collector appear as accounts that move columns on whenever they like,
-so that the proof holds for every timing and for each row: a masked row only gets fewer results.
+The array, the activation function units (AFUs) and the collector are modelled as accounts that move
+columns on at any time, so that the proof holds for every timing, and for each row: a masked row
+only gets fewer results.
 """
 
 from typing import ClassVar

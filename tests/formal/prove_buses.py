@@ -1,7 +1,7 @@
 """All six buses of an engine follow AXI's rules, for any requests and resets of the host.
 
-The engine is whole, so the depth bounds what is shown. For all time, each for its own part, that is
-`prove_register_port`, `prove_result_stream`, `prove_results` and `prove_halt`.
+This proof is of the complete engine, and bounded by its depth. `prove_register_port`,
+`prove_result_stream`, `prove_results` and `prove_halt` prove the same of its parts without a bound.
 """
 
 from dataclasses import replace

@@ -13,7 +13,7 @@ from tests.formal.proof import ProofTest
 class FifoHarness(Harness):
     """A queue of two-bit words beside a shift register that remembers what entered.
 
-    A word's bits are only moved, so that two of them stand for any number.
+    A word's bits are only moved, so that two of them represent any number.
     """
 
     def __init__(self, depth: int) -> None:

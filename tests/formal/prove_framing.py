@@ -1,8 +1,8 @@
 """A deframer restores the frames of a framer, whatever was on the line before.
 
-The proof is for all frames and all time, but with a sum of 32 bits in place of the CRC-32: solvers
-fail at its polynomial, and the framing does not depend on it. That the RTL's CRC is that of `zlib`
-is shown on frames in `tests/qcnpe/rtl/link/test_framing.py`.
+The proof is for all frames and without a bound, but with a sum of 32 bits in place of the CRC-32:
+its polynomial is too hard for solvers, and the framing does not depend on it.
+`tests/qcnpe/rtl/link/test_framing.py` shows that the RTL's CRC is that of `zlib`.
 """
 
 from typing import Any, ClassVar
@@ -35,10 +35,10 @@ _AFTER_LAST = 2 * CRC_BYTES + 1
 
 
 class FramingHarness(Harness):
-    """Framer, line, deframer; between them a queue of what has entered and not left.
+    """Framer, line, deframer; between them a queue of the octets in flight.
 
-    The line takes an octet in every second cycle at most, as the deframer asks. Before the first
-    frame there is any noise on it.
+    The line takes an octet in every second cycle at most, as the deframer requires. Before the
+    first frame there is any noise on it.
     """
 
     def build(self, m: Module) -> None:

@@ -1,8 +1,8 @@
 """A halted engine begins nothing and discards every word; only the host resumes it, then empty.
 
-What a bad command leaves in the queues, and what is still sent behind it, is what a halt discards.
-That a result that was offered is never taken back is `prove_result_stream`, for tiles and results
-of any kind, and that tiles leave whole is `prove_results`; a halt touches neither queue.
+It discards the words that a bad command leaves in the queues, and those that are sent after it.
+`prove_result_stream` proves that a valid result is never withdrawn, and `prove_results` that tiles
+leave complete; a halt affects neither queue.
 """
 
 from typing import ClassVar

@@ -13,7 +13,7 @@ from tests.formal.proof import ProofTest
 class PacketsHarness(Harness):
     """A queue and a shift register of the written octets, the oldest first.
 
-    The gate sees to what is assumed: a body without room is taken back, not committed.
+    The gate guarantees the assumption: a body without room is discarded, not committed.
     """
 
     def __init__(self, depth: int) -> None:

@@ -1,9 +1,9 @@
 """An engine never deadlocks: with its operands sent and its results taken, it makes progress.
 
-Each claim bounds the cycles until something goes on, so that together they bound how long a tile
-takes to end and its results to leave, and how long a halted engine takes to come to rest: of
-columns, parameter words and queued words there are never more than the queues hold, and in a halt
-none come after them. The smallest engine stands for all; longer ways take longer.
+Each claim bounds the cycles until the next progress. Together they bound the time for a tile to end
+and its results to leave, and for a halted engine to become empty: there are never more columns,
+parameter words and queued words than the queues hold, and in a halt no others follow. The smallest
+engine represents all; in larger ones the bounds are larger.
 """
 
 from typing import ClassVar

@@ -15,7 +15,7 @@ from tests.formal.small_engine import small
 class ReadOutHarness(Harness):
     """An array with any beats, but a last one only when `Admission` allows it.
 
-    `prove_lanes` shows that the sequencer sends no other, and masks nothing but the end.
+    `prove_lanes` proves that the sequencer sends no other, and masks only lanes at the end.
     """
 
     def __init__(self, config: EngineConfig) -> None:

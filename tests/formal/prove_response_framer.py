@@ -1,8 +1,8 @@
 """Each request to a board gets one frame, with the right content, and within a bound.
 
-The most urgent frame goes first. So an answer may wait for as many more urgent ones as the host's
-own frames ask for, but never for an idle line. What the frames hold is proved for the first
-`_CYCLES` cycles: the welcome, and the answer after it.
+The frame of the highest priority is sent first. So an answer may wait for as many others as the
+host's own frames request, but never while the line is idle. The contents of frames are proved for
+the first `_CYCLES` cycles: the welcome, and the answer after it.
 """
 
 from typing import Any, ClassVar
@@ -28,8 +28,8 @@ _CYCLES = 20
 class ResponseHarness(Harness):
     """A response framer with any requests at any time, and an account of its frames.
 
-    The streams of values and of results keep an offer that is not taken, as the executor and the
-    engine do.
+    The streams of values and of results keep a beat valid until it is taken, as the executor and
+    the engine do.
     """
 
     dut: Any

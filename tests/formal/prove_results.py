@@ -1,7 +1,6 @@
 """Every beat of results belongs to a good tile command, and every tile leaves complete.
 
-Halts come at any time; a tile whose last beat has not entered then is given up, and promises
-nothing any more.
+Halts come at any time; a tile whose last beat has not entered is then abandoned and not owed.
 """
 
 from typing import ClassVar

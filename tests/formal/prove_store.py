@@ -17,7 +17,7 @@ _COUNT_BITS = 4
 class StoreHarness(Harness):
     """A store of two-bit beats; one address, whichever it is, is watched.
 
-    The executor sees to what is assumed: the store is written and started only while it rests.
+    The executor guarantees the assumption: the store is written and started only while it is idle.
     """
 
     def __init__(self, depth: int) -> None:

@@ -49,16 +49,16 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
 BATCH = 64
 ROUNDS = 9
-"""Turns of which the median counts."""
+"""Repetitions of which the median is taken."""
 
 STEPS = {"lenet": 60, "mlp": 400, "objects": 6}
-"""Training steps of one turn."""
+"""Training steps of one repetition."""
 
 EPOCH_SAMPLES = {"digits": 6400, "objects": 640}
-"""Samples that stand for an epoch, which costs the same for each."""
+"""Samples of an epoch, whose time is proportional to them."""
 
 LOWERINGS = 4
-"""Times that a share of all tiles goes down, so that the layers have neurons of each width."""
+"""How often a share of all tiles is lowered, so that layers have neurons of each width."""
 
 
 def specs() -> dict[str, NetworkSpec]:
@@ -113,7 +113,7 @@ def train_torch(model: torch.nn.Module, optimizer: torch.optim.Optimizer, split:
 
 
 def check_equal(network: Network, peer: torch.nn.Module, split: Split) -> None:
-    """Both must be the same network before their times are compared."""
+    """Check that both are the same network before their times are compared."""
     ours = network.predict(split.inputs[:BATCH])
     with torch.no_grad():
         theirs = peer.eval()(torch.from_numpy(split.inputs[:BATCH])).numpy()
@@ -230,7 +230,7 @@ def measure_integers(data: DataSet, seed: int, report: Report) -> Figures:
 
 
 def run(seed: int, report: Report) -> dict[str, Any]:
-    """All measurements as the document that is committed."""
+    """All measurements, as the document that is committed."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     figures: Figures = {}

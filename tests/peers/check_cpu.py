@@ -1,4 +1,4 @@
-"""The networks as PyTorch and ONNX Runtime compute them: the comparison is of the same thing."""
+"""The networks in PyTorch and ONNX Runtime give the same results, so that times are comparable."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The engine's arithmetic done another way: big integers and fractions, one value at a time."""
+"""The engine's arithmetic by other means: big integers and fractions, one value at a time."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -27,7 +27,7 @@ def clip(value: int, bits: int, *, unsigned: bool = False) -> int:
 
 
 def wrap(value: int, bits: int) -> int:
-    """What a register of `bits` bits, two's complement, holds of `value`."""
+    """`value` wrapped to a register of `bits` bits, two's complement."""
     half = 2 ** (bits - 1)
     return (value + half) % (2 * half) - half
 

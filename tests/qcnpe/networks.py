@@ -56,7 +56,7 @@ def random_layer(
     precision: NDArray[np.uint8] | None = None,
     input_unsigned: bool = False,
 ) -> QuantLayer:
-    """A layer of random operands; each neuron has one of `widths` unless `precision` says it."""
+    """A layer of random operands; each neuron has one of `widths` unless `precision` is given."""
     if precision is None:
         shape = (geometry.channels, geometry.outputs)
         precision = rng.choice(np.array(widths, np.uint8), shape)

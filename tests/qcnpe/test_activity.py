@@ -17,7 +17,7 @@ CONFIG = EngineConfig(rows=3, cols=2)
 
 
 def bit_products(activation: int, weight: int, precision: int) -> set[tuple[int, int]]:
-    """Pairs of set bits that an NCU multiplies: of operands that meet each other."""
+    """Pairs of set bits that an NCU multiplies, in operands of the same pair."""
     return {
         (i, j)
         for i in range(16)
@@ -94,7 +94,7 @@ def record(program, inputs) -> list[Streams]:
 
 
 def walked_tiles(streams: Streams) -> dict[int, OperandActivity]:
-    """Each tile apart, with the beat before it in front of it."""
+    """Each tile separately, with the beat before it."""
     found: dict[int, OperandActivity] = {}
     start = 0
     for word in streams.commands.tolist():

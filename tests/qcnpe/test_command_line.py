@@ -1,4 +1,4 @@
-"""How commands end: by an error that a user can mend, by a signal, for want of an extra."""
+"""How commands end: by an error that a user can correct, by a signal, for a missing extra."""
 
 import signal
 import subprocess

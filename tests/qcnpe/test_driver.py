@@ -1,4 +1,4 @@
-"""The driver over the integer model."""
+"""The driver on the reference model."""
 
 import numpy as np
 import pytest

@@ -79,7 +79,7 @@ def test_other_kinds_generate(ncu, tmp_path):
 
 
 def test_words_are_named_once_where_their_sign_is_extended(default):
-    """Verilator would calculate a word that is named twice beforehand, at every precision."""
+    """Verilator would evaluate a word that is named twice in advance, at every precision."""
     text = default.verilog.read_text()
     _, _, mac = text.partition("module \\qcnpe_ncu_fused_p16_8_4_2_a40.mac")
     mac, _, _ = mac.partition("endmodule")

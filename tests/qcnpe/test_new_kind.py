@@ -1,4 +1,4 @@
-"""A kind of NCU that is added here, and nowhere else, works in every part of the chain."""
+"""A kind of neural compute unit that only this file adds works in every part of the chain."""
 
 import json
 from dataclasses import replace

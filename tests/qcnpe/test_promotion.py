@@ -1,4 +1,4 @@
-"""Promotion: cheaper, never less precise, and nothing else changes."""
+"""Promotion lowers the cost, never a precision, and changes nothing else."""
 
 from dataclasses import replace
 
@@ -136,7 +136,7 @@ def test_weights_that_are_used_elsewhere_stay():
 @settings(max_examples=30)
 @given(geometries(), SEEDS)
 def test_nothing_is_left_to_promote_in_whole_tiles(geometry, seed):
-    """Where widths went down by whole tiles, one tile in each place is all that is not full."""
+    """Where widths were lowered by whole tiles, at most one tile in each place is not full."""
     rng = np.random.default_rng(seed)
     shape = (geometry.channels, geometry.outputs)
     precision: Precision = (np.full(shape, 16, np.uint8),)

@@ -1,4 +1,4 @@
-"""Names from files reach the terminal as they are, whatever they hold."""
+"""Names from files are shown literally on the terminal, for any content."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The vectors of the emitted bench are whole, right and always the same."""
+"""The vectors of the emitted bench are complete, right and reproducible."""
 
 import re
 
@@ -42,7 +42,7 @@ def streams_of(files):
 
 @pytest.mark.parametrize("config", CONFIGS, ids=name_of)
 def test_results_are_the_models(config):
-    """The model reads the written streams; what it makes of them stands in the results' file."""
+    """The model reads the written streams; its results are in the results' file."""
     files = bench_files(config, TOP)
     outcome = execute(config, streams_of(files))
     assert not outcome.error

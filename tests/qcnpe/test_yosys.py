@@ -1,4 +1,4 @@
-"""Yosys in a process of its own, wherever it lies and whatever the user's shell holds."""
+"""Yosys in a process of its own, in any folder and with any variables in the user's shell."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One simulation of each size for all tests of a worker."""
+"""One simulation of each size, for all tests of a worker."""
 
 from collections.abc import Iterator
 

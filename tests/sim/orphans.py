@@ -1,4 +1,4 @@
-"""Kills a process that simulates, and waits for what it had started."""
+"""Kills a process that simulates, and waits for its children to end."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A port that loses, doubles, swaps, delays and damages whole frames on both ways."""
+"""A port that loses, repeats, reorders, delays and damages whole frames in both directions."""
 
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -10,7 +10,7 @@ from qcnpe.spec.frames import FrameParser
 
 
 class Fault(Enum):
-    """What happens to a frame."""
+    """A fault of a frame."""
 
     NONE = "none"
     LOSE = "lose"

@@ -47,7 +47,7 @@ def work(seed: int) -> tuple[Streams, np.ndarray]:
 
 @cache
 def cycles(seed: int) -> int:
-    """What the board counts for some work if nothing is lost."""
+    """Cycles that the board counts for some work if nothing is lost."""
     board = SoftwareBoard(CONFIG)
     with BoardTransport(SoftwarePort(board)) as engine:
         engine.exchange(work(seed)[0])
@@ -81,7 +81,7 @@ def run_session(faulty: Callable[[SoftwarePort], FaultyPort], seeds: range) -> E
 
 
 def random_session(seed: int) -> Ending:
-    """A session with faults of all kinds, between rare and frequent."""
+    """A session with faults of all kinds, from rare to frequent."""
     rng = np.random.default_rng(seed)
     rate = float(rng.choice([0.01, 0.03, 0.1, 0.3]))
 

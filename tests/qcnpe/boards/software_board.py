@@ -38,7 +38,7 @@ Noise = Callable[[bytes], bytes]
 
 
 class SoftwareBoard:
-    """Answers frames as the bridge does, with the integer model for an engine."""
+    """Answers frames as the bridge does, with the reference model as its engine."""
 
     def __init__(self, config: EngineConfig, *, store: int = 64, buffer: int = 512) -> None:
         self.config = config
@@ -68,7 +68,7 @@ class SoftwareBoard:
         self.ceiling = OPERAND_BITS
 
     def take(self, octets: bytes) -> bytes:
-        """What comes back for octets of the line."""
+        """Octets that the board sends in response to received octets."""
         damaged = self.parser.damaged
         answers = [answer for frame in self.parser.feed(octets) for answer in self.answer(frame)]
         if self.parser.damaged > damaged:
@@ -161,7 +161,7 @@ class SoftwareBoard:
         return word
 
     def results(self) -> list[Frame]:
-        """Run the commands whose operands are all there."""
+        """Run the commands whose operands have all arrived."""
         answers = []
         while len(self.streams.commands) and not self.stalled:
             first = replace(self.streams, commands=self.streams.commands[:1])
@@ -241,7 +241,7 @@ class SoftwarePort:
 
 
 class Terminal:
-    """A board at the other end of a pseudo-terminal, with noise on both ways of the line."""
+    """A board at the other end of a pseudo-terminal, with noise in both directions of the line."""
 
     def __init__(
         self, board: SoftwareBoard, *, to_board: Noise = bytes, to_host: Noise = bytes
@@ -265,7 +265,7 @@ class Terminal:
         os.close(self.main)
 
     def unplug(self) -> None:
-        """Ends the thread before its handles can be another line's."""
+        """End the thread before its file descriptors can be reused."""
         if self.plugged:
             self.plugged = False
             self.thread.join()

@@ -1,4 +1,4 @@
-"""What is made of the tools' reports, and how failures are told."""
+"""Reading the tools' reports, and messages of failures."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def test_report_is_read(tmp_path):
 
 
 def test_path_through_a_multiplier_without_registers_counts_whole(tmp_path):
-    """nextpnr-ice40 tells its halves apart: 6 ns into the multiplier, 9 ns out of another one."""
+    """nextpnr-ice40 reports two halves: 6 ns into the multiplier, 9 ns out of another one."""
     still, clock, pin = "posedge $PACKER_GND_NET_$glb_clk", "posedge clk", "<async>"
     halves = [
         {"from": clock, "to": still, "path": [step("operand", 6.0)]},
@@ -63,7 +63,7 @@ def test_path_through_a_multiplier_without_registers_counts_whole(tmp_path):
     built = read_report(tmp_path, ICE40)
     assert built.fmax_mhz == pytest.approx(1e3 / (6 + 10 + 9))
     assert built.critical_path == ("operand 6.0 ns", "multiplier 16.0 ns", "sum 25.0 ns")
-    assert read_report(tmp_path, ECP5).fmax_mhz == 62.5  # of whose multipliers all is known
+    assert read_report(tmp_path, ECP5).fmax_mhz == 62.5  # its timing model has the multipliers
 
 
 class Plan:
@@ -88,7 +88,7 @@ class Platform:
 
 @pytest.fixture
 def tools(monkeypatch):
-    """Tools that do nothing but reach a clock; `called` names each one that was."""
+    """Tools that only report a clock; `called` lists those that were called."""
     found = SimpleNamespace(called=[], achieved=42.0)
 
     def synthesize(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every board's design finds its pins and becomes a build plan."""
+"""Every board's design finds its pins and gives a build plan."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The host's end of the link on a port that says what it is told to."""
+"""The host's end of the link, on a port with scripted answers."""
 
 from collections.abc import Callable
 
@@ -151,7 +151,7 @@ def chattering(kind: int, sequence: int, body: bytes) -> Callable[[int], bytes]:
     ids=["silence", "garbage", "flags", "nothing new", "unknown number"],
 )
 def test_only_progress_extends_the_wait(chatter):
-    """A lost frame, lost results and an engine that stands still look the same from here."""
+    """A lost frame, lost results and an engine that does not work look the same to the host."""
     port = Told(lambda frame: [done(frame, sequence=0)], chatter=chatter)
     link = begin(port)
     link.send(WORK)
@@ -169,7 +169,7 @@ def acknowledging(port: Told, time: float, number: int) -> Callable[[int], bytes
 
 
 def test_slow_progress_is_progress():
-    """One acknowledgement in each timeout and a half: polled every time, and never lost."""
+    """One acknowledgement every 1.5 timeouts: polled every time, and never lost."""
     port = Told(lambda frame: [])
     link = begin(port)
     for number in range(3):

@@ -1,4 +1,4 @@
-"""Whole frames lost, doubled, swapped, delayed and damaged: right results, or an error in time."""
+"""Whole frames lost, repeated, reordered, delayed, damaged: right results, or an error in time."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.qcnpe.boards.software_board import SoftwarePort
 @pytest.mark.parametrize("way", ["to_board", "to_host"])
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.value)
 def test_any_single_fault_is_overcome(fault, way):
-    """One frame after another has the fault; once, there is none that could have it."""
+    """One frame after another has the fault, until there are no more frames."""
     place, restarts = 0, 0
 
     def faulty(port: SoftwarePort) -> FaultyPort:

@@ -1,4 +1,4 @@
-"""Streams are cut by command, and a bad command is the last that a board is sent."""
+"""Streams are cut by command; nothing is sent after a bad command."""
 
 import numpy as np
 import pytest

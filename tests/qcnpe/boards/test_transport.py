@@ -27,7 +27,7 @@ CONFIG = EngineConfig(rows=4, cols=3, fifo_depth=8, ncu="dsp")
 
 
 class Flips:
-    """Changes, drops or doubles an octet now and then, as often as it is told."""
+    """Changes, drops or repeats octets at random, at a given rate."""
 
     def __init__(self, kind: str, every: int, times: int) -> None:
         self.kind, self.every, self.times, self.count = kind, every, times, 0
@@ -217,7 +217,7 @@ def test_port_that_fails_while_it_is_opened_is_reported(monkeypatch):
 
 
 class Interrupted(SoftwarePort):
-    """A port whose user loses patience once, in the middle of an exchange."""
+    """A port that raises an exception of the user once, during an exchange."""
 
     left = 1 << 30
 

@@ -17,7 +17,7 @@ from tests.qcnpe.rtl.oracle import resolve
 
 SOURCES = ("commands", "activations", "weights", "parameters")
 TAIL = 8
-"""Cycles after the last result in which nothing more may come."""
+"""Cycles after the last result in which no other result may come."""
 
 
 class EngineBench:
@@ -57,7 +57,7 @@ class EngineBench:
         self._busy = 0
 
     def rest(self, *, idle: float = 0.0, pause: float = 0.0, seed: int = 0) -> None:
-        """Set the chance that a source, or the sink, rests in a cycle, and the chances' seed."""
+        """Set the probability that a source, or the sink, is idle in a cycle, and its seed."""
         self.idle, self.pause, self.seed = idle, pause, seed
         self._chance = random.Random(seed)
 
@@ -69,7 +69,7 @@ class EngineBench:
         return results
 
     def settle(self, least: int = 0, *, timeout: int = 20_000) -> NDArray[np.uint64]:
-        """Result lanes (beats, rows) when all is sent, `least` beats have come and it rests."""
+        """Result lanes (beats, rows) when all is sent, `least` beats have come, and it is idle."""
         while len(self.lanes) < least or self._busy or any(self._queues.values()):
             self.wait(1)
             assert self.cycles < timeout, f"{self._where()} of {least}"
@@ -98,7 +98,7 @@ class EngineBench:
         self.order("reset")
 
     def forget(self) -> None:
-        """Let the sources forget their words."""
+        """Discard the words of the sources."""
         self._queues = {name: [] for name in SOURCES}
         self._held = {}
 
@@ -113,7 +113,7 @@ class EngineBench:
         return f"seed {self.seed}, cycle {self.cycles}: {len(self.lanes)} beats"
 
     async def _drive(self, ctx: Any) -> None:
-        """One pass a cycle: what each port holds now decides what it holds next."""
+        """One pass for each cycle: the values of each port determine the next ones."""
         engine = self.engine
         ports = {name: getattr(engine, name) for name in SOURCES}
         payloads = {name: resolve(port, "payload") for name, port in ports.items()}
@@ -141,7 +141,7 @@ class EngineBench:
             self._note(*seen[len(SOURCES) :])
 
     def _offer(self, ctx: Any, name: str, port: Any, payload: Any) -> None:
-        """A word stays until it is taken; a new one comes unless the source rests."""
+        """A word stays until it is taken; a new one follows unless the source is idle."""
         if name not in self._held:
             if self._queues[name] and self._chance.random() >= self.idle:
                 self._held[name] = self._queues[name].pop()

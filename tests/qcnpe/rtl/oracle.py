@@ -1,4 +1,4 @@
-"""A unit's test in ten lines: what to put in, and an oracle that says what must come out.
+"""The base of unit tests: a test gives operations and an oracle of the expected outputs.
 
 A test class derives from `OracleTest`, names its engines, builds its unit, makes operations and
 says what each output must be. An operation is what the inputs hold for one cycle, by their names,
@@ -40,7 +40,7 @@ def play(
     *,
     reset_at: Sequence[int] = (),
 ) -> Outputs:
-    """Hold each operation for one cycle; what the watched outputs were at the end of each cycle.
+    """Hold each operation for one cycle; returns the watched outputs at the end of each cycle.
 
     Inputs that an operation leaves out are zero. In the cycles of `reset_at` the reset is on.
     """
@@ -100,15 +100,15 @@ class OracleTest:
         raise NotImplementedError
 
     def operations(self, config: EngineConfig, rng: np.random.Generator) -> list[Operation]:
-        """What goes in, cycle by cycle."""
+        """Inputs, cycle by cycle."""
         raise NotImplementedError
 
     def expect(self, config: EngineConfig, operations: list[Operation]) -> Outputs:
-        """What must come out in each cycle."""
+        """Expected outputs in each cycle."""
         raise NotImplementedError
 
     def test_follows_its_oracle(self, config: EngineConfig, seed: int) -> None:
-        """Every output that the oracle knows is as it says, in every cycle."""
+        """In every cycle every output that the oracle gives has its value."""
         operations = self.operations(config, np.random.default_rng(seed))
         self.check(config, operations, f"seed {seed}")
 
@@ -132,7 +132,7 @@ def name_of(config: EngineConfig) -> str:
 
 
 def late(outputs: Outputs, cycles: int) -> Outputs:
-    """Outputs that come some cycles after their operations; nothing is known of the first ones."""
+    """Outputs some cycles after their operations; the first ones are not checked."""
     return ([{} for _ in range(cycles)] + outputs)[: len(outputs)]
 
 

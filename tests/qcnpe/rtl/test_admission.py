@@ -1,4 +1,4 @@
-"""The three accounts against lists of what was promised and what came back."""
+"""The three conditions against lists of reserved and returned columns."""
 
 from qcnpe.rtl.admission import Admission
 from qcnpe.spec.config import EngineConfig

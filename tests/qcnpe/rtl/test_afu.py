@@ -1,4 +1,4 @@
-"""The activation function unit against fractions, four cycles late."""
+"""The activation function unit against fractions, with its latency of four cycles."""
 
 import pytest
 

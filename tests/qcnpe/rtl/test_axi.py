@@ -1,4 +1,4 @@
-"""The register file of the bus side, cycle by cycle; `tests/formal` proves the protocol's rules."""
+"""The register file on AXI4-Lite, cycle by cycle; `tests/formal` proves the protocol's rules."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A queue's bank against a list; what goes elsewhere leaves it alone."""
+"""A queue's bank against a list; words of other banks do not change it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The collector: columns in order, maxima over windows, copies, and waiting where it must."""
+"""The collector: columns in order, maxima over windows, narrow copies, backpressure."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ CONFIGS = [
 
 
 class Tile:
-    """A tile of random results and what the collector must make of it."""
+    """A tile of random results, and the expected beats."""
 
     def __init__(self, config, rng):
         self.config = config
@@ -64,7 +64,7 @@ class Tile:
 
 
 class CollectorBench:
-    """Sends tiles as the array does, row r late by r cycles, and takes the beats.
+    """Sends tiles as the array does, row r delayed by r cycles, and takes the beats.
 
     As `Admission` does, it sends no tile that the queues have no room for.
     """

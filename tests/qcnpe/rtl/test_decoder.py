@@ -1,4 +1,4 @@
-"""Commands are taken without a gap, bad ones reported and not carried out, none in a halt."""
+"""Commands are taken without a gap; bad ones are reported and not executed; none in a halt."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.qcnpe.rtl.oracle import OracleTest, play
 
 
 class DecoderOracle:
-    """What the decoder holds; the checks are those of the specification."""
+    """The expected state of the decoder; the checks are those of the specification."""
 
     def __init__(self, config):
         self.config = config
@@ -93,7 +93,7 @@ class TestDecoder(OracleTest):
         return operations
 
     def is_halted(self, before, rng):
-        """A halt begins with its order and ends at random."""
+        """A halt begins with its request and ends at random."""
         return before["halt"] or (before["halted"] and rng.random() < 0.8)
 
     def expect(self, config, operations):

@@ -69,7 +69,7 @@ def test_cycle_count_is_exact_at_full_rate(config, max_beats):
     ("rows", "cols", "active"), [(3, 1, 1), (1, 5, 5), (6, 2, 2), (4, 8, 1), (12, 2, 1)]
 )
 def test_cycle_count_of_equal_tiles(rows, cols, active):
-    """Long runs in which one account after the other sets the pace."""
+    """Long runs in which each condition of admission in turn limits the speed."""
     config = EngineConfig(rows=rows, cols=cols)
     bench = shared_bench(config)
     for beats in (1, 3):
@@ -119,7 +119,7 @@ def test_precision_register_shows_the_tiles_precisions():
 
 
 def resumed(bench, where=""):
-    """Order a halted engine to resume; it must do so, and forget its error."""
+    """Resume a halted engine; it must do so, and clear its error."""
     assert bench.halted, where
     bench.order("resume")
     assert not bench.halted, where
@@ -129,7 +129,7 @@ def resumed(bench, where=""):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("idle", [0, 0.5])
 def test_bad_commands_halt_the_engine_and_leave_nothing_behind(idle, seed):
-    """They and all that follows them are discarded with their operands; then work is right."""
+    """Bad commands and all that follows are discarded with their operands; later work is right."""
     config = SIZES[1]
     bench = shared_bench(config, idle=idle, pause=idle, seed=seed)
     streams = with_bad_commands(
@@ -185,7 +185,7 @@ def assert_whole_tiles(config, results, streams, where):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("config", [SIZES[1], OTHERS[2]], ids=name_of)
 def test_halt_at_any_time_ends_with_a_whole_tile(config, seed):
-    """In the middle of tiles, drains and tables; what is still sent does not reach later work."""
+    """Within tiles, drains and tables; words that are still sent do not affect later work."""
     rng = np.random.default_rng(seed)
     for attempt in range(4):
         bench = shared_bench(config, idle=0.3 * (attempt % 2), pause=0.3, seed=seed)
@@ -205,7 +205,7 @@ def test_halt_at_any_time_ends_with_a_whole_tile(config, seed):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_halt_and_resume_in_one_order_is_a_whole_reset(seed):
-    """Of an engine whose host has sent no more than it holds; results still leave whole."""
+    """The host has sent no more than the queues hold; results still leave complete."""
     config = SIZES[1]
     bench = shared_bench(config, pause=0.5, seed=seed)
     rng = np.random.default_rng(seed)
@@ -224,7 +224,7 @@ def test_halt_and_resume_in_one_order_is_a_whole_reset(seed):
 
 
 def test_orders_that_change_nothing():
-    """A resume without a halt is not kept for later; a second halt takes a resume back."""
+    """A resume without a halt has no later effect; a second halt cancels a resume."""
     config = SIZES[1]
     bench = shared_bench(config, pause=1)
     streams = random_streams(config, 1, 1)
@@ -242,7 +242,7 @@ def test_orders_that_change_nothing():
 
 @pytest.mark.parametrize("seed", range(2))
 def test_reset_at_any_time_brings_the_engine_back(seed):
-    """In the middle of tiles, drains and table loads; the next run is as from a new engine."""
+    """Within tiles, drains and table loads; the next run is as on a new engine."""
     config = SIZES[1]
     bench = shared_bench(config, pause=0.2, seed=seed)
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""The halt against a model in plain words, and its corner cases by hand."""
+"""The halt against a simple model, and its corner cases by hand."""
 
 from qcnpe.rtl.halt import Halt
 from qcnpe.spec.commands import ErrorCause
@@ -34,7 +34,7 @@ class TestHalt(OracleTest):
         return Halt()
 
     def operations(self, config, rng):
-        """A bad command only while the engine runs, as the decoder sees to."""
+        """A bad command only while the engine runs, as the decoder guarantees."""
         oracle, operations = HaltOracle(), []
         for _ in range(600):
             bad = oracle.state == "runs" and rng.random() < 0.1
@@ -88,7 +88,7 @@ def test_a_halt_takes_an_earlier_resume_back():
 
 
 def test_a_resume_is_not_kept_for_a_later_error():
-    """Neither one without a halt nor one in the cycle in which another takes effect."""
+    """Neither a resume without a halt nor one in the cycle in which another takes effect."""
     assert history({"resume": 1}, BAD, {}, {}, {}) == [(0, 0)] * 2 + [(1, ROWS)] * 3
     twice = history(BAD, {"resume": 1}, {"resume": 1}, BAD, {}, {}, {})
     assert twice == [(0, 0), (1, ROWS), (1, ROWS), (0, 0)] + [(1, ROWS)] * 3

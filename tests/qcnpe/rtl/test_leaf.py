@@ -1,4 +1,4 @@
-"""Each leaf is emitted once, under a name that says all that shapes its body."""
+"""Each leaf is emitted once, under a name with all parameters that change its body."""
 
 import re
 from itertools import combinations
@@ -52,7 +52,7 @@ def test_each_leaf_of_an_engine_is_emitted_once(engine_bodies):
         "ncu",  # a row of them
         "requantize",
     ]
-    # The words of queues and skews lie in banks, of few shapes.
+    # The words of queues and skews are in banks, of few shapes.
     assert 0 < sum("_bank_" in name for name in engine_bodies) <= len(queues)
     text = "".join(engine_bodies.values())
     for name in engine_bodies:

@@ -59,7 +59,7 @@ class TestMac(OracleTest):
 
 
 class NarrowMac(SharedMultipliers):
-    """The multiplier on an FPGA whose own ones take 16 bits."""
+    """The multiplier on an FPGA with 16-bit hard multipliers."""
 
     def elaborate(self, platform):
         return super().elaborate(FpgaLibrary(multiplier_bits=16))

@@ -1,4 +1,4 @@
-"""The neural compute unit: a register on each way, an accumulator, and nothing else moves."""
+"""The neural compute unit: operand registers, the accumulator, and that nothing else toggles."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -170,7 +170,7 @@ class TestNcu(OracleTest):
 
     @pytest.mark.parametrize("mask", MASKS)
     def test_masked_unit_keeps_its_accumulator(self, mask):
-        """Beats that pass by a masked unit leave no trace in the sum that a later beat shows."""
+        """Beats of a masked unit do not change the sum that a later beat shows."""
         passing = [beat(77, 99, first=True, last=True) | MASKS[mask]] * 5
         assert self.finish([beat(3, 5, first=True), *passing, beat(2, 7, last=True)]) == 29
 

@@ -1,4 +1,4 @@
-"""The precision control register changes when it is loaded, and only then; its ceiling."""
+"""The precision control register changes only when it is loaded; its ceiling."""
 
 from qcnpe.rtl.layouts import mode_bits
 from qcnpe.rtl.precision import PrecisionRegister

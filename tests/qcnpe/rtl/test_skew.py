@@ -1,4 +1,4 @@
-"""Lane n and its control word arrive n cycles late, valid if lane and beat were."""
+"""Lane n and its control word are delayed by n cycles, valid if lane and beat were."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ class TestSkew(OracleTest):
         return outputs
 
     def lane(self, operation, lane):
-        """What lane `lane` shows when an operation reaches it; idle lanes only say so."""
+        """Expected output of a lane when an operation reaches it; only `valid` if it is idle."""
         if not (operation["valid"] and operation[f"lanes.{lane}.valid"]):
             return {f"lane_out.{lane}.valid": 0}
         members = ("valid", "zero", "operands")

@@ -1,4 +1,4 @@
-"""Hosts that send one stream after the other, as `spec.stream_guide` says that they may."""
+"""Hosts that send one stream after the other, as `spec.stream_guide` allows."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ def send_activations_first(config):
 
 
 def test_activations_before_weights_stop_a_short_queue():
-    """Four lie in the queue, one waits before it."""
+    """Four are in the queue, one waits before it."""
     _, _, left = send_activations_first(SHORT)
     assert left == BEATS - SHORT.fifo_depth - 1
     assert f"at least every {SHORT.fifo_depth} beats" in stream_guide(SHORT)

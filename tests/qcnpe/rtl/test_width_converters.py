@@ -1,4 +1,4 @@
-"""The engine behind width converters, as it lies behind the 64-bit DMAs of a system.
+"""The engine behind width converters, as behind the 64-bit DMAs of a system.
 
 Packets have any number of whole words and end anywhere; their last beat is filled up by bytes that
 TKEEP leaves out, which a converter must not make a word of.
@@ -193,7 +193,7 @@ def test_packets_may_end_after_any_word(seed):
 
 
 def test_a_converter_that_ignores_keep_makes_a_word_of_the_rest():
-    """Why `spec.stream_guide` asks for TKEEP: an odd number of parameters poisons what follows."""
+    """Why `spec.stream_guide` requires TKEEP: an odd number of parameters corrupts later ones."""
     streams = random_streams(CONFIG, 6, 1, max_beats=6)
     words = bytes_of(streams)
     packets = {name: cut(part, 1) for name, part in words.items()}

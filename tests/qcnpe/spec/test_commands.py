@@ -1,4 +1,4 @@
-"""Command and parameter words: one table, its inverse, and what is refused."""
+"""Command and parameter words: encoding, decoding, and refused values."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Engine parameters: what is accepted, what the refusals say, derived sizes."""
+"""Engine parameters: accepted values, messages of refusals, derived sizes."""
 
 from dataclasses import FrozenInstanceError
 

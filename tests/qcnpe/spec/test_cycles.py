@@ -28,7 +28,7 @@ def test_no_commands_take_no_cycles():
 @pytest.mark.parametrize("beats", [8, 100, 65535])
 @pytest.mark.parametrize(("rows", "cols"), [(1, 1), (16, 16), (3, 7)])
 def test_one_tile(beats, rows, cols):
-    """The beats (or its parameters' entry), the way to the last row, the way out, the columns."""
+    """The beats (or the entry of parameters), the way to the last row, the output, the columns."""
     count = count_cycles(EngineConfig(), tiles(1, beats, rows, cols))
     assert count == max(beats, cols - 1) + (rows - 1) + LATENCY + cols
 
@@ -77,7 +77,7 @@ def test_table_waits_for_the_results_and_takes_a_cycle_a_knot():
 
 @pytest.mark.parametrize(("rows", "cols"), [(16, 1), (16, 2), (64, 1), (64, 4)])
 def test_short_tiles_on_tall_arrays_wait_for_those_in_flight(rows, cols):
-    """Eight tiles are on their way at most, each for its way to the last row and out."""
+    """At most eight tiles are in flight, each on its way to the last row and to the output."""
     config = EngineConfig(rows=rows, cols=16)
     counts = [count_cycles(config, tiles(n, cols, rows, cols)) for n in (400, 800)]
     away = (rows - 1) + LATENCY + cols

@@ -1,4 +1,4 @@
-"""JSON is what the schema says, or refused in one line, in bounded time."""
+"""JSON matches the schema, or is refused in one line, in bounded time."""
 
 import json
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Draws: as many as asked for, each thing once, decided by the seed, and from everywhere."""
+"""Draws: the requested number, each item once, determined by the seed, uniform."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_all_are_taken_in_their_order_where_no_fewer_are_asked_for(count):
 
 
 def test_every_part_of_a_draw_comes_from_everywhere():
-    """A thing is among the first ten of thirty drawn out of 100 with a probability of 1/10."""
+    """An item is among the first ten of thirty drawn out of 100 with a probability of 1/10."""
     hits = np.zeros(100)
     for seed in range(2000):
         hits[draw(100, 30, seed=seed)[:10]] += 1

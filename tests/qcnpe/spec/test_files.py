@@ -1,4 +1,4 @@
-"""Files are whole or as before, flushed before they are renamed; reading has a limit."""
+"""Files are complete or unchanged, and flushed before they are renamed; reading has a limit."""
 
 import errno
 import os

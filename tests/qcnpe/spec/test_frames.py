@@ -1,4 +1,4 @@
-"""Frames: found again whatever the line does, and never made up."""
+"""Frames are found in any noise on the line, and noise never gives a frame."""
 
 import binascii
 
@@ -32,7 +32,7 @@ CONFIG = EngineConfig(rows=3, cols=5)
 
 
 def test_frame_on_the_wire_octet_by_octet():
-    """Worked out by hand from RFC 1662: a flag in the body is 7D 5E."""
+    """Computed by hand from RFC 1662: a flag in the body is 7D 5E."""
     plain = bytes([2, 0x34, 0x12, 7, 0x7E])
     crc = binascii.crc32(plain).to_bytes(4, "little")
     assert not set(crc) & {0x7D, 0x7E}

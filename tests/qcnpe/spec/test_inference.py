@@ -129,7 +129,7 @@ def test_other_shapes_are_refused(shape):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int32, np.int64, np.float64])
 def test_other_types_are_refused_as_by_the_driver(dtype):
-    """An engine would read their low 16 bits, and this more: two answers to one question."""
+    """An engine would read their low 16 bits, and inference more: the results would differ."""
     net = small_network(np.random.default_rng(6))
     inputs = np.ones((2, net.inputs), dtype)
     config = EngineConfig(rows=4, cols=4)

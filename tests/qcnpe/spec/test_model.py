@@ -1,4 +1,4 @@
-"""The engine's interpreter against tiles computed operand by operand in Python's integers."""
+"""The reference model against tiles computed operand by operand in Python's integers."""
 
 from dataclasses import replace
 
@@ -221,7 +221,7 @@ def test_streams_of_another_engine():
 
 
 def test_runs_of_equal_commands_are_tiles_of_their_own():
-    """The interpreter takes equal commands at once; operands still differ from tile to tile."""
+    """The model executes equal commands together; operands still differ from tile to tile."""
     rng = np.random.default_rng(1)
     word = encode(FIELDS, {**TILE, "beats": 4, "precision": 4, "function": 2})
     streams = Streams(

@@ -1,4 +1,4 @@
-"""Kinds of NCU: what is said of those that are there, and what is refused."""
+"""Kinds of neural compute unit: the existing ones, and refused ones."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Files of arrays: whole or refused, the same bytes for the same content, nothing unpickled."""
+"""Files of arrays: complete or refused, the same bytes for the same content, nothing unpickled."""
 
 import io
 import json
@@ -50,7 +50,7 @@ def read(path, types=layout, **options):
 
 
 class Bomb:
-    """Says so if anything unpickles it."""
+    """Reports if anything unpickles it."""
 
     exploded = False
 
@@ -288,7 +288,7 @@ def test_layout_is_checked_before_anything_is_read(path):
 
 
 def test_directory_has_a_limit(tmp_path):
-    """20,000 members at most are listed, whatever a file holds: each costs half a kilobyte."""
+    """At most 20,000 members are listed, for any file: each takes half a kilobyte of memory."""
     content = members(*((f"{index:05}" + "x" * 60_000, b"") for index in range(20)))
     (tmp_path / "net.npz").write_bytes(content)
     with pytest.raises(FormatError, match="its directory is too large"):

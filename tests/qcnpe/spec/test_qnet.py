@@ -1,4 +1,4 @@
-"""The hand-over file and its checks; which inputs a neuron reads, against loops."""
+"""`QuantNet`, its file and its checks; the inputs of a neuron, against loops."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Samples in integers: their checks, their file, draws of them, and the network they are for."""
+"""Quantised samples: their checks, their file, draws of them, and the check of their network."""
 
 from dataclasses import replace
 

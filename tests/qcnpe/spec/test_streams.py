@@ -41,7 +41,7 @@ def test_unpack_undoes_pack(drawn):
 
 
 def test_places_in_a_lane():
-    """Result in bits 0..15, then 8, 4 and 2 bits; what nobody wants is zero."""
+    """Result in bits 0..15, then 8, 4 and 2 bits; copies that are not requested are zero."""
     lanes = pack_results(EngineConfig(), np.array([-2]), {8: np.array([-1]), 2: np.array([1])})
     assert lanes.tolist() == [0xFFFE | 0xFF << 16 | 0 << 24 | 1 << 28]
 

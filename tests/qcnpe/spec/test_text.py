@@ -1,4 +1,4 @@
-"""Foreign text is shown as it is, and moves nothing."""
+"""Foreign text is shown literally, and does not move the cursor."""
 
 import pytest
 from hypothesis import given

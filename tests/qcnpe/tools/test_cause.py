@@ -1,4 +1,4 @@
-"""Causes are found in what real tools wrote when they failed: g++ 12, make 4.3 and so on."""
+"""Causes are found in the output of real tools that failed: g++ 12, make 4.3 and so on."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One writer a folder."""
+"""One writer for each folder."""
 
 import subprocess
 import sys

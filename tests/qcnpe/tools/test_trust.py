@@ -1,4 +1,4 @@
-"""Whom a cached program may come from."""
+"""Users from whom a cached program may come."""
 
 import os
 from pathlib import Path

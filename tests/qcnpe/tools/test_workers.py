@@ -1,4 +1,4 @@
-"""Processes that share work: what they import, and how they end."""
+"""Worker processes: where they import from, and how they end."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Operating points of the 8x8 digits, trained for a moment only."""
+"""Operating points of the 8x8 digits, trained for a short time."""
 
 from dataclasses import replace
 from functools import cache

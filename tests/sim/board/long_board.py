@@ -1,4 +1,4 @@
-"""Longer runs on simulated boards: the 8x8 digits on 8 x 8 NCUs, and synthesised tops."""
+"""Longer runs on simulated boards: the 8x8 digits on 8 x 8 NCUs, and synthesised boards."""
 
 from dataclasses import replace
 from time import monotonic

@@ -1,4 +1,4 @@
-"""A board's top, driven through the pins of its UART by the host's own transport."""
+"""A simulated board, driven through the pins of its UART by the host's own transport."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The gate: which frames come in, and what is said of the others."""
+"""The gate: which frames it accepts, and how it refuses the others."""
 
 import pytest
 from amaranth.sim import Simulator
@@ -8,7 +8,7 @@ from qcnpe.spec.frames import Frame, Kind, Refusal
 
 
 class Events:
-    """What a gate does with frames, one after another."""
+    """Outputs of a gate for frames, one after another."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []

@@ -1,4 +1,4 @@
-"""The UART's two halves: bit by bit, against each other, and at rates a little off."""
+"""The UART's two halves: bit by bit, connected to each other, and at slightly wrong rates."""
 
 import pytest
 from amaranth.sim import Simulator
@@ -12,7 +12,7 @@ OCTETS = [0x00, 0xFF, 0x55, 0xAA, 0x7E, 0x01, 0x80]
 
 
 def wave(octets: list[int], clocks_per_bit: float) -> list[int]:
-    """The line at each clock, for a sender of its own rate."""
+    """The line in each clock cycle, for a sender with its own rate."""
     bits = [bit for octet in octets for bit in [0, *(octet >> n & 1 for n in range(8)), 1]]
     return [bits[int(clock / clocks_per_bit)] for clock in range(int(len(bits) * clocks_per_bit))]
 

@@ -121,7 +121,7 @@ def test_library_of_an_fpga_places_block_queues():
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         for _ in range(2):
-            # As in a design: the leaf itself is elaborated, and asks the library for its place.
+            # As in a design: the leaf is elaborated, and the library places it.
             Fragment.get(Fifo(width=8, depth=4), library)
         gc.collect()
     assert list(library.modules) == ["qcnpe_block_queue_8x4"]

@@ -22,7 +22,7 @@ TABLE = (
 
 
 class Bench:
-    """An executor whose stores play for so many cycles after each start."""
+    """An executor whose stores stream for a given number of cycles after each start."""
 
     def __init__(self, bodies: list[bytes], *, busy_stores: int) -> None:
         self.unit = Executor(CONFIG, address_bits=6, store_depth=64)
@@ -84,7 +84,7 @@ class Bench:
 
 
 def run_executor(bodies: list[bytes], *, busy_stores: int = 0) -> tuple[list[tuple], int]:
-    """What an executor does with bodies, and how many it finished."""
+    """Actions of an executor for bodies, and the number of finished ones."""
     bench = Bench(bodies, busy_stores=busy_stores)
     simulator = Simulator(bench.unit)
     simulator.add_clock(1e-6)
