@@ -1,4 +1,4 @@
-"""A core-only installation: what needs an extra says which, in one line; all else works."""
+"""A core-only installation: a command that needs an extra names it in one line; all others work."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ WITHOUT_FILES = {
     "qcnpe program icebreaker": "no bitstream; run `make bitstream",
     "axnn collect tiny": "holds no experiments of tiny",
 }
-"""What commands say that come as far as to miss their files."""
+"""Messages of commands that need no extra and find no files."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What pyproject.toml, Makefile and documents promise each other, and what no file may hold."""
+"""Consistency of pyproject.toml, Makefile and documents, and text that no file may contain."""
 
 import importlib
 import os

@@ -1,4 +1,4 @@
-"""A kind of file: how good ones are made, and what reads them."""
+"""A kind of file: a function that makes good ones, and one that reads them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Looks for faults in the readers of files with a fuzzer that follows coverage (Atheris).
+"""Searches for faults in the readers of files with a coverage-guided fuzzer (Atheris).
 
 `python -m tests.mutants.fuzz --seconds 60` fuzzes every kind of file for a minute. What is found is
 in the folder of the kind, as `crash-...`, `timeout-...` or `oom-...`, and the status is not zero.
@@ -18,7 +18,7 @@ _NAMES = tuple(kind.name for kind in KINDS)
 
 
 def passes(name: str, folder: Path, seconds: int) -> bool:
-    """Fuzz a kind of file in a process of its own; whether there was no fault."""
+    """Fuzz a kind of file in another process; returns whether there was no fault."""
     print(f"fuzzing {name} for {seconds} s", flush=True)
     place = folder / name.replace(" ", "-")
     words = [sys.executable, "-m", "tests.mutants.fuzz_kind", name, str(place), str(seconds)]
@@ -26,7 +26,7 @@ def passes(name: str, folder: Path, seconds: int) -> bool:
 
 
 def main() -> None:
-    """Read the arguments; errors that a user can mend are one line."""
+    """Read the arguments; errors that a user can correct are one line."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants.fuzz", description=__doc__)
     parser.add_argument("--kind", action="append", help="only this one; may be repeated")
     parser.add_argument("--seconds", type=int, default=60, help="for each kind (60)")

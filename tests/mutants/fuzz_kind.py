@@ -22,11 +22,11 @@ _OPTIONS = (
     "-verbosity=0",
 )
 _OWN_MUTANTS = 0.7
-"""Share of mutants that know the container; the others are the fuzzer's own."""
+"""Share of mutants that respect the container's format; the others are the fuzzer's."""
 
 
 def main(name: str, folder: Path, seconds: int) -> None:
-    """Fuzz; it ends the process, with a status that is not zero if there is a fault."""
+    """Fuzz, then end the process; the status is not zero if there is a fault."""
     kind = next(kind for kind in KINDS if kind.name == name)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="axnn-fuzz-") as scratch:

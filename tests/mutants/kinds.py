@@ -1,4 +1,4 @@
-"""Every kind of file that comes from outside or is believed later: one entry of `KINDS` each."""
+"""Every kind of file that comes from outside or is read later: one entry of `KINDS` each."""
 
 import gzip
 import io
@@ -141,7 +141,7 @@ def use_predictor(path: Path) -> None:
 # A run's folder.
 @cache
 def run_folder() -> RunFolder:
-    """A run of all steps, kept as long as the process lives."""
+    """A run of all steps, kept until the process ends."""
     app = APPS["digits8x8"]
     plan = replace(app.approximation, retraining=PLAN_OF_ONE, bound_percent=90.0)
     short = replace(app, training=PLAN_OF_ONE, approximation=plan)
@@ -247,7 +247,7 @@ KITS = tuple(sorted((ROOT / "tests" / "synth" / "kits").glob("*.lib")))
 
 
 def use_library(path: Path) -> None:
-    """Read all that synthesis and simulation ask for."""
+    """Read everything that synthesis and simulation use."""
     library = read_library(path)
     for model in library.models(cell.name for cell in library.for_mapping).values():
         model.steps()
@@ -298,12 +298,12 @@ def make_deb(path: Path) -> None:
 
 
 def archive_kind(file: str, *makers: Callable[[Path], object]) -> FileKind:
-    """An archive of which some members are wanted."""
+    """An archive of which some members are read."""
     return FileKind(file, file, makers, lambda path: read_members(path, r".*\.bin"))
 
 
 def member_kind(name: str, content: bytes, decode: Callable[[bytes], object]) -> FileKind:
-    """What lies in archives: pictures, tables, labels."""
+    """Contents of archives: pictures, tables, labels."""
     return FileKind(
         name,
         "member",

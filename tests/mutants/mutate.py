@@ -1,4 +1,4 @@
-"""Changes files as damage and malice would: what the container is decides what can be changed.
+"""Changes files as damage or an attacker would, depending on the container's format.
 
 Archives are taken apart, a member is changed, and they are put together with good checksums; JSON
 is changed as a tree; text by numbers, words and lines; anything by its bytes. The same seed gives
@@ -57,7 +57,7 @@ def _mutate_once(content: bytes, rng: random.Random) -> bytes:
 
 
 def _mutate_bytes(content: bytes, rng: random.Random) -> bytes:
-    """Change a few bytes in place, or cut, insert, double or move a piece."""
+    """Change a few bytes in place, or cut, insert, repeat or move a piece."""
     if not content:
         return rng.randbytes(rng.randrange(1, 20))
     at, length = rng.randrange(len(content)), rng.choice((1, 2, 4, 16, 256))
@@ -103,7 +103,7 @@ def _mutate_text(content: bytes, rng: random.Random) -> bytes:
 
 
 def _mutate_list(parts: list[Any], rng: random.Random) -> list[Any]:
-    """Leave out, double, swap or move a part."""
+    """Remove, repeat, swap or move a part."""
     at, to = rng.randrange(len(parts)), rng.randrange(len(parts))
     match rng.randrange(4):
         case 0:
@@ -122,7 +122,7 @@ def _is_json(content: bytes) -> bool:
 
 
 def _mutate_json(content: bytes, rng: random.Random) -> bytes:
-    """Change one place of the tree, or put in what no writer of JSON writes."""
+    """Change one place of the tree, or insert text that no JSON writer writes."""
     tree = json.loads(content)
     places = list(_places(tree))
     if not places:
@@ -163,7 +163,7 @@ def _is_array(content: bytes) -> bool:
 
 
 def _mutate_array(content: bytes, rng: random.Random) -> bytes:
-    """Change the header of numpy's format, its length kept right, or the elements."""
+    """Change the header of numpy's format, with the right length, or the elements."""
     end = 10 + struct.unpack("<H", content[8:10])[0]
     header, elements = content[10:end], content[end:]
     match rng.randrange(4):
@@ -193,7 +193,7 @@ def _is_zip(content: bytes) -> bool:
 
 
 def _mutate_zip(content: bytes, rng: random.Random) -> bytes:
-    """Change, leave out, double, rename or add a member."""
+    """Change, remove, repeat, rename or add a member."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = [(info.filename, archive.read(info)) for info in archive.infolist()]
     return _zip(_mutate_members(members, rng), rng)
@@ -304,4 +304,4 @@ _CONTAINERS = (
     (lambda content: content.startswith(b"!<arch>\n"), _mutate_ar),
     (_is_json, _mutate_json),
 )
-"""What a file's container is told by, and how it is changed."""
+"""For each container format, a function that recognises it and one that changes it."""

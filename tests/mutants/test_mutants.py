@@ -1,4 +1,4 @@
-"""No change to any file that is read ends in a traceback, takes long or takes much memory."""
+"""No changed file causes a traceback, takes long or takes much memory."""
 
 import random
 import resource
@@ -14,15 +14,15 @@ from tests.mutants.mutate import mutate
 
 MUTANTS = 150
 SECONDS = 5.0
-"""Processor time for one file, at most: far more than any needs."""
+"""Largest processor time for one file: far more than any needs."""
 
 BYTES = 2 << 30
-"""Memory that reading one may take besides what the process has."""
+"""Additional memory that reading a file may take."""
 
 
 @pytest.fixture
 def limited():
-    """Let no file take all memory: what asks for more is a `MemoryError`, and a fault."""
+    """Limit the memory: a file that needs more causes a `MemoryError`, which is a fault."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + BYTES, before[1]))
@@ -31,7 +31,7 @@ def limited():
 
 
 def faults(kind: FileKind, folder, count: int):
-    """Give what is wrong with the reading of each mutant that is not read or refused as it must."""
+    """Give the fault of each mutant that is neither read nor refused correctly."""
     path = folder / kind.file
     seeds = kind.seeds(folder)
     for number in range(count):
@@ -53,7 +53,7 @@ def test_every_mutant_is_read_or_refused_in_one_line(kind, tmp_path, limited):
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_good_files_are_read(kind, tmp_path):
-    """Else every mutant would be refused for the wrong reason."""
+    """Otherwise every mutant would be refused for the wrong reason."""
     for content in kind.seeds(tmp_path):
         (tmp_path / kind.file).write_bytes(content)
         assert not kind.refuses(tmp_path / kind.file)

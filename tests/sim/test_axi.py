@@ -1,4 +1,4 @@
-"""The engine's buses, driven by AXI masters and slaves in cocotb on the emitted Verilog."""
+"""The engine's buses, driven by AXI managers and subordinates in cocotb on the emitted Verilog."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_buses(config, tmp_path):
 
 
 def test_buses_of_a_large_engine(tmp_path):
-    """Words of 256 bits, all streams resting or none; `plain16`, whose NCUs are built quickest."""
+    """Words of 256 bits, all streams idle at times or none; `plain16`, which builds fastest."""
     config = EngineConfig(rows=16, cols=16, ncu="plain16", precisions=(16,))
     resting = "run_idle_and_backpressure/idle=[05]/"  # the first and the last: none, all
     environment = environment_of(config) | {"COCOTB_TEST_FILTER": resting}

@@ -49,7 +49,7 @@ def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def change_one_digit(bench: Path) -> str:
-    """Damage a recorded result; what the bench must then say."""
+    """Damage a recorded result; returns the message that the bench must then print."""
     vectors = bench / "results.hex"
     beats = vectors.read_text().splitlines()
     middle = len(beats) // 2
@@ -95,7 +95,7 @@ def test_icarus_as_printed(tmp_path):
 @needs_icarus
 @pytest.mark.parametrize("config", CONFIGS, ids=name_of)
 def test_icarus_has_nothing_to_say(config, tmp_path):
-    """The Verilog is of 2005; the bench, which is SystemVerilog, has no warning either."""
+    """The Verilog is Verilog 2005; the bench, which is SystemVerilog, has no warning either."""
     made = generate(config, tmp_path, "left")
     plain = f"iverilog -g2005 -Wall -t null -s left_qcnpe_engine {made.verilog.name}"
     bench = "iverilog -g2012 -Wall -I bench -s testbench -o bench.vvp"

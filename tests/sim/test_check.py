@@ -52,7 +52,7 @@ def test_networks_have_no_mismatch(engine4, make, seed):
 
 
 class Tampering(Transport):
-    """A transport that changes the streams on their way."""
+    """A transport that changes the streams before it sends them."""
 
     def __init__(self, engine: Transport, tamper: Callable[[Streams], Streams]) -> None:
         self.engine, self.tamper = engine, tamper

@@ -1,4 +1,4 @@
-"""Final networks of an application through the simulated engine, once."""
+"""Final networks of an application on the simulated engine, each once."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Reading what Verilator counted."""
+"""Reading Verilator's coverage counts."""
 
 from sim.coverage import Coverage, Point, summary
 

@@ -1,4 +1,4 @@
-"""The kinds of NCU compute the same at 16 bits."""
+"""All kinds of neural compute unit compute the same at 16 bits."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ def for_engine(config: EngineConfig, streams: Streams) -> Streams:
 
 @pytest.mark.xdist_group("sim4")
 def test_kinds_agree_at_16_bits():
-    """The same operands, in as many cycles; the model of the plain engine says what is right.
+    """The same operands in the same number of cycles; the plain engine's model is the reference.
 
     Staged engines have registers of their own: they take as many cycles as the compiler counts.
     """

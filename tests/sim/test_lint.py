@@ -1,4 +1,4 @@
-"""The generated Verilog is free of lint but for the reasons that are listed."""
+"""The generated Verilog has no lint warnings except the waived ones."""
 
 from pathlib import Path
 
@@ -28,11 +28,11 @@ SLANG_REASONS = {
     "bitwise-op-mismatch": "signed and unsigned vectors of one width under a bitwise operator",
     "dangling-else": "Yosys nests `if (enable) if (!reset) a else b`; an else is the last if's",
 }
-"""What slang, told to hold nothing back, says about the Verilog, and why each is no fault."""
+"""Warnings of slang, with all enabled, about the Verilog, and why each is harmless."""
 
 
 def slang_findings(verilog: Path) -> set[str]:
-    """The kinds of warnings and errors that slang has, those that are off by default among them."""
+    """All kinds of warnings and errors of slang, including those that are off by default."""
     driver = Driver()
     driver.addStandardArgs()
     assert driver.parseCommandLine(f'slang "{verilog}"')

@@ -55,7 +55,7 @@ def test_fuzz_share():
 
 @pytest.mark.xdist_group("sim4")
 def test_a_wrong_result_is_tallied(monkeypatch):
-    """The engine gets other weights than the model."""
+    """The engine gets other weights than the model does."""
     original = SimulationTransport.exchange
 
     def tampered(engine, streams):
@@ -73,7 +73,7 @@ def test_a_wrong_result_is_tallied(monkeypatch):
 
 @pytest.mark.xdist_group("sim4")
 def test_words_that_stay_behind_are_tallied(monkeypatch):
-    """Before each segment goes a parameter word, as if it had stayed from the one before."""
+    """A parameter word is put before each segment, as if it had remained from the previous one."""
     original = SimulationTransport._write_files
 
     def with_word(streams):
@@ -121,7 +121,7 @@ def test_bad_commands_are_bad_for_every_reason():
 
 @pytest.mark.parametrize("kind", ["fused", "gated"])
 def test_random_results_use_their_range(kind):
-    """Saturated results would hide what is wrong in their sums."""
+    """Saturated results would hide errors in their sums."""
     config = EngineConfig(rows=4, cols=4, ncu=kind)
     streams = random_streams(config, 400, 1)
     lanes = execute(config, streams).results

@@ -1,4 +1,4 @@
-"""Building simulations: reuse, and what a user is told when it cannot be done."""
+"""Building simulations: reuse, and messages of failures."""
 
 import os
 import sys
@@ -28,7 +28,7 @@ def test_a_simulation_is_built_once(engine4):
 
 
 def test_names_variables_and_modules_around_do_not_matter(tmp_path, monkeypatch):
-    """Everything at once, from the build to the results: it takes a build of its own."""
+    """All conditions at once, from the build to the results; this needs its own build."""
     folder = tmp_path / WEIRD
     folder.mkdir()
     hostile_modules(folder)

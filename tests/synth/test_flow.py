@@ -1,4 +1,4 @@
-"""Synthesis: places of units, cells of a netlist, its function, and what it says when it cannot."""
+"""Synthesis: instances of units, cells of a netlist, its function, and messages of failures."""
 
 import json
 import re

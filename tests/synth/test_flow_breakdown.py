@@ -1,4 +1,4 @@
-"""The figure of the array's energy: no part is lost, and the file depends on the numbers alone."""
+"""The figure of the array's energy: no part is missing; the file depends only on the numbers."""
 
 import json
 from pathlib import Path

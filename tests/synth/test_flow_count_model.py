@@ -1,4 +1,4 @@
-"""The count model's check: its arithmetic, its tiles, and a small share of it made again."""
+"""The count model's check: its arithmetic, its tiles, and a small share of it repeated."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ from synth.traces import ArrayTile, Tile
 from synth.traces import load as load_trace
 
 SHARE = 5
-"""Of a tile's NCUs one in so many is simulated; no multiple of the columns, so all have a turn."""
+"""One in this many NCUs of a tile is simulated; not a multiple of the columns, so all are used."""
 
 
 def test_layers_count_by_their_work() -> None:

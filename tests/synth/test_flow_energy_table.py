@@ -1,4 +1,4 @@
-"""The energy table: it prices what programs count, and a part of it can be made again."""
+"""The energy prices: every counted event has one, and some are measured again."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ from synth.unit_energy import UnitEnergies
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    """The committed table."""
+    """The committed file of prices."""
     found: dict[str, Any] = json.loads(TABLE.read_text())
     return found
 

@@ -1,4 +1,4 @@
-"""The gate-level simulator against one that SPICE was compared with."""
+"""The gate-level simulator against the reference simulator, which is compared with SPICE."""
 
 import os
 from pathlib import Path
@@ -60,7 +60,7 @@ def random_toggles(nets: tuple[int, ...], cycles: int) -> list[tuple[float, int,
 def test_energy_agrees_with_the_simulator_that_spice_was_compared_with(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # The other one knows no wires.
+    # The reference has no wires.
     monkeypatch.setattr(annotate, "WIRE_FF_PER_SINK", 0.0)
     monkeypatch.setattr(annotate, "PORT_FF", LOAD_FF)
     monkeypatch.setattr(annotate, "PORT_SLEW_NS", 0.02)
@@ -115,7 +115,7 @@ def test_nothing_happens_without_toggles() -> None:
 def test_program_can_be_run_as_soon_as_it_has_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Other processes look for the name, and run what they find at once."""
+    """Other processes look for the name, and run the program as soon as it exists."""
     runnable: list[bool] = []
     rename = Path.replace
 

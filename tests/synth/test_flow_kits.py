@@ -1,4 +1,4 @@
-"""Libraries in the manner of open kits: what is mapped to them computes, through the simulator."""
+"""Libraries like those of open kits: mapped netlists compute the right values in the simulator."""
 
 import json
 import re
@@ -33,7 +33,7 @@ PERIOD_PS = 40_000.0
 
 
 class Accumulate(Leaf):
-    """Adds products of two signed operands up while it is enabled."""
+    """Accumulates products of two signed operands while it is enabled."""
 
     module_name = "accumulate"
 
@@ -65,7 +65,7 @@ def cells_of(kit: str, *, quick: bool = False) -> LibertyCells:
 
 
 def mapped(cells: LibertyCells, folder: Path) -> Netlist:
-    """The accumulator, made of a kit's cells."""
+    """The accumulator, mapped to a kit's cells."""
     map_design(leaf_rtlil(Accumulate()), "accumulate", cells, folder / "accumulate.v")
     return read_netlist(folder / "accumulate.json", "accumulate")
 
@@ -78,12 +78,12 @@ def kit(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def netlist(kit: str, tmp_path_factory: pytest.TempPathFactory) -> Netlist:
-    """The accumulator, made of the kit's cells."""
+    """The accumulator, mapped to the kit's cells."""
     return mapped(cells_of(kit), tmp_path_factory.mktemp("kit"))
 
 
 def totals(circuit: Circuit, cycles: list[dict[str, int]]) -> tuple[list[int], float]:
-    """What the register holds after each cycle, and the energy of all in fJ."""
+    """The register's value after each cycle, and the energy of all cycles in fJ."""
     netlist = circuit.netlist
     drive = stimulus(netlist, cycles, PERIOD_PS)
     times = [(RESET_CYCLES + place + 2) * PERIOD_PS - 1 for place in range(len(cycles))]
@@ -97,7 +97,7 @@ def totals(circuit: Circuit, cycles: list[dict[str, int]]) -> tuple[list[int], f
 
 
 def wrapped(value: int) -> int:
-    """A sum as the register holds it."""
+    """A sum as an unsigned value of the register."""
     half = 1 << 2 * BITS - 1
     return (value + half) % (2 * half) - half
 
@@ -124,7 +124,7 @@ def test_no_cell_is_placed_that_must_not_be(kit: str, netlist: Netlist) -> None:
 
 
 def test_clock_gates_are_placed_whole(kit: str, netlist: Netlist) -> None:
-    """A test pin that is left open would let the clock through, or not, as it likes."""
+    """A clock gate with an open test pin would be undefined."""
     library = cells_of(kit).library
     gates = [cell for cell in netlist.placed if cell.cell in library.clock_gates]
     assert gates
@@ -187,7 +187,7 @@ def test_a_kit_in_two_files_makes_a_whole_engine(tmp_path: Path) -> None:
 
 
 def test_a_changed_library_is_not_taken_for_the_one_before(tmp_path: Path) -> None:
-    """Yosys' own cache looks at the path and the time alone."""
+    """Yosys' own cache checks only the path and the time."""
     path = tmp_path / "kit.lib"
     text = (KITS / "open45.lib").read_text()
     for name in ("OAI211_X1", "OAI211_X9"):

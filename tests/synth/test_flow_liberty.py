@@ -1,4 +1,4 @@
-"""The Liberty reader: the grammar's corners, what cells are, broken and hostile files."""
+"""The Liberty reader: corner cases of the grammar, kinds of cells, broken and hostile files."""
 
 import os
 import re
@@ -101,7 +101,7 @@ def test_reads_what_real_files_hold(case: str) -> None:
 
 @pytest.mark.parametrize("kit", ["open45.lib", "open130.lib"])
 def test_an_outside_parser_finds_the_same(kit: str) -> None:
-    """The other kits hold what it does not read."""
+    """The other kits contain constructs that it does not read."""
     text = (KITS / kit).read_text()
     (ours,) = parse(text, "x")
     theirs = parse_liberty(text)
@@ -309,7 +309,7 @@ def test_a_damaged_cell_is_left_out_and_said(
 
 
 def test_no_power_is_taken_by_what_no_file_says(tmp_path: Path) -> None:
-    """Simulation asks for the supply; mapping does not."""
+    """Simulation needs the supply; mapping does not."""
     library = read_library(written(tmp_path, GATES + FLIPFLOP))
     ports = {"a": Port("input", (2,)), "y": Port("output", (3,))}
     netlist = Netlist("n", (Placed("g", "INV", {"A": 2, "Y": 3}),), ports, {})

@@ -1,4 +1,4 @@
-"""The structural NCU: its plan is exact, its netlist adds exactly, and its energies make sense."""
+"""The structural NCU: its plan and its netlist are exact, and its energies are plausible."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ CORNERS = (0, 1, 0x7FFF, 0x8000, 0xFFFF, 0x5555, 0xAAAA, 0x0101, 0x8080, 0x7F7F,
 
 
 def fields(lane: int, precision: int, unsigned: bool) -> list[int]:
-    """The operands of a lane, calculated apart from the code under test."""
+    """The operands of a lane, calculated without the code under test."""
     values = []
     for place in range(0, 16, precision):
         value = (lane >> place) % (1 << precision)

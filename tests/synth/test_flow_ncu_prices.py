@@ -1,4 +1,4 @@
-"""Prices of what operands do: the fit finds what made the energies; runs keep every operand."""
+"""Prices of the events of operands: the fit recovers known prices; runs keep every operand."""
 
 import numpy as np
 import pytest
@@ -12,14 +12,14 @@ TRUE = NcuPrices(beat=300.0, lane=700.0, zero_flip=200.0, product_toggle=13.0, t
 
 
 def work(rng: np.random.Generator) -> NcuWork:
-    """Something like what a piece of a tile does."""
+    """Events like those of a piece of a tile."""
     lanes, flips, toggles = rng.integers(0, (100, 40, 2000)).tolist()
     activity = OperandActivity(lanes=lanes, zero_flips=flips, product_toggles=toggles)
     return NcuWork(200, activity, int(rng.integers(1, 9)))
 
 
 def energy(work: NcuWork, prices: NcuPrices) -> float:
-    """By hand."""
+    """Computed by hand."""
     seen = work.activity
     return (
         prices.beat * work.beats

@@ -19,7 +19,7 @@ KIT = Path(__file__).parent / "kits" / "open45.lib"
 
 @pytest.fixture(scope="module")
 def library() -> Library:
-    """Cells that the netlists are of."""
+    """The library of the netlists."""
     return read_library(KIT)
 
 
@@ -88,7 +88,7 @@ def top(change: Change) -> dict[str, Any]:
 
 
 def connect(name: str, **pins: float | str | list[int]) -> Change:
-    """Connects pins of a cell anew."""
+    """Reconnects pins of a cell."""
 
     def change(module: dict[str, Any]) -> None:
         for pin, net in pins.items():
@@ -154,7 +154,7 @@ def test_a_missing_file_and_a_strange_cell_are_one_clear_line(
 
 
 def test_units_apart_are_left_out(tmp_path: Path, library: Library) -> None:
-    """What they drive is 0; they may have pins of several bits."""
+    """Nets of units that are left out are 0; such units may have pins of several bits."""
     wide = top(lambda module: module["cells"].update(u=cell("unit", A=3)))
     wide["modules"]["top"]["cells"]["u"]["connections"] = {"A": [3, 2], "Y": [7, 8]}
     wide["modules"]["top"]["cells"]["x"]["connections"]["A"] = [7]
@@ -166,7 +166,7 @@ def test_units_apart_are_left_out(tmp_path: Path, library: Library) -> None:
 
 
 def test_an_oscillation_ends(tmp_path: Path, library: Library) -> None:
-    """Once it is enabled, a register clears itself when it is set, and sets itself when not."""
+    """Once enabled, a register clears itself when it is set, and sets itself when it is clear."""
     cells = {
         "r": cell("DFFRS_X1", D="0", CK=2, RN=6, SN=7, Q=5),
         "i": cell("INV_X1", A=5, ZN=8),

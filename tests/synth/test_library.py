@@ -36,7 +36,7 @@ def liberty() -> LibertyFile:
 
 
 def function_of(expression: str, values: dict[str, int]) -> int:
-    """Value of a Liberty expression, worked out by Python's own operators."""
+    """Value of a Liberty expression, computed with Python's operators."""
     text = re.sub(r"!", "1 ^ ", expression)
     text = re.sub(r"1 \^ (\w+)", r"(1 ^ \1)", text)
     return eval(text, {"__builtins__": {}}, values) & 1  # names and operators of our own file only

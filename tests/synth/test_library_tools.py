@@ -1,4 +1,4 @@
-"""Outside readers of the committed library: a Liberty parser, Yosys and abc."""
+"""Independent readers of the committed library: a Liberty parser, Yosys and ABC."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Files of operands: whole, or refused in one line."""
+"""Files of operands: complete, or refused in one line."""
 
 import numpy as np
 import pytest
