@@ -19,7 +19,9 @@ from axnn.flow.evaluate import integer_samples
 from axnn.flow.operating_points import run_points
 from axnn.flow.run_folder import RunFolder, Trained
 from axnn.flow.steps import train_step
-from axnn.quantisation.quantize import calibrate, to_integers, uniform_precision
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.integers import to_integers
+from axnn.quantisation.quantize import uniform_precision
 from qcnpe.boards.catalog import BOARDS
 from qcnpe.boards.serial_port import SerialPort
 from qcnpe.boards.transport import BoardTransport

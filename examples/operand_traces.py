@@ -16,7 +16,9 @@ from axnn.data import load
 from axnn.flow.apps import find_app
 from axnn.nn.network import Network
 from axnn.nn.train import train
-from axnn.quantisation.quantize import QuantisedNetwork, calibrate, to_integers, uniform_precision
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.integers import to_integers
+from axnn.quantisation.quantize import QuantisedNetwork, uniform_precision
 from qcnpe.command_line import command
 from synth.count_model import TILES, LayerTiles
 from synth.count_model import save as save_tiles

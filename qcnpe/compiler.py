@@ -9,7 +9,7 @@ host reads from its memory: one that keeps the last block of activations and the
 weights needs but one new block for most tiles, if each shares one with the tile before it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -28,7 +28,7 @@ from qcnpe.spec.commands import (
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.fixed import pack
-from qcnpe.spec.qnet import QuantLayer, QuantNet
+from qcnpe.spec.qnet import Copies, QuantLayer, QuantNet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +38,10 @@ class TileGroup:
     Attributes
     ----------
     precision : operand width in bits
-    block : block of inputs that its neurons read (`Geometry.groups`)
+    block : block of inputs that its neurons read (`Wiring.groups`)
     channels : (cols,) the neurons' channels, one a column
     outputs : (n,) output positions at which these channels have this precision
+    operands : (n,) which of a neuron's operands are streamed: those of which a weight is not zero
     weights : uint16 (beats, engine columns), packed
     parameters : uint32 (cols,) parameter words
     tiles : commands, all alike but the last, which may have fewer rows
@@ -51,6 +52,7 @@ class TileGroup:
     block: int
     channels: NDArray[np.intp]
     outputs: NDArray[np.intp]
+    operands: NDArray[np.intp]
     weights: NDArray[np.uint16]
     parameters: NDArray[np.uint32]
     tiles: tuple[TileCommand, ...]
@@ -68,8 +70,7 @@ class LayerProgram:
     groups : tiles
     order : (tiles,) in which they are sent, when those of all groups are numbered through
     fetched_words : 16-bit words of operands that a host reads which keeps the last block of each
-    copies : shift of each narrow copy of the results that the next layer reads, by width
-    unsigned_copies : those copies are unsigned
+    copies : narrow copies of the results that later layers read
     counts : events of the whole batch
     """
 
@@ -78,8 +79,7 @@ class LayerProgram:
     groups: tuple[TileGroup, ...]
     order: NDArray[np.intp]
     fetched_words: int
-    copies: Mapping[int, int]
-    unsigned_copies: bool
+    copies: Copies
     counts: EventCounts
 
     @property
@@ -146,11 +146,11 @@ def compile_network(net: QuantNet, config: EngineConfig, batch: int) -> Program:
         raise CapacityError(f"batch must be at least 1, not {batch}")
     for layer in net.layers:
         check_capacity(layer, config)
-    layers = []
-    for index, layer in enumerate(net.layers):
-        following = net.layers[index + 1] if index + 1 < len(net.layers) else None
-        layers.append(_compile_layer(layer, following, config, batch))
-    return Program(config=config, net=net, batch=batch, layers=tuple(layers))
+    layers = tuple(
+        compile_layer(layer, net.copies(index), config, batch)
+        for index, layer in enumerate(net.layers)
+    )
+    return Program(config=config, net=net, batch=batch, layers=layers)
 
 
 def check_capacity(layer: QuantLayer, config: EngineConfig) -> None:
@@ -160,11 +160,9 @@ def check_capacity(layer: QuantLayer, config: EngineConfig) -> None:
     times the largest activation is more than any input can reach. The structural `fused` NCU sums
     products of p bits 16 - p places up (`synth/structural.py`), which its accumulator lacks then.
     """
-    where, fan_in = f"layer {layer.name}", layer.geometry.fan_in
-    if layer.geometry.window > config.rows:
-        raise CapacityError(
-            f"{where}: pooling needs {layer.geometry.window} rows; make rows larger"
-        )
+    where, fan_in = f"layer {layer.name}", layer.wiring.fan_in
+    if layer.wiring.window > config.rows:
+        raise CapacityError(f"{where}: pooling needs {layer.wiring.window} rows; make rows larger")
     if layer.table is not None and len(layer.table) != config.table_segments + 1:
         raise CapacityError(
             f"{where}: its table has {len(layer.table) - 1} segments, the engine"
@@ -199,17 +197,21 @@ def _operand_places(config: EngineConfig, width: int) -> int:
     return 2 * (OPERAND_BITS - width) if config.pairs(width) == 1 else 0
 
 
-def _compile_layer(
-    layer: QuantLayer, following: QuantLayer | None, config: EngineConfig, batch: int
+def compile_layer(
+    layer: QuantLayer, copies: Copies, config: EngineConfig, batch: int
 ) -> LayerProgram:
+    """Compile one layer, of which `check_capacity` has nothing to say.
+
+    Parameters
+    ----------
+    layer : the layer
+    copies : narrow copies of its results that later layers read
+    config : the engine
+    batch : samples in one run
+    """
     knots = None if layer.table is None else layer.table.astype(np.uint16).astype(np.uint32)
-    copies = {}
-    if following is not None:
-        used = set(np.unique(following.precision).tolist()) - {OPERAND_BITS}
-        copies = {width: following.widths[width].input_shift for width in sorted(used)}
-    unsigned_copies = following is not None and following.input_unsigned
     groups = tuple(
-        _build_group(layer, config, batch, neurons, copies, unsigned_copies)
+        _build_group(layer, config, batch, neurons, copies)
         for neurons in group_neurons(layer, config.cols)
     )
     order, fetched = _order_tiles(groups)
@@ -223,7 +225,6 @@ def _compile_layer(
         order=order,
         fetched_words=fetched,
         copies=copies,
-        unsigned_copies=unsigned_copies,
         counts=counts,
     )
 
@@ -249,8 +250,8 @@ def _order_tiles(groups: tuple[TileGroup, ...]) -> tuple[NDArray[np.intp], int]:
     return np.concatenate(order), fetched
 
 
-def _what_is_read(group: TileGroup) -> tuple[int, int, bytes]:
-    return group.precision, group.block, group.outputs.tobytes()
+def _what_is_read(group: TileGroup) -> tuple[int, int, bytes, bytes]:
+    return group.precision, group.block, group.outputs.tobytes(), group.operands.tobytes()
 
 
 def _alternating_path(outer: int, inner: int) -> NDArray[np.intp]:
@@ -281,8 +282,8 @@ def group_neurons(layer: QuantLayer, cols: int) -> Iterator[Neurons]:
 
     Output positions whose channels all have the same precisions are taken together.
     """
-    per_block = layer.geometry.channels // layer.geometry.groups
-    for block in range(layer.geometry.groups):
+    per_block = layer.wiring.channels // layer.wiring.groups
+    for block in range(layer.wiring.groups):
         members = np.arange(block * per_block, (block + 1) * per_block)
         patterns, which = np.unique(layer.precision[members], axis=1, return_inverse=True)
         for index in range(patterns.shape[1]):
@@ -298,17 +299,18 @@ def _build_group(
     config: EngineConfig,
     batch: int,
     neurons: Neurons,
-    copies: Mapping[int, int],
-    unsigned_copies: bool,
+    copies: Copies,
 ) -> TileGroup:
     """Pack a group's weights and write its commands."""
     width, channels = neurons.precision, neurons.channels
     operands = layer.widths[width]
-    packed = pack(operands.weights[channels], width, config.pairs(width))
+    chosen = operands.weights[channels]
+    streamed = _streamed(chosen)
+    packed = pack(chosen[:, streamed], width, config.pairs(width))
     weights = np.zeros((packed.shape[1], config.cols), np.uint16)
     weights[:, : len(channels)] = packed.T
     shift = operands.shift[channels].astype(np.int64) + _operand_places(config, width)
-    window = layer.geometry.window
+    window = layer.wiring.window
     rows = _tile_rows(batch * len(neurons.outputs) * window, config.window_rows(window))
     tiles = {
         count: TileCommand(
@@ -319,8 +321,8 @@ def _build_group(
             unsigned=layer.reads_unsigned(width),
             function=layer.code,
             window=window,
-            copies=copies,
-            unsigned_copies=unsigned_copies,
+            copies=copies.shifts,
+            unsigned_copies=copies.unsigned,
         )
         for count in set(rows)
     }
@@ -330,11 +332,23 @@ def _build_group(
         block=neurons.block,
         channels=channels,
         outputs=neurons.outputs,
+        operands=streamed,
         weights=weights,
         parameters=parameter_words(layer.bias[channels], shift),
         tiles=tuple(tiles[count] for count in rows),
         commands=np.array([words[count] for count in rows], np.uint64),
     )
+
+
+def _streamed(weights: NDArray[np.int16]) -> NDArray[np.intp]:
+    """Operands with a weight other than zero; one where there is none: a tile has a beat at least.
+
+    Parameters
+    ----------
+    weights : (cols, fan_in) of the neurons of a tile
+    """
+    found = np.flatnonzero(weights.any(axis=0))
+    return found if len(found) else np.zeros(1, np.intp)
 
 
 def _tile_rows(rows: int, full: int) -> list[int]:

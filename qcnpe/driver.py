@@ -12,9 +12,10 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.errors import FormatError, TransportError
 from qcnpe.spec.fixed import narrow, pack
+from qcnpe.spec.geometry import NETWORK_INPUT
 from qcnpe.spec.inputs import check_codes
 from qcnpe.spec.model import execute
-from qcnpe.spec.qnet import QuantLayer
+from qcnpe.spec.qnet import QuantLayer, QuantNet
 from qcnpe.spec.streams import Streams, unpack_result
 
 Activations = Mapping[int, NDArray[np.integer]]
@@ -110,33 +111,52 @@ class Driver:
         FormatError
             If the program was compiled for another engine.
         """
-        first = program.layers[0].layer
         check_codes(inputs, program.net.inputs, where="the program", batch=program.batch)
         if program.config != self.transport.config:
             raise FormatError(
                 "the program was compiled for another engine; compile it for this one"
             )
-        values: Activations = {OPERAND_BITS: inputs.astype(np.int64)}
-        values = {**values, **_host_copies(first, values[OPERAND_BITS])}
-        for layer in program.layers:
-            results = self.transport.exchange(layer_streams(program, layer, values))
-            values = _collect(program, layer, results)
+        values = {NETWORK_INPUT: _host_copies(program.net, inputs.astype(np.int64))}
+        last_reader = {read: i for i in range(len(program.layers)) for read in program.net.reads(i)}
+        for index, layer in enumerate(program.layers):
+            read = program.net.reads(index)
+            flat = _flat_input(layer.layer, [values[place] for place in read])
+            results = self.transport.exchange(layer_streams(program, layer, flat))
+            values[index] = _collect(program, layer, results)
+            for place in read:
+                if last_reader[place] == index:
+                    values.pop(place, None)
             if progress is not None:
                 progress(layer.layer.name)
-        return values[OPERAND_BITS].astype(np.int16)
+        return values[len(program.layers) - 1][OPERAND_BITS].astype(np.int16)
 
 
-def _host_copies(layer: QuantLayer, inputs: NDArray[np.integer]) -> Activations:
-    """Narrow copies of the network's input, which no layer on the engine has made."""
-    return {
-        width: narrow(inputs, operands.input_shift, width, unsigned=layer.reads_unsigned(width))
-        for width, operands in layer.widths.items()
-        if width < OPERAND_BITS
+def _host_copies(net: QuantNet, inputs: NDArray[np.integer]) -> Activations:
+    """The network's input and its narrow copies, which no AFU has made."""
+    copies = net.copies(NETWORK_INPUT)
+    return {OPERAND_BITS: inputs} | {
+        width: narrow(inputs, shift, width, unsigned=copies.unsigned)
+        for width, shift in copies.shifts.items()
     }
 
 
+def _flat_input(layer: QuantLayer, values: list[Activations]) -> Activations:
+    """A layer's flat input (see `Wiring`) at each width that it reads."""
+    if len(values) == 1:
+        return values[0]
+    widths = {*layer.narrow_widths, OPERAND_BITS}
+    return {width: np.concatenate([each[width] for each in values], axis=1) for width in widths}
+
+
 def layer_streams(program: Program, layer: LayerProgram, values: Activations) -> Streams:
-    """Everything that the engine needs for one layer of a batch."""
+    """Everything that the engine needs for one layer of a batch.
+
+    Parameters
+    ----------
+    program : the compiled network
+    layer : one of its layers
+    values : the layer's flat input, see `Wiring`
+    """
     groups, sent = layer.groups, _groups_of_tiles(layer)[layer.order]
     beats = np.array([len(group.weights) for group in groups])
     cols = np.array([len(group.channels) for group in groups])
@@ -170,12 +190,13 @@ def _pack_rows(
     program: Program, layer: LayerProgram, group: TileGroup, values: NDArray[np.integer]
 ) -> NDArray[np.uint16]:
     """(tiles * beats, engine rows) lanes of one group's tiles."""
-    config, geometry = program.config, layer.layer.geometry
+    config, wiring = program.config, layer.layer.wiring
     padded = np.concatenate([values, np.zeros((len(values), 1), np.int64)], axis=1)
-    operands = padded[:, geometry.gather[group.block, group.outputs]]
+    rows_read = wiring.operands(group.block, group.outputs)[:, :, group.operands]
+    operands = padded[:, rows_read]
     lanes = pack(operands, group.precision, config.pairs(group.precision))
     rows = lanes.reshape(-1, lanes.shape[-1])
-    used = config.window_rows(geometry.window)
+    used = config.window_rows(wiring.window)
     tiles, beats = len(group.commands), lanes.shape[-1]
     filled = np.zeros((tiles * used, beats), np.uint16)
     filled[: len(rows)] = rows
@@ -185,13 +206,13 @@ def _pack_rows(
 
 
 def _collect(program: Program, layer: LayerProgram, results: NDArray[np.uint64]) -> Activations:
-    """Bring result lanes back into (batch, features) at every width that the next layer reads."""
-    config, geometry = program.config, layer.layer.geometry
-    window, batch = geometry.window, program.batch
+    """Bring result lanes back into (batch, features) at every width that later layers read."""
+    config, wiring = program.config, layer.layer.wiring
+    window, batch = wiring.window, program.batch
     cols = np.array([len(group.channels) for group in layer.groups])
     by_group = np.empty_like(results)
     by_group[_runs(cols[_groups_of_tiles(layer)], layer.order)] = results
-    lanes = np.zeros((batch, geometry.channels, geometry.outputs), np.uint64)
+    lanes = np.zeros((batch, wiring.channels, wiring.outputs), np.uint64)
     start = 0
     for group in layer.groups:
         tiles, used = len(group.commands), len(group.channels)
@@ -202,7 +223,7 @@ def _collect(program: Program, layer: LayerProgram, results: NDArray[np.uint64])
         found = items.reshape(used, batch, len(group.outputs)).transpose(1, 0, 2)
         lanes[np.ix_(np.arange(batch), group.channels, group.outputs)] = found
     flat = lanes.reshape(batch, -1)
-    following = {OPERAND_BITS: unpack_result(config, flat, OPERAND_BITS)}
-    for width in layer.copies:
-        following[width] = unpack_result(config, flat, width, unsigned=layer.unsigned_copies)
-    return following
+    values = {OPERAND_BITS: unpack_result(config, flat, OPERAND_BITS)}
+    for width in layer.copies.shifts:
+        values[width] = unpack_result(config, flat, width, unsigned=layer.copies.unsigned)
+    return values

@@ -17,12 +17,12 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.compiler import check_capacity, compile_network, group_neurons
+from qcnpe.compiler import check_capacity, compile_layer, group_neurons
 from qcnpe.events import EventCounts
 from qcnpe.spec.commands import SHIFT_RANGE
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import CapacityError
-from qcnpe.spec.qnet import QuantLayer, QuantNet, WidthOperands
+from qcnpe.spec.qnet import Copies, QuantLayer, QuantNet, WidthOperands
 
 
 def count_cycles(counts: EventCounts) -> float:
@@ -52,10 +52,10 @@ def promote(
     """
     layers = []
     for layer in net.layers:
+        check_capacity(layer, config)
 
         def layer_cost(candidate: QuantLayer) -> float:
-            alone = replace(net, layers=(candidate,))
-            return cost(compile_network(alone, config, batch).counts)
+            return cost(compile_layer(candidate, Copies({}, False), config, batch).counts)
 
         layers.append(_promote_layer(layer, config, layer_cost))
     return replace(net, layers=tuple(layers))
@@ -103,16 +103,21 @@ def _moved(layer: QuantLayer, move: _Move, config: EngineConfig) -> QuantLayer |
     stale = (layer.precision[places] != move.narrow).any()
     if stale or not _reads_as_finely(target, move.wide, source, move.narrow):
         return None
+    steps = {
+        narrow - wide for narrow, wide in zip(source.input_shifts, target.input_shifts, strict=True)
+    }
+    if len(steps) > 1:
+        return None  # the sources' products would no longer be on one scale
     weights, shift = target.weights.copy(), target.shift.astype(np.int64)
     weights[move.channels] = source.weights[move.channels]
-    shift[move.channels] = source.shift[move.channels] + source.input_shift - target.input_shift
+    shift[move.channels] = source.shift[move.channels] + steps.pop()
     # A channel has one set of weights at a width, for all its outputs.
     used = (layer.precision == move.wide).any(axis=1)
     if (weights[used] != target.weights[used]).any() or (shift[used] != target.shift[used]).any():
         return None
     if shift.max() > SHIFT_RANGE[1]:
         return None
-    operands = WidthOperands(weights, shift.astype(np.int8), target.input_shift)
+    operands = WidthOperands(weights, shift.astype(np.int8), target.input_shifts)
     precision = layer.precision.copy()
     precision[places] = move.wide
     promoted = replace(layer, precision=precision, widths={**layer.widths, move.wide: operands})
@@ -125,5 +130,8 @@ def _moved(layer: QuantLayer, move: _Move, config: EngineConfig) -> QuantLayer |
 
 def _reads_as_finely(wide: WidthOperands, width: int, narrow: WidthOperands, other: int) -> bool:
     """Whether the wide copy of the inputs has every value that the narrow one has."""
-    whole_range = width == OPERAND_BITS or width + wide.input_shift >= other + narrow.input_shift
-    return whole_range and wide.input_shift <= narrow.input_shift
+    return all(
+        (width == OPERAND_BITS or width + wide_shift >= other + narrow_shift)
+        and wide_shift <= narrow_shift
+        for wide_shift, narrow_shift in zip(wide.input_shifts, narrow.input_shifts, strict=True)
+    )

@@ -25,15 +25,18 @@ from axnn.data import DataSet, load
 from axnn.flow.apps import find_app
 from axnn.nn.network import Network
 from axnn.nn.train import TrainingPlan, train
-from axnn.quantisation.quantize import Precision, calibrate, to_integers
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.integers import to_integers
+from axnn.quantisation.quantize import Precision
 from qcnpe.command_line import command
 from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver
 from qcnpe.random_work import random_streams
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
+from qcnpe.spec.geometry import Geometry, Source
 from qcnpe.spec.inference import infer
-from qcnpe.spec.qnet import Geometry, QuantLayer, QuantNet, WidthOperands
+from qcnpe.spec.qnet import QuantLayer, QuantNet, WidthOperands
 from qcnpe.terminal import Console
 from qcnpe.tools.process import run as run_tool
 from sim import beat_by_beat, long
@@ -80,11 +83,11 @@ def dense_net(gemm: Gemm, width: int, rng: np.random.Generator) -> QuantNet:
     operands = WidthOperands(
         weights=rng.integers(-half, half, shape).astype(np.int16),
         shift=np.full(gemm.neurons, 2 * width - 17 + gemm.fan_in.bit_length() // 2, np.int8),
-        input_shift=16 - width,
+        input_shifts=(16 - width,),
     )
     layer = QuantLayer(
         name=gemm.name,
-        geometry=Geometry.dense(gemm.fan_in, gemm.neurons),
+        sources=(Source(Geometry.dense(gemm.fan_in, gemm.neurons)),),
         function="identity",
         table=None,
         bias=rng.integers(-8192, 8192, gemm.neurons).astype(np.int16),

@@ -11,7 +11,9 @@ from axnn.flow.evaluate import integer_samples
 from axnn.flow.operating_points import run_point
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import train_step
-from axnn.quantisation.quantize import calibrate, to_integers, uniform_precision
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.integers import to_integers
+from axnn.quantisation.quantize import uniform_precision
 from qcnpe.boards.catalog import BOARDS
 from qcnpe.boards.report import write_figures
 from qcnpe.boards.serial_port import SerialPort

@@ -75,9 +75,9 @@ def characterize(
         labels = split.labels[start : start + _BATCH]
         logits = network.forward(batch_innermost(split.inputs[start : start + _BATCH]))
         _, gradient = cross_entropy(logits, labels)
-        _propagate(probes, gradient, _Probe.observe)
+        _propagate(network, probes, gradient, _Probe.observe)
         if "logits" in criteria:
-            _propagate(probes, _random_signs(logits, signs), _Probe.observe_logits)
+            _propagate(network, probes, _random_signs(logits, signs), _Probe.observe_logits)
         if progress is not None:
             progress(min(start + _BATCH, len(split)))
     rng = np.random.default_rng(seed)
@@ -102,16 +102,18 @@ def _random_signs(logits: FloatArray, generator: np.random.Generator) -> FloatAr
 
 
 def _propagate(
+    network: QuantisedNetwork,
     probes: "list[_Probe]",
     gradient: FloatArray,
     observe: "Callable[[_Probe, FloatArray], FloatArray]",
 ) -> None:
     """One backward pass; every layer's probe sees the gradient by its results."""
-    by_results: FloatArray | None = gradient
-    for index in range(len(probes) - 1, -1, -1):
-        if by_results is not None:
-            by_sums = observe(probes[index], by_results)
-            by_results = probes[index].layer.input_gradient(by_sums) if index else None
+
+    def step(index: int, by_results: FloatArray, inputs: bool) -> FloatArray | None:
+        by_sums = observe(probes[index], by_results)
+        return probes[index].layer.input_gradient(by_sums) if inputs else None
+
+    network.propagate(gradient, step)
 
 
 class _Probe:

@@ -12,14 +12,13 @@ from axnn.approximation.search import Progress, nothing_frozen
 from axnn.approximation.widths import ApproximationPlan, Trial, WidthPoint
 from axnn.errors import RunError
 from axnn.nn.network import Network
-from axnn.quantisation.quantize import LayerScale
-from axnn.quantisation.scales import ScaleDocument
+from axnn.quantisation.scales import LayerScale, ScaleDocument
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import Share
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.npz import ArrayType, add_prefix, read_npz, take_prefix, write_npz
 
-_STATE_KIND = "axnn-approximation-1"
+_STATE_KIND = "axnn-approximation-2"
 
 Array = TypeVar("Array", bound=NDArray[Any])
 
@@ -137,9 +136,9 @@ def _check_widths(
     allowed = header.identity.engine.precisions
     if not all(np.isin(widths, allowed).all() for widths in precision.values()):
         raise FormatError(f"{path}: holds widths that the engine does not have; delete it")
-    channels = [layer.geometry.channels for layer in network.neuron_layers]
-    if len(header.scales) != len(channels) or not all(
-        scale.fits(count, allowed) for scale, count in zip(header.scales, channels, strict=True)
+    wirings = network.spec.wirings
+    if len(header.scales) != len(wirings) or not all(
+        scale.fits(wiring, allowed) for scale, wiring in zip(header.scales, wirings, strict=True)
     ):
         raise FormatError(f"{path}: its scales are those of another network; delete it")
 

@@ -16,7 +16,7 @@ from axnn.approximation.resilience import Scores, next_width
 from axnn.approximation.search import Frozen, Unit
 from axnn.quantisation.quantize import Precision
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.geometry import Geometry, Wiring
 
 UNITS = ("tile", "layer")
 """What can be lowered together: a tile of the engine, or all of a layer."""
@@ -26,7 +26,7 @@ def form_tiles(
     scores: Scores,
     precision: Precision,
     frozen: Frozen,
-    geometries: Sequence[Geometry],
+    geometries: Sequence[Geometry | Wiring],
     config: EngineConfig,
 ) -> list[Unit]:
     """All tiles that can be lowered, the least significant first.
@@ -73,7 +73,7 @@ def _blocks(
     scores: NDArray[np.float64],
     precision: NDArray[np.uint8],
     movable: NDArray[np.bool_],
-    geometry: Geometry,
+    geometry: Geometry | Wiring,
     config: EngineConfig,
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """(channels, outputs) of each tile of a layer.

@@ -22,14 +22,9 @@ from axnn.data import DataSet, Split
 from axnn.nn.network import Network
 from axnn.nn.retrain import retrain
 from axnn.nn.train import accuracy
-from axnn.quantisation.quantize import (
-    Precision,
-    QuantisedNetwork,
-    Scales,
-    calibrate,
-    to_integers,
-    uniform_precision,
-)
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.integers import to_integers
+from axnn.quantisation.quantize import Precision, QuantisedNetwork, Scales, uniform_precision
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.inference import infer

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.nn.layers import AveragePooling, NeuronLayer, Subsampling
+from axnn.cpu.chain import chain_of
+from axnn.nn.layers import AveragePooling, SourceLayer, Subsampling
 from axnn.nn.network import Network
 
 Assignment = tuple[NDArray[np.uint8], ...]
@@ -54,7 +55,7 @@ EXACT = Kind()
 OMITTED = Kind(function="omitted")
 
 
-def sums_windows(layer: NeuronLayer) -> bool:
+def sums_windows(layer: SourceLayer) -> bool:
     """Whether a layer only adds up windows of its own channel."""
     return isinstance(layer, Subsampling | AveragePooling)
 
@@ -63,25 +64,25 @@ def is_fused(network: Network, index: int) -> bool:
     """Whether a layer is computed together with the one before it, whose windows it adds up."""
     if index == 0:
         return False
-    before, layer = network.neuron_layers[index - 1 : index + 1]
+    before, layer = chain_of(network)[index - 1 : index + 1]
     return sums_windows(layer) and not sums_windows(before) and before.geometry.window == 1
 
 
 def is_summed(network: Network, index: int) -> bool:
     """Whether the next layer is computed together with this one."""
-    return index + 1 < len(network.neuron_layers) and is_fused(network, index + 1)
+    return index + 1 < len(chain_of(network)) and is_fused(network, index + 1)
 
 
 def can_omit(network: Network, index: int) -> bool:
     """Whether channels of a layer may be omitted: whether their means can go into biases."""
-    if index + 1 == len(network.neuron_layers) or is_summed(network, index):
+    if index + 1 == len(chain_of(network)) or is_summed(network, index):
         return False
-    return network.neuron_layers[index + 1].geometry.groups == 1
+    return chain_of(network)[index + 1].geometry.groups == 1
 
 
 def ladder(network: Network, index: int) -> tuple[Kind, ...]:
     """The kinds that a channel of a layer can be of, the exact one first."""
-    layers = network.neuron_layers
+    layers = chain_of(network)
     layer = layers[index]
     # A line is folded into the parameters of the layer, which must therefore have some.
     squashes = layer.function in ("tanh", "sigmoid") and bool(layer.parameters)
@@ -115,14 +116,14 @@ def omitted(network: Network, assignment: Assignment, index: int) -> NDArray[np.
 
 def exact_assignment(network: Network) -> Assignment:
     """Every channel exact."""
-    return tuple(np.zeros(layer.geometry.channels, np.uint8) for layer in network.neuron_layers)
+    return tuple(np.zeros(layer.geometry.channels, np.uint8) for layer in chain_of(network))
 
 
 def uniform_assignment(network: Network, level: int) -> Assignment:
     """Every channel at this level, or at the last one at which it is computed."""
     return tuple(
         np.full(layer.geometry.channels, min(level, _last_computed(network, index)), np.uint8)
-        for index, layer in enumerate(network.neuron_layers)
+        for index, layer in enumerate(chain_of(network))
     )
 
 
@@ -135,7 +136,7 @@ def _channel_cost(network: Network, index: int, kind: Kind, present: float) -> f
     """Time of one channel for one sample; `present` is the share of inputs not omitted."""
     if kind == OMITTED:
         return 0.0
-    layer = network.neuron_layers[index]
+    layer = chain_of(network)[index]
     geometry = layer.geometry
     functions = {"exact": _FUNCTION_COST[layer.function], "clamp": _CLAMP_COST, "linear": 0.0}
     function = functions[kind.function]
@@ -150,8 +151,8 @@ def _channel_cost(network: Network, index: int, kind: Kind, present: float) -> f
 
 def _merged_macs(network: Network, index: int) -> int:
     """Products of a convolution merged with the sums of its windows, of one channel."""
-    geometry = network.neuron_layers[index].geometry
-    sums = network.neuron_layers[index + 1].geometry
+    geometry = chain_of(network)[index].geometry
+    sums = chain_of(network)[index + 1].geometry
     depth = geometry.input_shape[0] // geometry.groups
     height, width = (
         kernel + (window - 1) * stride

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from axnn.cpu.chain import chain_of
 from axnn.cpu.choice.approximated import Approximated, array_types
 from axnn.cpu.kernels import plain
 from axnn.cpu.kernels.stages import KernelProgram, lower
@@ -88,7 +89,7 @@ class Predictor:
         compiled: bool = True,
     ) -> "Predictor":
         """The predictor of a trained network as it is; the parameters are those of `Predictor`."""
-        scales = (1.0,) * len(network.neuron_layers)
+        scales = (1.0,) * len(chain_of(network))
         approximated = Approximated(network, exact_assignment(network), scales)
         return cls(approximated, encoding=encoding, threads=threads, compiled=compiled)
 

@@ -16,14 +16,9 @@ from axnn.data import DataSet, Split
 from axnn.flow.energy import EnergyModel
 from axnn.nn.network import Network
 from axnn.nn.train import validate
-from axnn.quantisation.quantize import (
-    Precision,
-    QuantisedNetwork,
-    Scales,
-    calibrate,
-    to_integers,
-    uniform_precision,
-)
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.integers import to_integers
+from axnn.quantisation.quantize import Precision, QuantisedNetwork, Scales, uniform_precision
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

@@ -12,22 +12,17 @@ from numpy.typing import NDArray
 from axnn.data import Split
 from axnn.nn.network import Network
 from axnn.nn.train import validate
-from axnn.quantisation.quantize import (
-    Precision,
-    QuantisedNetwork,
-    Scales,
-    calibrate,
-    uniform_precision,
-)
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.quantize import Precision, QuantisedNetwork, Scales, uniform_precision
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import ConfigError
-from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.geometry import Geometry, Wiring
 
 ORDERS = ("edges", "centre", "random")
 """Which positions are lowered first."""
 
 
-def ring_of(geometry: Geometry) -> NDArray[np.int64]:
+def ring_of(geometry: Geometry | Wiring) -> NDArray[np.int64]:
     """(outputs,) ring of each position of a channel: 0 at the edge, the most in the centre."""
     _, height, width = geometry.output_shape
     rows, columns = np.indices((height, width))
@@ -35,7 +30,7 @@ def ring_of(geometry: Geometry) -> NDArray[np.int64]:
     return rings.reshape(-1)
 
 
-def ring_means(scores: NDArray[np.float64], geometry: Geometry) -> NDArray[np.float64]:
+def ring_means(scores: NDArray[np.float64], geometry: Geometry | Wiring) -> NDArray[np.float64]:
     """Mean score of the neurons of each ring, the edge first.
 
     Parameters
@@ -50,7 +45,7 @@ def ring_means(scores: NDArray[np.float64], geometry: Geometry) -> NDArray[np.fl
 
 def lower_positions(
     precision: Precision,
-    geometries: Sequence[Geometry],
+    geometries: Sequence[Geometry | Wiring],
     *,
     order: str,
     share: float,

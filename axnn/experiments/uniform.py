@@ -12,13 +12,9 @@ from axnn.data import DataSet
 from axnn.nn.network import Network
 from axnn.nn.retrain import retrain
 from axnn.nn.train import Epoch, TrainingPlan
-from axnn.quantisation.quantize import (
-    Precision,
-    QuantisedNetwork,
-    calibrate,
-    to_integers,
-    uniform_precision,
-)
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.integers import to_integers
+from axnn.quantisation.quantize import Precision, QuantisedNetwork, uniform_precision
 from qcnpe.spec.config import OPERAND_BITS
 
 

@@ -38,12 +38,12 @@ def scores_made_from(path: Path) -> Ancestry:
 
 def read_scores(path: Path, spec: NetworkSpec) -> dict[str, Scores]:
     """The scores of all criteria of a network of this description."""
-    geometries = spec.geometries
+    wirings = spec.wirings
     types = {
         f"{name}.{index}": ArrayType(np.float64, (each.channels, each.outputs), finite=False)
         for name in CRITERIA
-        for index, each in enumerate(geometries)
+        for index, each in enumerate(wirings)
     }
     _, arrays = read_npz(path, _KIND, _Header, lambda _: types)
-    layers = range(len(geometries))
+    layers = range(len(wirings))
     return {name: tuple(arrays[f"{name}.{index}"] for index in layers) for name in CRITERIA}

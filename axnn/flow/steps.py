@@ -28,7 +28,8 @@ from axnn.flow.scores import read_scores, scores_made_from, write_scores
 from axnn.nn.network import Network
 from axnn.nn.spec import NetworkSpec
 from axnn.nn.train import Epoch, TrainingPlan, train
-from axnn.quantisation.quantize import QuantisedNetwork, calibrate, uniform_precision
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.quantize import QuantisedNetwork, uniform_precision
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.files import replace_bytes

@@ -1,7 +1,7 @@
 """Networks: layers built from a description, and their file."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -12,25 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axnn.nn.layers import (
+    Addition,
     AveragePooling,
     Convolution,
     Dense,
     Dropout,
     FloatArray,
+    Identity,
     Layer,
     NeuronLayer,
     Parameter,
+    SourceLayer,
     Subsampling,
 )
 from axnn.nn.spec import LayerSpec, NetworkSpec, Shape
 from qcnpe.spec.errors import FormatError
+from qcnpe.spec.geometry import NETWORK_INPUT, Geometry, Wiring
 from qcnpe.spec.npz import ArrayType, read_npz, write_npz
-from qcnpe.spec.qnet import Geometry
 
 NETWORK_KIND = "axnn-network-1"
 """The kind of a file that `Network.save` writes."""
 
 _PREDICT_BATCH = 512
+
+BackwardStep = Callable[[int, FloatArray, bool], FloatArray | None]
+"""A layer's part of a backward pass, see `LayerStack.propagate`."""
 
 
 def batch_innermost(inputs: NDArray[np.float32]) -> FloatArray:
@@ -43,16 +49,47 @@ def parameter_types(shapes: Mapping[str, Shape]) -> dict[str, ArrayType]:
     return {name: ArrayType(np.float32, shape) for name, shape in shapes.items()}
 
 
+def run_graph(
+    reads: Sequence[tuple[int, ...]],
+    inputs: FloatArray,
+    run: Callable[[int, FloatArray], FloatArray],
+) -> FloatArray:
+    """Results of the last layer; those in between are kept while they are read.
+
+    Parameters
+    ----------
+    reads : for each layer the earlier ones, or -1: the network's input, whose results one after
+        another are its input
+    inputs : (features, batch) of the network
+    run : given the index of a layer and its input, returns its results
+    """
+    last_reader = {place: index for index, read in enumerate(reads) for place in read}
+    values = {NETWORK_INPUT: inputs}
+    for index, read in enumerate(reads):
+        found = [values[place] for place in read]
+        values[index] = run(index, found[0] if len(found) == 1 else np.concatenate(found))
+        for place in read:
+            if last_reader[place] == index:
+                values.pop(place, None)
+    return values[len(reads) - 1]
+
+
 class LayerStack:
     """Layers that run one after the other; what a trainer trains.
 
     Parameters
     ----------
     layers : in order
+    reads : for each layer the earlier ones, or -1: the network's input, whose results one after
+        another are its input; by default the layer before
     """
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    def __init__(
+        self, layers: Sequence[Layer], reads: Sequence[tuple[int, ...]] | None = None
+    ) -> None:
         self.layers = tuple(layers)
+        self.reads = tuple(reads or ((index - 1,) for index in range(len(self.layers))))
+        self._sizes: dict[int, int] = {}  # features of what each layer returned
 
     @property
     def parameters(self) -> dict[str, Parameter]:
@@ -77,17 +114,49 @@ class LayerStack:
 
     def forward(self, inputs: FloatArray) -> FloatArray:
         """Logits (classes, batch) of (features, batch) inputs."""
-        values = inputs
-        for layer in self.layers:
-            values = layer.forward(values)
-        return values
+        self._sizes = {NETWORK_INPUT: len(inputs)}
+
+        def run(index: int, flat: FloatArray) -> FloatArray:
+            results = self.layers[index].forward(flat)
+            self._sizes[index] = len(results)
+            return results
+
+        return run_graph(self.reads, inputs, run)
 
     def backward(self, gradient: FloatArray) -> None:
         """Set all parameters' gradients from the gradient by the logits."""
-        by_results: FloatArray | None = gradient
+
+        def step(index: int, by_results: FloatArray, inputs: bool) -> FloatArray | None:
+            return self.layers[index].backward(by_results, inputs=inputs)
+
+        self.propagate(gradient, step)
+
+    def propagate(self, gradient: FloatArray, step: BackwardStep) -> None:
+        """Take a gradient back through all layers, the last one first.
+
+        Parameters
+        ----------
+        gradient : by the results of the last layer
+        step : given a layer's index, the gradient by its results, and whether the one by its input
+            is wanted, returns that
+        """
+        waiting = {len(self.layers) - 1: gradient}
         for index in range(len(self.layers) - 1, -1, -1):
-            if by_results is not None:
-                by_results = self.layers[index].backward(by_results, inputs=index > 0)
+            by_results = waiting.pop(index)
+            read = self.reads[index]
+            by_input = step(index, by_results, read != (NETWORK_INPUT,))
+            if by_input is None:
+                continue
+            for place, part in zip(read, self._split(by_input, read), strict=True):
+                if place != NETWORK_INPUT:
+                    waiting[place] = waiting[place] + part if place in waiting else part
+
+    def _split(self, by_input: FloatArray, read: tuple[int, ...]) -> list[FloatArray]:
+        """The gradient by a layer's input, cut into those by what it reads."""
+        if len(read) == 1:
+            return [by_input]
+        ends = np.cumsum([self._sizes[place] for place in read])
+        return np.split(by_input, ends[:-1])
 
     def predict(self, inputs: NDArray[np.float32]) -> FloatArray:
         """Logits (samples, classes) of (samples, ...) inputs, in batches of bounded memory."""
@@ -147,14 +216,19 @@ class Network(LayerStack):
     def __init__(self, spec: NetworkSpec, *, seed: int) -> None:
         rng = np.random.default_rng(seed)
         layers: list[Layer] = []
+        reads: list[tuple[int, ...]] = []
         neuron_layers = []
-        for index, (entry, geometry) in enumerate(zip(spec.layers, spec.geometries, strict=True)):
-            layer = _build_layer(entry, f"{entry.kind}{index + 1}", geometry, rng)
+        results = {NETWORK_INPUT: NETWORK_INPUT}  # where those of each layer are made
+        for index, (entry, wiring) in enumerate(zip(spec.layers, spec.wirings, strict=True)):
+            layer = _build_layer(entry, f"{entry.kind}{index + 1}", wiring, rng)
             neuron_layers.append(layer)
             layers.append(layer)
+            reads.append(tuple(results[read] for read in spec.reads[index]))
             if entry.dropout:
+                reads.append((len(layers) - 1,))
                 layers.append(Dropout(entry.dropout))
-        super().__init__(layers)
+            results[index] = len(layers) - 1
+        super().__init__(layers, reads)
         self.spec = spec
         self.neuron_layers: tuple[NeuronLayer, ...] = tuple(neuron_layers)
 
@@ -196,23 +270,37 @@ class _Header:
 
 
 def _build_layer(
-    spec: LayerSpec, name: str, geometry: Geometry, rng: np.random.Generator
+    spec: LayerSpec, name: str, wiring: Wiring, rng: np.random.Generator
 ) -> NeuronLayer:
-    if spec.kind == "average":
-        return AveragePooling(name=name, geometry=geometry, function=spec.function)
+    kinds = [spec.kind, *(source.kind for source in spec.adds)]
+    parts = [
+        _build_part(kind, name, source.geometry, spec.function, rng)
+        for kind, source in zip(kinds, wiring.sources, strict=True)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    bias = np.zeros(wiring.channels, np.float32)
+    return Addition(name=name, wiring=wiring, function=spec.function, parts=parts, bias=bias)
+
+
+def _build_part(
+    kind: str, name: str, geometry: Geometry, function: str, rng: np.random.Generator
+) -> SourceLayer:
+    if kind == "average":
+        return AveragePooling(name=name, geometry=geometry, function=function)
+    if kind == "identity":
+        return Identity(name=name, geometry=geometry, function=function)
     kinds: dict[str, type[Dense | Convolution | Subsampling]] = {
         "dense": Dense,
         "convolution": Convolution,
         "subsampling": Subsampling,
     }
-    if spec.kind == "subsampling":
+    if kind == "subsampling":
         weights = np.full((geometry.channels, 1), 1 / geometry.fan_in, np.float32)
     else:
-        weights = _start_weights(geometry, spec.function, rng)
+        weights = _start_weights(geometry, function, rng)
     bias = np.zeros(geometry.channels, np.float32)
-    return kinds[spec.kind](
-        name=name, geometry=geometry, function=spec.function, weights=weights, bias=bias
-    )
+    return kinds[kind](name=name, geometry=geometry, function=function, weights=weights, bias=bias)
 
 
 def _start_weights(geometry: Geometry, function: str, rng: np.random.Generator) -> FloatArray:

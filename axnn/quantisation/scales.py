@@ -10,20 +10,41 @@ from axnn.nn.layers import FloatArray
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.documents import Exponent
 from qcnpe.spec.fixed import limits
+from qcnpe.spec.geometry import Wiring
 
 
-@dataclass(frozen=True, eq=False)
-class WidthScale:
-    """Scales of one layer's operands at one width.
+@dataclass(frozen=True)
+class ValueScale:
+    """Scales of the 16-bit results of a layer, or of the network's input, and of their copies.
 
     Attributes
     ----------
-    input_fraction_bits : of the copy of the input that neurons of this width read
-    weight_fraction_bits : int64 (channels,), of each neuron's weights
+    fraction_bits : of the 16-bit values
+    unsigned : whether the narrow copies are unsigned
+    narrow : fraction bits of the copy of each width; those of 16 bits are `fraction_bits`
     """
 
-    input_fraction_bits: int
-    weight_fraction_bits: NDArray[np.int64]
+    fraction_bits: Exponent
+    unsigned: bool
+    narrow: Mapping[int, Exponent]
+
+    def reads_unsigned(self, width: int) -> bool:
+        """Whether neurons of this width read unsigned operands."""
+        return self.unsigned and width < OPERAND_BITS
+
+
+@dataclass(frozen=True, eq=False)
+class SourceScale:
+    """Scales of what a layer reads from one source.
+
+    Attributes
+    ----------
+    value : of what it reads
+    weights : int64 (channels,) fraction bits of each neuron's weights for this source, by width
+    """
+
+    value: ValueScale
+    weights: Mapping[int, NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -32,61 +53,67 @@ class LayerScale:
 
     Attributes
     ----------
-    input_fraction_bits : of the 16-bit input
-    input_unsigned : whether the narrow copies of the input are unsigned
+    values : of what each source reads
+    products : int64 (channels,) fraction bits of each neuron's products and of their sum, by width
     fraction_bits : of pre-activation and bias
     output_fraction_bits : of the 16-bit results
-    widths : scales by width
     """
 
-    input_fraction_bits: int
-    input_unsigned: bool
+    values: tuple[ValueScale, ...]
+    products: Mapping[int, NDArray[np.int64]]
     fraction_bits: int
     output_fraction_bits: int
-    widths: Mapping[int, WidthScale]
 
-    def reads_unsigned(self, width: int) -> bool:
-        """Whether neurons of this width read unsigned operands."""
-        return self.input_unsigned and width < OPERAND_BITS
+    @property
+    def sources(self) -> tuple[SourceScale, ...]:
+        """The scales of each source alone: all products of a neuron have the same fraction bits."""
+        return tuple(
+            SourceScale(
+                value, {width: bits - value.narrow[width] for width, bits in self.products.items()}
+            )
+            for value in self.values
+        )
 
     def document(self) -> "ScaleDocument":
         """The scales as JSON can hold them."""
-        widths = {
-            width: (scale.input_fraction_bits, tuple(scale.weight_fraction_bits.tolist()))
-            for width, scale in self.widths.items()
-        }
-        plain = {name: getattr(self, name) for name in _PLAIN_SCALES}
-        return ScaleDocument(**plain, widths=widths)
+        return ScaleDocument(
+            values=self.values,
+            products={width: tuple(bits.tolist()) for width, bits in self.products.items()},
+            fraction_bits=self.fraction_bits,
+            output_fraction_bits=self.output_fraction_bits,
+        )
 
     @classmethod
     def from_document(cls, document: "ScaleDocument") -> "LayerScale":
         """Inverse of `document`."""
-        widths = {
-            width: WidthScale(bits, np.array(weight_bits, np.int64))
-            for width, (bits, weight_bits) in document.widths.items()
-        }
-        return cls(**{name: getattr(document, name) for name in _PLAIN_SCALES}, widths=widths)
+        return cls(
+            values=document.values,
+            products={width: np.array(bits, np.int64) for width, bits in document.products.items()},
+            fraction_bits=document.fraction_bits,
+            output_fraction_bits=document.output_fraction_bits,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScaleDocument:
-    """A `LayerScale` without arrays, as files hold it; `widths` are (input, weights) by width."""
+    """A `LayerScale` without arrays, as files hold it."""
 
-    input_fraction_bits: Exponent
-    input_unsigned: bool
+    values: tuple[ValueScale, ...]
+    products: dict[int, tuple[Exponent, ...]]
     fraction_bits: Exponent
     output_fraction_bits: Exponent
-    widths: dict[int, tuple[Exponent, tuple[Exponent, ...]]]
 
-    def fits(self, channels: int, widths: Collection[int]) -> bool:
-        """Whether these are scales of a layer with so many channels at these widths."""
-        return set(self.widths) == set(widths) and all(
-            len(weight_bits) == channels for _, weight_bits in self.widths.values()
+    def fits(self, wiring: Wiring, widths: Collection[int]) -> bool:
+        """Whether these are scales of a layer that reads so, at these widths."""
+        return (
+            len(self.values) == len(wiring.sources)
+            and all(set(value.narrow) == set(widths) for value in self.values)
+            and set(self.products) == set(widths)
+            and all(len(bits) == wiring.channels for bits in self.products.values())
         )
 
 
 _HALF = np.float32(0.5)
-_PLAIN_SCALES = ("input_fraction_bits", "input_unsigned", "fraction_bits", "output_fraction_bits")
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,16 +5,16 @@ saturation stops the gradient. The sums are those before the bias.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.nn.layers import FloatArray, NeuronLayer, WindowSums
+from axnn.nn.layers import Addition, FloatArray, Identity, NeuronLayer, SourceLayer, WindowSums
 from axnn.nn.layers.products import product, weight_gradient
-from axnn.quantisation.scales import Grid, LayerScale
+from axnn.quantisation.scales import Grid, SourceScale
 from qcnpe.spec.blocks import Block, operand_rows, width_blocks
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.fixed import limits
@@ -32,17 +32,19 @@ class QuantisedSums(ABC):
     Parameters
     ----------
     layer : in floating point; its weights are read anew at each forward pass
-    scale : fixed scales
+    scale : fixed scales of what it reads
     precision : uint8 (channels, outputs) width of each neuron, or `NO_NEURON`
     """
 
-    def __init__(self, layer: NeuronLayer, scale: LayerScale, precision: NDArray[np.uint8]) -> None:
+    def __init__(
+        self, layer: SourceLayer, scale: SourceScale, precision: NDArray[np.uint8]
+    ) -> None:
         self.layer = layer
         self.scale = scale
         self.widths = [width for width in np.unique(precision).tolist() if width != NO_NEURON]
         self._input_grids = {
             width: Grid.of_width(
-                scale.widths[width].input_fraction_bits, width, unsigned=scale.reads_unsigned(width)
+                scale.value.narrow[width], width, unsigned=scale.value.reads_unsigned(width)
             )
             for width in self.widths
         }
@@ -55,7 +57,7 @@ class QuantisedSums(ABC):
 
     def weight_grid(self, width: int) -> Grid:
         """Of the weights (channels, fan_in) of neurons of a width."""
-        return Grid.of_width(self.scale.widths[width].weight_fraction_bits[:, None], width)
+        return Grid.of_width(self.scale.weights[width][:, None], width)
 
     @abstractmethod
     def forward(self, inputs: FloatArray) -> FloatArray:
@@ -78,9 +80,27 @@ class QuantisedSums(ABC):
 
 
 def quantised_sums(
-    layer: NeuronLayer, scale: LayerScale, precision: NDArray[np.uint8]
+    layer: NeuronLayer, scales: Sequence[SourceScale], precision: NDArray[np.uint8]
+) -> "QuantisedSums | QuantisedAddition":
+    """The way that suits the layer.
+
+    Parameters
+    ----------
+    layer, precision : see `QuantisedSums`
+    scales : fixed scales of what each source reads
+    """
+    if isinstance(layer, Addition):
+        return QuantisedAddition(layer, scales, precision)
+    if not isinstance(layer, SourceLayer):
+        raise TypeError(f"layer {layer.name} is of a kind without quantised sums: {type(layer)}")
+    return _source_sums(layer, scales[0], precision)
+
+
+def _source_sums(
+    layer: SourceLayer, scale: SourceScale, precision: NDArray[np.uint8]
 ) -> QuantisedSums:
-    """The way that suits the layer; the parameters are those of `QuantisedSums`."""
+    if isinstance(layer, Identity):
+        return QuantisedIdentity(layer, scale, precision)
     if isinstance(layer, WindowSums):
         return QuantisedWindows(layer, scale, precision)
     if np.all(precision == precision.flat[0]) and precision.flat[0] != NO_NEURON:
@@ -96,7 +116,9 @@ class UniformProducts(QuantisedSums):
     layer, scale, precision : see `QuantisedSums`
     """
 
-    def __init__(self, layer: NeuronLayer, scale: LayerScale, precision: NDArray[np.uint8]) -> None:
+    def __init__(
+        self, layer: SourceLayer, scale: SourceScale, precision: NDArray[np.uint8]
+    ) -> None:
         super().__init__(layer, scale, precision)
         (self._width,) = self.widths
         self._weight_grid = self.weight_grid(self._width)
@@ -158,10 +180,13 @@ class QuantisedProducts(QuantisedSums):
     layer, scale, precision : see `QuantisedSums`
     """
 
-    def __init__(self, layer: NeuronLayer, scale: LayerScale, precision: NDArray[np.uint8]) -> None:
+    def __init__(
+        self, layer: SourceLayer, scale: SourceScale, precision: NDArray[np.uint8]
+    ) -> None:
         super().__init__(layer, scale, precision)
         geometry = layer.geometry
         self._taps = geometry.kernel[0] * geometry.kernel[1]
+        self._pads = any(geometry.padding)
         # A channel has a row of weights for each width that any of its neurons has.
         widths = np.array(self.widths, np.uint8)
         rows, self._channels = np.nonzero((precision == widths[:, None, None]).any(axis=2))
@@ -184,7 +209,7 @@ class QuantisedProducts(QuantisedSums):
         """Of all rows of weights, each with the scale of its width and channel."""
         widths = self._row_widths.tolist()
         exponents = [
-            self.scale.widths[width].weight_fraction_bits[channel]
+            self.scale.weights[width][channel]
             for width, channel in zip(widths, self._channels, strict=True)
         ]
         low, high = np.reshape([limits(width) for width in widths], (-1, 2)).T[:, :, None]
@@ -260,7 +285,7 @@ class QuantisedProducts(QuantisedSums):
 
     def _padded(self, inputs: FloatArray) -> FloatArray:
         """With a row of zeros at the end if the geometry has padding, which reads it."""
-        if self.layer.geometry.padding == (0, 0):
+        if not self._pads:
             return inputs
         return np.concatenate([inputs, np.zeros((1, inputs.shape[1]), np.float32)])
 
@@ -352,7 +377,7 @@ class QuantisedWindows(QuantisedSums):
 
     layer: WindowSums
 
-    def __init__(self, layer: WindowSums, scale: LayerScale, precision: NDArray[np.uint8]) -> None:
+    def __init__(self, layer: WindowSums, scale: SourceScale, precision: NDArray[np.uint8]) -> None:
         super().__init__(layer, scale, precision)
         self._chosen = {width: (precision == width) for width in self.widths}
         self._grid = self._grid_of_features()
@@ -428,3 +453,88 @@ class QuantisedWindows(QuantisedSums):
             by_weight += found * self._weights_inside[width]
         fan_in = self.layer.geometry.fan_in
         return np.repeat(by_weight / fan_in, fan_in, axis=1)
+
+
+class QuantisedIdentity(QuantisedSums):
+    """What a neuron reads, rounded to its width, or the largest of its window.
+
+    Its operands add up to exactly 1.0 at each width (`axnn.quantisation.integers`), so that no
+    weight is rounded.
+
+    Parameters
+    ----------
+    layer, scale, precision : see `QuantisedSums`
+    """
+
+    layer: Identity
+
+    def __init__(self, layer: Identity, scale: SourceScale, precision: NDArray[np.uint8]) -> None:
+        super().__init__(layer, scale, precision)
+        self._chosen = {width: (precision == width)[:, :, None] for width in self.widths}
+        self._inside: dict[int, NDArray[np.bool_] | None] = {}
+        self._saved: dict[int, Any] = {}
+
+    def forward(self, inputs: FloatArray) -> FloatArray:
+        """The layer's forward pass at each width; each neuron takes that of its own."""
+        geometry = self.layer.geometry
+        total = np.zeros((geometry.channels, geometry.outputs, inputs.shape[1]), np.float32)
+        for width, chosen in self._chosen.items():
+            narrow, self._inside[width] = self.narrow(inputs, width)
+            found, self._saved[width] = self.layer.sums(narrow, self.layer.weights.value)
+            np.copyto(total, found, where=chosen)
+        return total
+
+    def backward(
+        self, by_sums: FloatArray, *, inputs: bool = True, own: bool = True
+    ) -> tuple[FloatArray | None, FloatArray | None]:
+        """The gradient passes where the input was not saturated."""
+        if not inputs:
+            return None, None
+        by_inputs = np.zeros((self.layer.geometry.inputs, by_sums.shape[-1]), np.float32)
+        for width, chosen in self._chosen.items():
+            found = self.layer.input_gradient(by_sums * chosen, self._saved[width])
+            inside = self._inside[width]
+            by_inputs += found if inside is None else found * inside
+        return by_inputs, None
+
+
+class QuantisedAddition:
+    """The sums of an `Addition`: each source at its own scales.
+
+    Parameters
+    ----------
+    layer : the layer
+    scales : of each source
+    precision : see `QuantisedSums`
+    """
+
+    def __init__(
+        self, layer: Addition, scales: Sequence[SourceScale], precision: NDArray[np.uint8]
+    ) -> None:
+        self._layer = layer
+        self._parts = [
+            (_source_sums(part, scale, precision), rows, columns)
+            for (part, rows, columns), scale in zip(layer.places(), scales, strict=True)
+        ]
+
+    def forward(self, inputs: FloatArray) -> FloatArray:
+        """As `QuantisedSums.forward`, of the flat input."""
+        first, *others = [sums.forward(inputs[rows]) for sums, rows, _ in self._parts]
+        for found in others:
+            first += found
+        return first
+
+    def backward(
+        self, by_sums: FloatArray, *, inputs: bool = True, own: bool = True
+    ) -> tuple[FloatArray | None, FloatArray | None]:
+        """As `QuantisedSums.backward`."""
+        wiring = self._layer.wiring
+        by_inputs = np.zeros((wiring.inputs, by_sums.shape[-1]), np.float32) if inputs else None
+        by_weights = np.zeros((wiring.channels, wiring.fan_in), np.float32) if own else None
+        for sums, rows, columns in self._parts:
+            found, own_found = sums.backward(by_sums, inputs=inputs, own=own)
+            if by_inputs is not None and found is not None:
+                by_inputs[rows] += found
+            if by_weights is not None and own_found is not None:
+                by_weights[:, columns] = own_found
+        return by_inputs, by_weights

@@ -162,7 +162,7 @@ def _resilience(found: Findings) -> Section | None:
     pictures = tuple(
         resilience.maps(found, layer, entry)
         for layer, entry in zip(layers, scores, strict=True)
-        if layer.geometry.outputs > 1
+        if layer.wiring.outputs > 1
     )
     text = (
         "The mean of |dE/dy|, the gradient of the loss by the neuron's result, over the training "

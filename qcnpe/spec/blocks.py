@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.geometry import Geometry, Wiring
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +58,10 @@ def _same_columns(
             yield np.flatnonzero(pattern), np.flatnonzero(which.reshape(-1) == index)
 
 
-def operand_rows(geometry: Geometry, block: Block) -> NDArray[np.intp]:
+def operand_rows(wiring: Geometry | Wiring, block: Block) -> NDArray[np.intp]:
     """(fan_in, outputs * window) index of each operand of a block in the flat input.
 
     As in `Geometry.gather`, the index `inputs` stands for padding.
     """
-    gathered = geometry.gather[block.group, block.outputs]
-    rows = gathered.reshape(-1, geometry.fan_in).T
+    rows = wiring.operands(block.group, block.outputs).reshape(-1, wiring.fan_in).T
     return np.ascontiguousarray(rows, np.intp)

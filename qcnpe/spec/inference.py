@@ -5,7 +5,7 @@ there, in any order: `_exact_dtype` chooses the type in which every sum fits the
 The batch is the innermost axis, so that the operands of a neuron are gathered in long pieces.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from qcnpe.spec.blocks import Block, operand_rows, width_blocks
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.fixed import limits
+from qcnpe.spec.geometry import NETWORK_INPUT
 from qcnpe.spec.inputs import check_codes
 from qcnpe.spec.qnet import QuantLayer, QuantNet
 
@@ -51,21 +52,45 @@ def infer(
         If the inputs are of another type or shape.
     """
     check_codes(inputs, net.inputs, where=f"network {net.name}")
-    layers = [_FloatLayer(layer) for layer in net.layers]
+    layers = [(_FloatLayer(layer), net.reads(i)) for i, layer in enumerate(net.layers)]
     results = np.empty((len(inputs), net.outputs), np.int16)
     for start in range(0, len(inputs), _CHUNK_SAMPLES):
         chunk = inputs[start : start + _CHUNK_SAMPLES]
-        values = _batch_innermost(chunk)
-        for layer in layers:
-            values = layer.run(values)
-        results[start : start + len(chunk)] = values.T
+        results[start : start + len(chunk)] = _run_layers(layers, chunk).T
         if progress is not None:
             progress(start + len(chunk))
     return results
 
 
+def _run_layers(
+    layers: "list[tuple[_FloatLayer, tuple[int, ...]]]", chunk: NDArray[np.int16]
+) -> _Floats:
+    """Results (outputs, batch) of the last layer; those in between are kept while they are read.
+
+    Parameters
+    ----------
+    layers : each with the layers that it reads
+    chunk : (batch, features) of the network's input
+    """
+    last_reader = {place: index for index, (_, read) in enumerate(layers) for place in read}
+    values = {NETWORK_INPUT: _batch_innermost(chunk)}
+    for index, (layer, read) in enumerate(layers):
+        found = [values[place] for place in read]
+        values[index] = layer.run(found[0] if len(found) == 1 else np.concatenate(found))
+        for place in read:
+            if last_reader[place] == index:
+                values.pop(place, None)
+    return values[len(layers) - 1]
+
+
 def run_layer(layer: QuantLayer, values: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Results (batch, channels * outputs) of one layer for its 16-bit inputs (batch, features)."""
+    """Results (batch, channels * outputs) of one layer for its 16-bit inputs.
+
+    Parameters
+    ----------
+    layer : the layer
+    values : (batch, features) its flat input, see `Wiring`
+    """
     return _FloatLayer(layer).run(_batch_innermost(values)).T.astype(np.int64)
 
 
@@ -106,7 +131,7 @@ class _FloatLayer:
         self._layer = layer
         self._products = [
             self._product(block, _exact_dtype(layer, block.width))
-            for block in width_blocks(layer.precision, layer.geometry.groups)
+            for block in width_blocks(layer.precision, layer.wiring.groups)
         ]
         self._table = None
         if layer.table is not None:
@@ -117,11 +142,11 @@ class _FloatLayer:
         self._pools_sums = layer.table is None or bool((np.diff(layer.table) >= 0).all())
 
     def _product(self, block: Block, dtype: type[np.floating]) -> _Product:
-        geometry, operands = self._layer.geometry, self._layer.widths[block.width]
+        wiring, operands = self._layer.wiring, self._layer.widths[block.width]
         rows = None
-        if not geometry.is_dense:
-            shape = (geometry.fan_in, len(block.outputs), geometry.window)
-            rows = operand_rows(geometry, block).reshape(shape)
+        if not wiring.is_dense:
+            shape = (wiring.fan_in, len(block.outputs), wiring.window)
+            rows = operand_rows(wiring, block).reshape(shape)
         shift = operands.shift[block.channels].astype(np.float64)
         wide = (slice(None), None, None, None)
         return _Product(
@@ -134,16 +159,16 @@ class _FloatLayer:
 
     def run(self, values: _Floats) -> _Floats:
         """Results (channels * outputs, batch) for inputs (features, batch), all float32."""
-        geometry = self._layer.geometry
+        wiring = self._layer.wiring
         batch = values.shape[1]
-        results = np.empty((geometry.channels, geometry.outputs, batch), np.float32)
+        results = np.empty((wiring.channels, wiring.outputs, batch), np.float32)
         copies: dict[int, _Floats] = {}
         for product in self._products:
             block = product.block
             if block.width not in copies:
                 copies[block.width] = self._copy(values, block.width, product.weights.dtype)
             operands = copies[block.width]
-            item_bytes = geometry.fan_in * geometry.window * batch * operands.itemsize
+            item_bytes = wiring.fan_in * wiring.window * batch * operands.itemsize
             step = max(1, _GATHERED_BYTES // max(1, item_bytes))
             for start in range(0, len(block.outputs), step):
                 part = slice(start, start + step)
@@ -158,9 +183,20 @@ class _FloatLayer:
         copy[:-1] = values
         if width < OPERAND_BITS:
             low, high = limits(width, unsigned=layer.reads_unsigned(width))
-            _round_shifted(copy, np.array(2.0 ** -layer.widths[width].input_shift, dtype))
+            for part, shift in self._parts(width):
+                _round_shifted(copy[part], np.array(2.0**-shift, dtype))
             np.clip(copy, low, high, out=copy)
         return copy
+
+    def _parts(self, width: int) -> Iterator[tuple[slice, int]]:
+        """The values of each layer in the flat input, and their shift to the copy of a width."""
+        wiring, shifts = self._layer.wiring, self._layer.widths[width].input_shifts
+        for source, shift in {
+            source.layer: (source, shift)
+            for source, shift in zip(wiring.sources, shifts, strict=True)
+        }.values():
+            start = wiring.layers[source.layer]
+            yield slice(start, start + source.geometry.inputs), shift
 
     def _sums(self, product: _Product, operands: _Floats, part: slice) -> _Floats:
         """(channels, outputs, window, batch) accumulators of a part of the block's outputs."""

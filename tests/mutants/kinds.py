@@ -38,13 +38,15 @@ from axnn.flow.scores import read_scores
 from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
 from axnn.nn.network import Network
 from axnn.nn.train import TrainingPlan, train
-from axnn.quantisation.quantize import calibrate, uniform_precision
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.quantize import uniform_precision
 from qcnpe.compiler import compile_network
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import convert_document, read_document, write_document
 from qcnpe.spec.frames import LINK_VERSION, Frame, FrameParser, Kind, Welcome
+from qcnpe.spec.geometry import Geometry
 from qcnpe.spec.inference import infer
-from qcnpe.spec.qnet import Geometry, QuantNet
+from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.results import read_figures
 from qcnpe.spec.samples import Samples
 from synth import count_model, traces
@@ -80,7 +82,7 @@ def make_integer_network(path: Path) -> None:
 
 def use_integer_network(path: Path) -> None:
     net = QuantNet.load(path)
-    features = net.layers[0].geometry.inputs
+    features = net.inputs
     infer(net, np.ones((1, features), np.int16))
     net.quantize_inputs(np.ones((1, features)))
     compile_network(net, net.engine or EngineConfig(rows=4, cols=4), 2)

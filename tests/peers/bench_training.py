@@ -28,13 +28,9 @@ from axnn.flow.apps import find_app, perceptron
 from axnn.nn.network import LayerStack, Network
 from axnn.nn.spec import NetworkSpec
 from axnn.nn.train import TrainingPlan, train
-from axnn.quantisation.quantize import (
-    Precision,
-    QuantisedNetwork,
-    calibrate,
-    to_integers,
-    uniform_precision,
-)
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.integers import to_integers
+from axnn.quantisation.quantize import Precision, QuantisedNetwork, uniform_precision
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.inference import infer

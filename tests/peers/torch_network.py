@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from axnn.nn.layers import NeuronLayer
+from axnn.cpu.chain import chain_of
+from axnn.nn.layers import SourceLayer
 from axnn.nn.network import Network
 from axnn.nn.spec import LayerSpec
 
@@ -25,7 +26,7 @@ class TorchLayer(nn.Module):
     layer : what the description became
     """
 
-    def __init__(self, spec: LayerSpec, layer: NeuronLayer) -> None:
+    def __init__(self, spec: LayerSpec, layer: SourceLayer) -> None:
         super().__init__()
         self.spec = spec
         self.geometry = layer.geometry
@@ -55,12 +56,12 @@ class TorchLayer(nn.Module):
             kernel,
             self.bias,
             stride=geometry.stride,
-            padding=geometry.padding,
+            padding=geometry.padding[:2],
             groups=geometry.groups,
         )
 
 
 def torch_network(network: Network) -> nn.Sequential:
     """The same network with the same parameters."""
-    pairs = zip(network.spec.layers, network.neuron_layers, strict=True)
+    pairs = zip(network.spec.layers, chain_of(network), strict=True)
     return nn.Sequential(*(TorchLayer(spec, layer) for spec, layer in pairs))

@@ -9,7 +9,7 @@ from qcnpe.driver import Driver, ModelTransport
 from qcnpe.events import OperandActivity
 from qcnpe.spec.commands import command_fields, decode
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.geometry import Geometry
 from qcnpe.spec.streams import Streams
 from tests.qcnpe.networks import network, random_inputs, random_layer
 

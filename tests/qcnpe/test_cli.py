@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.qnet import Geometry, QuantNet
+from qcnpe.spec.geometry import Geometry
+from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
 from qcnpe.tools.lock import only_writer
 from tests.processes import descendants, is_alive, wait_for

@@ -28,5 +28,5 @@ def test_signal_ends_a_command_in_order(tmp_path, number):
         _, said = started.communicate(timeout=60)
     assert said == "ours: stopped; run again to continue\n"
     assert started.returncode == 128 + number
-    assert not is_alive(int(pid.read_text()))
+    wait_for(lambda: not is_alive(int(pid.read_text())), seconds=5)
     assert [path.name for path in tmp_path.iterdir()] == ["pid"]

@@ -15,13 +15,14 @@ from qcnpe.spec.commands import TableLoad, TileCommand, decode_command, decode_c
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.fixed import pack, unpack
-from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.geometry import Geometry
 from tests.qcnpe import loops
 from tests.qcnpe.networks import (
     by_channel,
     dense_layer,
     geometries,
     network,
+    random_graph,
     random_inputs,
     random_layer,
 )
@@ -87,14 +88,20 @@ def test_groups_hold_their_own_weights_and_parameters(geometry, seed):
     for group in compiled.groups:
         operands = layer.widths[group.precision]
         seen = unpack(group.weights.T, group.precision, config.pairs(group.precision))
+        left_out = np.ones(geometry.fan_in, bool)
+        left_out[group.operands] = False
         for col, channel in enumerate(group.channels.tolist()):
-            assert seen[col, : geometry.fan_in].tolist() == operands.weights[channel].tolist()
+            weights = operands.weights[channel]
+            assert seen[col, : len(group.operands)].tolist() == weights[group.operands].tolist()
+            assert not weights[left_out].any(), "only zeros are left out"
             word = int(group.parameters[col])
             assert word & 0xFFFF == int(layer.bias[channel]) % 2**16
             assert word >> 16 == int(operands.shift[channel]) + 16
             assert geometry.group_of(channel) == group.block
         assert not seen[len(group.channels) :].any(), "idle columns carry zeros"
-        assert not seen[:, geometry.fan_in :].any(), "missing operands are zeros"
+        assert not seen[:, len(group.operands) :].any(), "missing operands are zeros"
+        used = operands.weights[group.channels][:, group.operands].any(axis=0)
+        assert used.all() or len(group.operands) == 1, "all zeros are left out"
 
 
 @settings(max_examples=30)
@@ -118,6 +125,32 @@ def mixed_network(rng, widths=(16, 8, 4, 2)):
         random_layer(rng, Geometry.dense(16, 9), name="hidden", function="tanh", widths=widths),
         random_layer(rng, Geometry.dense(9, 3), name="out", widths=widths),
     )
+
+
+@settings(max_examples=30)
+@given(SEEDS, st.sampled_from(CONFIGS), st.integers(1, 3))
+def test_graphs_give_the_integers_of_the_loops(seed, config, batch):
+    """Shortcuts, maps read as one, the network's input read late: on tiles as in the loops."""
+    rng = np.random.default_rng(seed)
+    net = random_graph(rng)
+    inputs = random_inputs(rng, net, batch)
+    assert run_on_model(net, config, inputs).tolist() == loops.run_network(net, inputs)
+
+
+def test_operands_of_zero_are_not_streamed():
+    """Four neurons add one value each to their sums: the other three cost no beat."""
+    geometry = Geometry.dense(4, 4)
+    layer = random_layer(
+        np.random.default_rng(1), geometry, precision=by_channel([16] * 4, geometry)
+    )
+    layer.widths[16].weights[:] = np.eye(4)
+    layer.widths[16].weights[:, 2] = 0
+    (compiled,) = compile_network(network(layer), EngineConfig(rows=2, cols=2), 1).layers
+    assert [group.operands.tolist() for group in compiled.groups] == [[0, 1], [3]]
+    assert [tile.beats for group in compiled.groups for tile in group.tiles] == [2, 1]
+    layer.widths[16].weights[:] = 0
+    (compiled,) = compile_network(network(layer), EngineConfig(rows=2, cols=2), 1).layers
+    assert [tile.beats for group in compiled.groups for tile in group.tiles] == [1, 1]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -169,11 +202,11 @@ def test_copies_are_what_the_next_layer_reads():
     )
     config = EngineConfig(rows=2, cols=2)
     before, after = compile_network(network(first, second), config, 1).layers
-    assert before.copies == {width: second.widths[width].input_shift for width in (4, 2)}
-    assert after.copies == {}
+    assert before.copies.shifts == {width: second.widths[width].input_shifts[0] for width in (4, 2)}
+    assert after.copies.shifts == {}
     for command in decode_commands(config, before.commands):
         assert isinstance(command, TileCommand)
-        assert command.copies == before.copies
+        assert command.copies == before.copies.shifts
         assert command.unsigned_copies
 
 
@@ -300,7 +333,7 @@ def test_totals_of_a_program():
     results = sum(
         counts.afu_ops[name] for counts in program.layer_counts for name in counts.afu_ops
     )
-    windows = [layer.geometry.window * layer.precision.size for layer in net.layers]
+    windows = [layer.wiring.window * layer.precision.size for layer in net.layers]
     assert results == 2 * sum(windows)
 
 
@@ -326,7 +359,8 @@ def read_by(compiled, order):
     for index in order:
         number, group, tile = tiles[index]
         command = group.tiles[tile]
-        source = (group.precision, group.block, tuple(group.outputs.tolist()), tile)
+        read = tuple(group.outputs.tolist()), tuple(group.operands.tolist())
+        source = (group.precision, group.block, *read, tile)
         words += command.beats * command.rows if source != kept[0] else 0
         words += command.beats * command.cols if number != kept[1] else 0
         kept = source, number

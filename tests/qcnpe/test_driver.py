@@ -7,8 +7,8 @@ from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver, ModelTransport
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import FormatError
+from qcnpe.spec.geometry import Geometry
 from qcnpe.spec.inference import infer
-from qcnpe.spec.qnet import Geometry
 from tests.qcnpe.networks import network, random_inputs, random_layer
 
 CONFIG = EngineConfig(rows=5, cols=3)

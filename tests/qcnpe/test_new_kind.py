@@ -18,10 +18,11 @@ from qcnpe.spec import ncu_kind
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.errors import ConfigError, FormatError
+from qcnpe.spec.geometry import Geometry
 from qcnpe.spec.inference import infer
 from qcnpe.spec.model import execute
 from qcnpe.spec.ncu_kind import DSP, GATED, NcuKind, add_kind
-from qcnpe.spec.qnet import Geometry, QuantNet
+from qcnpe.spec.qnet import QuantNet
 from tests.qcnpe.networks import random_layer
 from tests.qcnpe.rtl.engine_bench import EngineBench
 

@@ -13,8 +13,9 @@ from axnn.quantisation.quantize import Precision
 from qcnpe.compiler import compile_network
 from qcnpe.promotion import promote
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.geometry import Geometry
 from qcnpe.spec.inference import infer
-from qcnpe.spec.qnet import Geometry, WidthOperands
+from qcnpe.spec.qnet import WidthOperands
 from tests.qcnpe.networks import by_channel, geometries, network, random_inputs, random_layer
 
 CONFIG = EngineConfig(rows=4, cols=4)
@@ -34,7 +35,7 @@ def dense(widths, inputs=6, seed=1):
 def at_shifts(layer, shifts):
     """The layer with other narrow copies of its inputs."""
     widths = {
-        width: WidthOperands(operands.weights, operands.shift, shifts[width])
+        width: WidthOperands(operands.weights, operands.shift, (shifts[width],))
         for width, operands in layer.widths.items()
     }
     return replace(layer, widths=widths)
@@ -86,7 +87,7 @@ def test_a_promoted_neuron_loses_nothing_but_the_rounding_of_its_inputs():
     found = infer(promote(net, CONFIG, 8), inputs)[:, 1]
     layer = net.layers[0]
     narrow = layer.widths[4]
-    places = int(narrow.shift[1]) + narrow.input_shift
+    places = int(narrow.shift[1]) + narrow.input_shifts[0]
     for sample, result in zip(inputs.tolist(), found.tolist(), strict=True):
         total = sum(w * x for w, x in zip(narrow.weights[1].tolist(), sample, strict=True))
         half = 1 << places >> 1

@@ -11,10 +11,11 @@ from qcnpe.driver import Transport
 from qcnpe.rtl import afu
 from qcnpe.spec.commands import TableLoad
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.qnet import Geometry, QuantNet
+from qcnpe.spec.geometry import Geometry
+from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.streams import Streams
 from sim.check import check_network, compare
-from tests.qcnpe.networks import network, random_inputs, random_layer
+from tests.qcnpe.networks import network, random_graph, random_inputs, random_layer
 
 pytestmark = pytest.mark.xdist_group("sim4")
 
@@ -40,7 +41,12 @@ def dense(seed: int) -> QuantNet:
     )
 
 
-@pytest.mark.parametrize("make", [convolutional, dense])
+def graph(seed: int) -> QuantNet:
+    """A shortcut, maps read as one, and the network's input read late."""
+    return random_graph(np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("make", [convolutional, dense, graph])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_networks_have_no_mismatch(engine4, make, seed):
     net = make(seed)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from axnn.cpu.chain import chain_of
 from axnn.cpu.kinds import sums_windows
 from axnn.errors import RunError
-from axnn.nn.layers import NeuronLayer
+from axnn.nn.layers import SourceLayer
 from axnn.nn.network import Network
 from qcnpe.spec.files import replace_file
 
@@ -65,7 +66,7 @@ def export_onnx(network: Network, path: Path) -> None:
 
     graph = _Graph()
     flat = False
-    for layer in network.neuron_layers:
+    for layer in chain_of(network):
         if layer.geometry.is_dense and not flat:
             graph.add("Flatten", axis=1)
             flat = True
@@ -73,7 +74,7 @@ def export_onnx(network: Network, path: Path) -> None:
     inputs = helper.make_tensor_value_info(
         "inputs", TensorProto.FLOAT, ["samples", *network.spec.input_shape]
     )
-    classes = network.neuron_layers[-1].geometry.channels
+    classes = chain_of(network)[-1].geometry.channels
     logits = helper.make_tensor_value_info(graph.last, TensorProto.FLOAT, ["samples", classes])
     body = helper.make_graph(graph.nodes, network.spec.name, [inputs], [logits], graph.constants)
     model = helper.make_model(body, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=8)
@@ -81,7 +82,7 @@ def export_onnx(network: Network, path: Path) -> None:
     replace_file(path, lambda temporary: onnx.save(model, temporary))
 
 
-def _add_layer(graph: _Graph, layer: NeuronLayer) -> None:
+def _add_layer(graph: _Graph, layer: SourceLayer) -> None:
     geometry, bias = layer.geometry, layer.bias.value
     if geometry.is_dense:
         graph.add("Gemm", layer.weights.value, bias, transB=1)
@@ -93,7 +94,7 @@ def _add_layer(graph: _Graph, layer: NeuronLayer) -> None:
     else:
         graph.add(
             "Conv", _kernels(layer), bias, strides=geometry.stride, group=geometry.groups,
-            pads=[*geometry.padding, *geometry.padding],
+            pads=list(geometry.padding),
         )  # fmt: skip
         if geometry.window > 1:  # before the function, which is monotone: fewer values
             graph.add("MaxPool", kernel_shape=geometry.pool, strides=geometry.pool)
@@ -101,7 +102,7 @@ def _add_layer(graph: _Graph, layer: NeuronLayer) -> None:
         graph.add(_FUNCTIONS[layer.function])
 
 
-def _kernels(layer: NeuronLayer) -> NDArray[np.float32]:
+def _kernels(layer: SourceLayer) -> NDArray[np.float32]:
     geometry = layer.geometry
     depth = geometry.input_shape[0] // geometry.groups
     return layer.weights.value.reshape(geometry.channels, depth, *geometry.kernel)
@@ -146,7 +147,7 @@ def torch_module(network: Network, threads: int) -> Classify:
     """PyTorch in eager mode, without gradients."""
     import torch
 
-    steps = [_torch_layer(layer) for layer in network.neuron_layers]
+    steps = [_torch_layer(layer) for layer in chain_of(network)]
 
     def classify(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         if torch.get_num_threads() != threads:
@@ -160,7 +161,7 @@ def torch_module(network: Network, threads: int) -> Classify:
     return classify
 
 
-def _torch_layer(layer: NeuronLayer) -> Callable[[Any], Any]:
+def _torch_layer(layer: SourceLayer) -> Callable[[Any], Any]:
     import torch
     from torch.nn import functional
 
@@ -186,7 +187,7 @@ def _torch_layer(layer: NeuronLayer) -> Callable[[Any], Any]:
 
     def convolve(values: Any) -> Any:
         found = functional.conv2d(
-            values, kernels, bias, geometry.stride, geometry.padding, groups=geometry.groups
+            values, kernels, bias, geometry.stride, geometry.padding[:2], groups=geometry.groups
         )
         if geometry.window > 1:
             found = functional.max_pool2d(found, geometry.pool)

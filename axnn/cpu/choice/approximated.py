@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from axnn.cpu.chain import chain_of
 from axnn.cpu.choice.model import ApproximateNetwork, input_scales
 from axnn.cpu.kinds import Assignment, cost, exact_assignment, ladder
 from axnn.data import DataSet
@@ -62,7 +63,7 @@ class Approximated:
     def __post_init__(self) -> None:
         # The kernels do not check indices, which follow from these values.
         for index, (layer, levels) in enumerate(
-            zip(self.network.neuron_layers, self.assignment, strict=True)
+            zip(chain_of(self.network), self.assignment, strict=True)
         ):
             kinds = len(ladder(self.network, index))
             if levels.shape != (layer.geometry.channels,) or not (levels < kinds).all():
@@ -109,7 +110,7 @@ class Approximated:
         """
         network.set_state(take_prefix("value.", arrays))
         kinds = take_prefix("kinds.", arrays)
-        assignment = tuple(kinds[str(index)] for index in range(len(network.neuron_layers)))
+        assignment = tuple(kinds[str(index)] for index in range(len(chain_of(network))))
         try:
             return cls(network, assignment, scales)
         except ConfigError as error:
@@ -130,8 +131,8 @@ class Approximated:
 def array_types(spec: NetworkSpec) -> dict[str, ArrayType]:
     """Types of the arrays that a file must hold for `Approximated.of_arrays`."""
     kinds = {
-        str(index): ArrayType(np.uint8, (geometry.channels,))
-        for index, geometry in enumerate(spec.geometries)
+        str(index): ArrayType(np.uint8, (wiring.channels,))
+        for index, wiring in enumerate(spec.wirings)
     }
     return add_prefix("value.", parameter_types(spec.parameter_shapes)) | add_prefix(
         "kinds.", kinds

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axnn.approximation.search import Unit
+from axnn.cpu.chain import chain_of
 from axnn.cpu.choice.approximated import Approximated
 from axnn.cpu.choice.model import ApproximateNetwork, absorb, fold, input_scales, line_below
 from axnn.cpu.choice.scoring import channel_unit
@@ -39,7 +40,7 @@ def lower_channels(subject: Approximated, chosen: Sequence[Unit], data: DataSet)
             continue
         lines = line_below(model.approximate_layers[index], kinds, levels)
         for line, members in lines:
-            fold(network.neuron_layers[index], line, np.intersect1d(members, channels))
+            fold(chain_of(network)[index], line, np.intersect1d(members, channels))
         levels[channels] += 1
         _omit(model, network, index, channels[levels[channels] == _omitted_level(kinds)])
     lowered = Approximated(network, assignment, subject.scales, subject.trials)
@@ -68,4 +69,4 @@ def _omit(
     """Add the means of these channels to the biases of the layer that reads them."""
     results = model.approximate_layers[index].results
     if len(channels) and results is not None:
-        absorb(network.neuron_layers[index + 1], results.mean(axis=2), channels)
+        absorb(chain_of(network)[index + 1], results.mean(axis=2), channels)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from axnn.cpu.chain import chain_of
 from axnn.cpu.kernels.stages import BYTE_LIMIT, BYTE_ZERO, quantised_weights
 from axnn.cpu.kinds import Assignment, Kind, ladder
 from axnn.nn.layers import (
@@ -18,8 +19,8 @@ from axnn.nn.layers import (
     Dense,
     FloatArray,
     Layer,
-    NeuronLayer,
     Parameter,
+    SourceLayer,
     activate,
 )
 from axnn.nn.network import LayerStack, Network, batch_innermost
@@ -47,7 +48,7 @@ class _Part:
     kind : how their sums are computed
     """
 
-    def __init__(self, layer: NeuronLayer, channels: Channels, kind: Kind) -> None:
+    def __init__(self, layer: SourceLayer, channels: Channels, kind: Kind) -> None:
         self.channels = channels
         self.in_bytes = kind.operands == "int8"
         self._layer = layer
@@ -81,7 +82,7 @@ class _Part:
         return by_inputs
 
 
-def _of_channels(layer: NeuronLayer, channels: Channels, *, one_position: bool) -> NeuronLayer:
+def _of_channels(layer: SourceLayer, channels: Channels, *, one_position: bool) -> SourceLayer:
     """The sums of some channels, as a layer with identity function and parameters of its own.
 
     With `one_position`, only the first position of each window is computed.
@@ -117,7 +118,7 @@ class ApproximateLayer(Layer):
     """
 
     def __init__(
-        self, layer: NeuronLayer, kinds: tuple[Kind, ...], levels: NDArray[np.uint8], scale: float
+        self, layer: SourceLayer, kinds: tuple[Kind, ...], levels: NDArray[np.uint8], scale: float
     ) -> None:
         self.layer = layer
         self.scale = scale
@@ -182,7 +183,7 @@ class ApproximateLayer(Layer):
         return by_sums
 
 
-def _parts(layer: NeuronLayer, kinds: list[Kind]) -> list[_Part]:
+def _parts(layer: SourceLayer, kinds: list[Kind]) -> list[_Part]:
     """Channels grouped by how their sums are computed."""
     ways: dict[tuple[str, str], list[int]] = {}
     for channel, kind in enumerate(kinds):
@@ -201,10 +202,10 @@ class ApproximateNetwork(LayerStack):
     """
 
     def __init__(self, network: Network, assignment: Assignment, scales: tuple[float, ...]) -> None:
-        own = iter(range(len(network.neuron_layers)))
+        own = iter(range(len(chain_of(network))))
         layers: list[Layer] = []
         for layer in network.layers:
-            if isinstance(layer, NeuronLayer):
+            if isinstance(layer, SourceLayer):
                 index = next(own)
                 layers.append(
                     ApproximateLayer(
@@ -237,7 +238,7 @@ def _largest_inputs(network: LayerStack, values: FloatArray) -> list[float]:
     """Largest magnitude that each layer of neurons reads for (features, batch) inputs."""
     largest = []
     for layer in network.layers:
-        if layer.parameters or isinstance(layer, NeuronLayer | ApproximateLayer):
+        if layer.parameters or isinstance(layer, SourceLayer | ApproximateLayer):
             largest.append(float(np.abs(values).max()))
         values = layer.forward(values)
     return largest
@@ -277,7 +278,7 @@ def fit_clamp(layer: ApproximateLayer) -> Line:
     return Line(slope, np.full_like(slope, middle))
 
 
-def fold(layer: NeuronLayer, line: Line, channels: Channels) -> None:
+def fold(layer: SourceLayer, line: Line, channels: Channels) -> None:
     """Change the channels' parameters so that their sums become slope * sum + offset."""
     layer.weights.value[channels] *= line.slope[channels, None]
     layer.bias.value[channels] *= line.slope[channels]
@@ -301,7 +302,7 @@ def one_level_down(
     return trial, np.flatnonzero(lowered > levels)
 
 
-def absorb(reader: NeuronLayer, means: FloatArray, channels: Channels) -> None:
+def absorb(reader: SourceLayer, means: FloatArray, channels: Channels) -> None:
     """Add the means of these channels, (channels, outputs), to the biases of the layer `reader`.
 
     The weights that read the channels become zero, since they would widen the scale of weights in

@@ -11,10 +11,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from axnn.cpu.chain import chain_of
 from axnn.cpu.kinds import Assignment, Kind, is_fused, is_summed, ladder, omitted
-from axnn.nn.layers import NeuronLayer
+from axnn.nn.layers import SourceLayer
 from axnn.nn.network import Network
-from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.geometry import Geometry
 
 Int32 = NDArray[np.int32]
 Float32 = NDArray[np.float32]
@@ -123,7 +124,7 @@ def lower(network: Network, assignment: Assignment, scales: tuple[float, ...]) -
     assignment : the kind of each channel
     scales : of the bytes of each layer's inputs
     """
-    heads = [i for i in range(len(network.neuron_layers)) if not is_fused(network, i)]
+    heads = [i for i in range(len(chain_of(network))) if not is_fused(network, i)]
     buffers = [_input_buffer(network, assignment, scales[0])]
     stages: list[Stage] = []
     for number, head in enumerate(heads):
@@ -142,7 +143,7 @@ def _reads_bytes(network: Network, assignment: Assignment, index: int | None) ->
 
 
 def _input_buffer(network: Network, assignment: Assignment, scale: float) -> Buffer:
-    geometry = network.neuron_layers[0].geometry
+    geometry = chain_of(network)[0].geometry
     shape = geometry.input_shape  # that of a dense layer has all features at one position
     used = scale if _reads_bytes(network, assignment, 0) else 0.0
     return _buffer(shape[1:], geometry, np.arange(shape[0]), used)
@@ -152,7 +153,7 @@ def _buffer(
     size: tuple[int, int], reader: Geometry | None, place: NDArray[np.intp], scale: float
 ) -> Buffer:
     """A buffer for maps of this size, with the padding of the layer that reads it."""
-    top, left = (0, 0) if reader is None else reader.padding
+    top, left = (0, 0) if reader is None else reader.padding[:2]
     present = int((place >= 0).sum())
     rounded = -(-present // WORD) * WORD if scale else present
     return Buffer(size[0] + 2 * top, size[1] + 2 * left, rounded, top, left, place, scale)
@@ -172,12 +173,12 @@ class _LayerBuilder:
     def __init__(
         self, network: Network, assignment: Assignment, head: int, number: int, source: Buffer
     ) -> None:
-        self.layer = network.neuron_layers[head]
+        self.layer = chain_of(network)[head]
         self.number = number
         self.source = source
         self.network, self.assignment, self.head = network, assignment, head
         fused = is_summed(network, head)
-        self.sums = network.neuron_layers[head + 1] if fused else None
+        self.sums = chain_of(network)[head + 1] if fused else None
         self.geometry = _over_positions(self.layer.geometry, source)
         levels = [assignment[head]] + ([assignment[head + 1]] if fused else [])
         groups = np.arange(self.geometry.channels) // (
@@ -193,7 +194,7 @@ class _LayerBuilder:
         last = self.layer if self.sums is None else self.sums
         reader = None
         if following is not None:
-            reader = self.network.neuron_layers[following].geometry
+            reader = chain_of(self.network)[following].geometry
         used = scales[following] if following is not None else 0.0
         if not _reads_bytes(self.network, self.assignment, following):
             used = 0.0
@@ -323,7 +324,7 @@ def _over_positions(geometry: Geometry, source: Buffer) -> Geometry:
     )
 
 
-def _function(layer: NeuronLayer, kind: Kind) -> str:
+def _function(layer: SourceLayer, kind: Kind) -> str:
     """The function's name for the kernels."""
     if kind.function == "exact":
         return layer.function

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from axnn.nn.layers.neuron import FloatArray
-from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.geometry import Geometry
 
 _BLOCK_BYTES = 3 << 18
 """Size of an unfolded block; from 512 KiB to 1 MiB was quickest with 1 MiB of cache a core."""
@@ -35,15 +35,15 @@ class ColumnBlocks:
     def pad(self, inputs: FloatArray) -> FloatArray:
         """(channels, rows, columns, batch) of (features, batch) inputs, with zeros around them."""
         shaped = inputs.reshape(*self._geometry.input_shape, -1)
-        if self._geometry.padding == (0, 0):
+        if not any(self._geometry.padding):
             return shaped
-        vertical, horizontal = self._geometry.padding
-        return np.pad(shaped, ((0, 0), (vertical,) * 2, (horizontal,) * 2, (0, 0)))
+        top, left, bottom, right = self._geometry.padding
+        return np.pad(shaped, ((0, 0), (top, bottom), (left, right), (0, 0)))
 
     def crop(self, padded: FloatArray) -> FloatArray:
         """Inverse of `pad`."""
         _, height, width = self._geometry.input_shape
-        top, left = self._geometry.padding
+        top, left = self._geometry.padding[:2]
         return padded[:, top : top + height, left : left + width].reshape(-1, padded.shape[-1])
 
     def blocks(self, batch: int, dtype: np.dtype[np.floating]) -> Iterator[tuple[int, int]]:
@@ -57,6 +57,7 @@ class ColumnBlocks:
     def unfold(self, padded: FloatArray, group: int, start: int, end: int) -> FloatArray:
         """(fan_in, positions * batch) operands of the rows from start to end, of one group."""
         down, right = self._geometry.stride
+        below, beside = self._geometry.dilation
         channel, row, column, sample = padded.strides
         # A view like those of `as_strided`, which takes ten times longer to make one; this way,
         # numpy checks its bounds, too.
@@ -65,7 +66,7 @@ class ColumnBlocks:
             padded.dtype,
             padded,
             group * self._depth * channel + start * down * row,
-            (channel, row, column, row * down, column * right, sample),
+            (channel, row * below, column * beside, row * down, column * right, sample),
         )
         return operands.reshape(self._geometry.fan_in, -1)
 
@@ -75,11 +76,14 @@ class ColumnBlocks:
         """Add the gradients of what `unfold` returned to the gradients of the padded inputs."""
         shaped = columns.reshape(self._block_shape(start, end, padded.shape[-1]))
         (down, right), (height, width) = self._geometry.stride, self._geometry.kernel
+        below, beside = self._geometry.dilation
         channels = slice(group * self._depth, (group + 1) * self._depth)
         for y in range(height):
-            rows = slice(start * down + y, (end - 1) * down + y + 1, down)
+            first = start * down + y * below
+            rows = slice(first, first + (end - 1 - start) * down + 1, down)
             for x in range(width):
-                places = slice(x, (self.map_shape[1] - 1) * right + x + 1, right)
+                left = x * beside
+                places = slice(left, left + (self.map_shape[1] - 1) * right + 1, right)
                 padded[channels, rows, places] += shaped[:, y, x]
 
     def _block_shape(self, start: int, end: int, batch: int) -> tuple[int, ...]:

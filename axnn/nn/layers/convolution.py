@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from axnn.nn.layers.columns import ColumnBlocks
-from axnn.nn.layers.neuron import FloatArray, NeuronLayer
+from axnn.nn.layers.neuron import FloatArray, SourceLayer
 from axnn.nn.layers.pooling import pool_largest, spread_to_largest
 from axnn.nn.layers.products import product, weight_gradient
-from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.geometry import Geometry
 
 
-class Convolution(NeuronLayer):
+class Convolution(SourceLayer):
     """Every neuron reads a window of the map; the neurons of a channel share their weights.
 
     Parameters

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from axnn.nn.layers.neuron import FloatArray, NeuronLayer
+from axnn.nn.layers.neuron import FloatArray, SourceLayer
 
 
-class Dense(NeuronLayer):
+class Dense(SourceLayer):
     """Every neuron reads every input."""
 
     def operand_weights(self) -> FloatArray:

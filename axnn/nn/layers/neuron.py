@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.spec.activation import CURVES
-from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.geometry import Geometry, Wiring
 
 FloatArray = NDArray[np.floating]
 """float32 in training; the layers compute in whatever type they are given."""
@@ -83,7 +83,7 @@ class NeuronLayer(Layer):
     Parameters
     ----------
     name : for reports and files
-    geometry : which inputs each neuron reads
+    geometry : which values of the flat input each neuron reads
     function : activation function, one of `qcnpe.spec.activation.FUNCTION_NAMES`
     weights, bias : float32 start values
     """
@@ -92,7 +92,7 @@ class NeuronLayer(Layer):
         self,
         *,
         name: str,
-        geometry: Geometry,
+        geometry: Geometry | Wiring,
         function: str,
         weights: FloatArray,
         bias: FloatArray,
@@ -184,3 +184,27 @@ class NeuronLayer(Layer):
         if by_weights is not None:
             self.set_weight_gradient(by_weights)
         return by_inputs
+
+
+class SourceLayer(NeuronLayer):
+    """A layer that reads one map.
+
+    Parameters
+    ----------
+    name, geometry, function, weights, bias : see `NeuronLayer`
+    """
+
+    geometry: Geometry
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        geometry: Geometry,
+        function: str,
+        weights: FloatArray,
+        bias: FloatArray,
+    ) -> None:
+        super().__init__(
+            name=name, geometry=geometry, function=function, weights=weights, bias=bias
+        )

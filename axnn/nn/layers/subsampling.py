@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.nn.layers.neuron import FloatArray, NeuronLayer, Parameter
-from qcnpe.spec.qnet import Geometry
+from axnn.nn.layers.neuron import FloatArray, Parameter, SourceLayer
+from qcnpe.spec.geometry import Geometry
 
 
-class WindowSums(NeuronLayer):
+class WindowSums(SourceLayer):
     """Depth-wise sums over windows that neither overlap nor leave gaps, times one weight a channel.
 
     Parameters
@@ -34,7 +34,7 @@ class WindowSums(NeuronLayer):
         bias: FloatArray,
     ) -> None:
         depth_wise = geometry.channels == geometry.groups == geometry.input_shape[0]
-        plain = geometry.padding == (0, 0) and geometry.pool == (1, 1)
+        plain = not any(geometry.padding) and geometry.pool == (1, 1)
         if not (depth_wise and plain and geometry.kernel == geometry.stride):
             raise ValueError(f"layer {name}: needs depth-wise windows side by side: {geometry}")
         super().__init__(

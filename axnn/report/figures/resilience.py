@@ -34,7 +34,7 @@ def maps(found: Findings, layer: QuantLayer, scores: NDArray[np.float64]) -> Pic
     layer : the layer
     scores : (channels, outputs) scores of its neurons
     """
-    _, height, width = layer.geometry.output_shape
+    _, height, width = layer.wiring.output_shape
     count = min(len(scores), _MOST_MAPS)
     chosen = np.linspace(0, len(scores) - 1, count).round().astype(int)
     most = scores.max() or 1.0  # the scores of dead neurons are all zero

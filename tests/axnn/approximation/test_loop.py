@@ -235,11 +235,18 @@ def scale(**fields):
 
 DAMAGES = {
     "share": (lambda h, _: h.update(share=0), "Expected `float` > 0"),
-    "truth value": (scale(input_unsigned="false"), "Expected `bool`, got `str`"),
+    "truth value": (
+        lambda h, _: h["scales"][0]["values"][0].update(unsigned="false"),
+        "Expected `bool`, got `str`",
+    ),
     "fraction bits": (scale(fraction_bits=10**6), "Expected `int` <= 127"),
     "layers": (lambda h, _: h["scales"].pop(), "its scales are those of another network"),
-    "channels": (lambda h, _: h["scales"][0]["widths"]["8"][1].pop(), "scales are those of"),
-    "widths": (lambda h, _: h["scales"][0]["widths"].pop("8"), "scales are those of another"),
+    "channels": (lambda h, _: h["scales"][0]["products"]["8"].pop(), "scales are those of"),
+    "sources": (
+        lambda h, _: h["scales"][0].update(values=h["scales"][0]["values"] * 2),
+        "scales are those of another",
+    ),
+    "widths": (lambda h, _: h["scales"][0]["products"].pop("8"), "scales are those of another"),
     "step lost": (lambda h, _: h["steps"].pop(0), "its steps are not in order"),
     "no steps": (lambda h, _: h.update(steps=[]), "its steps are not in order"),
     "older version": (lambda h, _: h["steps"][0].update(energy=1.0), "unknown field 'energy'"),

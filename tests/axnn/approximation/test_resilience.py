@@ -7,7 +7,9 @@ from axnn.approximation.resilience import CRITERIA, characterize, check_criterio
 from axnn.data import Split
 from axnn.nn.network import batch_innermost
 from axnn.nn.train import cross_entropy
-from axnn.quantisation.quantize import QuantisedNetwork, calibrate, to_integers, uniform_precision
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.integers import to_integers
+from axnn.quantisation.quantize import QuantisedNetwork, uniform_precision
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.fixed import narrow
@@ -66,7 +68,7 @@ def test_quantisation_criterion_is_the_squared_first_order_cost_per_mac():
     sixteen = to_integers(NETWORK, SCALES, EXACT, ENGINE)
     inputs = sixteen.quantize_inputs(DATA.train.inputs)
     low, high = eight.widths[8], sixteen.layers[0].widths[16]
-    copies = narrow(inputs, low.input_shift, 8, unsigned=eight.input_unsigned)
+    copies = narrow(inputs, low.input_shifts[0], 8, unsigned=eight.input_unsigned)
     sums = low.weights.astype(np.int64) @ copies.T * 2.0 ** -low.shift[:, None].astype(float)
     exact = high.weights.astype(np.int64) @ inputs.T.astype(np.int64)
     error = (sums - exact * 2.0 ** -high.shift[:, None].astype(float)) / 2**13

@@ -7,10 +7,12 @@ from axnn.approximation.search import take_share
 from axnn.approximation.tiles import form_tiles, lower
 from axnn.nn.network import Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
-from axnn.quantisation.quantize import calibrate, to_integers, uniform_precision
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.integers import to_integers
+from axnn.quantisation.quantize import uniform_precision
 from qcnpe.compiler import compile_network
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.geometry import Geometry
 from tests.axnn.approximation.test_loop import at_widths
 from tests.axnn.tiny import ENGINE
 

@@ -12,7 +12,7 @@ from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.nn.train import TrainingPlan, train
 from axnn.quantisation.quantize import uniform_precision
 from qcnpe.spec.errors import ConfigError
-from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.geometry import Geometry
 from tests.axnn.tiny import ENGINE, make_data
 
 MAP = Geometry(input_shape=(1, 4, 5), channels=2)

@@ -13,7 +13,9 @@ from axnn.flow.energy import EnergyModel, EnergyPrices
 from axnn.flow.steps import energy_model
 from axnn.nn.network import Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
-from axnn.quantisation.quantize import calibrate, to_integers, uniform_precision
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.integers import to_integers
+from axnn.quantisation.quantize import uniform_precision
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import FormatError
 from tests.axnn.tiny import ENGINE, TABLE

@@ -14,7 +14,9 @@ from axnn.flow.apps import APPS, App, find_app, perceptron
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, train_step
 from axnn.nn.train import TrainingPlan, validate
-from axnn.quantisation.quantize import calibrate, to_integers, uniform_precision
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.integers import to_integers
+from axnn.quantisation.quantize import uniform_precision
 from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver, ModelTransport
 from qcnpe.spec.config import EngineConfig

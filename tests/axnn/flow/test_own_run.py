@@ -124,7 +124,7 @@ def test_default_networks_can_be_built(shape, tmp_path):
     own = OwnData.at(tmp_path / "x y-1.npz")
     app = default_app(own, DataSet.read(tmp_path / "x y-1.npz"))
     assert app.name == "x_y_1"
-    assert app.network.geometries[-1].output_shape == (3, 1, 1)
+    assert app.network.wirings[-1].output_shape == (3, 1, 1)
 
 
 def test_nothing_is_written_for_data_that_are_refused(tmp_path):

@@ -125,7 +125,8 @@ def test_parameters_of_another_shape_are_refused():
     [
         (
             {"kind": "loop"},
-            "kind of a layer must be dense or convolution or subsampling or average, not 'loop'",
+            "kind of a layer must be dense or convolution or subsampling or average or "
+            "identity, not 'loop'",
         ),
         ({"channels": 0}, "channels must be at least 1, not 0"),
         ({"function": "swish"}, "function must be one of identity, relu, tanh, sigmoid"),

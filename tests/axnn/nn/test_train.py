@@ -11,7 +11,8 @@ from axnn.errors import TrainingError
 from axnn.nn.network import LayerStack, Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.nn.train import TrainingPlan, cross_entropy, train, validate
-from axnn.quantisation.quantize import QuantisedNetwork, calibrate, uniform_precision
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.quantize import QuantisedNetwork, uniform_precision
 from qcnpe.spec.errors import ConfigError, FormatError
 from tests.axnn.tiny import ENGINE, PLAN, make_data, make_spec, poison_test_part
 from tests.damage import npz_parts, resave

@@ -7,17 +7,12 @@ from hypothesis import strategies as st
 
 from axnn.errors import TrainingError
 from axnn.nn.network import Network, batch_innermost
-from axnn.nn.spec import LayerSpec, NetworkSpec
+from axnn.nn.spec import LayerSpec, NetworkSpec, SourceSpec
 from axnn.nn.train import train
-from axnn.quantisation.quantize import (
-    LayerScale,
-    QuantisedLayer,
-    QuantisedNetwork,
-    calibrate,
-    to_integers,
-    uniform_precision,
-)
-from axnn.quantisation.scales import Grid
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.integers import to_integers
+from axnn.quantisation.quantize import QuantisedLayer, QuantisedNetwork, uniform_precision
+from axnn.quantisation.scales import Grid, LayerScale
 from qcnpe.compiler import compile_network
 from qcnpe.spec.activation import FUNCTION_NAMES
 from qcnpe.spec.config import EngineConfig
@@ -153,7 +148,7 @@ def test_no_other_weight_exponent_has_less_squared_error(width):
         exponents = np.arange(-8, 16)
         grids = np.array([quantize(weights, e, width) * 2.0**-e for e in exponents])
         errors = np.square(grids - weights).mean(axis=2)
-        chosen = scale.widths[width].weight_fraction_bits
+        chosen = scale.sources[0].weights[width]
         assert errors[chosen + 8, np.arange(len(weights))] == pytest.approx(errors.min(axis=0))
 
 
@@ -169,7 +164,7 @@ def test_no_other_input_shift_has_less_squared_error(width):
         for shift in range(16):
             narrow = np.clip(np.floor(values / 2**shift + 0.5), 0, 2**width - 1)
             errors.append(np.square(narrow * 2**shift - values).mean())
-        chosen = scale.input_fraction_bits - scale.widths[width].input_fraction_bits
+        chosen = scale.values[0].fraction_bits - scale.values[0].narrow[width]
         assert errors[chosen] == pytest.approx(min(errors), rel=1e-4)
         values = run_layer(layer, values)
 
@@ -181,8 +176,8 @@ def test_scales_do_not_move_with_the_weights():
     network.neuron_layers[0].weights.value *= 4
     net = to_integers(network, scales, precision, ENGINE)
     assert np.abs(net.layers[0].widths[8].weights).max() == 128
-    assert net.layers[0].widths[8].input_shift == (
-        scales[0].input_fraction_bits - scales[0].widths[8].input_fraction_bits
+    assert net.layers[0].widths[8].input_shifts == (
+        scales[0].values[0].fraction_bits - scales[0].values[0].narrow[8],
     )
 
 
@@ -193,10 +188,10 @@ def test_unsigned_operands_follow_from_inputs_and_functions():
     signed = calibrate(network, DATA.train.inputs - 0.5, precision, ENGINE)
     relu = calibrate(NETWORKS["relu"], DATA.train.inputs, precision, ENGINE)
     sigmoid = calibrate(NETWORKS["sigmoid"], DATA.train.inputs, precision, ENGINE)
-    assert [scale.input_unsigned for scale in positive] == [True, False]
-    assert [scale.input_unsigned for scale in signed] == [False, False]
-    assert relu[1].input_unsigned
-    assert sigmoid[1].input_unsigned
+    assert [scale.values[0].unsigned for scale in positive] == [True, False]
+    assert [scale.values[0].unsigned for scale in signed] == [False, False]
+    assert relu[1].values[0].unsigned
+    assert sigmoid[1].values[0].unsigned
 
 
 def test_scales_survive_json():
@@ -281,7 +276,7 @@ def test_a_single_sample_decides_sign_and_range_wherever_it_is(place):
     inputs = np.full((3000, 1, 1, 1), 0.01, np.float32)
     inputs[place] = -0.9
     first, _ = calibrate(network, inputs, uniform_precision(network, 16), ENGINE)
-    assert not first.input_unsigned
+    assert not first.values[0].unsigned
     # 0.9 fits 16 bits with 15 fraction bits; one is kept free.
     assert first.fraction_bits == 14
 
@@ -370,12 +365,12 @@ def test_integer_geometry_is_that_of_the_layers(windowed):
     scales = calibrate(windowed, DATA.train.inputs, precision, ENGINE)
     net = to_integers(windowed, scales, precision, ENGINE)
     for layer, integer in zip(windowed.neuron_layers, net.layers, strict=True):
-        assert integer.geometry == layer.geometry
+        assert integer.sources[0].geometry == layer.geometry
         assert integer.widths[8].weights.shape == (layer.geometry.channels, layer.geometry.fan_in)
     # A mean of two is exact: the weight is a power of two, however narrow.
     average = net.layers[3].widths[8]
     assert np.array_equal(
-        average.weights * 2.0 ** -scales[3].widths[8].weight_fraction_bits[:, None],
+        average.weights * 2.0 ** -scales[3].sources[0].weights[8][:, None],
         np.full((6, 2), 0.5),
     )
 
@@ -394,3 +389,119 @@ def test_straight_through_gradient_of_windows_is_the_smooth_one(windowed):
     for smooth, straight in zip(*gradients, strict=True):
         tolerance = 0.02 * float(np.abs(smooth).max())
         assert straight == pytest.approx(smooth, abs=tolerance)
+
+
+RESIDUAL = NetworkSpec(
+    name="residual",
+    input_shape=(1, 3, 4),
+    layers=(
+        LayerSpec(kind="convolution", channels=4, kernel=(3, 3), padding=(1, 1), function="relu"),
+        LayerSpec(
+            kind="convolution",
+            channels=4,
+            kernel=(3, 3),
+            padding=(1, 1),
+            function="relu",
+            adds=(SourceSpec(layer=0),),
+            dropout=0.1,
+        ),
+        LayerSpec(
+            kind="identity",
+            pool=(2, 2),
+            pool_stride=(1, 2),
+            pool_padding=(1, 0, 0, 0),
+            function="identity",
+        ),
+        LayerSpec(
+            kind="convolution",
+            channels=5,
+            kernel=(1, 2),
+            stride=(1, 2),
+            function="tanh",
+            reads=0,
+            adds=(
+                SourceSpec(layer=1, kind="convolution", kernel=(1, 1), stride=(1, 2)),
+                SourceSpec(layer=2, kind="convolution", kernel=(1, 1)),
+            ),
+        ),
+        LayerSpec(
+            kind="dense",
+            channels=3,
+            function="identity",
+            adds=(SourceSpec(layer=-1, kind="dense"),),
+        ),
+    ),
+)
+"""A shortcut, overlapping pooling, three maps of different scales, and the input read late."""
+
+
+@pytest.fixture(scope="module")
+def residual():
+    network = Network(RESIDUAL, seed=0)
+    train(network, DATA, TRAINING, seed=0)
+    return network
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_graphs_give_the_integers_results(residual, width):
+    precision = uniform_precision(residual, width)
+    integers, floats = integers_and_floats(residual, precision, DATA.validation.inputs)
+    assert np.abs(integers - floats).max() <= (8 if width == 16 else 0)
+    assert len(np.unique(integers)) > 6
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_graphs_give_the_integers_results_at_mixed_widths(residual, seed):
+    precision = mixed_precision(residual, seed)
+    integers, floats = integers_and_floats(residual, precision, DATA.validation.inputs)
+    assert np.array_equal(integers, floats)
+
+
+def test_graphs_of_sixteen_bits_are_as_good_as_floating_point(residual):
+    precision = uniform_precision(residual, 16)
+    scales = calibrate(residual, DATA.train.inputs, precision, ENGINE)
+    net = to_integers(residual, scales, precision, ENGINE)
+    inputs = DATA.validation.inputs
+    integers = infer(net, net.quantize_inputs(inputs)) / 2.0 ** scales[-1].output_fraction_bits
+    # One layer has a table of 32 segments, see above.
+    assert integers == pytest.approx(residual.predict(inputs), abs=0.05)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_operands_of_an_identity_add_up_to_one(residual, width):
+    precision = uniform_precision(residual, width)
+    scales = calibrate(residual, DATA.train.inputs, precision, ENGINE)
+    layer = to_integers(residual, scales, precision, ENGINE).layers[1]
+    identities = layer.widths[width].weights[:, 36:].reshape(4, -1, 4).sum(axis=1)
+    one = 2.0 ** scales[1].sources[1].weights[width]
+    assert np.array_equal(identities, np.diag(one))
+    assert len(layer.sources) - 1 <= (4 if width < 16 else 1)
+
+
+def test_straight_through_gradient_of_graphs_is_the_smooth_one(residual):
+    precision = uniform_precision(residual, 16)
+    scales = calibrate(residual, DATA.train.inputs, precision, ENGINE)
+    quantised = QuantisedNetwork(residual, scales, precision, ENGINE)
+    inputs = batch_innermost(DATA.train.inputs[:40])
+    slope = np.random.default_rng(0).normal(size=(3, 40)).astype(np.float32)
+    gradients = []
+    for model in (residual, quantised):
+        model.forward(inputs)
+        model.backward(slope)
+        gradients.append({n: p.gradient.copy() for n, p in model.parameters.items()})
+    names = sorted(gradients[0])
+    for name, other in zip(names, sorted(gradients[1]), strict=True):
+        smooth = gradients[0][name]
+        tolerance = 0.03 * float(np.abs(smooth).max())
+        assert gradients[1][other] == pytest.approx(smooth, abs=tolerance), name
+
+
+def test_all_operands_of_a_neuron_have_one_sign(residual):
+    """The input's values have both signs: so have the copies of what is read beside it."""
+    precision = uniform_precision(residual, 4)
+    scales = calibrate(residual, DATA.train.inputs - 0.5, precision, ENGINE)
+    signs = [[value.unsigned for value in scale.values] for scale in scales]
+    assert signs == [[False], [True, True], [True], [True, True, True], [False, False]]
+    scales = calibrate(residual, DATA.train.inputs, precision, ENGINE)
+    signs = [[value.unsigned for value in scale.values] for scale in scales]
+    assert signs == [[False], [True, True], [True], [True, True, True], [False, False]]

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from axnn.nn.layers import AveragePooling, Convolution, Dense, NeuronLayer, Subsampling
-from axnn.quantisation.scales import LayerScale, WidthScale
+from axnn.nn.layers import AveragePooling, Convolution, Dense, SourceLayer, Subsampling
+from axnn.quantisation.scales import SourceScale, ValueScale
 from axnn.quantisation.sums import NO_NEURON, quantised_sums
 from qcnpe.spec.fixed import limits, quantize
-from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.geometry import Geometry
 from tests.axnn.nn.layers.test_gradients import CONVOLUTIONS, WINDOWS, make_layer
 
 INPUT_BITS = 15
 WIDTHS = (16, 8, 4, 2)
 BATCH = 3
 
-LAYERS: dict[str, tuple[type[NeuronLayer], Geometry]] = {
+LAYERS: dict[str, tuple[type[SourceLayer], Geometry]] = {
     name: (Convolution, Geometry(input_shape=(4, 5, 6), channels=4, **values))
     for name, values in CONVOLUTIONS.items()
 }
@@ -23,7 +23,7 @@ LAYERS["subsampling"] = (Subsampling, WINDOWS)
 LAYERS["average"] = (AveragePooling, WINDOWS)
 
 
-def single_layer(name: str) -> NeuronLayer:
+def single_layer(name: str) -> SourceLayer:
     kind, geometry = LAYERS[name]
     if kind is AveragePooling:
         return AveragePooling(name=name, geometry=geometry, function="relu")
@@ -33,22 +33,12 @@ def single_layer(name: str) -> NeuronLayer:
     return layer
 
 
-def fine_scale(channels: int, *, unsigned: bool) -> LayerScale:
+def fine_scale(channels: int, *, unsigned: bool) -> SourceScale:
     """Scales with which some of the inputs and weights saturate, and others do not."""
     rng = np.random.default_rng(7)
-    widths = {
-        width: WidthScale(
-            INPUT_BITS if width == 16 else width - 1, width - 2 + rng.integers(-1, 1, channels)
-        )
-        for width in WIDTHS
-    }
-    return LayerScale(
-        input_fraction_bits=INPUT_BITS,
-        input_unsigned=unsigned,
-        fraction_bits=8,
-        output_fraction_bits=8,
-        widths=widths,
-    )
+    narrow_bits = {width: INPUT_BITS if width == 16 else width - 1 for width in WIDTHS}
+    weights = {width: width - 2 + rng.integers(-1, 1, channels) for width in WIDTHS}
+    return SourceScale(ValueScale(INPUT_BITS, unsigned, narrow_bits), weights)
 
 
 def narrow(values, fraction_bits, width, *, unsigned):
@@ -60,10 +50,10 @@ def narrow(values, fraction_bits, width, *, unsigned):
 
 def neuron_operands(layer, scale, width, channel, inputs):
     """What a neuron reads and multiplies by, and where neither was saturated."""
-    unsigned = scale.reads_unsigned(width)
-    bits = scale.widths[width].input_fraction_bits
+    unsigned = scale.value.reads_unsigned(width)
+    bits = scale.value.narrow[width]
     copy, inside = narrow(inputs, bits, width, unsigned=unsigned)
-    exponent = int(scale.widths[width].weight_fraction_bits[channel])
+    exponent = int(scale.weights[width][channel])
     weights, weights_inside = narrow(
         layer.operand_weights()[channel], exponent, width, unsigned=False
     )
@@ -115,7 +105,7 @@ def test_sums_and_gradients_are_the_loops(name, unsigned, widths):
     precision, inputs, by_sums = draw(layer, 1, unsigned=unsigned, widths=widths)
     by_sums *= (precision != NO_NEURON)[:, :, None]
     expected = loops(layer, scale, precision, inputs, by_sums)
-    sums = quantised_sums(layer, scale, precision)
+    sums = quantised_sums(layer, (scale,), precision)
     found = sums.forward(inputs)
     assert found == pytest.approx(expected[0], abs=1e-5)
     assert found.dtype == np.float32
@@ -143,7 +133,7 @@ def test_the_scale_saturates_some_operands_and_not_others():
 def test_unwanted_gradients_are_left_out_and_change_nothing(name, widths):
     layer = single_layer(name)
     precision, inputs, by_sums = draw(layer, 2, unsigned=False, widths=widths)
-    sums = quantised_sums(layer, fine_scale(layer.geometry.channels, unsigned=False), precision)
+    sums = quantised_sums(layer, (fine_scale(layer.geometry.channels, unsigned=False),), precision)
     sums.forward(inputs)
     by_inputs, by_weights = sums.backward(by_sums)
     only_inputs = sums.backward(by_sums, own=False)
@@ -162,7 +152,7 @@ def test_small_parts_change_nothing(name, monkeypatch):
     results = []
     for size in (1 << 20, 1):
         monkeypatch.setattr("axnn.quantisation.sums._GATHERED_BYTES", size)
-        sums = quantised_sums(layer, scale, precision)
+        sums = quantised_sums(layer, (scale,), precision)
         results.append((sums.forward(inputs), *sums.backward(by_sums)))
     for whole, parts in zip(*results, strict=True):
         assert parts == pytest.approx(whole, abs=1e-5)

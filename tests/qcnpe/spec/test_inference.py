@@ -13,8 +13,8 @@ from qcnpe.spec import inference
 from qcnpe.spec.activation import FUNCTION_NAMES
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import FormatError, InputError
+from qcnpe.spec.geometry import Geometry
 from qcnpe.spec.inference import infer, run_layer
-from qcnpe.spec.qnet import Geometry
 from tests.qcnpe import loops
 from tests.qcnpe.networks import (
     SEGMENTS,
@@ -22,6 +22,7 @@ from tests.qcnpe.networks import (
     dense_layer,
     geometries,
     network,
+    random_graph,
     random_inputs,
     random_layer,
 )
@@ -57,6 +58,16 @@ def test_network_is_the_loops(seed):
     inputs = random_inputs(rng, net, 3)
     found = infer(net, inputs)
     assert found.dtype == np.int16
+    assert found.tolist() == loops.run_network(net, inputs), f"seed {seed}"
+    assert len(np.unique(found)) > 6, "results that hardly differ would prove nothing"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_graph_is_the_loops(seed):
+    rng = np.random.default_rng(seed)
+    net = random_graph(rng)
+    inputs = random_inputs(rng, net, 3)
+    found = infer(net, inputs)
     assert found.tolist() == loops.run_network(net, inputs), f"seed {seed}"
     assert len(np.unique(found)) > 6, "results that hardly differ would prove nothing"
 

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import FormatError, InputError
-from qcnpe.spec.qnet import Geometry, QuantNet, WidthOperands
+from qcnpe.spec.geometry import Geometry, Source
+from qcnpe.spec.qnet import QuantNet, WidthOperands
 from tests.damage import resave
-from tests.qcnpe.loops import reads_of
+from tests.qcnpe.loops import reads_of, window_positions
 from tests.qcnpe.networks import dense_layer, geometries, network, random_layer
 
 
@@ -18,14 +19,16 @@ from tests.qcnpe.networks import dense_layer, geometries, network, random_layer
 @given(geometries())
 def test_gather_is_the_convolution_written_with_loops(geometry):
     height, width = geometry.output_shape[1:]
-    tall, wide = geometry.pool
     for group in range(geometry.groups):
         for output in range(height * width):
-            top, left = output // width * tall, output % width * wide
-            for place in range(tall * wide):
-                found = geometry.gather[group, output, place].tolist()
-                expected = reads_of(geometry, group, top + place // wide, left + place % wide)
-                assert found == [geometry.inputs if i is None else i for i in expected]
+            positions = window_positions(geometry, output // width, output % width)
+            expected = [reads_of(geometry, group, y, x) for y, x in positions]
+            found = geometry.gather[group, output].tolist()
+            # A position may be there twice.
+            assert {tuple(operands) for operands in found} == {
+                tuple(geometry.inputs if i is None else i for i in operands)
+                for operands in expected
+            }
 
 
 @given(geometries())
@@ -82,8 +85,14 @@ def test_group_of():
         ({"padding": (-1, 0)}, "layer sizes must be positive"),
         ({"groups": 3}, "groups must divide input and output channels"),
         ({"channels": 3, "groups": 2}, "groups must divide input and output channels"),
-        ({"pool": (3, 1)}, "pool must cover 1, 2 or 4 positions"),
-        ({"pool": (0, 2)}, "pool must cover 1, 2 or 4 positions"),
+        ({"pool": (5, 1)}, "pool must cover at most 4 positions"),
+        ({"pool": (3, 2)}, "pool must cover at most 4 positions"),
+        ({"pool": (0, 2)}, "layer sizes must be positive"),
+        ({"pool": (2, 2), "pool_stride": (0, 1)}, "layer sizes must be positive"),
+        ({"pool": (2, 2), "pool_padding": (-1, 0)}, "layer sizes must be positive"),
+        ({"pool": (2, 2), "pool_padding": (0, 2)}, "pool_padding must be less than pool"),
+        ({"dilation": (0, 1)}, "layer sizes must be positive"),
+        ({"kernel": (3, 3), "dilation": (3, 1)}, "kernel or pool is larger than the map"),
         ({"kernel": (7, 1)}, "kernel or pool is larger than the map"),
         ({"kernel": (6, 6), "pool": (2, 1)}, "kernel or pool is larger than the map"),
     ],
@@ -138,8 +147,8 @@ def operands_with(**change):
         (operands_with(weights=np.zeros((3, 2), np.int16)), r"^layer fc, 8 bits: weights must be "),
         (operands_with(shift=np.full(2, 48, np.int8)), r"8 bits: shift must be -16\.\.47"),
         (operands_with(shift=np.full(2, -17, np.int8)), r"8 bits: shift must be -16\.\.47"),
-        (operands_with(input_shift=16), r"8 bits: input shift 16 is out of range"),
-        (operands_with(input_shift=-1), r"8 bits: input shift -1 is out of range"),
+        (operands_with(input_shifts=(16,)), r"8 bits: input shifts \(16,\) must be 0\.\.15"),
+        (operands_with(input_shifts=(-1,)), r"8 bits: input shifts \(-1,\) must be 0\.\.15"),
         ({"widths": {1: layer_with().widths[2]}}, r"no operands for width"),
     ],
     ids=lambda value: str(value)[:50],
@@ -151,8 +160,8 @@ def test_layer_refuses(change, message):
 
 def test_input_of_16_bits_has_no_shift():
     widths = dict(layer_with().widths)
-    widths[16] = replace(widths[16], input_shift=1)
-    with pytest.raises(FormatError, match=r"16 bits: input shift 1 is out of range"):
+    widths[16] = replace(widths[16], input_shifts=(1,))
+    with pytest.raises(FormatError, match=r"16 bits: input shifts \(1,\) must be 0\.\.0"):
         layer_with(widths=widths)
 
 
@@ -177,6 +186,98 @@ def test_network_refuses_layers_that_do_not_fit():
         network(dense_layer(3, 4, name="a"), dense_layer(5, 2, name="b"))
     with pytest.raises(FormatError, match="network net: needs at least one layer"):
         network()
+
+
+def graph_with(**change):
+    """Two layers that read the network's input, and one that reads both; the last one changed."""
+    rng = np.random.default_rng(1)
+    widths = (16, 4)
+    first, second = (
+        random_layer(rng, Geometry.dense(3, 4), name=name, widths=widths) for name in "ab"
+    )
+    both = (Source(Geometry.dense(4, 2), 1), Source(Geometry.dense(4, 2), 0))
+    last = random_layer(rng, Geometry.dense(8, 2), name="c", widths=widths)
+    last = replace(last, sources=both, widths=split_shifts(last.widths, 2), **change)
+    shift = first.widths[4].input_shifts
+    second.widths[4] = replace(second.widths[4], input_shifts=shift)  # type: ignore[index]
+    second = replace(second, sources=(Source(Geometry.dense(3, 4), -1),))
+    return network(first, second, last)
+
+
+def split_shifts(widths, sources):
+    return {
+        width: replace(operands, input_shifts=operands.input_shifts * sources)
+        for width, operands in widths.items()
+    }
+
+
+def test_a_graph_knows_what_is_read(tmp_path):
+    net = graph_with()
+    assert [net.reads(index) for index in range(3)] == [(-1,), (-1,), (1, 0)]
+    assert net.copies(0) == net.copies(1) != net.copies(2)
+    assert net.copies(2).shifts == {}
+    net.save(tmp_path / "net.npz")
+    assert_same(QuantNet.load(tmp_path / "net.npz"), net)
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        ((3,), "layer c must read earlier layers, not layer 3"),
+        ((-2,), "a source must be the index of a layer, not -2"),
+        ((1,), "no layer reads layer a"),
+        ((1, -1), "layer c reads 4 values, but the network's input has 3"),
+    ],
+)
+def test_graphs_that_do_not_fit_are_refused(sources, message):
+    chosen = tuple(Source(Geometry.dense(4, 2), layer) for layer in sources)
+    widths = graph_with().layers[2].widths
+    per_source = {
+        width: replace(
+            operands,
+            weights=operands.weights[:, : 4 * len(sources)],
+            input_shifts=operands.input_shifts[: len(sources)],
+        )
+        for width, operands in widths.items()
+    }
+    first, second, last = graph_with().layers
+    with pytest.raises(FormatError, match=message):
+        network(first, second, replace(last, sources=chosen, widths=per_source))
+
+
+def test_readers_must_agree_on_copies():
+    net = graph_with()
+    precision = np.full((4, 1), 4, np.uint8)
+    second = replace(net.layers[1], input_unsigned=True, precision=precision)
+    first = replace(net.layers[0], precision=precision)
+    with pytest.raises(FormatError, match="read its input want 4-bit copies that differ in scale"):
+        network(first, second, net.layers[2])
+    operands = replace(second.widths[4], input_shifts=(9,))
+    second = replace(second, input_unsigned=False, widths={**second.widths, 4: operands})
+    with pytest.raises(FormatError, match="read its input want 4-bit copies that differ in scale"):
+        network(first, second, net.layers[2])
+
+
+def test_a_file_of_chains_is_read(tmp_path):
+    """Format 1 had one geometry and one input shift a layer, and two numbers of padding."""
+    path = tmp_path / "net.npz"
+    net = lenet_like(np.random.default_rng(2))
+    net.save(path)
+
+    def older(header, arrays):
+        header["kind"] = "qcnpe-network-1"
+        for layer in header["layers"]:
+            (source,) = layer.pop("sources")
+            geometry = source["geometry"]
+            for name in ("dilation", "pool_stride", "pool_padding"):
+                del geometry[name]
+            geometry["padding"] = geometry["padding"][:2]
+            layer["geometry"] = geometry
+            shifts = layer.pop("input_shifts")
+            layer["input_shift"] = {width: shift for width, (shift,) in shifts.items()}
+
+    resave(path, older)
+    assert_same(QuantNet.load(path), net)
 
 
 def lenet_like(rng):
@@ -220,7 +321,7 @@ def test_inputs_that_do_not_fit_are_refused(inputs, message):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"padding": (0, 0, 1, 1)}, r"padding of a layer must be 2 integers, not \(0, 0, 1, 1\)"),
+        ({"padding": (0, 0, 1)}, r"padding of a layer must be 2 or 4 integers, not \(0, 0, 1\)"),
         ({"kernel": (1,)}, r"kernel of a layer must be 2 integers, not \(1,\)"),
         ({"stride": (1.5, 1.0)}, r"stride of a layer must be 2 integers, not \(1.5, 1.0\)"),
         ({"pool": [1, 2]}, r"pool of a layer must be 2 integers, not \[1, 2\]"),
@@ -240,7 +341,7 @@ def assert_same(found, expected):
     assert found.notes == expected.notes
     assert len(found.layers) == len(expected.layers)
     for mine, its in zip(found.layers, expected.layers, strict=True):
-        for name in ("name", "geometry", "function", "input_unsigned"):
+        for name in ("name", "sources", "function", "input_unsigned"):
             assert getattr(mine, name) == getattr(its, name)
         for name in ("bias", "precision", "table"):
             np.testing.assert_array_equal(getattr(mine, name), getattr(its, name))
@@ -248,7 +349,7 @@ def assert_same(found, expected):
         for width, operands in its.widths.items():
             np.testing.assert_array_equal(mine.widths[width].weights, operands.weights)
             np.testing.assert_array_equal(mine.widths[width].shift, operands.shift)
-            assert mine.widths[width].input_shift == operands.input_shift
+            assert mine.widths[width].input_shifts == operands.input_shifts
 
 
 def test_load_gives_what_was_saved(tmp_path):
@@ -301,7 +402,7 @@ def test_same_network_gives_the_same_bytes(tmp_path):
 
 
 def geometry(**fields):
-    return lambda h, a: h["layers"][0]["geometry"].update(fields)
+    return lambda h, a: h["layers"][0]["sources"][0]["geometry"].update(fields)
 
 
 DAMAGES = {
@@ -313,18 +414,21 @@ DAMAGES = {
     "weights": (lambda h, a: a["1.weights_2"].fill(9), "out, 2 bits: weights must be -2..1"),
     "unknown": (geometry(turns=1), "unknown field 'turns'"),
     "chain": (lambda h, a: h["layers"].pop(0), r"net\.npz: "),
-    "width": (lambda h, a: h["layers"][0]["input_shift"].update(x=1), "Expected `int`, got `str`"),
+    "width": (
+        lambda h, a: h["layers"][0]["input_shifts"].update(x=[1]),
+        "Expected `int`, got `str`",
+    ),
     "not a list": (lambda h, a: h.update(layers=7), "Expected `array`"),
     "one kernel size": (geometry(kernel=[1]), "length 2"),
     "float stride": (geometry(stride=[1.5, 1]), "Expected `int`, got `float`"),
     "whole float": (geometry(stride=[1.0, 1]), "Expected `int`, got `float`"),
-    "four paddings": (geometry(padding=[0, 0, 1, 1]), "length 2"),
+    "three paddings": (geometry(padding=[0, 0, 1]), "must be 2 or 4 integers"),
     "text for a truth value": (
         lambda h, a: h["layers"][0].update(input_unsigned="false"),
         "Expected `bool`, got `str`",
     ),
     "fraction of a shift": (
-        lambda h, a: h["layers"][0]["input_shift"].update({"16": 3.7}),
+        lambda h, a: h["layers"][0]["input_shifts"].update({"16": [3.7]}),
         "Expected `int`, got `float`",
     ),
     "function": (lambda h, a: h["layers"][0].update(function="swish"), "must be one of identity"),
@@ -353,6 +457,6 @@ def test_load_refuses_damage(tmp_path, damage):
 
 
 def test_width_operands_are_values():
-    operands = WidthOperands(np.zeros((1, 1), np.int16), np.zeros(1, np.int8), 0)
+    operands = WidthOperands(np.zeros((1, 1), np.int16), np.zeros(1, np.int8), (0,))
     with pytest.raises(AttributeError):
-        operands.input_shift = 1  # type: ignore[misc]
+        operands.input_shifts = (1,)  # type: ignore[misc]

@@ -8,7 +8,9 @@ from axnn.flow.apps import find_app
 from axnn.flow.evaluate import integer_samples
 from axnn.nn.network import Network
 from axnn.nn.train import train
-from axnn.quantisation.quantize import calibrate, to_integers, uniform_precision
+from axnn.quantisation.calibration import calibrate
+from axnn.quantisation.integers import to_integers
+from axnn.quantisation.quantize import uniform_precision
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples

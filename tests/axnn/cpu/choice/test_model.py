@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from axnn.cpu.chain import chain_of
 from axnn.cpu.choice.approximated import Approximated
 from axnn.cpu.choice.lowering import lower_channels
 from axnn.cpu.choice.model import (
@@ -144,7 +145,7 @@ def test_uniform_assignment_omits_nothing():
 def test_gradient_passes_straight_through_the_rounding():
     """Of a dense layer in bytes: that of the rounded weights and the rounded inputs."""
     network = make_network(dense())
-    layer = network.neuron_layers[0]
+    layer = chain_of(network)[0]
     in_bytes = np.ones(5, np.uint8)
     assert ladder(network, 0)[1].operands == "int8"
     scale = 0.01
@@ -178,8 +179,8 @@ def dense():
 def test_readers_of_a_constant_can_do_without_it(index):
     """A convolution without padding, and a dense layer that reads maps."""
     network = make_network(summed())
-    reader = network.neuron_layers[index]
-    channels, height, width = network.neuron_layers[index - 1].geometry.output_shape
+    reader = chain_of(network)[index]
+    channels, height, width = chain_of(network)[index - 1].geometry.output_shape
     maps = np.random.default_rng(0).normal(size=(channels, height * width, 6)).astype(np.float32)
     means = np.zeros((channels, height * width), np.float32)
     gone = np.array([1, 3])
@@ -197,13 +198,11 @@ def test_readers_of_a_constant_can_do_without_it(index):
 
 def test_folded_line_is_one_of_the_sums():
     network = make_network(summed())
-    layer = ApproximateLayer(
-        network.neuron_layers[0], ladder(network, 0), np.full(5, 2, np.uint8), 1.0
-    )
+    layer = ApproximateLayer(chain_of(network)[0], ladder(network, 0), np.full(5, 2, np.uint8), 1.0)
     inputs = batch_innermost(random_inputs(network, 7))
     before = layer.forward(inputs).reshape(5, -1).copy()
     line = Line(np.linspace(0.5, 0.9, 5, dtype=np.float32), np.linspace(-1, 1, 5, dtype=np.float32))
-    fold(network.neuron_layers[0], line, np.array([1, 4]))
+    fold(chain_of(network)[0], line, np.array([1, 4]))
     after = layer.forward(inputs).reshape(5, -1)
     wanted = before.copy()
     for channel in (1, 4):
@@ -213,9 +212,7 @@ def test_folded_line_is_one_of_the_sums():
 
 def test_lines_are_those_of_least_squares():
     network = make_network(summed())
-    layer = ApproximateLayer(
-        network.neuron_layers[0], ladder(network, 0), np.zeros(5, np.uint8), 1.0
-    )
+    layer = ApproximateLayer(chain_of(network)[0], ladder(network, 0), np.zeros(5, np.uint8), 1.0)
     layer.forward(batch_innermost(3 * random_inputs(network, 20)))
     assert layer.pre_activations is not None
     z = layer.pre_activations.reshape(5, -1).astype(np.float64)
@@ -229,7 +226,7 @@ def test_lines_are_those_of_least_squares():
 @pytest.mark.parametrize(("function", "steepest"), [("tanh", 1.0), ("sigmoid", 0.25)])
 def test_clamp_of_small_sums_has_the_slope_at_zero(function, steepest):
     network = make_network(summed(function))
-    layer = network.neuron_layers[0]
+    layer = chain_of(network)[0]
     layer.weights.value *= 0.01
     layer.bias.value[:] = 0
     model = ApproximateLayer(layer, ladder(network, 0), np.zeros(5, np.uint8), 1.0)
@@ -243,7 +240,7 @@ def test_scales_hold_the_largest_input():
     network = make_network(summed())
     inputs = random_inputs(network, 40)
     scales = input_scales(network, inputs)
-    assert len(scales) == len(network.neuron_layers)
+    assert len(scales) == len(chain_of(network))
     assert scales[0] == pytest.approx(np.abs(inputs).max() / 127)
-    hidden = network.neuron_layers[0].forward(batch_innermost(inputs))
+    hidden = chain_of(network)[0].forward(batch_innermost(inputs))
     assert scales[1] == pytest.approx(np.abs(hidden).max() / 127)

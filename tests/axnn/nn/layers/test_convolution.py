@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from axnn.nn.layers import AveragePooling, Convolution, NeuronLayer, Subsampling
-from qcnpe.spec.qnet import Geometry
+from axnn.nn.layers import AveragePooling, Convolution, SourceLayer, Subsampling
+from qcnpe.spec.geometry import Geometry
 from tests.axnn.nn.layers.test_gradients import (
     CONVOLUTIONS,
     WINDOWS,
@@ -15,7 +15,7 @@ from tests.axnn.nn.layers.test_gradients import (
 RNG = np.random.default_rng(3)
 
 
-def gathered_sums(layer: NeuronLayer, inputs: np.ndarray) -> np.ndarray:
+def gathered_sums(layer: SourceLayer, inputs: np.ndarray) -> np.ndarray:
     """(channels, outputs, batch) largest sum of products in each window."""
     geometry = layer.geometry
     padded = np.concatenate([inputs, np.zeros((1, inputs.shape[1]))])

@@ -5,9 +5,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from axnn.nn.layers import AveragePooling, Convolution, Dense, Dropout, NeuronLayer, Subsampling
+from axnn.nn.layers import (
+    Addition,
+    AveragePooling,
+    Convolution,
+    Dense,
+    Dropout,
+    Identity,
+    SourceLayer,
+    Subsampling,
+)
 from qcnpe.spec.activation import FUNCTION_NAMES
-from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.geometry import Geometry, Source, Wiring
 
 STEP = 1e-6
 WINDOWS = Geometry(input_shape=(3, 5, 4), channels=3, kernel=(2, 2), stride=(2, 2), groups=3)
@@ -20,11 +29,21 @@ CONVOLUTIONS: dict[str, dict[str, Any]] = {
     "pooled by 2": {"kernel": (2, 2), "pool": (1, 2)},
     "pooled by 4": {"kernel": (2, 2), "pool": (2, 2)},
     "pooled, with a rest": {"kernel": (1, 1), "pool": (2, 2)},
+    "dilated": {"kernel": (2, 3), "dilation": (3, 2), "stride": (1, 2)},
+    "padded on one side": {"kernel": (3, 3), "padding": (2, 0, 1, 1)},
     "all": {"kernel": (3, 2), "stride": (1, 2), "padding": (1, 1), "groups": 2, "pool": (2, 1)},
+}
+POOLS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "side by side": {"pool": (2, 2)},
+    "overlapping": {"pool": (2, 2), "pool_stride": (1, 1)},
+    "with gaps": {"pool": (1, 2), "pool_stride": (2, 3)},
+    "over the edge": {"pool": (2, 2), "pool_stride": (2, 1), "pool_padding": (1, 1, 0, 1)},
+    "three in a row": {"pool": (3, 1), "pool_stride": (2, 1), "pool_padding": (1, 0, 2, 0)},
 }
 
 
-def make_layer(kind: type[NeuronLayer], geometry: Geometry, function: str) -> NeuronLayer:
+def make_layer(kind: type[SourceLayer], geometry: Geometry, function: str) -> SourceLayer:
     """A layer with random float64 parameters."""
     rng = np.random.default_rng(0)
     fan_in = 1 if kind is Subsampling else geometry.fan_in
@@ -103,6 +122,55 @@ def test_average_pooling():
     layer = AveragePooling(name="average", geometry=WINDOWS, function="tanh")
     assert not layer.parameters
     check_gradients(layer, 3 * 5 * 4)
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_identity(name):
+    geometry = Geometry(input_shape=(2, 5, 6), channels=2, **POOLS[name])
+    layer = Identity(name="pool", geometry=geometry, function="tanh")
+    assert not layer.parameters
+    check_gradients(layer, 2 * 5 * 6)
+    # The same by the operands that the engine gathers.
+    values = np.random.default_rng(2).normal(size=(60, 2))
+    padded = np.concatenate([values, np.zeros((1, 2))])
+    operands = padded[geometry.gather[0]]  # outputs, window, channel, batch
+    expected = np.tanh(operands.max(axis=1).swapaxes(0, 1).reshape(-1, 2))
+    assert layer.forward(values) == pytest.approx(expected)
+
+
+def test_addition():
+    """A convolution of one map, one of the same map dilated, and another map as it is."""
+    sources = (
+        Source(Geometry(input_shape=(2, 4, 4), channels=3, kernel=(3, 3), padding=(1, 1)), 4),
+        Source(Geometry(input_shape=(3, 4, 4), channels=3), 2),
+        Source(
+            Geometry(
+                input_shape=(2, 4, 4), channels=3, kernel=(2, 2), dilation=(2, 2), padding=(1, 1)
+            ),
+            4,
+        ),
+    )
+    first, _, last = (source.geometry for source in sources)
+    layer = Addition(
+        name="sum",
+        wiring=Wiring(sources),
+        function="tanh",
+        parts=(
+            make_layer(Convolution, first, "identity"),
+            Identity(name="shortcut", geometry=sources[1].geometry, function="identity"),
+            make_layer(Convolution, last, "identity"),
+        ),
+        bias=np.random.default_rng(3).normal(size=3),
+    )
+    assert set(layer.parameters) == {"weights", "weights_2", "bias"}
+    check_gradients(layer, 5 * 16)
+    # The same as a product of gathered operands and all weights.
+    values = np.random.default_rng(2).normal(size=(80, 2))
+    padded = np.concatenate([values, np.zeros((1, 2))])
+    operands = padded[layer.wiring.operands(0, np.arange(16))[:, 0]]
+    sums = np.einsum("cf,ofn->con", layer.operand_weights(), operands)
+    expected = np.tanh(sums + layer.bias.value[:, None, None])
+    assert layer.forward(values) == pytest.approx(expected.reshape(-1, 2))
 
 
 def test_dropout():

@@ -5,7 +5,7 @@ import pytest
 
 from axnn.nn.layers import SLOPES, Dense, activate
 from qcnpe.spec.activation import FUNCTION_NAMES
-from qcnpe.spec.qnet import Geometry
+from qcnpe.spec.geometry import Geometry
 
 STEP = 1e-6
 

@@ -1,0 +1,104 @@
+"""The layer whose neurons sum over several sources."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from axnn.nn.layers.neuron import FloatArray, NeuronLayer, Parameter, SourceLayer
+from axnn.nn.spec import weights_name
+from qcnpe.spec.geometry import Wiring
+
+
+class Addition(NeuronLayer):
+    """Adds the sums of layers that read different maps, then one bias and one function.
+
+    It reads its flat input, see `qcnpe.spec.geometry.Wiring`. Its weights are those of its parts,
+    side by side.
+
+    Parameters
+    ----------
+    name, function, bias : see `NeuronLayer`
+    wiring : what it reads
+    parts : for each source a layer, of which only weights and sums are used
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        wiring: Wiring,
+        function: str,
+        parts: Sequence[SourceLayer],
+        bias: FloatArray,
+    ) -> None:
+        super().__init__(
+            name=name,
+            geometry=wiring,
+            function=function,
+            weights=parts[0].weights.value,
+            bias=bias,
+        )
+        self.weights = parts[0].weights
+        self.wiring = wiring
+        self.parts = tuple(parts)
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The weights of the parts that have some, and the bias."""
+        found = {
+            weights_name(number): part.weights
+            for number, part in enumerate(self.parts)
+            if part.parameters
+        }
+        return {**found, "bias": self.bias}
+
+    def operand_weights(self) -> FloatArray:
+        """Those of the parts, side by side."""
+        return np.concatenate([part.operand_weights() for part in self.parts], axis=1)
+
+    def set_weight_gradient(self, gradient: FloatArray) -> None:
+        """Each part has its own columns."""
+        for part, _, columns in self.places():
+            part.set_weight_gradient(gradient[:, columns])
+
+    def places(self) -> Iterator[tuple[SourceLayer, slice, slice]]:
+        """Each part, where its values are in the flat input, and its weights among all."""
+        for part, (source, columns) in zip(self.parts, self.wiring.columns(), strict=True):
+            start = self.wiring.layers[source.layer]
+            yield part, slice(start, start + source.geometry.inputs), columns
+
+    def sums(self, inputs: FloatArray, weights: FloatArray) -> tuple[FloatArray, Any]:
+        """The parts' sums, added up."""
+        total: FloatArray | None = None
+        saved = []
+        for part, rows, columns in self.places():
+            found, kept = part.sums(inputs[rows], weights[:, columns])
+            total = found if total is None else np.add(total, found, out=total)
+            saved.append(kept)
+        assert total is not None  # there is at least one source
+        return total, saved
+
+    def sum_gradients(
+        self,
+        gradient: FloatArray,
+        weights: FloatArray,
+        saved: Any,
+        *,
+        inputs: bool = True,
+        own: bool = True,
+    ) -> tuple[FloatArray | None, FloatArray | None]:
+        """The gradient goes to every part."""
+        by_inputs = None
+        if inputs:
+            by_inputs = np.zeros((self.wiring.inputs, gradient.shape[-1]), gradient.dtype)
+        by_weights = np.zeros_like(weights) if own else None
+        for (part, rows, columns), kept in zip(self.places(), saved, strict=True):
+            found, own_found = part.sum_gradients(
+                gradient, weights[:, columns], kept, inputs=inputs, own=own
+            )
+            if by_inputs is not None and found is not None:
+                by_inputs[rows] += found
+            if by_weights is not None and own_found is not None:
+                by_weights[:, columns] = own_found
+        return by_inputs, by_weights
