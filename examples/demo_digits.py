@@ -111,7 +111,7 @@ def demonstrate(run: RunFolder, seed: int, table_path: Path | None) -> None:
 
 
 def main() -> None:
-    """Read the arguments; errors that a user can mend are one line."""
+    """Read the arguments; errors that a user can correct are one line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, default=Path("build/demo"), help="folder of the files")
     parser.add_argument("--seed", type=int, default=1, help="of split, weights and order")

@@ -152,7 +152,7 @@ class TB:
         found = await self.control.write(self.offsets[register], value.to_bytes(4, "little"))
         assert found.resp == AxiResp.OKAY, f"{register}: {found.resp!r}"
 
-    async def order(self, *actions: str) -> None:
+    async def request(self, *actions: str) -> None:
         """Write one or more actions to the control register, by the names of their fields."""
         fields = next(e.fields for e in registers(self.config) if e.name == "control")
         names = [field.name for field in fields]
@@ -175,7 +175,7 @@ class TB:
     async def resume(self) -> None:
         """Resume after a halt as a host does: let all streams finish, then write `resume`."""
         await self.wait_idle()
-        await self.order("resume")
+        await self.request("resume")
         assert await self.status() == set()
 
     def received(self) -> NDArray[np.uint64]:

@@ -47,7 +47,7 @@ async def started(dut: Any) -> TB:
     """A bench after reset, with all counters at zero."""
     bench = TB(dut)
     await bench.reset()
-    await bench.order("clear_counters")
+    await bench.request("clear_counters")
     return bench
 
 
@@ -76,7 +76,7 @@ async def run_at_full_rate(dut: Any) -> None:
     bench = await started(dut)
     for seed in range(4):
         streams = random_streams(bench.config, 25, seed, max_beats=(4, 40)[seed % 2])
-        await bench.order("clear_counters")
+        await bench.request("clear_counters")
         await assert_right(bench, streams, f"seed {seed}")
         counters = await bench.counters()
         expected = expected_counters(bench.config, streams)
@@ -91,7 +91,7 @@ async def read_counters_clear(dut: Any) -> None:
     bench = await started(dut)
     await assert_right(bench, random_streams(bench.config, 5, 1))
     assert (await bench.counters())["tiles"] == 5
-    await bench.order("clear_counters")
+    await bench.request("clear_counters")
     counters = await bench.counters()
     assert 0 < counters.pop("cycles") < 200
     assert not any(counters.values()), counters
@@ -247,7 +247,7 @@ async def halt_at_a_bad_command(dut: Any, cause: ErrorCause) -> None:
         await bench.resume()
         assert await bench.read("error") == 0
         bench.rest({})
-        await bench.order("clear_counters")
+        await bench.request("clear_counters")
         await assert_right(bench, good, "after the resume")
         counted = count_cycles(config, good.decode(config))
         assert (await bench.counters())["busy_cycles"] == counted
@@ -268,7 +268,7 @@ async def halt_in_full_flow(dut: Any, seed: int) -> None:
         streams = random_streams(config, 40, seed)
         bench.send(streams)
         await ClockCycles(dut.aclk, chance.randrange(1, 300))
-        await bench.order("halt")
+        await bench.request("halt")
         await bench.wait_idle()
         assert await bench.status() == {"halted"}
         found = bench.received()
@@ -278,7 +278,7 @@ async def halt_in_full_flow(dut: Any, seed: int) -> None:
         await bench.resume()
         bench.rest({})
         streams = random_streams(config, 10, seed + 100)
-        await bench.order("clear_counters")
+        await bench.request("clear_counters")
         await assert_right(bench, streams, where)
         busy = (await bench.counters())["busy_cycles"]
         assert busy == count_cycles(config, streams.decode(config)), where
@@ -297,7 +297,7 @@ async def reset_by_one_write(dut: Any) -> None:
         source.clear()
         assert source.idle() or name == "activations", f"{name}: the queue holds less than was sent"
     assert await bench.status() == {"busy"}
-    await bench.order("halt", "resume", "clear_counters")
+    await bench.request("halt", "resume", "clear_counters")
     await bench.wait_idle()
     assert await bench.status() == set()
     assert (await bench.counters())["tiles"] == 0
@@ -330,7 +330,7 @@ async def lower_the_ceiling(dut: Any) -> None:
         await bench.write("ceiling", ceiling)
         taken = ceiling if config.kind.is_gated else 16
         assert await bench.read("ceiling") == taken
-        await bench.order("clear_counters")
+        await bench.request("clear_counters")
         streams = random_streams(config, 12, ceiling)
         await assert_right(bench, streams, f"ceiling {ceiling}", taken)
         counters = await bench.counters()

@@ -162,7 +162,7 @@ class Circuit:
             if np.array_equal(values, before):
                 return values
         raise SynthesisError(
-            f"{self.netlist.name}: registers that set and clear one another; mend the netlist"
+            f"{self.netlist.name}: registers that set and clear one another; correct the netlist"
         )
 
     def _pass_through(self, values: NDArray[np.int32]) -> None:

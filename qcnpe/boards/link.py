@@ -33,7 +33,7 @@ class Link:
     """A session with a board.
 
     Nothing is sent again within a session: any loss ends it with `LinkLostError`, and the caller
-    begins a new one, which resets the board. So there is only one way in which errors are mended,
+    begins a new one, which resets the board. So there is only one way in which errors are handled,
     and no operation is ever executed twice.
 
     A wait ends when there is progress: the board has acknowledged a frame, or sent results or a

@@ -51,7 +51,7 @@ def one_line(error: Exception) -> str:
     """Printable text of an error in one line: what is wrong and what to do."""
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        text = f"{where}{error.strerror}; choose another folder or mend it"
+        text = f"{where}{error.strerror}; choose another folder or correct that"
     else:
         text = str(error)
     shown = printable(" ".join(text.split()))

@@ -45,7 +45,7 @@ def quantize(reals: ArrayLike, fraction_bits: ArrayLike, bits: int) -> NDArray[n
     """
     scaled = np.asarray(reals, np.float64) * np.exp2(np.asarray(fraction_bits, np.float64))
     if np.isnan(scaled).any():
-        raise FormatError("cannot quantise NaN; mend the data or the training")
+        raise FormatError("cannot quantise NaN; correct the data or the training")
     low, high = limits(bits)
     scaled = np.clip(scaled, low, high)
     whole = np.floor(scaled)

@@ -48,7 +48,7 @@ def read_toml(path: Path) -> dict[str, Any]:
             raise ValueError(f"a line of more than {_MOST_POINTS} points")
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path}: is no TOML ({error}); mend it") from error
+        raise FormatError(f"{path}: is not TOML ({error}); correct it") from error
 
 
 def _count_points(line: str) -> int:
@@ -71,11 +71,11 @@ def convert_toml(document: dict[str, Any], schema: type[Document], *, where: str
     """
     for key, value, depth in _walk(document):
         if depth > MAX_DEPTH:
-            raise FormatError(f"{where}: {key[:100]}: nested deeper than {MAX_DEPTH}; mend it")
+            raise FormatError(f"{where}: {key[:100]}: nested deeper than {MAX_DEPTH}; correct it")
         if isinstance(value, float) and not isfinite(value):
             raise FormatError(f"{where}: {key}: must be a finite number, not {value}")
         if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-            raise FormatError(f"{where}: {key}: an integer of more than 64 bits; mend it")
+            raise FormatError(f"{where}: {key}: an integer of more than 64 bits; correct it")
     found = _convert(document, schema, where)
     _check_keys(document, found, where, "")
     return found
@@ -105,7 +105,7 @@ def _convert(document: dict[str, Any], schema: type[Document], where: str) -> Do
         found = _PLACE.fullmatch(str(error))
         assert found is not None
         key = f"{found['place']}: " if found["place"] else ""
-        raise FormatError(f"{where}: {key}{found['reason']}; mend it") from error
+        raise FormatError(f"{where}: {key}{found['reason']}; correct it") from error
     except QcnpeError as error:
         key = _find_fault(document, schema, "")
         raise FormatError(f"{where}: {key + ': ' if key else ''}{error}") from error

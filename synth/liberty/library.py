@@ -128,7 +128,7 @@ def read_library(*paths: Path) -> Library:
         supplies = {read_supply(root) for root in roots}
         readers = [(CellReader(root), root) for root in roots]
     except LibertyError as error:
-        raise LibertyError(f"{where}: {error}; mend the file") from error
+        raise LibertyError(f"{where}: {error}; correct the file") from error
     if len(supplies) > 1:
         raise LibertyError(f"{where}: made for different supplies; give files of one corner")
     sources: dict[str, tuple[CellReader, Group]] = {}

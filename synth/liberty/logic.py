@@ -60,7 +60,7 @@ class Function:
             elif item in values:
                 stack.append(values[item])
             else:
-                raise LibertyError(f"a function reads {item}, which is no pin; mend the library")
+                raise LibertyError(f"a function reads {item}, which is not a pin; correct the library")
         return stack[0]
 
     def truth_table(self, inputs: Sequence[str]) -> tuple[int, ...]:
@@ -170,4 +170,4 @@ def _close(waiting: list[str], found: list[str], text: str) -> None:
 
 
 def _unreadable(text: str) -> LibertyError:
-    return LibertyError(f"cannot read the function {text[:60]!r}; mend the library")
+    return LibertyError(f"cannot read the function {text[:60]!r}; correct the library")

@@ -36,4 +36,4 @@ def test_any_text_is_printable_and_stays_so(text):
 def test_error_is_one_line_of_printable_text():
     assert one_line(FormatError("net\x1b[2J.npz:\n bad\udcff")) == "net.npz: bad\ufffd"
     error = OSError(2, "No such file", "a\x1b[31mb")
-    assert one_line(error) == "ab: No such file; choose another folder or mend it"
+    assert one_line(error) == "ab: No such file; choose another folder or correct that"
