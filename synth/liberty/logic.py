@@ -60,7 +60,7 @@ class Function:
             elif item in values:
                 stack.append(values[item])
             else:
-                raise LibertyError(f"a function reads {item}, which is not a pin; correct the library")
+                raise LibertyError(f"a function reads {item}, not a pin; correct the library")
         return stack[0]
 
     def truth_table(self, inputs: Sequence[str]) -> tuple[int, ...]:

@@ -95,14 +95,14 @@ class EngineBench:
     def reset(self) -> None:
         """Hold the engine's reset for a cycle; the sources forget their words."""
         self.forget()
-        self.order("reset")
+        self.request("reset")
 
     def forget(self) -> None:
         """Discard the words of the sources."""
         self._queues = {name: [] for name in SOURCES}
         self._held = {}
 
-    def order(self, *names: str) -> None:
+    def request(self, *names: str) -> None:
         """Hold "reset", "halt" or "resume" for a cycle, and wait until it has done its work."""
         self._controls = dict.fromkeys(names, 1)
         self.wait(1)

@@ -121,7 +121,7 @@ def test_precision_register_shows_the_tiles_precisions():
 def resumed(bench, where=""):
     """Resume a halted engine; it must do so, and clear its error."""
     assert bench.halted, where
-    bench.order("resume")
+    bench.request("resume")
     assert not bench.halted, where
     assert bench.error == ErrorCause.NONE, where
 
@@ -194,7 +194,7 @@ def test_halt_at_any_time_ends_with_a_whole_tile(config, seed):
         cycles = int(rng.integers(1, 120))
         bench.wait(cycles)
         where = f"seed {seed}, halted after {cycles} cycles"
-        bench.order("halt")
+        bench.request("halt")
         assert_whole_tiles(config, bench.settle(), streams, where)
         resumed(bench, where)
         bench.rest()
@@ -216,7 +216,7 @@ def test_halt_and_resume_in_one_order_is_a_whole_reset(seed):
         bench.wait(cycles)
         bench.forget()
         bench.wait(1)
-        bench.order("halt", "resume")
+        bench.request("halt", "resume")
         where = f"seed {seed}, reset after {cycles} cycles"
         assert_whole_tiles(config, bench.settle(), streams, where)
         assert not bench.halted, where
@@ -228,12 +228,12 @@ def test_orders_that_change_nothing():
     config = SIZES[1]
     bench = shared_bench(config, pause=1)
     streams = random_streams(config, 1, 1)
-    bench.order("resume")
+    bench.request("resume")
     bench.begin(replace(streams, commands=np.append(streams.commands, np.uint64(7))))
     bench.wait(200)
     assert (bench.halted, bench.error) == (1, ErrorCause.OPCODE), "the results wait for their taker"
-    bench.order("resume")
-    bench.order("halt")
+    bench.request("resume")
+    bench.request("halt")
     bench.rest()
     bench.settle(streams.results)
     assert (bench.halted, bench.error) == (1, ErrorCause.OPCODE)

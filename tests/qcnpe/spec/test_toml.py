@@ -86,9 +86,9 @@ def test_all_values_round_trip(title, rate, size):
         ("title = 1979-05-27", "a: title: Expected `str`, got `date`"),
         ("title = 'x'\ninner = 3", "a: inner: Expected `object`, got `int`"),
         ("title = 'x'\ninner = {size = 1, shape = [1]}", "a: inner.shape: Expected `array` of"),
-        ("title = 'x'\ntitle = 'y'", r"a: is no TOML \(Cannot overwrite a value"),
-        ("title", "a: is no TOML"),
-        ("title = 'x'\ninner.size = " + "9" * 5000, "a: is no TOML"),
+        ("title = 'x'\ntitle = 'y'", r"a: is not TOML \(Cannot overwrite a value"),
+        ("title", "a: is not TOML"),
+        ("title = 'x'\ninner.size = " + "9" * 5000, "a: is not TOML"),
     ],
 )  # fmt: skip
 def test_refusals_name_file_and_key(tmp_path, text, message):
@@ -119,7 +119,7 @@ def test_what_would_take_long_is_refused_at_once(tmp_path, text):
 
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "a").write_bytes(b"title = '\xff'")
-    with pytest.raises(FormatError, match="a: is no TOML"):
+    with pytest.raises(FormatError, match="a: is not TOML"):
         read_toml(tmp_path / "a")
     with pytest.raises(FormatError, match="nowhere: no such file"):
         read_toml(tmp_path / "nowhere")
