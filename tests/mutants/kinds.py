@@ -21,14 +21,17 @@ from axnn.approximation.widths import ApproximationPlan, WidthPoint
 from axnn.cpu import Predictor
 from axnn.cpu.benchmark.speed import Speed
 from axnn.cpu.choice.approximated import Approximated
+from axnn.data import DataSet
 from axnn.data.archives import read_members
 from axnn.data.idx import decode_idx
+from axnn.data.own.pictures import read_pictures
 from axnn.data.pgm import decode_pgm
 from axnn.data.png import decode_png
 from axnn.data.records import decode_integer, decode_records
 from axnn.experiments.documents import SCHEMAS
 from axnn.flow.ancestry import Ancestry
 from axnn.flow.apps import APPS
+from axnn.flow.description import describe, read_app
 from axnn.flow.energy import EnergyPrices
 from axnn.flow.judgement import Judgement
 from axnn.flow.notes import ApproximationNotes, TrainingNotes
@@ -327,6 +330,56 @@ def use_table(content: bytes) -> None:
         decode_integer(record[0], 0, 15)
 
 
+# What users bring.
+def make_table(path: Path) -> None:
+    rng = np.random.default_rng(1)
+    rows = [f'{rng.normal():.3f};"{"ab "[n % 3]}";{n % 5 or ""};{n % 2}' for n in range(30)]
+    path.write_text("\n".join(["size;kind of it;count;class", *rows]) + "\n")
+
+
+def use_own_table(path: Path) -> None:
+    DataSet.read(path, label="class")
+
+
+def make_own_arrays(path: Path) -> None:
+    inputs = np.random.default_rng(1).normal(size=(30, 3)).astype(np.float32)
+    words = np.array(["no", "yes"])[np.arange(30) % 2]
+    np.savez_compressed(path, inputs=inputs, labels=words, groups=np.arange(30) // 3)
+
+
+def make_own_parts(path: Path) -> None:
+    pictures = np.random.default_rng(1).integers(0, 256, (12, 3, 2, 3), np.uint8)
+    labels = np.arange(12) % 2
+    np.savez(path, x_train=pictures, y_train=labels, x_test=pictures, y_test=labels)
+
+
+def make_picture(path: Path, mode: str, kind: str) -> None:
+    from PIL import Image
+
+    pixels = np.random.default_rng(1).integers(0, 256, (6, 5, 3), np.uint8)
+    Image.fromarray(pixels).convert(mode).save(path, kind)
+
+
+PICTURES = (
+    ("RGB", "PNG"), ("P", "PNG"), ("LA", "PNG"), ("1", "PNG"), ("RGB", "JPEG"), ("L", "JPEG"),
+    ("CMYK", "JPEG"), ("P", "GIF"), ("RGB", "BMP"), ("1", "BMP"), ("RGB", "PPM"), ("L", "PPM"),
+    ("RGB", "WEBP"), ("RGBA", "WEBP"),
+)  # fmt: skip
+"""Modes and formats."""
+
+
+def use_picture(path: Path) -> None:
+    """Read a folder that holds the picture."""
+    folder = path.parent / "folder" / "class"
+    folder.mkdir(parents=True, exist_ok=True)
+    copy(path, folder / "picture.png")
+    read_pictures(folder.parent)
+
+
+def make_app(path: Path, name: str) -> None:
+    path.write_text(describe(APPS[name]))
+
+
 # What comes from a board.
 WELCOME = Welcome(version=LINK_VERSION, fifo_depth=4, buffer=1024, store=1024)
 
@@ -369,6 +422,15 @@ KINDS = (
     archive_kind("set.deb", make_deb),
     archive_kind("set.bin.gz", lambda p: p.write_bytes(MEMBERS["package/b.bin.gz"])),
     member_kind("welcome", WELCOME.encode(), Welcome.decode),
+    FileKind("own table", "own.csv", (make_table,), use_own_table),
+    FileKind("own arrays", "own.npz", (make_own_arrays, make_own_parts), DataSet.read),
+    FileKind(
+        "own picture",
+        "picture",
+        tuple(partial(make_picture, mode=mode, kind=kind) for mode, kind in PICTURES),
+        use_picture,
+    ),
+    FileKind("app", "app.toml", tuple(partial(make_app, name=name) for name in APPS), read_app),
     FileKind("frames", "frames", (make_frames,), use_frames),
     member_kind("idx", bytes([0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3]), lambda c: decode_idx(c, (3,))),
     member_kind("pgm", b"P5\n# grey\n3 2 255\n" + bytes(range(6)), lambda c: decode_pgm(c, (2, 3))),
