@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from axnn.data import OwnData
+from axnn.flow.description import read_app
 from docs.tables.__main__ import main as write_tables
 from docs.tables.cells import markdown
 from docs.tables.pages import TABLES, fill
@@ -54,19 +57,39 @@ def test_commands_know_their_options(words):
         assert option in run.stdout
 
 
-def test_python_block_runs(tmp_path):
-    (block,) = blocks("python", ROOT / "docs" / "networks.md")
+def run_python(page: str, folder: Path) -> str:
+    """What the Python block of a page prints."""
+    (block,) = blocks("python", ROOT / "docs" / page)
     run = subprocess.run(
         [sys.executable, "-c", block],
         capture_output=True,
         text=True,
         check=False,
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert run.returncode == 0, run.stderr
-    assert run.stdout.startswith("(8, 4)")
+    return run.stdout
+
+
+def test_python_block_on_networks_runs(tmp_path):
+    assert run_python("networks.md", tmp_path).startswith("(8, 4)")
     assert (tmp_path / "mine.npz").is_file()
+
+
+def test_python_block_on_own_data_runs(tmp_path):
+    (tmp_path / "table.csv").write_text("x,class\n" + "1,a\n2,b\n" * 30)
+    assert run_python("own-data.md", tmp_path).startswith("(1, 1, 1) ('a', 'b') 12\n")
+
+
+def test_network_of_the_page_on_own_data_can_be_trained(tmp_path):
+    (block,) = blocks("toml", ROOT / "docs" / "own-data.md")
+    (tmp_path / "my.toml").write_text(block)
+    inputs = np.zeros((40, 8, 8), np.uint8)
+    np.savez(tmp_path / "own.npz", inputs=inputs, labels=np.arange(40) % 10)
+    app = read_app(tmp_path / "my.toml", OwnData.at(tmp_path / "own.npz"))
+    assert app.network.geometries[-1].output_shape == (10, 1, 1)
+    assert app.engine.title == "8 x 8 NCUs (fused, 16/8/4/2 bits)"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
