@@ -88,7 +88,7 @@ def test_network_of_the_page_on_own_data_can_be_trained(tmp_path):
     inputs = np.zeros((40, 8, 8), np.uint8)
     np.savez(tmp_path / "own.npz", inputs=inputs, labels=np.arange(40) % 10)
     app = read_app(tmp_path / "my.toml", OwnData.at(tmp_path / "own.npz"))
-    assert app.network.geometries[-1].output_shape == (10, 1, 1)
+    assert app.network.wirings[-1].output_shape == (10, 1, 1)
     assert app.engine.title == "8 x 8 NCUs (fused, 16/8/4/2 bits)"
 
 

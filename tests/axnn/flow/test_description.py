@@ -9,6 +9,7 @@ from axnn.data import OwnData
 from axnn.errors import RunError
 from axnn.flow.apps import APPS, find_app
 from axnn.flow.description import describe, read_app
+from axnn.nn.spec import LayerSpec, NetworkSpec, SourceSpec
 from qcnpe.spec.errors import FormatError
 
 
@@ -38,6 +39,27 @@ def test_an_application_on_own_data_is_read_as_it_is_printed(write):
     own = OwnData(path="table.csv", label="y", drop=("a", "b"), group="who", missing="refuse")
     app = replace(find_app("letters"), data=own)
     assert read_app(write(describe(app))) == app
+
+
+def test_a_network_with_a_shortcut_is_read_as_it_is_printed(write):
+    layers = (
+        LayerSpec(kind="convolution", function="relu", channels=4, kernel=(3, 3), padding=(1, 1)),
+        LayerSpec(
+            kind="convolution",
+            function="relu",
+            channels=4,
+            kernel=(3, 3),
+            padding=(1, 0, 1, 2),
+            adds=(SourceSpec(layer=0), SourceSpec(layer=-1, kind="convolution", kernel=(1, 1))),
+        ),
+        LayerSpec(kind="dense", function="identity", channels=3),
+    )
+    network = NetworkSpec(name="residual", input_shape=(2, 6, 6), layers=layers)
+    app = replace(find_app("digits8x8"), network=network)
+    text = describe(app)
+    assert read_app(write(text)) == app
+    with pytest.raises(FormatError, match=r"network.layers\[1\].adds\[1\]: kind of a source must"):
+        read_app(write(text.replace('layer = -1, kind = "convolution"', 'layer = -1, kind = "x"')))
 
 
 def test_own_data_take_the_place_of_those_in_the_file(write, arrays):
