@@ -102,7 +102,9 @@ def in_order(netlist: Netlist, models: Mapping[str, CellModel]) -> list[Placed]:
             order.append(placed)
             continue
         if index in begun:
-            raise SynthesisError(f"{netlist.name}: a loop through {placed.name}; remove it")
+            raise SynthesisError(
+                f"{netlist.name}: a loop of logic through {placed.name}; remove it"
+            )
         begun.add(index)
         before = (drivers[net] for net in _fed_by(placed, models) if net in drivers)
         stack += [(index, True), *((other, False) for other in before)]

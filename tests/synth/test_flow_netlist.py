@@ -121,14 +121,14 @@ REFUSED = {
     "a driven port": (top(connect("r", Q=3)), "net 3 is driven by port enable and by Q of r"),
     "a driven constant": (top(connect("r", Q="1")), "net 1 is driven by a constant and by Q of r"),
     "no driver": (top(connect("x", A=9)), "nothing drives net 9, which A of x reads"),
-    "a loop": (top(connect("x", A=4)), "a loop of logic through x"),
+    "a loop": (top(connect("x", A=4)), "a loop of logic through x; remove it"),
     "a register that never settles": (
         top(
             lambda module: module["cells"].update(r=cell("DFFRS_X1", D=4, CK=2, RN="1", SN=5, Q=5))
         ),
         "registers that set and clear one another",
     ),
-    "a clock loop": (top(connect("r", CK=5)), "a loop of logic through r"),
+    "a clock loop": (top(connect("r", CK=5)), "a loop of logic through r; remove it"),
 }
 
 
