@@ -254,11 +254,3 @@ def _fits(accumulator: Value, shift: Value) -> Value:
     upper = Cat(accumulator[place] for place in places)
     beyond = Cat(shift < SHIFT_OFFSET + 3 - _WINDOW_BITS + place for place in places)
     return ~Mux(sign, (~upper & beyond).any(), (upper & beyond).any())
-
-
-def saturate(value: Value, bits: int) -> Value:
-    """`value` clipped to `bits` bits, two's complement."""
-    value = Value.cast(value)
-    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-    clipped = Mux(value < low, low, Mux(value > high, high, value))
-    return clipped[:bits].as_signed()

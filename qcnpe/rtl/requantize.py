@@ -4,7 +4,6 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from qcnpe.rtl.afu import saturate
 from qcnpe.rtl.layouts import result_lane
 from qcnpe.rtl.leaf import Leaf
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
@@ -67,4 +66,12 @@ class Requantize(Leaf):
     def _clip(self, rounded: Signal, width: int) -> Value:
         high = (1 << width) - 1
         unsigned = Mux(rounded < 0, 0, Mux(rounded > high, high, rounded))
-        return Mux(self.copies.is_unsigned, unsigned[:width], saturate(rounded, width)[:width])
+        return Mux(self.copies.is_unsigned, unsigned[:width], _saturate(rounded, width)[:width])
+
+
+def _saturate(value: Value, bits: int) -> Value:
+    """`value` clipped to `bits` bits, two's complement."""
+    value = Value.cast(value)
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    clipped = Mux(value < low, low, Mux(value > high, high, value))
+    return clipped[:bits].as_signed()
