@@ -15,7 +15,7 @@ EXTRAS = {
     "axnn train digits8x8": "data",
     "axnn report --run": "plots",
     "axnn train --side": "data",
-    "axnn speed digits": "speed",
+    "axnn speed digits": "onnx",
     "axnn run --run": "boards",
     "qcnpe tool-path": "sim",
     "qcnpe simulate": "sim",
