@@ -130,6 +130,12 @@ def train(
             show_default="their own if all have the same of at most 64 pixels, else 32",
         ),
     ] = None,
+    class_weights: Annotated[
+        bool,
+        typer.Option(
+            "--class-weights", help="Let every class count the same in training and in the bound."
+        ),
+    ] = False,
     network: Annotated[
         Path | None,
         typer.Option(help="Network, plans and engine (TOML), as `axnn describe` prints them."),
@@ -141,7 +147,7 @@ def train(
     """Train a network in floating point: an application's, or one on your own data."""
     table: dict[str, Any] = {"label": label, "group": group, "split": split}
     table |= {"drop": tuple(drop or ()), "category": tuple(category or ()), "missing": missing}
-    own = _own_data(data_path, {**table, "side": side})
+    own = _own_data(data_path, {**table, "side": side, "class_weights": class_weights})
     chosen = _choose_app(app, own, network, seed)
     warn = _warn(quiet=quiet)
     notes = data.load(chosen.data, seed=seed).notes
@@ -166,7 +172,8 @@ def _own_data(path: Path | None, how: Mapping[str, Any]) -> OwnData | None:
         return OwnData.at(path, **how)
     plain = OwnData(path="")
     if wrong := [name for name, value in how.items() if value != getattr(plain, name)]:
-        raise RunError(f"--{wrong[0]} says how to read --data; give both")
+        option = wrong[0].replace("_", "-")
+        raise RunError(f"--{option} says how to read --data; give both")
     return None
 
 

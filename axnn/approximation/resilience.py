@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from axnn.data import Split
 from axnn.nn.layers import FloatArray
 from axnn.nn.network import batch_innermost
-from axnn.nn.train import cross_entropy
 from axnn.quantisation.quantize import QuantisedLayer, QuantisedNetwork
 from axnn.quantisation.sums import NO_NEURON
 from qcnpe.spec.config import EngineConfig
@@ -74,7 +73,7 @@ def characterize(
     for start in range(0, samples, _BATCH):
         labels = split.labels[start : start + _BATCH]
         logits = network.forward(batch_innermost(split.inputs[start : start + _BATCH]))
-        _, gradient = cross_entropy(logits, labels)
+        _, gradient = split.task.losses(logits, labels)
         _propagate(network, probes, gradient, _Probe.observe)
         if "logits" in criteria:
             _propagate(network, probes, _random_signs(logits, signs), _Probe.observe_logits)

@@ -21,7 +21,6 @@ from axnn.approximation.tiles import UNITS, form_layers, form_tiles, lower
 from axnn.data import DataSet, Split
 from axnn.nn.network import Network
 from axnn.nn.retrain import retrain
-from axnn.nn.train import accuracy
 from axnn.quantisation.calibration import calibrate
 from axnn.quantisation.integers import to_integers
 from axnn.quantisation.quantize import Precision, QuantisedNetwork, Scales, uniform_precision
@@ -88,8 +87,8 @@ def histogram(precision: Precision) -> dict[str, int]:
 
 
 def integer_accuracy(net: QuantNet, split: Split) -> float:
-    """Fraction of a split that the network in integers classifies right."""
-    return accuracy(infer(net, net.quantize_inputs(split.inputs)), split.labels)
+    """Quality of the network in integers on a split, as the split's task has it."""
+    return split.task.quality(infer(net, net.quantize_inputs(split.inputs)), split.labels)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -7,10 +7,12 @@ from axnn.data.own import OwnData
 from axnn.data.parts import DataSet, Split, stratified_parts, stratified_split
 from axnn.data.registry import LOADERS, load, needs
 from axnn.data.scaling import Scaling
+from axnn.data.task import Classification
 
 __all__ = [
     "LOADERS",
     "Classes",
+    "Classification",
     "Column",
     "DataSet",
     "Encoding",

@@ -1,10 +1,10 @@
 """A data set and its parts: for training, for validation, and for the final test."""
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,7 @@ from axnn.data.columns import Column
 from axnn.data.encoding import Encoding
 from axnn.data.labels import Classes
 from axnn.data.scaling import INPUT_LIMIT, Scaling
+from axnn.data.task import Classification
 from axnn.errors import DataError
 from qcnpe.spec.draws import draw
 from qcnpe.spec.inputs import check_reals
@@ -31,6 +32,7 @@ class Split:
     ----------
     inputs : float32 (samples, channels, height, width) in [-1, 1]
     labels : int64 (samples,), number of each sample's class
+    task : what a network is to make of them
 
     Raises
     ------
@@ -42,6 +44,7 @@ class Split:
 
     inputs: NDArray[np.float32]
     labels: NDArray[np.int64]
+    task: Classification = field(default_factory=Classification)
 
     def __post_init__(self) -> None:
         if self.inputs.ndim != 4 or self.labels.shape != self.inputs.shape[:1]:
@@ -63,16 +66,23 @@ class Split:
                 f"labels of a split are numbers from 0, not {self.labels[sample]} as of sample"
                 f" {sample}; {_PREPARE}"
             )
+        if self.task.weights and self.labels.max() >= len(self.task.weights):
+            raise DataError(
+                f"a split has a sample of class {self.labels.max()}, but its task has only"
+                f" {len(self.task.weights)} weights"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the samples."""
+        """SHA-256 of the samples, and of a task that is not the usual one."""
         total = hashlib.sha256()
         for values in (self.inputs, self.labels):
             total.update(np.ascontiguousarray(values).data)
+        if self.task != Classification():
+            total.update(repr(self.task).encode())
         return total.hexdigest()
 
     def draw(self, samples: int | None, *, seed: int) -> "Split":
@@ -80,7 +90,7 @@ class Split:
         if samples is None or samples >= len(self):
             return self
         chosen = draw(len(self), samples, seed=seed)
-        return Split(self.inputs[chosen], self.labels[chosen])
+        return replace(self, inputs=self.inputs[chosen], labels=self.labels[chosen])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -173,7 +183,20 @@ class DataSet:
         )
 
     @classmethod
-    def read(cls, path: Path | str, *, seed: int = 1, **how: Any) -> "DataSet":
+    def read(
+        cls,
+        path: Path | str,
+        *,
+        label: str | None = None,
+        group: str | None = None,
+        split: str | None = None,
+        drop: Sequence[str] = (),
+        category: Sequence[str] = (),
+        missing: str = "median",
+        side: int | None = None,
+        class_weights: bool = False,
+        seed: int = 1,
+    ) -> "DataSet":
         """The data set in a file or a folder of the user's.
 
         Unless the file has its own parts, the seed splits it into 60 % for training, 20 % for
@@ -184,9 +207,16 @@ class DataSet:
         ----------
         path : of a table (.csv, .tsv), of arrays (.npz) or of a folder with a folder of pictures
             for each class
+        label : of a table, the column of the labels
+        group : of a table, a column of groups, such as persons; rows of a group go to the same part
+        split : of a table, a column that says train, validation or test; None: the seed decides
+        drop : of a table, columns that are left out
+        category : of a table, columns whose numbers are names; each number becomes an input
+        missing : of a table, how missing numbers are treated, `median` or `refuse`
+        side : of pictures, height and width that they are resized to; None: their own if all have
+            the same one of at most 64 pixels, else 32
+        class_weights : whether every class counts the same in loss and quality, however rare it is
         seed : of the split
-        how : attributes of `axnn.data.OwnData`: `label="class"` names a table's column of labels,
-            `group="person"` its column of groups
 
         Raises
         ------
@@ -202,7 +232,18 @@ class DataSet:
         """
         from axnn.data.own import OwnData  # here, since that module imports this one
 
-        return OwnData.at(path, **how).load(seed)
+        own = OwnData.at(
+            path,
+            label=label,
+            group=group,
+            split=split,
+            drop=tuple(drop),
+            category=tuple(category),
+            missing=missing,
+            side=side,
+            class_weights=class_weights,
+        )
+        return own.load(seed)
 
     @property
     def _parts(self) -> dict[str, Split]:
@@ -213,6 +254,11 @@ class DataSet:
         """(channels, height, width) of a sample."""
         _, channels, height, width = self.train.inputs.shape
         return channels, height, width
+
+    @property
+    def task(self) -> Classification:
+        """What a network is to make of the samples."""
+        return self.train.task
 
     @property
     def encoding(self) -> Encoding:

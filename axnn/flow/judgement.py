@@ -20,6 +20,7 @@ class RunFacts:
     bound_percent : accuracy that the loop may lose on validation, in percentage points
     criterion : what neurons were sorted by
     engine : what the network was approximated for
+    quality : name of the quality that accuracies are
     """
 
     app: str
@@ -27,6 +28,7 @@ class RunFacts:
     bound_percent: float
     criterion: str
     engine: EngineConfig
+    quality: str = "accuracy"
 
 
 @dataclass(frozen=True, kw_only=True)

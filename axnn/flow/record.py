@@ -4,12 +4,12 @@ Later commands need neither the catalogue of applications nor an option.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from axnn import data
-from axnn.data import DataSet, Encoding
+from axnn.data import Classification, DataSet, Encoding
 from axnn.errors import RunError
 from axnn.flow.apps import App
 from qcnpe.spec.documents import read_document, write_document
@@ -51,6 +51,7 @@ class RunRecord:
     seed : of the data's split, the initial weights and the order of the samples
     digests : of the data
     encoding : of the data: what the network's inputs and outputs stand for
+    task : of the data: what the network is to make of them
     """
 
     kind: RunKind = "axnn-run-1"
@@ -59,6 +60,7 @@ class RunRecord:
     seed: int
     digests: DataDigests
     encoding: Encoding
+    task: Classification = field(default_factory=Classification)
 
     @classmethod
     def of(cls, app: App, seed: int, samples: DataSet) -> "RunRecord":
@@ -69,6 +71,7 @@ class RunRecord:
             seed=seed,
             digests=DataDigests.of(samples),
             encoding=samples.encoding,
+            task=samples.task,
         )
 
     @classmethod

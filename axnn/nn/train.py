@@ -1,14 +1,13 @@
-"""Training: stochastic gradient descent with momentum, on cross-entropy."""
+"""Training: stochastic gradient descent with momentum, on the loss of the task."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.data import DataSet, Split
+from axnn.data import Classification, DataSet, Split
 from axnn.errors import TrainingError
 from axnn.nn.augmentation import flip, shift
 from axnn.nn.layers import FloatArray
@@ -17,10 +16,6 @@ from qcnpe.spec.errors import ConfigError, FormatError
 from qcnpe.spec.npz import ArrayType, add_prefix, read_npz, take_prefix, write_npz
 
 _CHECKPOINT_KIND = "axnn-checkpoint-1"
-_NEGLIGIBLE = np.float32(1e-12)
-"""Probabilities below this have no part in the gradient: float32 sums do not see them, but their
-products with other small numbers are subnormal, and arithmetic on those takes ten times longer."""
-
 _NEGLIGIBLE_VELOCITY = np.float32(1e-30)
 """Adding and subtracting this rounds to its last place, about 1e-37: still a normal number."""
 
@@ -107,39 +102,11 @@ class History:
         return max(self.epochs, key=lambda epoch: epoch.rank)
 
 
-def cross_entropy(logits: FloatArray, labels: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
-    """Softmax cross-entropy of each sample.
-
-    Parameters
-    ----------
-    logits : (classes, batch)
-    labels : (batch,) class indices
-
-    Returns
-    -------
-    losses (batch,) in nats, and their gradients (classes, batch) by the logits.
-    """
-    samples = np.arange(len(labels))
-    shifted = logits - logits.max(axis=0)
-    gradient = np.exp(shifted)
-    total = gradient.sum(axis=0)
-    losses = np.log(total) - shifted[labels, samples]
-    gradient /= total
-    gradient[gradient < _NEGLIGIBLE] = 0
-    gradient[labels, samples] -= 1
-    return losses, gradient
-
-
-def accuracy(logits: NDArray[Any], labels: NDArray[np.int64]) -> float:
-    """Fraction of the samples whose largest logit (samples, classes) is that of their class."""
-    return float(np.mean(logits.argmax(axis=1) == labels))
-
-
 def validate(model: LayerStack, split: Split) -> tuple[float, float]:
-    """Mean loss and accuracy of a network on a split."""
+    """Mean loss and quality of a network on a split, as the split's task has them."""
     logits = model.predict(split.inputs)
-    losses, _ = cross_entropy(logits.T, split.labels)
-    return float(losses.mean()), accuracy(logits, split.labels)
+    losses, _ = split.task.losses(logits.T, split.labels)
+    return float(losses.mean()), split.task.quality(logits, split.labels)
 
 
 def train(
@@ -252,12 +219,15 @@ class _Run:
                 inputs = shift(split.inputs[chosen], plan.shift_pixels, generator)
                 if plan.flip:
                     inputs = flip(inputs, generator)
-                total += self._step(batch_innermost(inputs), split.labels[chosen], rate)
+                part = (batch_innermost(inputs), split.labels[chosen])
+                total += self._step(*part, split.task, rate)
         return total
 
-    def _step(self, inputs: FloatArray, labels: NDArray[np.int64], rate: float) -> float:
+    def _step(
+        self, inputs: FloatArray, labels: NDArray[np.int64], task: Classification, rate: float
+    ) -> float:
         """One step of gradient descent; returns the sum of the losses."""
-        losses, gradient = cross_entropy(self.model.forward(inputs), labels)
+        losses, gradient = task.losses(self.model.forward(inputs), labels)
         self.model.backward(gradient / np.float32(len(labels)))
         for name, parameter in self.model.parameters.items():
             slope = parameter.gradient
@@ -270,7 +240,7 @@ class _Run:
         return float(losses.sum())
 
     def _round_velocities(self) -> None:
-        """A velocity without gradient must not decay to subnormal numbers; see _NEGLIGIBLE."""
+        """A velocity without gradient must not decay to subnormal numbers, which are slow."""
         for velocity in self.velocity.values():
             velocity += _NEGLIGIBLE_VELOCITY
             velocity -= _NEGLIGIBLE_VELOCITY

@@ -85,9 +85,10 @@ def summary_table(title: str, summary: Mapping[str, Any]) -> Table:
     bound = bound_points(summary["bound_percent"])
     table.add_row("bound, criterion", f"{bound}, {summary['criterion']}")
     table.add_row("engine", EngineConfig(**summary["engine"]).title)
-    table.add_row("test accuracy, floating point", f"{accuracy['float']:.2%}")
-    table.add_row("test accuracy, exact 16 bit", f"{accuracy['exact16']:.2%}")
-    table.add_row("test accuracy, AxNN", f"{accuracy['axnn']:.2%}")
+    quality = f"test {summary['quality']}"
+    table.add_row(f"{quality}, floating point", f"{accuracy['float']:.2%}")
+    table.add_row(f"{quality}, exact 16 bit", f"{accuracy['exact16']:.2%}")
+    table.add_row(f"{quality}, AxNN", f"{accuracy['axnn']:.2%}")
     histogram = summary["precision_histogram"].items()
     table.add_row("neurons by width", ", ".join(f"{n} at {w} bit" for w, n in histogram))
     table.add_row("energy, exact over AxNN", f"{summary['energy_ratio']:.2f} x")
@@ -144,7 +145,7 @@ def training_table(trained: Trained) -> Table:
     table = Table(title=f"{trained.app.title}, trained", show_header=False)
     table.add_row("epochs", str(len(trained.epochs)))
     table.add_row("best epoch", str(best.number + 1))
-    table.add_row("validation accuracy", f"{best.validation_accuracy:.2%}")
+    table.add_row(f"validation {trained.task.quality_name}", f"{best.validation_accuracy:.2%}")
     table.add_row("validation loss", f"{best.validation_loss:.4f}")
     return table
 

@@ -120,6 +120,7 @@ def test_whole_chain_leaves_every_file_and_a_summary(run_all, tmp_path):
         "bound_percent",
         "criterion",
         "engine",
+        "quality",
         "accuracy",
         "images_checked",
         "mismatches",

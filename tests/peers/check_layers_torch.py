@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from axnn.data.task import cross_entropy
 from axnn.flow.apps import lenet
 from axnn.nn.network import Network, batch_innermost
-from axnn.nn.train import cross_entropy
 
 
 def test_lenet_is_that_of_another_implementation():

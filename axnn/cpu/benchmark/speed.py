@@ -30,7 +30,6 @@ from axnn.cpu.benchmark.run import BOUNDS_PERCENT, Run
 from axnn.cpu.choice.approximated import Approximated
 from axnn.cpu.predictor import Predictor
 from axnn.data import Split
-from axnn.nn.train import accuracy
 from qcnpe.spec.documents import Fraction, Natural
 from qcnpe.spec.errors import FormatError
 from qcnpe.tools.process import run
@@ -125,7 +124,7 @@ def _judge(classify: Classify, split: Split) -> float:
     """Fraction right, computed in batches."""
     size = max(BATCHES)
     parts = [classify(split.inputs[at : at + size]) for at in range(0, len(split), size)]
-    return accuracy(np.concatenate(parts), split.labels)
+    return split.task.quality(np.concatenate(parts), split.labels)
 
 
 def race(field: Field, test: Split, *, seed: int) -> list[Timing]:

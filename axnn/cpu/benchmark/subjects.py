@@ -77,7 +77,7 @@ class Subject:
 
     def _crop(self, split: Split) -> Split:
         kept = slice(self.border, -self.border)
-        return Split(np.ascontiguousarray(split.inputs[:, :, kept, kept]), split.labels)
+        return replace(split, inputs=np.ascontiguousarray(split.inputs[:, :, kept, kept]))
 
 
 def squashing(network: NetworkSpec) -> NetworkSpec:

@@ -10,8 +10,8 @@ from axnn.cpu.choice.approximated import Approximated
 from axnn.cpu.choice.model import ApproximateLayer, ApproximateNetwork, one_level_down
 from axnn.cpu.kinds import OMITTED, ladder, omitted, saving
 from axnn.data import Split
+from axnn.data.task import cross_entropy
 from axnn.nn.network import batch_innermost
-from axnn.nn.train import cross_entropy
 
 CRITERIA = ("replacement", "gradient", "random")
 """What channels are sorted by; E is the loss, y the result of a neuron.

@@ -16,6 +16,7 @@ from axnn.data.own.pictures import find_pictures, read_pictures
 from axnn.data.own.source import Source
 from axnn.data.own.table import MISSING_RULES, TableOptions, read_table
 from axnn.data.parts import DataSet, Split
+from axnn.data.task import Classification
 from axnn.errors import DataError
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import checked_size
@@ -45,6 +46,7 @@ class OwnData:
     missing : of a table, how missing numbers are treated, `median` or `refuse`
     side : of pictures, height and width that they are resized to; None: their own if all have the
         same one of at most 64 pixels, else 32
+    class_weights : whether every class counts the same in loss and quality, however rare it is
     """
 
     path: str
@@ -55,15 +57,16 @@ class OwnData:
     category: tuple[str, ...] = ()
     missing: str = "median"
     side: int | None = None
+    class_weights: bool = False
 
     def __post_init__(self) -> None:
         if self.missing not in MISSING_RULES:
             raise DataError(f"missing must be {' or '.join(MISSING_RULES)}, not {self.missing!r}")
         if self.side is not None and not 1 <= self.side <= _MAX_SIDE:
             raise DataError(f"side must be 1..{_MAX_SIDE}, not {self.side}")
-        for entry in fields(self)[1:]:
-            given = getattr(self, entry.name) != entry.default
-            if given and entry.name not in _USED[self.kind]:
+        used = {"path", "class_weights", *_USED[self.kind]}
+        for entry in fields(self):
+            if entry.name not in used and getattr(self, entry.name) != entry.default:
                 raise DataError(f"{self.path}: {self.kind} have no {entry.name}; leave it out")
 
     @classmethod
@@ -124,7 +127,7 @@ _USED = {
     "arrays": (),
     "pictures": ("side",),
 }
-"""Fields that each kind of data uses."""
+"""Fields that only some kinds of data use."""
 
 
 @lru_cache(maxsize=1)
@@ -134,14 +137,17 @@ def _load(own: OwnData, seed: int, stamp: tuple[tuple[str, int, int], ...]) -> D
     parts = divide(source.labelled, seed=seed, where=own.path)
     measured = source.measure(parts["train"])
     classes = Classes.learn(labels[parts["train"]])
+    numbers = {name: classes.encode(labels[rows]) for name, rows in parts.items()}
+    task = Classification.balanced(numbers["train"]) if own.class_weights else Classification()
     splits = {
         name: Split(
             measured.scaling.apply(measured.inputs[rows], where=f"{own.path}, {name} part"),
-            classes.encode(labels[rows]),
+            numbers[name],
+            task,
         )
         for name, rows in parts.items()
     }
-    notes = (*measured.notes, *_class_notes(labels), *_size_notes(len(parts["validation"])))
+    notes = (*measured.notes, *_class_notes(labels, own), *_size_notes(len(parts["validation"])))
     return DataSet(
         name=own.name,
         classes=classes,
@@ -152,11 +158,11 @@ def _load(own: OwnData, seed: int, stamp: tuple[tuple[str, int, int], ...]) -> D
     )
 
 
-def _class_notes(labels: NDArray[np.generic]) -> list[str]:
+def _class_notes(labels: NDArray[np.generic], own: OwnData) -> list[str]:
     """A note if some classes are much rarer than others."""
     names, counts = np.unique(labels, return_counts=True)
     rare = int(np.count_nonzero(counts * _RARE < counts.max()))
-    if not rare:
+    if not rare or own.class_weights:
         return []
     least = int(np.argmin(counts))
     return [

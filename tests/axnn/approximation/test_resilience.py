@@ -5,8 +5,8 @@ import pytest
 
 from axnn.approximation.resilience import CRITERIA, characterize, check_criterion, next_width
 from axnn.data import Split
+from axnn.data.task import cross_entropy
 from axnn.nn.network import batch_innermost
-from axnn.nn.train import cross_entropy
 from axnn.quantisation.calibration import calibrate
 from axnn.quantisation.integers import to_integers
 from axnn.quantisation.quantize import QuantisedNetwork, uniform_precision

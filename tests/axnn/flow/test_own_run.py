@@ -132,3 +132,35 @@ def test_nothing_is_written_for_data_that_are_refused(tmp_path):
     with pytest.raises(QcnpeError, match="no such file"):
         short(own)
     assert not (tmp_path / "run").exists()
+
+
+def test_class_weights_make_a_network_see_the_rare_class(tmp_path):
+    """Of classes that overlap, 5 and 95 %, a network without weights seldom answers the rare one."""
+    rng = np.random.default_rng(4)
+    rows = [f"{rng.normal(1.5 * (n % 20 == 0)):.4f},{int(n % 20 == 0)}" for n in range(2000)]
+    (tmp_path / "rare.csv").write_text("x,y\n" + "\n".join(rows) + "\n")
+    shares = {}
+    for weights in (False, True):
+        own = OwnData.at(tmp_path / "rare.csv", label="y", class_weights=weights)
+        app = replace(short(own), training=TrainingPlan(epochs=15, batch=32, learning_rate=0.05))
+        run = RunFolder(tmp_path / f"run-{weights}")
+        trained = train_step(run, app, seed=1)
+        test = run.samples().test
+        answers = trained.network.predict(test.inputs).argmax(axis=1)
+        shares[weights] = answers[test.labels == 1].mean()
+        approximate_step(run, app.approximation)
+        evaluation = evaluate_step(run, TABLE)
+        assert run.facts().quality == ("balanced accuracy" if weights else "accuracy")
+        recalls = [np.mean(answers[test.labels == label] == label) for label in (0, 1)]
+        wanted = np.mean(recalls) if weights else np.mean(answers == test.labels)
+        assert evaluation.float_accuracy == pytest.approx(wanted)
+    assert shares[False] < 0.2
+    assert shares[True] > 0.5
+
+
+def test_a_run_without_class_weights_is_not_taken_for_one_with_them(run, table):
+    lines: list[str] = []
+    own = OwnData.at(table, label="y", class_weights=True)
+    train_step(run, short(own), seed=1, notify=lines.append)
+    assert len(lines) == 1
+    assert lines[0].startswith(f"{run.network}: ")

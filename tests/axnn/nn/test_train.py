@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from axnn.data import Classes, Split
+from axnn.data.task import cross_entropy
 from axnn.errors import TrainingError
 from axnn.nn.network import LayerStack, Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
-from axnn.nn.train import TrainingPlan, cross_entropy, train, validate
+from axnn.nn.train import TrainingPlan, train, validate
 from axnn.quantisation.calibration import calibrate
 from axnn.quantisation.quantize import QuantisedNetwork, uniform_precision
 from qcnpe.spec.errors import ConfigError, FormatError

@@ -48,6 +48,7 @@ def test_summary_with_hardware_has_its_figures():
         "bound_percent": 0.5,
         "criterion": "gradient",
         "engine": asdict(FACTS.engine),
+        "quality": "accuracy",
         "accuracy": {"float": 0.975, "exact16": 0.97, "axnn": 0.965},
         "images_checked": 200,
         "mismatches": 0,

@@ -20,10 +20,10 @@ from axnn.cpu.choice.model import (
 from axnn.cpu.choice.scoring import channel_unit, scores
 from axnn.cpu.kinds import OMITTED, exact_assignment, ladder, uniform_assignment
 from axnn.data import Classes, DataSet, Split
+from axnn.data.task import cross_entropy
 from axnn.nn.layers import FloatArray
 from axnn.nn.network import batch_innermost
 from axnn.nn.spec import LayerSpec, NetworkSpec
-from axnn.nn.train import cross_entropy
 from tests.axnn.cpu.tiny_nets import make_network, pooled, random_inputs, summed
 
 
