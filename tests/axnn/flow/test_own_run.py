@@ -135,7 +135,7 @@ def test_nothing_is_written_for_data_that_are_refused(tmp_path):
 
 
 def test_class_weights_make_a_network_see_the_rare_class(tmp_path):
-    """Of classes that overlap, 5 and 95 %, a network without weights seldom answers the rare one."""
+    """Of classes that overlap, 5 and 95 %, one without weights seldom answers the rare one."""
     rng = np.random.default_rng(4)
     rows = [f"{rng.normal(1.5 * (n % 20 == 0)):.4f},{int(n % 20 == 0)}" for n in range(2000)]
     (tmp_path / "rare.csv").write_text("x,y\n" + "\n".join(rows) + "\n")
