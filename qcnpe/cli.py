@@ -28,29 +28,33 @@ cli = make_cli(
     "qcnpe", "The QC-NPE engine: generate it, compile networks for it, simulate and synthesise it."
 )
 
-RowsOption = Annotated[int, typer.Option(help="Rows of the NCU array, 1..256.")]
-ColsOption = Annotated[int, typer.Option(help="Columns of the NCU array, 1..256.")]
+RowsOption = Annotated[int, typer.Option(help="Rows of neural compute units (NCUs), 1..256.")]
+ColsOption = Annotated[int, typer.Option(help="Columns of neural compute units (NCUs), 1..256.")]
 PrecisionsOption = Annotated[
     str, typer.Option(help="Operand widths in bits, descending, separated by commas.")
 ]
 NcuOption = Annotated[
-    str, typer.Option(help=f"Kind of NCU: {', '.join(kind.name for kind in kinds())}.")
+    str,
+    typer.Option(help=f"Kind of neural compute unit: {', '.join(kind.name for kind in kinds())}."),
 ]
 NetRowsOption = Annotated[
-    int | None, typer.Option("--rows", help="Rows of the NCU array; default: the network's engine.")
+    int | None, typer.Option("--rows", help="Rows of the array; default: the network's engine.")
 ]
 NetColsOption = Annotated[
     int | None,
-    typer.Option("--cols", help="Columns of the NCU array; default: the network's engine."),
+    typer.Option("--cols", help="Columns of the array; default: the network's engine."),
 ]
 NetPrecisionsOption = Annotated[
     str | None,
     typer.Option("--precisions", help="Operand widths in bits; default: the network's engine."),
 ]
 NetNcuOption = Annotated[
-    str | None, typer.Option("--ncu", help="Kind of NCU; default: the network's engine.")
+    str | None,
+    typer.Option("--ncu", help="Kind of neural compute unit; default: the network's engine."),
 ]
-NetArgument = Annotated[Path, typer.Argument(help="Integer network (.npz) of `axnn approximate`.")]
+NetArgument = Annotated[
+    Path, typer.Argument(help="Integer network (.npz), as of `axnn approximate`.")
+]
 
 ALL_PRECISIONS = "16,8,4,2"
 DEFAULT_FIFO_DEPTH = EngineConfig().fifo_depth
@@ -144,7 +148,7 @@ def generate(
         typer.Option(help="Prefix of all modules' names, for several engines in one design."),
     ] = None,
     fifo_depth: Annotated[
-        int, typer.Option(help="Words of each command and operand queue, see streams.md.")
+        int, typer.Option(help="Depth of each command and operand queue in words, see streams.md.")
     ] = DEFAULT_FIFO_DEPTH,
     out: Annotated[Path, typer.Option(help="Output folder.")] = Path("build/verilog"),
     quiet: QuietOption = False,
@@ -271,7 +275,7 @@ def promote(
 )
 def simulate(
     net: NetArgument,
-    inputs: Annotated[Path, typer.Option(help="Samples (.npz) of `axnn approximate`.")],
+    inputs: Annotated[Path, typer.Option(help="Samples (.npz), as of `axnn evaluate`.")],
     rows: NetRowsOption = None,
     cols: NetColsOption = None,
     precisions: NetPrecisionsOption = None,
@@ -323,10 +327,12 @@ def synth(
     liberty: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Liberty file; several times for a kit in several. Default: our own 45 nm cells."
+            help="Liberty file; repeat it for a library in several. Default: our own 45 nm cells."
         ),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Less effort, for a first look.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Map with less effort, for a first estimate.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Output folder.")] = Path("build/synth"),
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -349,7 +355,9 @@ def bitstream(
     board: BoardArgument,
     rows: Annotated[int | None, typer.Option(help="Rows; default: the board's.")] = None,
     cols: Annotated[int | None, typer.Option(help="Columns; default: the board's.")] = None,
-    ncu: Annotated[str | None, typer.Option(help="Kind of NCU; default: the board's.")] = None,
+    ncu: Annotated[
+        str | None, typer.Option(help="Kind of neural compute unit; default: the board's.")
+    ] = None,
     out: BoardsOption = Path("build/boards"),
     quiet: QuietOption = False,
     as_json: JsonOption = False,

@@ -265,7 +265,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m sim.bench_engine", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--images", type=int, default=500, help="MNIST images through the engine")
+    parser.add_argument("--images", type=int, default=500, help="MNIST images to run on the engine")
     options = parser.parse_args()
     console = Console()
     document = run(options.seed, options.images, partial(console.print, soft_wrap=True))

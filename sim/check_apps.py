@@ -102,9 +102,9 @@ def main() -> None:
         epilog="Example: python -m sim.check_apps --folder build/apps letters",
     )
     parser.add_argument("apps", nargs="*", default=["all"], help="default: all six")
-    parser.add_argument("--folder", type=Path, required=True, help="of axnn experiments")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of `axnn experiments`")
     parser.add_argument(
-        "--images", type=int, default=100, help="test images, drawn at random, of each (100)"
+        "--images", type=int, default=100, help="test images of each, drawn at random (100)"
     )
     arguments = parser.parse_args()
     with command("check_apps"):

@@ -95,9 +95,9 @@ def characterize_all(names: list[str], folder: Path, processes: int) -> dict[str
 
 def main(
     out: Annotated[
-        Path, typer.Option(help="Liberty file to write; the .v goes beside it")
+        Path, typer.Option(help="Liberty file to write; the .v is written beside it")
     ] = DEFAULT_OUT,
-    jobs: Annotated[int, typer.Option(help="processes; 0 means one a core")] = 0,
+    jobs: Annotated[int, typer.Option(help="processes; 0: one for each core")] = 0,
     fresh: Annotated[bool, typer.Option(help="ignore cached results")] = False,
 ) -> None:
     """Characterise the library."""

@@ -223,7 +223,7 @@ def main(
     out: Annotated[Path, typer.Option(help="JSON file to write")] = LIBERTY.parent
     / "spice_check.json",
     liberty: Annotated[Path, typer.Option(help="Liberty file to check")] = LIBERTY,
-    cycles: Annotated[int, typer.Option(min=2, help="operands a circuit")] = 40,
+    cycles: Annotated[int, typer.Option(min=2, help="operands for each circuit")] = 40,
 ) -> None:
     """Compare SPICE with the Liberty file's energies."""
     with command("spice_check"):
