@@ -132,7 +132,7 @@ class Driver:
 
 
 def _host_copies(net: QuantNet, inputs: NDArray[np.integer]) -> Activations:
-    """The network's input and its narrow copies, which no AFU has made."""
+    """The network's input and its narrow copies, which the host makes."""
     copies = net.copies(NETWORK_INPUT)
     return {OPERAND_BITS: inputs} | {
         width: narrow(inputs, shift, width, unsigned=copies.unsigned)

@@ -66,9 +66,10 @@ def _design(config: EngineConfig, verilog: str, *, bare: bool, coverage: bool) -
 
 
 def _keep_modules(config: EngineConfig) -> str:
-    """Keep Verilator from inlining the NCU and the AFU, which leaves a third of the code.
+    """Keep Verilator from inlining neural compute units (NCUs) and activation function units.
 
-    The multiplier inside the NCU is inlined, so that an NCU is one call.
+    That leaves a third of the code. The multiplier in an NCU is inlined, so that an NCU is one
+    call.
     """
     kept = (f"qcnpe_ncu_*_a{config.accumulator_bits}", "qcnpe_afu_*")
     rules = [f'no_inline -module "{name}"' for name in kept]

@@ -13,7 +13,7 @@ WIRE_FF_PER_SINK = 0.5
 """Wire capacitance for each pin that a net feeds: 2.8 um (two mean cell pitches) at 0.18 fF/um."""
 
 PORT_FF = 9.0
-"""Load of an output port: 50 um to the neighbour, about the edge of an NCU, at 0.18 fF/um."""
+"""Load of an output port: 50 um to the neighbour, about a compute unit's edge, at 0.18 fF/um."""
 
 PORT_SLEW_NS = 0.03
 """Transition time of inputs, including the clock."""

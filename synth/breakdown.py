@@ -37,7 +37,7 @@ _COLOURS = (
 _DPI = 150
 
 Arrays = Mapping[int, Mapping[str, float]]
-"""Energy by part in fJ for a cycle of a working NCU, by operand width."""
+"""Energy by part in fJ for a cycle of a working neural compute unit, by operand width."""
 
 
 def grouped(parts: Mapping[str, float]) -> dict[str, float]:

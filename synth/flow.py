@@ -186,7 +186,7 @@ class _Job:
 
 
 def _jobs(config: EngineConfig, cells: Cells) -> tuple[list[_Job], tuple[str, ...]]:
-    """All units; with structural NCUs if the library has the cells for them."""
+    """All units; with structural neural compute units (NCUs) if the library has their cells."""
     units = elaborate_units(config)
     jobs = {
         name: _Job(name, places, units.rtlil, units.keep_apart(name))

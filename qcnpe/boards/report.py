@@ -35,7 +35,7 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 
 def kinds(board: Board) -> Iterator[tuple[str, Board]]:
-    """The board with 2 x 2 NCUs of each kind: `fused` in LUTs alone, and `dsp`."""
+    """The board with 2 x 2 neural compute units (NCUs): `fused` in LUTs alone, and `dsp`."""
     chosen = board.with_engine(rows=2, cols=2, ncu="fused")
     yield "fused", replace(chosen, family=board.family.in_luts)
     yield "dsp", board.with_engine(rows=2, cols=2, ncu="dsp")

@@ -37,7 +37,7 @@ class Collector(Component):
 
     Ports
     -----
-    result_valid : in, `config.rows` bits, the AFU of each row has a result in this cycle
+    result_valid : in, `config.rows` bits, one for each row: there is a result in this cycle
     results : in, `16 * config.rows` bits, one signed result for each row
     tiles : in, stream of `tile_layout(config)`, one word for each tile, in the order of the results
     output : out, stream of `result_beat(config)`, one beat for each column of results

@@ -265,7 +265,7 @@ class Sequencer(Component):
         finish_tile: Signal,
         finish_table: Signal,
     ) -> None:
-        """Send parameter words to the AFUs, one with each column, or to their tables."""
+        """Send parameter words with the columns, one each, or to the activation tables."""
         loading = Signal()
         index = Signal.like(self.knot.index, name="knot_index")
         m.d.comb += [

@@ -85,7 +85,7 @@ def pack(values: ArrayLike, precision: int, pairs: int) -> NDArray[np.uint16]:
 def unpack(
     lanes: ArrayLike, precision: int, pairs: int, *, unsigned: bool = False
 ) -> NDArray[np.int64]:
-    """Inverse of `pack`: (..., beats) lanes to (..., beats * pairs) operands as the NCU sees them.
+    """Inverse of `pack`: (..., beats) lanes to (..., beats * pairs) operands of the engine.
 
     With one pair a lane the operand keeps its place at the top of the lane.
     """

@@ -126,7 +126,7 @@ class QuantLayer:
 
     @property
     def code(self) -> Function:
-        """The AFU's code of the activation function."""
+        """The code of the activation function in commands."""
         return function_code(self.function)
 
     @cached_property
