@@ -13,3 +13,7 @@ class TrainingError(QcnpeError):
 
 class RunError(QcnpeError):
     """A run folder lacks what a step needs."""
+
+
+class ForeignNetworkError(QcnpeError):
+    """A network from another tool cannot be imported, or differs from what that tool computes."""

@@ -1,0 +1,140 @@
+"""Networks from ONNX files, and what they compute there."""
+
+import re
+from dataclasses import dataclass
+from math import ceil, log2
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from axnn.frontend.graph import Graph
+from axnn.frontend.lowering import lower
+from axnn.frontend.model_file import read_model
+from axnn.frontend.reference import run_reference
+from axnn.nn.network import Network
+from qcnpe.spec.errors import InputError
+
+_OTHER = re.compile(r"[^A-Za-z0-9_]+")
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedNetwork:
+    """A network that has been read from an ONNX file.
+
+    Attributes
+    ----------
+    network : reads inputs in [-1, 1], and returns the logits
+    span : a power of two by which samples are divided to become those inputs; the layers that read
+        them have it folded into their weights
+    graph : what the file holds
+    input_order : (channels, height, width) place of each input among the values of a sample
+    output_order : in the shape of the file's output, place of each element among the logits
+    """
+
+    network: Network
+    span: float
+    graph: Graph
+    input_order: NDArray[np.int64]
+    output_order: NDArray[np.int64]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how the file was read, a line each."""
+        scaled = f"inputs are divided by {self.span:g}, which the weights make up for"
+        return (*self.graph.notes, *([scaled] if self.span != 1 else []))
+
+    def inputs(self, samples: ArrayLike) -> NDArray[np.float32]:
+        """Samples as the network reads them.
+
+        Parameters
+        ----------
+        samples : as the file reads them, or (samples, channels, height, width) of the network
+
+        Raises
+        ------
+        InputError
+            If they have another shape, or values that are not finite or larger than the span.
+        """
+        given = self._as_the_file_reads(samples)
+        if not (np.abs(given) <= self.span).all():
+            raise InputError(
+                f"{self.graph.path}: samples must lie in {-self.span:g}..{self.span:g}, as those it"
+                " was imported with; import it with samples that reach as far"
+            )
+        flat = given.reshape(len(given), -1)[:, self.input_order.reshape(-1)]
+        scaled: NDArray[np.float32] = (flat / np.float32(self.span)).astype(np.float32)
+        return scaled.reshape(-1, *self.input_order.shape)
+
+    def _as_the_file_reads(self, samples: ArrayLike) -> NDArray[Any]:
+        values, foreign = np.asarray(samples), self.graph.input_shape
+        if values.dtype.kind not in "iuf" or not len(values):
+            raise InputError(f"{self.graph.path}: samples must be numbers, not {values.dtype}")
+        if values.shape[1:] == foreign:
+            return values
+        if values.shape[1:] != self.input_order.shape:
+            raise InputError(
+                f"{self.graph.path}: samples must be {foreign} or {self.input_order.shape}, not"
+                f" {values.shape[1:]}"
+            )
+        flat = np.empty((len(values), self.input_order.size), values.dtype)
+        flat[:, self.input_order.reshape(-1)] = values.reshape(len(values), -1)
+        return flat.reshape(-1, *foreign)
+
+    def predict(self, samples: ArrayLike) -> NDArray[np.float32]:
+        """Outputs of the network in the file's shape, (samples, ...)."""
+        logits = self.network.predict(self.inputs(samples))
+        found: NDArray[np.float32] = logits[:, self.output_order.reshape(-1)].astype(np.float32)
+        return found.reshape(-1, *self.output_order.shape)
+
+    def reference(self, samples: ArrayLike) -> NDArray[Any]:
+        """Outputs of the file in onnxruntime, its optimiser off; see `run_reference`."""
+        return run_reference(self.graph, self._as_the_file_reads(samples))
+
+
+def import_onnx(path: Path | str, samples: ArrayLike) -> ImportedNetwork:
+    """Read the network in an ONNX file.
+
+    The engine reads inputs in [-1, 1]. So the samples are divided by a power of two that the
+    largest of them does not exceed, and the weights that read them are multiplied by it: the
+    outputs stay the same.
+
+    Parameters
+    ----------
+    path : of the file
+    samples : real ones, as the file reads them, that show how large inputs become
+
+    Raises
+    ------
+    RefusedNodesError
+        If nodes cannot run; the message names all of them, with their operators and the reasons.
+    ForeignNetworkError
+        If the file holds another kind of network.
+    FormatError
+        If the file is missing, damaged or too large.
+
+    Examples
+    --------
+    >>> imported = import_onnx("lenet.onnx", samples)  # doctest: +SKIP
+    >>> compare(imported, samples).relative  # doctest: +SKIP
+    """
+    values = np.asarray(samples)
+    if values.dtype.kind not in "iuf" or not values.size or not np.isfinite(values).all():
+        raise InputError(f"{path}: samples must be finite numbers; leave out what is not")
+    largest = float(np.abs(values).max())
+    graph = read_model(Path(path))
+    span = 2.0 ** max(-_FINEST, ceil(log2(largest))) if largest else 1.0
+    lowered = lower(graph, span)
+    name = _OTHER.sub("_", Path(path).stem).strip("_").lower() or "imported"
+    return ImportedNetwork(
+        network=lowered.builder.network(name),
+        span=span,
+        graph=graph,
+        input_order=lowered.input_order,
+        output_order=lowered.output_order,
+    )
+
+
+_FINEST = 100
+"""Smallest span, as a power of a half."""

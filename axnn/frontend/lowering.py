@@ -1,0 +1,170 @@
+"""From a foreign graph to layers, node after node; all that cannot run is collected."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.errors import ForeignNetworkError
+from axnn.frontend.builder import LayerBuilder
+from axnn.frontend.constants import FOLDED, fold
+from axnn.frontend.draft import Draft, Term, Value, map_shape
+from axnn.frontend.graph import Array, Graph, Node
+from axnn.frontend.operators import RULES
+from axnn.frontend.operators.context import Argument, Call
+from axnn.frontend.refusal import Refusal, RefusedNodesError, UnsupportedError
+from qcnpe.spec.errors import QcnpeError
+from qcnpe.spec.geometry import NETWORK_INPUT
+
+_MAP_READERS = ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool")
+"""Operators that fix which axes of the input are channels, rows and columns."""
+
+_WORK = 1 << 29
+"""Most elements of all tensors together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lowered:
+    """A graph as layers.
+
+    Attributes
+    ----------
+    builder : holds the layers
+    input_order : (channels, height, width) place of each of the network's inputs in the foreign one
+    output_order : in the shape of the foreign output, place of each element in the network's
+    """
+
+    builder: LayerBuilder
+    input_order: NDArray[np.int64]
+    output_order: NDArray[np.int64]
+
+
+def lower(graph: Graph, scale: float) -> Lowered:
+    """The layers of a graph.
+
+    Parameters
+    ----------
+    graph : as it was read
+    scale : what the network's inputs are multiplied by to become those of the graph
+
+    Raises
+    ------
+    RefusedNodesError
+        Names every node that cannot run.
+    """
+    order = np.arange(prod(graph.input_shape)).reshape(map_shape(graph.input_shape))
+    reader = _Walk(graph, order, scale).first_map()
+    walk = _Walk(graph, order if reader is None else reader, scale)
+    for node in graph.nodes:
+        walk.step(node)
+    return walk.finish()
+
+
+class _Walk:
+    """Goes through the nodes of a graph in their order.
+
+    Parameters
+    ----------
+    graph, scale : as of `lower`
+    order : (channels, height, width) place of each of the network's inputs in the graph's
+    """
+
+    def __init__(self, graph: Graph, order: NDArray[np.int64], scale: float) -> None:
+        self._graph, self._order = graph, order
+        shape = map_shape(order.shape)
+        self._builder = LayerBuilder(shape)
+        draft = Draft.of(Term.scaling(NETWORK_INPUT, shape, scale))
+        index = np.argsort(order.reshape(-1)).reshape(graph.input_shape)
+        self._tensors: dict[str, Value | Array | None] = {
+            **graph.constants,
+            graph.input: Value((draft,), index),
+        }
+        self._refusals: list[Refusal] = []
+        self._readers = Counter(name for node in graph.nodes for name in set(node.inputs))
+        self._work = 0
+
+    def first_map(self) -> NDArray[np.int64] | None:
+        """The order in which the first node that needs a map of the input reads it, if any does."""
+        for node in self._graph.nodes:
+            value = self._tensors.get(node.inputs[0]) if node.inputs else None
+            if node.operator in _MAP_READERS and isinstance(value, Value) and _is_input(value):
+                return self._order.reshape(-1)[value.index].reshape(map_shape(value.shape))
+            self.step(node)
+        return None
+
+    def step(self, node: Node) -> None:
+        """Take up one node."""
+        arguments = [self._tensors.get(name) if name else None for name in node.inputs]
+        known = all(
+            argument is not None or not name
+            for argument, name in zip(arguments, node.inputs, strict=True)
+        )
+        results: Sequence[Value | Array | None] = [None] * len(node.outputs)
+        try:
+            if known:
+                found = self._result(node, arguments)
+                results = [self._shared(node, place, each) for place, each in enumerate(found)]
+            elif node.operator not in RULES and node.operator not in FOLDED:
+                raise UnsupportedError(_NO_RULE)
+        except (UnsupportedError, QcnpeError) as error:
+            self._refusals.append(Refusal.of(node, error))
+        for name, result in zip(node.outputs, results, strict=False):
+            self._tensors[name] = result
+
+    def _result(self, node: Node, arguments: Sequence[Argument]) -> tuple[Value | Array, ...]:
+        """What a node makes; nothing if it reads what cannot be made."""
+        if not any(isinstance(argument, Value) for argument in arguments):
+            constants = [one for one in arguments if not isinstance(one, Value)]
+            return (fold(node, constants),)
+        if node.operator not in RULES:
+            raise UnsupportedError(_NO_RULE)
+        found = RULES[node.operator](Call(node, arguments, self._builder, self._graph.batch or 1))
+        return found if isinstance(found, tuple) else (found,)
+
+    def _shared(self, node: Node, place: int, result: Value | Array) -> Value | Array:
+        """A result that several nodes read is computed once."""
+        self._work += result.index.size if isinstance(result, Value) else result.size
+        if self._work > _WORK:
+            raise ForeignNetworkError(f"{self._graph.path}: its tensors have too many elements")
+        name = node.outputs[place] if place < len(node.outputs) else ""
+        if isinstance(result, Value) and self._readers[name] > 1:
+            return self._builder.shared(result)
+        return result
+
+    def finish(self) -> Lowered:
+        """The layers, if all nodes can run."""
+        if self._refusals:
+            raise RefusedNodesError(self._graph.path, self._refusals)
+        value = self._tensors.get(self._graph.output)
+        if not isinstance(value, Value):
+            raise ForeignNetworkError(
+                f"{self._graph.path}: its output does not depend on its input"
+            )
+        try:
+            return self._finished(value)
+        except (UnsupportedError, QcnpeError) as error:
+            raise ForeignNetworkError(f"{self._graph.path}: output: {error}") from error
+
+    def _finished(self, value: Value) -> Lowered:
+        if len(value.parts) > 1:
+            value = Value.of(self._builder.as_map(value), value.shape)
+        self._builder.logits(value.parts[0])
+        return Lowered(self._builder, self._order, value.index)
+
+
+_NO_RULE = "the operator is not one that is read"
+
+
+def _is_input(value: Value) -> bool:
+    """Whether a value holds all of the network's inputs, in some order, and nothing else."""
+    (part, *others) = value.parts
+    return (
+        not others
+        and part.is_scaling
+        and len(part.terms) == 1
+        and part.terms[0].layer == NETWORK_INPUT
+        and value.index.size == prod(part.shape)
+    )

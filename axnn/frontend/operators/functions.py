@@ -1,0 +1,98 @@
+"""Activation functions: the engine's own, and those that sums of its ReLUs give exactly."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from axnn.frontend.attributes import floating
+from axnn.frontend.builder import LayerBuilder
+from axnn.frontend.draft import Draft, Value
+from axnn.frontend.graph import Array
+from axnn.frontend.operators.arithmetic import add_constant, multiply_constant
+from axnn.frontend.operators.context import Call
+from axnn.frontend.refusal import UnsupportedError
+
+
+def function(name: str) -> Callable[[Call], Value]:
+    """The rule of an operator that is one of the engine's functions."""
+
+    def rule(call: Call) -> Value:
+        value = call.value()
+        return value.with_parts([_with_function(call.builder, part, name) for part in value.parts])
+
+    return rule
+
+
+def _with_function(builder: LayerBuilder, draft: Draft, name: str) -> Draft:
+    # The function rises, so that it may stand before or behind the largest of a window.
+    before = draft if draft.function == "identity" else builder.layer(draft)
+    return replace(before, function=name)
+
+
+def leaky(call: Call) -> Value:
+    """LeakyRelu: one slope for negative values."""
+    return _with_slopes(call, call.value(), np.array(floating(call.node, "alpha", 0.01)))
+
+
+def parametric(call: Call) -> Value:
+    """PRelu: a slope for the negative values of each channel."""
+    return _with_slopes(call, call.value(), call.weights(1))
+
+
+def _with_slopes(call: Call, value: Value, slopes: Array) -> Value:
+    """The sum of slope * x and (1 - slope) * relu(x)."""
+    parts = []
+    for part, slope in zip(value.parts, value.by_channel(slopes), strict=True):
+        plain = call.builder.layer(part)
+        positive = call.builder.layer(replace(plain, function="relu"))
+        terms = (plain.times(slope).terms[0], positive.times(1 - slope).terms[0])
+        parts.append(Draft(terms, np.zeros(len(slope))))
+    return value.with_parts(parts)
+
+
+def clip(call: Call) -> Value:
+    """Clip, of which ReLU6 is one."""
+    if len(call.inputs) > 1:
+        low, high = call.number(1), call.number(2)
+    else:
+        low, high = (
+            floating(call.node, name, sign * np.inf) for name, sign in (("min", -1), ("max", 1))
+        )
+    return _between(
+        call, call.value(), -np.inf if low is None else low, np.inf if high is None else high
+    )
+
+
+def hard_sigmoid(call: Call) -> Value:
+    """HardSigmoid: a line, between 0 and 1."""
+    slope = np.array(floating(call.node, "alpha", 0.2))
+    middle = np.array(floating(call.node, "beta", 0.5))
+    line = multiply_constant(call.builder, call.value(), slope)
+    return _between(call, add_constant(call.builder, line, middle), 0.0, 1.0)
+
+
+def _between(call: Call, value: Value, low: float, high: float) -> Value:
+    """The sum low + relu(x - low) - relu(x - high)."""
+    lowest, highest = -3.0e38, 3.0e38  # what exporters write for no limit
+    if low > high:
+        raise UnsupportedError(f"its limits {low:g} and {high:g} leave no value")
+    if low <= lowest and high >= highest:
+        return value
+    limits = (low if low > lowest else None, high if high < highest else None)
+    return value.with_parts([_limited(call.builder, part, *limits) for part in value.parts])
+
+
+def _limited(builder: LayerBuilder, part: Draft, low: float | None, high: float | None) -> Draft:
+    if low == 0 and high is None:
+        return _with_function(builder, part, "relu")
+    plain = builder.layer(part)
+    ones = np.ones(plain.shape[0])
+    lower, bias = plain, 0 * ones
+    if low is not None:
+        lower = builder.layer(replace(plain.plus(-low * ones), function="relu"))
+        bias = low * ones
+    if high is None:
+        return lower.plus(bias)
+    above = builder.layer(replace(plain.plus(-high * ones), function="relu"))
+    return Draft((lower.terms[0], above.times(-ones).terms[0]), bias)

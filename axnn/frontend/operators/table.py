@@ -1,0 +1,49 @@
+"""The rule of every operator that is read."""
+
+from collections.abc import Callable, Mapping
+
+from axnn.frontend.operators import arithmetic, functions, layout, linear, pooling
+from axnn.frontend.operators.context import Call, Result
+
+RULES: Mapping[str, Callable[[Call], Result]] = {
+    "Add": arithmetic.addition,
+    "AveragePool": pooling.average,
+    "BatchNormalization": arithmetic.normalisation,
+    "Cast": layout.cast,
+    "Clip": functions.clip,
+    "Concat": arithmetic.concatenation,
+    "Conv": linear.convolution,
+    "DepthToSpace": layout.depth_to_space,
+    "Div": arithmetic.division,
+    "Dropout": layout.same,
+    "Flatten": layout.flatten,
+    "Gather": layout.gather,
+    "Gemm": linear.general_product,
+    "GlobalAveragePool": pooling.global_average,
+    "GlobalMaxPool": pooling.global_largest,
+    "HardSigmoid": functions.hard_sigmoid,
+    "Identity": layout.same,
+    "LeakyRelu": functions.leaky,
+    "MatMul": linear.product,
+    "MaxPool": pooling.largest,
+    "Mul": arithmetic.multiplication,
+    "Neg": arithmetic.negation,
+    "PRelu": functions.parametric,
+    "Pad": layout.pad,
+    "ReduceMax": pooling.reduction("largest"),
+    "ReduceMean": pooling.reduction("mean"),
+    "ReduceSum": pooling.reduction("sum"),
+    "Relu": functions.function("relu"),
+    "Reshape": layout.reshape,
+    "Shape": layout.shape,
+    "Sigmoid": functions.function("sigmoid"),
+    "Slice": layout.cut,
+    "Split": layout.split,
+    "Squeeze": layout.squeeze,
+    "Sub": arithmetic.subtraction,
+    "Sum": arithmetic.total,
+    "Tanh": functions.function("tanh"),
+    "Transpose": layout.transpose,
+    "Unsqueeze": layout.unsqueeze,
+}
+"""By the operator's name."""
