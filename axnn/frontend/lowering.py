@@ -19,8 +19,11 @@ from axnn.frontend.refusal import Refusal, RefusedNodesError, UnsupportedError
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.geometry import NETWORK_INPUT
 
-_MAP_READERS = ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool")
+_MAP_READERS = ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MatMul")
 """Operators that fix which axes of the input are channels, rows and columns."""
+
+_BEFORE_MAPS = ("Add", "Sub", "Mul", "Div", "Cast", "Identity")
+"""Operators on the input that leave its axes as they are."""
 
 _WORK = 1 << 29
 """Most elements of all tensors together."""
@@ -89,10 +92,19 @@ class _Walk:
     def first_map(self) -> NDArray[np.int64] | None:
         """The order in which the first node that needs a map of the input reads it, if any does."""
         for node in self._graph.nodes:
-            value = self._tensors.get(node.inputs[0]) if node.inputs else None
-            if node.operator in _MAP_READERS and isinstance(value, Value) and _is_input(value):
-                return self._order.reshape(-1)[value.index].reshape(map_shape(value.shape))
-            self.step(node)
+            found = [self._tensors.get(name) for name in node.inputs]
+            values = [one for one in found if isinstance(one, Value) and _is_input(one)]
+            if values and node.operator in _MAP_READERS:
+                read = (
+                    np.moveaxis(values[0].index, -1, 0)
+                    if node.operator == "MatMul"
+                    else values[0].index
+                )
+                return self._order.reshape(-1)[read].reshape(map_shape(read.shape))
+            if len(values) == 1 and node.operator in _BEFORE_MAPS:
+                self._tensors[node.outputs[0]] = values[0]
+            else:
+                self.step(node)
         return None
 
     def step(self, node: Node) -> None:

@@ -23,7 +23,7 @@ LIMIT_BYTES = 512 << 20
 MAX_NODES = 20_000
 """Most nodes, and most constants, of a graph."""
 
-OPSETS = range(7, 29)
+OPSETS = range(6, 29)
 """Versions of ONNX' operators that are read."""
 
 _OWN_DOMAINS = ("", "ai.onnx")

@@ -37,7 +37,10 @@ def leaky(call: Call) -> Value:
 
 def parametric(call: Call) -> Value:
     """PRelu: a slope for the negative values of each channel."""
-    return _with_slopes(call, call.value(), call.weights(1))
+    value, slopes = call.value(), call.weights(1)
+    if slopes.ndim == 1 and slopes.size == value.shape[0]:  # so it was written before version 7
+        slopes = slopes.reshape(-1, *(1,) * (len(value.shape) - 1))
+    return _with_slopes(call, value, slopes)
 
 
 def _with_slopes(call: Call, value: Value, slopes: Array) -> Value:
