@@ -86,7 +86,7 @@ class _Walk:
             graph.input: Value((draft,), index),
         }
         self._refusals: list[Refusal] = []
-        self._readers = Counter(name for node in graph.nodes for name in set(node.inputs))
+        self._readers = Counter(name for node in graph.nodes for name in node.inputs)
         self._work = 0
 
     def first_map(self) -> NDArray[np.int64] | None:

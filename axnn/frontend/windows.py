@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from math import prod
 
+from axnn.frontend.refusal import UnsupportedError
 from qcnpe.spec.geometry import MAX_WINDOW
+
+_MAX_STAGES = 128
+"""Largest window that is made of overlapping pairs, each of which is a layer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,11 @@ class Windows:
         Parameters
         ----------
         shape : (channels, height, width) of the map
+
+        Raises
+        ------
+        UnsupportedError
+            If they are too large.
         """
         if prod(self.size) <= MAX_WINDOW:
             return (self,)
@@ -57,6 +66,8 @@ class Windows:
             if size % 2 == before == after == 0 and even_stride:
                 yield _AxisStage(2, 2, 0, 0)
                 size, stride, positions = size // 2, stride // 2, positions // 2
+            elif size > _MAX_STAGES:
+                raise UnsupportedError(f"its windows of {size} need too many layers of pairs")
             else:  # overlapping pairs, which take up one position of the padding on each side
                 pair = _AxisStage(2, 1, min(before, 1), min(after, 1))
                 yield pair

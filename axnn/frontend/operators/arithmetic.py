@@ -8,6 +8,10 @@ from axnn.frontend.draft import Draft, Value
 from axnn.frontend.graph import Array
 from axnn.frontend.operators.context import Call
 from axnn.frontend.refusal import UnsupportedError
+from qcnpe.spec.geometry import MAX_VALUES
+
+_MAX_PARTS = 1024
+"""Most maps that are joined."""
 
 
 def add_constant(builder: LayerBuilder, value: Value, constant: Array) -> Value:
@@ -41,7 +45,7 @@ def subtraction(call: Call) -> Value:
 
 
 def _sum(call: Call, sign: int) -> Value:
-    left, right = call.inputs[:2]
+    left, right, *_ = call.inputs
     if not isinstance(right, Value):
         return add_constant(call.builder, call.value(0), sign * call.weights(1))
     second = right if sign == 1 else multiply_constant(call.builder, right, np.array(-1.0))
@@ -69,7 +73,7 @@ def _joined(builder: LayerBuilder, left: Draft, right: Draft) -> Draft:
 
 def multiplication(call: Call) -> Value:
     """Mul: by a constant."""
-    left, right = call.inputs[:2]
+    left, right, *_ = call.inputs
     if isinstance(left, Value) and isinstance(right, Value):
         raise UnsupportedError("it multiplies two maps, which the engine does not")
     place = 0 if isinstance(left, Value) else 1
@@ -113,6 +117,10 @@ def concatenation(call: Call) -> Value:
     axis += len(values[0].shape) + 1 if axis < 0 else 0
     if axis < 1 or any(len(value.shape) < axis for value in values):
         raise UnsupportedError("it must join channels, rows or columns, not samples")
+    size = sum(value.index.size for value in values)
+    count = sum(len(value.parts) for value in values)
+    if size > MAX_VALUES or count > _MAX_PARTS:
+        raise UnsupportedError(f"it joins {count} maps of {size:,} values in all, too many")
     indices, start = [], 0
     for value in values:
         indices.append(value.index + start)
