@@ -44,6 +44,7 @@ def to_integers(
         layers=tuple(_integer_layer(*entry, config) for entry in layers),
         notes=dict(notes or {}),
         engine=config,
+        output_fraction_bits=scales[-1].output_fraction_bits,
     )
 
 

@@ -367,4 +367,5 @@ class Wiring:
 
 
 def _result_shape(geometry: Geometry) -> tuple[Any, ...]:
-    return geometry.output_shape, geometry.pool, geometry.map_shape
+    pooling = geometry.pool, geometry.pool_stride, geometry.pool_padding
+    return geometry.output_shape, geometry.map_shape, *pooling

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from qcnpe.spec.activation import FUNCTION_NAMES, Function, function_code
 from qcnpe.spec.commands import SHIFT_RANGE
 from qcnpe.spec.config import MAX_TABLE_SEGMENTS, OPERAND_BITS, EngineConfig
+from qcnpe.spec.documents import Exponent
 from qcnpe.spec.errors import FormatError, InputError
 from qcnpe.spec.fixed import limits, quantize
 from qcnpe.spec.geometry import NETWORK_INPUT, Geometry, Source, Wiring
@@ -130,6 +131,11 @@ class QuantLayer:
         return function_code(self.function)
 
     @cached_property
+    def is_monotone(self) -> bool:
+        """Whether a larger sum never has a smaller result: then pooling may come first."""
+        return self.table is None or bool((np.diff(self.table) >= 0).all())
+
+    @cached_property
     def narrow_widths(self) -> tuple[int, ...]:
         """Widths below 16 bits that its neurons have: those of the copies that they read."""
         found = np.unique(self.precision).tolist()
@@ -183,6 +189,7 @@ class QuantNet:
     notes : free JSON-compatible facts (seed, data set, bound), for reports only
     engine : the engine that the widths were chosen for; None if the file does not say
     fitted_to : SHA-256 of the data that the network was fitted to; None if unknown
+    output_fraction_bits : a result r stands for r * 2**-output_fraction_bits; None if unknown
     """
 
     name: str
@@ -191,6 +198,7 @@ class QuantNet:
     notes: Mapping[str, Any] = field(default_factory=dict)
     engine: EngineConfig | None = None
     fitted_to: str | None = None
+    output_fraction_bits: int | None = None
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -324,6 +332,7 @@ class QuantNet:
             notes=dict(self.notes),
             engine=self.engine,
             fitted_to=self.fitted_to,
+            output_fraction_bits=self.output_fraction_bits,
         )
         arrays = {
             f"{index}.{name}": array
@@ -351,6 +360,7 @@ class QuantNet:
                 notes=header.notes,
                 engine=header.engine,
                 fitted_to=header.fitted_to,
+                output_fraction_bits=header.output_fraction_bits,
             )
         except FormatError as error:
             raise FormatError(f"{path}: {error}") from error
@@ -385,6 +395,7 @@ class _Header:
     notes: dict[str, Any]
     engine: EngineConfig | None = None
     fitted_to: str | None = None
+    output_fraction_bits: Exponent | None = None  # the earliest files of the format lack it
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import FormatError, InputError
-from qcnpe.spec.geometry import Geometry, Source
+from qcnpe.spec.geometry import Geometry, Source, Wiring
 from qcnpe.spec.qnet import QuantNet, WidthOperands
 from tests.damage import resave
 from tests.qcnpe.loops import reads_of, window_positions
@@ -258,6 +258,17 @@ def test_readers_must_agree_on_copies():
         network(first, second, net.layers[2])
 
 
+def test_sources_of_a_layer_pool_alike():
+    """Two strides that make maps of one size would sum results of different positions."""
+    side_by_side = Geometry(
+        input_shape=(1, 4, 4), channels=1, pool=(2, 2), pool_padding=(1, 1, 1, 1)
+    )
+    overlapping = replace(side_by_side, pool_stride=(1, 1), pool_padding=(0, 0, 0, 0))
+    assert side_by_side.output_shape == overlapping.output_shape
+    with pytest.raises(FormatError, match="the sources of a layer must make maps of one shape"):
+        Wiring((Source(side_by_side), Source(overlapping)))
+
+
 def test_a_file_of_chains_is_read(tmp_path):
     """Format 1 had one geometry and one input shift a layer, and two numbers of padding."""
     path = tmp_path / "net.npz"
@@ -266,6 +277,7 @@ def test_a_file_of_chains_is_read(tmp_path):
 
     def older(header, arrays):
         header["kind"] = "qcnpe-network-1"
+        del header["output_fraction_bits"]
         for layer in header["layers"]:
             (source,) = layer.pop("sources")
             geometry = source["geometry"]
@@ -370,6 +382,15 @@ def test_a_file_of_an_earlier_version_names_no_engine(tmp_path):
     lenet_like(np.random.default_rng(2)).save(path)
     resave(path, lambda header, arrays: header.pop("engine"))
     assert QuantNet.load(path).engine is None
+
+
+@pytest.mark.parametrize("bits", [-3, 0, 21, None])
+def test_scale_of_the_results_is_kept(tmp_path, bits):
+    path = tmp_path / "net.npz"
+    replace(lenet_like(np.random.default_rng(2)), output_fraction_bits=bits).save(path)
+    assert QuantNet.load(path).output_fraction_bits == bits
+    resave(path, lambda header, arrays: header.pop("output_fraction_bits"))
+    assert QuantNet.load(path).output_fraction_bits is None
 
 
 @pytest.mark.parametrize(
