@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qcnpe.random_work": SPEC,
     "qcnpe.testbench": SPEC | {"qcnpe.random_work"},
     "qcnpe.driver": SPEC | {"qcnpe.compiler"},
+    "qcnpe.interchange": SPEC | {"qcnpe.interchange", "qcnpe.tools", "onnx", "onnxruntime"},
     "qcnpe.activity": SPEC | {"qcnpe.compiler", "qcnpe.driver", "qcnpe.events"},
     "qcnpe.rtl": RTL,
     "qcnpe.tools": {"qcnpe.spec", "qcnpe.tools", "filelock"},

@@ -1,7 +1,7 @@
 """Integer inference of a whole `QuantNet`, layer by layer, without tiles: fast, and exact.
 
 The integers are held in floating point, where products of matrices are fastest. Each step is exact
-there, in any order: `_exact_dtype` chooses the type in which every sum fits the significand.
+there, in any order: `exact_dtype` chooses the type in which every sum fits the significand.
 The batch is the innermost axis, so that the operands of a neuron are gathered in long pieces.
 """
 
@@ -130,7 +130,7 @@ class _FloatLayer:
     def __init__(self, layer: QuantLayer) -> None:
         self._layer = layer
         self._products = [
-            self._product(block, _exact_dtype(layer, block.width))
+            self._product(block, exact_dtype(layer, block.width))
             for block in width_blocks(layer.precision, layer.wiring.groups)
         ]
         self._table = None
@@ -138,8 +138,6 @@ class _FloatLayer:
             low, high = limits(OPERAND_BITS)
             codes = np.arange(low, high + 1)
             self._table = activate(codes, layer.code, layer.table).astype(np.float32)
-        # The largest result is that of the largest sum, unless a table decreases somewhere.
-        self._pools_sums = layer.table is None or bool((np.diff(layer.table) >= 0).all())
 
     def _product(self, block: Block, dtype: type[np.floating]) -> _Product:
         wiring, operands = self._layer.wiring, self._layer.widths[block.width]
@@ -210,7 +208,7 @@ class _FloatLayer:
 
     def _finish(self, sums: _Floats, product: _Product) -> _Floats:
         """(channels, outputs, batch) results: shift, bias, saturation, activation, pooling."""
-        if self._pools_sums and sums.shape[2] > 1:
+        if self._layer.is_monotone and sums.shape[2] > 1:
             sums = sums.max(axis=2, keepdims=True)
         low, high = limits(OPERAND_BITS)
         _round_shifted(sums, product.factor)
@@ -231,12 +229,17 @@ def _round_shifted(values: _Floats, factor: _Floats) -> None:
     np.floor(values, out=values)
 
 
-def _exact_dtype(layer: QuantLayer, width: int) -> type[np.floating]:
+def exact_dtype(layer: QuantLayer, width: int) -> type[np.floating]:
     """The smaller floating-point type in which all arithmetic of a width is exact.
 
     Every partial sum, and the complete sum with the half that rounding adds to it, must stay below
     2**24 (float32) or 2**53 (float64). The rounded value may exceed that after a shift to the left,
     but then it saturates.
+
+    Raises
+    ------
+    FormatError
+        If neither is exact.
     """
     half = (1 << max(0, int(layer.widths[width].shift.max()))) >> 1
     bound = layer.accumulator_bound(width)
