@@ -40,6 +40,7 @@ def integers_and_floats(network, precision, inputs):
     scales = calibrate(network, DATA.train.inputs, precision, ENGINE)
     net = to_integers(network, scales, precision, ENGINE)
     floats = QuantisedNetwork(network, scales, precision, ENGINE).predict(inputs)
+    assert net.output_fraction_bits is not None
     return infer(net, net.quantize_inputs(inputs)), floats * 2.0**net.output_fraction_bits
 
 
