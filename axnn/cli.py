@@ -105,6 +105,10 @@ def train(
         ),
     ] = None,
     label: Annotated[str | None, typer.Option(help="Table: column of the labels.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="Table: instead of labels, column of a quantity, for a regression."),
+    ] = None,
     group: Annotated[
         str | None,
         typer.Option(help="Table: column of what must not be in two parts, such as persons."),
@@ -145,7 +149,7 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train a network in floating point: an application's, or one on your own data."""
-    table: dict[str, Any] = {"label": label, "group": group, "split": split}
+    table: dict[str, Any] = {"label": label, "target": target, "group": group, "split": split}
     table |= {"drop": tuple(drop or ()), "category": tuple(category or ()), "missing": missing}
     own = _own_data(data_path, {**table, "side": side, "class_weights": class_weights})
     chosen = _choose_app(app, own, network, seed)
@@ -571,7 +575,7 @@ def points_table(engine: EngineConfig, results: Sequence[PointResult]) -> Table:
         table.add_row(
             result.point,
             f"{result.samples:,}",
-            f"{result.accuracy:.2%}",
+            "" if result.accuracy is None else f"{result.accuracy:.2%}",
             str(result.mismatches),
             f"{result.cycles:,.1f}",
             f"{result.energy_pj:,.0f}",

@@ -7,7 +7,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.progress import TimeElapsedColumn
 from rich.table import Table
@@ -296,12 +295,12 @@ def simulate(
     with show_progress("simulating", len(samples.inputs), quiet=quiet or as_json) as update:
         update(0, "building the simulation")
         found = check_network(network, samples.inputs, engine.config, batch=batch, progress=update)
-    correct = found.outputs.argmax(axis=1) == samples.labels
+    accuracy = samples.accuracy(found.outputs)
     document = {
         **engine.document,
         "samples": found.samples,
         "mismatches": found.mismatches,
-        "accuracy": float(np.mean(correct)),
+        "accuracy": accuracy,
         "cycles": found.cycles,
         "counted_cycles": found.counted_cycles,
     }
@@ -310,7 +309,7 @@ def simulate(
         ("engine", engine.title),
         ("samples", f"{found.samples:,}"),
         ("outputs that differ from the model", str(found.mismatches)),
-        ("accuracy", f"{document['accuracy']:.2%}"),
+        ("accuracy", "samples have no labels" if accuracy is None else f"{accuracy:.2%}"),
         ("cycles, all samples", f"{found.cycles:,} (compiler: {found.counted_cycles:,})"),
     )
     show(table, document, quiet=quiet, as_json=as_json)

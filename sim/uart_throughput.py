@@ -48,7 +48,7 @@ def measure(run: RunFolder, *, count: int, width: int, batch: int) -> dict[str, 
     net = to_integers(trained.network, scales, precision, engine)
     samples = integer_samples(net, split.test.draw(batch + count, seed=1))
     first, rest = (
-        Samples(samples.inputs[part], samples.labels[part])
+        Samples(samples.inputs[part], None)
         for part in (slice(0, batch), slice(batch, batch + count))
     )
     prices = EnergyPrices.load()

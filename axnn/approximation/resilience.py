@@ -76,7 +76,12 @@ def characterize(
         _, gradient = split.task.losses(logits, labels)
         _propagate(network, probes, gradient, _Probe.observe)
         if "logits" in criteria:
-            _propagate(network, probes, _random_signs(logits, signs), _Probe.observe_logits)
+            _propagate(
+                network,
+                probes,
+                _random_signs(logits, signs, centred=split.task.ignores_offset),
+                _Probe.observe_logits,
+            )
         if progress is not None:
             progress(min(start + _BATCH, len(split)))
     rng = np.random.default_rng(seed)
@@ -88,8 +93,10 @@ def _layers(network: QuantisedNetwork) -> list[tuple[QuantisedLayer, NDArray[np.
     return list(zip(network.quantised_layers, network.precision, strict=True))
 
 
-def _random_signs(logits: FloatArray, generator: np.random.Generator) -> FloatArray:
-    """(classes, batch) random signs without their mean: a change of all logits has no effect.
+def _random_signs(
+    logits: FloatArray, generator: np.random.Generator, *, centred: bool
+) -> FloatArray:
+    """(classes, batch) random signs, without their mean if a change of all logits has no effect.
 
     The mean square of a product with random signs is the sum of the squares (M. Hutchinson, A
     stochastic estimator of the trace of the influence matrix, 1990).
@@ -97,7 +104,7 @@ def _random_signs(logits: FloatArray, generator: np.random.Generator) -> FloatAr
     classes, batch = logits.shape
     # Sample by sample: batches of another size have the same signs.
     signs = np.where(generator.random((batch, classes)) < 0.5, -1, 1).astype(logits.dtype).T
-    return signs - signs.mean(axis=0)
+    return signs - signs.mean(axis=0) if centred else signs
 
 
 def _propagate(

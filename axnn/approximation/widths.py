@@ -88,7 +88,8 @@ def histogram(precision: Precision) -> dict[str, int]:
 
 def integer_accuracy(net: QuantNet, split: Split) -> float:
     """Quality of the network in integers on a split, as the split's task has it."""
-    return split.task.quality(infer(net, net.quantize_inputs(split.inputs)), split.labels)
+    results = infer(net, net.quantize_inputs(split.inputs))
+    return split.task.quality(net.real_outputs(results), split.labels)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -72,6 +72,8 @@ class Predictor:
         program = lower(network, approximated.assignment, approximated.scales)
         self.classes = len(program.logit_rows)
         self.encoding = encoding or Encoding.plain(self.classes)
+        if self.encoding.quantity is not None:
+            raise ConfigError(f"{network.spec.name} is a regression; predictors give classes")
         if len(self.encoding.classes) != self.classes:
             raise ConfigError(
                 f"encoding must have {self.classes} classes, one for each logit, not"

@@ -2,12 +2,12 @@
 
 from axnn.data.columns import Column
 from axnn.data.encoding import Encoding
-from axnn.data.labels import Classes
+from axnn.data.labels import Classes, Quantity
 from axnn.data.own import OwnData
 from axnn.data.parts import DataSet, Split, stratified_parts, stratified_split
 from axnn.data.registry import LOADERS, load, needs
 from axnn.data.scaling import Scaling
-from axnn.data.task import Classification
+from axnn.data.task import Classification, Regression
 
 __all__ = [
     "LOADERS",
@@ -17,6 +17,8 @@ __all__ = [
     "DataSet",
     "Encoding",
     "OwnData",
+    "Quantity",
+    "Regression",
     "Scaling",
     "Split",
     "load",

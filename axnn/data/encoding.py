@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from axnn.data.columns import Column
-from axnn.data.labels import Classes
+from axnn.data.labels import Classes, Quantity
 from axnn.data.scaling import Scaling
 from qcnpe.spec.documents import convert_document
 
@@ -21,11 +21,13 @@ class Encoding:
     scaling : of the inputs
     classes : of the outputs
     columns : of the table that the inputs were read from; empty if they come from no table
+    quantity : of a regression: what the one output stands for, which `classes` names
     """
 
     scaling: Scaling
     classes: Classes
     columns: tuple[Column, ...] = ()
+    quantity: Quantity | None = None
 
     @classmethod
     def plain(cls, classes: int) -> "Encoding":

@@ -1,4 +1,4 @@
-"""Classes: the labels of samples, and the numbers that networks use for them."""
+"""Labels of samples, classes or quantities, and the numbers that networks use for them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +77,44 @@ class Classes:
         """The classes for a message, shortened."""
         shown = ", ".join(map(repr, self.names[:5]))
         return f"{shown} ..." if len(self) > 5 else shown
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A quantity that networks answer in place of a class, as (value - offset) / span.
+
+    Attributes
+    ----------
+    offset, span : mean and standard deviation of the training part
+    """
+
+    offset: float
+    span: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite([self.offset, self.span]).all() and self.span > 0):
+            raise DataError("a quantity needs a finite mean and a positive standard deviation")
+
+    @classmethod
+    def learn(cls, values: NDArray[np.float64]) -> "Quantity":
+        """Mean and standard deviation of values (samples,).
+
+        Raises
+        ------
+        DataError
+            If the values are all alike.
+        """
+        if values.min() == values.max():
+            raise DataError(f"the target must vary, but is always {values.min():g} in training")
+        return cls(float(values.mean()), float(values.std()))
+
+    def encode(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
+        """What networks are to answer."""
+        return ((values - self.offset) / self.span).astype(np.float32)
+
+    def decode(self, outputs: ArrayLike) -> NDArray[np.float64]:
+        """The values that networks' outputs stand for."""
+        return np.asarray(outputs, np.float64) * self.span + self.offset
 
 
 def _plain(labels: ArrayLike) -> NDArray[Any]:

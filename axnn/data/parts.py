@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from axnn.data.columns import Column
 from axnn.data.encoding import Encoding
-from axnn.data.labels import Classes
+from axnn.data.labels import Classes, Quantity
 from axnn.data.scaling import INPUT_LIMIT, Scaling
-from axnn.data.task import Classification
+from axnn.data.task import Classification, Labels, Task
 from axnn.errors import DataError
 from qcnpe.spec.draws import draw
 from qcnpe.spec.inputs import check_reals
@@ -31,7 +31,7 @@ class Split:
     Attributes
     ----------
     inputs : float32 (samples, channels, height, width) in [-1, 1]
-    labels : int64 (samples,), number of each sample's class
+    labels : (samples,), number of each sample's class (int64), or a quantity (float32)
     task : what a network is to make of them
 
     Raises
@@ -43,8 +43,8 @@ class Split:
     """
 
     inputs: NDArray[np.float32]
-    labels: NDArray[np.int64]
-    task: Classification = field(default_factory=Classification)
+    labels: Labels
+    task: Task = field(default_factory=Classification)
 
     def __post_init__(self) -> None:
         if self.inputs.ndim != 4 or self.labels.shape != self.inputs.shape[:1]:
@@ -54,23 +54,11 @@ class Split:
             )
         if not self.inputs.size:
             raise DataError(f"a split needs samples, not inputs of shape {self.inputs.shape}")
-        if self.inputs.dtype != np.float32 or self.labels.dtype != np.int64:
-            raise DataError(
-                f"a split needs float32 inputs and int64 labels, not {self.inputs.dtype} and"
-                f" {self.labels.dtype}; {_PREPARE}"
-            )
+        if self.inputs.dtype != np.float32:
+            raise DataError(f"a split needs float32 inputs, not {self.inputs.dtype}; {_PREPARE}")
         check_reals(self.inputs, INPUT_LIMIT, where="split")
-        if self.labels.min() < 0:
-            sample = int(np.argmin(self.labels))
-            raise DataError(
-                f"labels of a split are numbers from 0, not {self.labels[sample]} as of sample"
-                f" {sample}; {_PREPARE}"
-            )
-        if self.task.weights and self.labels.max() >= len(self.task.weights):
-            raise DataError(
-                f"a split has a sample of class {self.labels.max()}, but its task has only"
-                f" {len(self.task.weights)} weights"
-            )
+        if fault := self.task.fault(self.labels):
+            raise DataError(f"a split's {fault}; {_PREPARE}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -106,6 +94,7 @@ class DataSet:
     test : what only the final evaluation reads
     scaling : from inputs as they were measured to those of the parts
     columns : of the table that they were read from, if any
+    quantity : of a regression: what the labels stand for, which `classes` names
     notes : what the user should know about the data, a line each: missing values, constant columns,
         rare classes
 
@@ -122,6 +111,7 @@ class DataSet:
     test: Split
     scaling: Scaling = field(default_factory=Scaling.identity)
     columns: tuple[Column, ...] = ()
+    quantity: Quantity | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -132,12 +122,8 @@ class DataSet:
                     f"{self.name}, {part} part: samples are {shape}, those of the training part"
                     f" {self.input_shape}"
                 )
-            if split.labels.max() >= len(self.classes):
-                sample = int(np.argmax(split.labels))
-                raise DataError(
-                    f"{self.name}, {part} part: sample {sample} is of class"
-                    f" {split.labels[sample]}, but there are {len(self.classes)}, from 0"
-                )
+            if fault := split.task.outputs_fault(split.labels, len(self.classes)):
+                raise DataError(f"{self.name}, {part} part: {fault}")
 
     @classmethod
     def from_arrays(
@@ -188,6 +174,7 @@ class DataSet:
         path: Path | str,
         *,
         label: str | None = None,
+        target: str | None = None,
         group: str | None = None,
         split: str | None = None,
         drop: Sequence[str] = (),
@@ -208,6 +195,7 @@ class DataSet:
         path : of a table (.csv, .tsv), of arrays (.npz) or of a folder with a folder of pictures
             for each class
         label : of a table, the column of the labels
+        target : of a table, in place of `label`, the column of a quantity: a regression
         group : of a table, a column of groups, such as persons; rows of a group go to the same part
         split : of a table, a column that says train, validation or test; None: the seed decides
         drop : of a table, columns that are left out
@@ -235,6 +223,7 @@ class DataSet:
         own = OwnData.at(
             path,
             label=label,
+            target=target,
             group=group,
             split=split,
             drop=tuple(drop),
@@ -256,14 +245,14 @@ class DataSet:
         return channels, height, width
 
     @property
-    def task(self) -> Classification:
+    def task(self) -> Task:
         """What a network is to make of the samples."""
         return self.train.task
 
     @property
     def encoding(self) -> Encoding:
         """Scaling, classes and columns: what a network's file says of its data."""
-        return Encoding(self.scaling, self.classes, self.columns)
+        return Encoding(self.scaling, self.classes, self.columns, self.quantity)
 
     @cached_property
     def digest(self) -> str:

@@ -1,7 +1,7 @@
 """The task of a network: the loss that it is trained on, and the quality that is to be kept."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +12,41 @@ _NEGLIGIBLE = np.float32(1e-12)
 """Probabilities below this have no part in the gradient: float32 sums do not see them, but their
 products with other small numbers are subnormal, and arithmetic on those takes ten times longer."""
 
-PLAIN, BALANCED = "accuracy", "balanced accuracy"
-"""Names of the quality: every sample counts the same, or every class."""
+Labels = NDArray[Any]
+"""What is to be answered for each sample (samples,): a class index (int64) or a quantity (float32),
+as the task says."""
+
+
+class Task(Protocol):
+    """What a network is to make of samples."""
+
+    @property
+    def quality_name(self) -> str:
+        """Name of the quality in reports."""
+        ...
+
+    @property
+    def ignores_offset(self) -> bool:
+        """Whether adding the same number to all outputs changes no answer and no loss."""
+        ...
+
+    def fault(self, labels: NDArray[Any]) -> str | None:
+        """What is wrong with labels (samples,), if anything is."""
+        ...
+
+    def outputs_fault(self, labels: Labels, outputs: int) -> str | None:
+        """Why a network with this many outputs cannot answer these labels, if it cannot."""
+        ...
+
+    def losses(
+        self, outputs: NDArray[np.float32], labels: Labels
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Losses (batch,) of outputs (outputs, batch), and their gradients by the outputs."""
+        ...
+
+    def quality(self, outputs: NDArray[Any], labels: Labels) -> float:
+        """How good outputs (samples, outputs) are, from 0 to 1."""
+        ...
 
 
 def cross_entropy(
@@ -70,11 +103,36 @@ class Classification:
 
     @property
     def quality_name(self) -> str:
-        """Name of the quality in reports."""
-        return BALANCED if self.weights else PLAIN
+        """Name of the quality in reports: every sample counts the same, or every class."""
+        return "balanced accuracy" if self.weights else "accuracy"
+
+    @property
+    def ignores_offset(self) -> bool:
+        """Softmax does."""
+        return True
+
+    def fault(self, labels: NDArray[Any]) -> str | None:
+        """What is wrong with labels: they must be class indices, each with a weight."""
+        if labels.dtype != np.int64:
+            return f"labels must be int64, not {labels.dtype}"
+        if labels.min() < 0:
+            sample = int(np.argmin(labels))
+            return f"labels are numbers from 0, not {labels[sample]} as of sample {sample}"
+        if self.weights and labels.max() >= len(self.weights):
+            return (
+                f"there are only {len(self.weights)} weights, but a sample of class {labels.max()}"
+            )
+        return None
+
+    def outputs_fault(self, labels: Labels, outputs: int) -> str | None:
+        """Each class needs a logit."""
+        if labels.max() < outputs:
+            return None
+        sample = int(np.argmax(labels))
+        return f"sample {sample} is of class {labels[sample]}, but there are {outputs}, from 0"
 
     def losses(
-        self, logits: NDArray[np.float32], labels: NDArray[np.int64]
+        self, logits: NDArray[np.float32], labels: Labels
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Weighted `cross_entropy` of each sample, and its gradient by the logits."""
         losses, gradient = cross_entropy(logits, labels)
@@ -83,7 +141,7 @@ class Classification:
         weights = np.array(self.weights, np.float32)[labels]
         return losses * weights, gradient * weights
 
-    def quality(self, logits: NDArray[Any], labels: NDArray[np.int64]) -> float:
+    def quality(self, logits: NDArray[Any], labels: Labels) -> float:
         """Share of the samples, by their weights, whose largest logit is that of their class.
 
         Parameters
@@ -95,3 +153,44 @@ class Classification:
         if not self.weights:
             return float(np.mean(right))
         return float(np.average(right, weights=np.array(self.weights)[labels]))
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Samples have a quantity each, scaled to a variance of 1; the one output is the answer."""
+
+    @property
+    def quality_name(self) -> str:
+        """Name of the quality in reports: the coefficient of determination."""
+        return "R2"
+
+    @property
+    def ignores_offset(self) -> bool:
+        """Every change of the output changes the answer."""
+        return False
+
+    def fault(self, labels: NDArray[Any]) -> str | None:
+        """What is wrong with labels: they must be finite numbers."""
+        if labels.dtype != np.float32:
+            return f"labels must be float32, not {labels.dtype}"
+        if not np.isfinite(labels).all():
+            return "labels must be finite"
+        return None
+
+    def outputs_fault(self, labels: Labels, outputs: int) -> str | None:
+        """There is one quantity."""
+        return None if outputs == 1 else f"there is one quantity, but there are {outputs} outputs"
+
+    def losses(
+        self, outputs: NDArray[np.float32], labels: Labels
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Squared error of each sample, and its gradient by the output."""
+        errors = outputs - labels
+        return np.square(errors[0]), 2 * errors
+
+    def quality(self, outputs: NDArray[Any], labels: Labels) -> float:
+        """Share of the labels' variance that the outputs explain (R2); 0 if they explain none."""
+        known = labels.astype(np.float64)
+        missed = np.square(known - outputs[:, 0]).sum()
+        spread = np.square(known - known.mean()).sum()
+        return max(0.0, 1 - float(missed / spread)) if spread else 0.0

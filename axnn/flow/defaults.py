@@ -47,7 +47,7 @@ def default_app(own: OwnData, samples: DataSet) -> App:
     is_small = inputs <= _FEW_INPUTS and classes <= _FEW_CLASSES
     hidden = LayerSpec(kind="dense", channels=32 if is_small else 64, function="relu")
     logits = LayerSpec(kind="dense", channels=classes, function="identity")
-    rate, batch = (0.02, 64) if is_picture else (0.1, 32)
+    rate, batch = (0.02, 64) if is_picture or samples.quantity else (0.1, 32)
     epochs = min(max(_STEPS * batch // len(samples.train), 10), 200)
     training = TrainingPlan(
         epochs=epochs,

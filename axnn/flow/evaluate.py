@@ -80,4 +80,5 @@ def evaluate(
 def integer_samples(net: QuantNet, split: Split) -> Samples:
     """A split as the integers that the engine reads, for simulation without this package."""
     codes = net.quantize_inputs(split.inputs)
-    return Samples(codes, split.labels.astype(np.int64), net.fitted_to)
+    classes = split.labels if split.labels.dtype == np.int64 else None
+    return Samples(codes, classes, net.fitted_to)

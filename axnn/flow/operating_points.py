@@ -27,7 +27,7 @@ class PointResult:
     ----------
     point : its name
     samples : number of samples that were run
-    accuracy : fraction right
+    accuracy : fraction right; None if the samples have no labels
     mismatches : outputs that differ from the bit-exact model's
     cycles : of the engine for a sample, if it never waits for operands
     busy_cycles : of the engine for a sample as it counts them, including those in which it waits
@@ -37,7 +37,7 @@ class PointResult:
 
     point: str
     samples: int
-    accuracy: float
+    accuracy: float | None
     mismatches: int
     cycles: float
     busy_cycles: float
@@ -90,7 +90,7 @@ def run_point(
     return PointResult(
         point=point,
         samples=count,
-        accuracy=float(np.mean(found.argmax(axis=1) == samples.labels)),
+        accuracy=samples.accuracy(found),
         mismatches=int((found != infer(net, samples.inputs)).sum()),
         cycles=counted / count,
         busy_cycles=(engine.cycles - before) / count,

@@ -4,12 +4,12 @@ Later commands need neither the catalogue of applications nor an option.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from axnn import data
-from axnn.data import Classification, DataSet, Encoding
+from axnn.data import DataSet, Encoding
 from axnn.errors import RunError
 from axnn.flow.apps import App
 from qcnpe.spec.documents import read_document, write_document
@@ -51,7 +51,7 @@ class RunRecord:
     seed : of the data's split, the initial weights and the order of the samples
     digests : of the data
     encoding : of the data: what the network's inputs and outputs stand for
-    task : of the data: what the network is to make of them
+    quality : name of what is called accuracy elsewhere
     """
 
     kind: RunKind = "axnn-run-1"
@@ -60,7 +60,7 @@ class RunRecord:
     seed: int
     digests: DataDigests
     encoding: Encoding
-    task: Classification = field(default_factory=Classification)
+    quality: str = "accuracy"
 
     @classmethod
     def of(cls, app: App, seed: int, samples: DataSet) -> "RunRecord":
@@ -71,7 +71,7 @@ class RunRecord:
             seed=seed,
             digests=DataDigests.of(samples),
             encoding=samples.encoding,
-            task=samples.task,
+            quality=samples.task.quality_name,
         )
 
     @classmethod

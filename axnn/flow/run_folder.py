@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from axnn.approximation.loop import Approximation
-from axnn.data import Classification, DataSet
+from axnn.data import DataSet
 from axnn.errors import RunError
 from axnn.flow.ancestry import MADE_FROM, Ancestry
 from axnn.flow.apps import App
@@ -29,11 +29,11 @@ TRAIN, APPROXIMATE, EVALUATE = "`axnn train`", "`axnn approximate`", "`axnn eval
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained network, its application and task, the run's seed and the training's epochs."""
+    """A trained network, its application and quality, the run's seed, the training's epochs."""
 
     network: Network
     app: App
-    task: Classification
+    quality: str
     seed: int
     epochs: tuple[Epoch, ...]
 
@@ -125,7 +125,7 @@ class RunFolder:
         network, found = Network.load(self.network)
         notes = convert_document(found, TrainingNotes, where=f"{self.network}: notes")
         notes.made_from.check(self.network, files=(), values=record.training, remedy=TRAIN)
-        return Trained(network, record.app, record.task, record.seed, notes.epochs)
+        return Trained(network, record.app, record.quality, record.seed, notes.epochs)
 
     def approximated(self) -> Approximation:
         """What the approximation found.
@@ -190,5 +190,5 @@ class RunFolder:
             bound_percent=plan.bound_percent,
             criterion=plan.criterion,
             engine=record.app.engine,
-            quality=record.task.quality_name,
+            quality=record.quality,
         )

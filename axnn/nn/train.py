@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from axnn.data import Classification, DataSet, Split
+from axnn.data import DataSet, Split
+from axnn.data.task import Labels, Task
 from axnn.errors import TrainingError
 from axnn.nn.augmentation import flip, shift
 from axnn.nn.layers import FloatArray
@@ -162,12 +162,10 @@ def _check_fits(model: LayerStack, data: DataSet) -> None:
             f"network {model.spec.name} reads samples of {model.spec.input_shape}, but those of"
             f" {data.name} are {data.input_shape}"
         )
-    logits = model.predict(data.train.draw(1, seed=0).inputs).shape[1]
-    labels = max(int(part.labels.max()) for part in (data.train, data.validation, data.test))
-    if labels >= logits:
-        raise TrainingError(
-            f"the network has {logits} logits, but {data.name} has samples of class {labels}"
-        )
+    outputs = model.predict(data.train.draw(1, seed=0).inputs).shape[1]
+    for part in (data.train, data.validation, data.test):
+        if fault := part.task.outputs_fault(part.labels, outputs):
+            raise TrainingError(f"the network has {outputs} outputs, but in {data.name} {fault}")
 
 
 class _Run:
@@ -223,9 +221,7 @@ class _Run:
                 total += self._step(*part, split.task, rate)
         return total
 
-    def _step(
-        self, inputs: FloatArray, labels: NDArray[np.int64], task: Classification, rate: float
-    ) -> float:
+    def _step(self, inputs: FloatArray, labels: Labels, task: Task, rate: float) -> float:
         """One step of gradient descent; returns the sum of the losses."""
         losses, gradient = task.losses(self.model.forward(inputs), labels)
         self.model.backward(gradient / np.float32(len(labels)))

@@ -145,7 +145,7 @@ def training_table(trained: Trained) -> Table:
     table = Table(title=f"{trained.app.title}, trained", show_header=False)
     table.add_row("epochs", str(len(trained.epochs)))
     table.add_row("best epoch", str(best.number + 1))
-    table.add_row(f"validation {trained.task.quality_name}", f"{best.validation_accuracy:.2%}")
+    table.add_row(f"validation {trained.quality}", f"{best.validation_accuracy:.2%}")
     table.add_row("validation loss", f"{best.validation_loss:.4f}")
     return table
 

@@ -322,6 +322,10 @@ class QuantNet:
             codes[part] = quantize(flat[part], self.input_fraction_bits, OPERAND_BITS)
         return codes
 
+    def real_outputs(self, results: NDArray[np.int16]) -> NDArray[np.float32]:
+        """The real numbers for results (batch, outputs); the same numbers if that is unknown."""
+        return np.ldexp(results.astype(np.float32), -(self.output_fraction_bits or 0))
+
     def save(self, path: Path) -> None:
         """Write the network to an .npz file."""
         layers = tuple(_layer_header(layer) for layer in self.layers)

@@ -18,34 +18,42 @@ _KIND = "qcnpe-inputs-1"
 
 @dataclass(frozen=True)
 class Samples:
-    """Quantised inputs and their classes.
+    """Quantised inputs, and their classes if they have some.
 
     Attributes
     ----------
     inputs : int16 (samples, features), see `QuantNet.quantize_inputs`
-    labels : int64 (samples,)
+    labels : int64 (samples,); None for samples of a regression
     fitted_to : SHA-256 of the data to which networks that are evaluated on these samples were
         fitted; None if unknown
     """
 
     inputs: NDArray[np.int16]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
     fitted_to: str | None = None
 
     def __post_init__(self) -> None:
-        good = self.inputs.ndim == 2 and self.labels.shape == self.inputs.shape[:1]
-        if not good or self.inputs.dtype != np.int16 or self.labels.dtype != np.int64:
+        numbers = np.zeros(len(self.inputs), np.int64) if self.labels is None else self.labels
+        good = self.inputs.ndim == 2 and numbers.shape == self.inputs.shape[:1]
+        if not good or self.inputs.dtype != np.int16 or numbers.dtype != np.int64:
             raise FormatError(
                 "samples must be int16 (samples, features) with int64 (samples,) labels, not"
-                f" {self.inputs.dtype} {self.inputs.shape}, {self.labels.dtype} {self.labels.shape}"
+                f" {self.inputs.dtype} {self.inputs.shape}, {numbers.dtype} {numbers.shape}"
             )
-        if not len(self.labels) or self.labels.min() < 0:
+        if not len(numbers) or numbers.min() < 0:
             raise FormatError("samples must be at least one, and their labels 0 or more")
 
     def draw(self, count: int | None, *, seed: int) -> "Samples":
         """`count` of the samples, drawn at random, or all; see `qcnpe.spec.draws.draw`."""
-        chosen = draw(len(self.labels), count, seed=seed)
-        return replace(self, inputs=self.inputs[chosen], labels=self.labels[chosen])
+        chosen = draw(len(self.inputs), count, seed=seed)
+        labels = None if self.labels is None else self.labels[chosen]
+        return replace(self, inputs=self.inputs[chosen], labels=labels)
+
+    def accuracy(self, results: NDArray[Any]) -> float | None:
+        """Fraction whose largest result (samples, classes) is that of their class, if they have."""
+        if self.labels is None:
+            return None
+        return float(np.mean(results.argmax(axis=1) == self.labels))
 
     def check(self, net: QuantNet) -> None:
         """Check that the network reads such inputs and has their classes.
@@ -58,7 +66,7 @@ class Samples:
         """
         where = f"network {net.name}"
         check_codes(self.inputs, net.inputs, where=where)
-        if self.labels.max() >= net.outputs:
+        if self.labels is not None and self.labels.max() >= net.outputs:
             sample = int(np.argmax(self.labels))
             raise InputError(
                 f"{where} has {net.outputs} classes, but sample {sample} is of class"
@@ -73,15 +81,17 @@ class Samples:
 
     def save(self, path: Path) -> None:
         """Write an .npz file."""
-        arrays: dict[str, NDArray[Any]] = {"inputs": self.inputs, "labels": self.labels}
-        write_npz(path, _KIND, _Header(self.fitted_to), arrays)
+        arrays: dict[str, NDArray[Any]] = {"inputs": self.inputs}
+        if self.labels is not None:
+            arrays["labels"] = self.labels
+        write_npz(path, _KIND, _Header(self.fitted_to, self.labels is not None), arrays)
 
     @classmethod
     def load(cls, path: Path) -> "Samples":
         """Read an .npz file; `FormatError` if it is damaged or foreign."""
-        header, arrays = read_npz(path, _KIND, _Header, lambda _: _LAYOUT)
+        header, arrays = read_npz(path, _KIND, _Header, _layout)
         try:
-            return cls(arrays["inputs"], arrays["labels"], header.fitted_to)
+            return cls(arrays["inputs"], arrays.get("labels"), header.fitted_to)
         except FormatError as error:
             raise FormatError(f"{path}: {error}") from error
 
@@ -91,9 +101,10 @@ class _Header:
     """The header of a file."""
 
     fitted_to: str | None = None  # earlier versions did not write it
+    has_labels: bool = True  # nor this
 
 
-_LAYOUT = {
-    "inputs": ArrayType(np.int16, (None, None)),
-    "labels": ArrayType(np.int64, (None,), low=0),
-}
+def _layout(header: _Header) -> dict[str, ArrayType]:
+    inputs = {"inputs": ArrayType(np.int16, (None, None))}
+    labels = {"labels": ArrayType(np.int64, (None,), low=0)}
+    return inputs | labels if header.has_labels else inputs

@@ -511,6 +511,7 @@ def test_a_described_network_is_trained_as_it_is_described(call, table, tmp_path
         (["--data", "x.csv"], "x.csv: no such file or folder; put it there, or name another"),
         (["--data", "x.npz", "--label", "y"], "x.npz: arrays have no label; leave it out"),
         (["--data", "x.csv", "--missing", "guess"], "missing must be median or refuse"),
+        (["--data", "x.csv", "--target", "y", "--class-weights"], "a target has no classes"),
         (["--network", "x.toml"], "x.toml: no such file"),
     ],
 )

@@ -95,6 +95,10 @@ def make_samples(path: Path) -> None:
     Samples(np.arange(-3, 3, dtype=np.int16).reshape(2, 3), np.array([4, 0])).save(path)
 
 
+def make_plain_samples(path: Path) -> None:
+    Samples(np.zeros((2, 3), np.int16), None).save(path)
+
+
 # Networks in floating point and what is kept of their training and approximation.
 def make_network_file(path: Path) -> None:
     Network(make_spec(), seed=1).save(path, {"seed": 1})
@@ -397,7 +401,7 @@ def use_frames(path: Path) -> None:
 
 KINDS = (
     FileKind("integer network", "net.npz", (make_integer_network,), use_integer_network),
-    FileKind("samples", "samples.npz", (make_samples,), Samples.load),
+    FileKind("samples", "samples.npz", (make_samples, make_plain_samples), Samples.load),
     FileKind("network", "network.npz", (make_network_file,), use_network),
     FileKind("checkpoint", "part.npz", (train_with,), train_with),
     FileKind("state", "state.npz", (make_state,), lambda path: resume(path, *width_point())),

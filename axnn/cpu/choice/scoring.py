@@ -10,7 +10,7 @@ from axnn.cpu.choice.approximated import Approximated
 from axnn.cpu.choice.model import ApproximateLayer, ApproximateNetwork, one_level_down
 from axnn.cpu.kinds import OMITTED, ladder, omitted, saving
 from axnn.data import Split
-from axnn.data.task import cross_entropy
+from axnn.data.task import Labels, Task
 from axnn.nn.network import batch_innermost
 
 CRITERIA = ("replacement", "gradient", "random")
@@ -36,7 +36,8 @@ def scores(
     probes: list[_Probe] = []
     for start in range(0, len(used), _BATCH):
         inputs = batch_innermost(used.inputs[start : start + _BATCH])
-        probes = _observe(subject, model, inputs, used.labels[start : start + _BATCH], probes)
+        labels = used.labels[start : start + _BATCH]
+        probes = _observe(subject, model, inputs, labels, used.task, probes)
     rng = np.random.default_rng(seed)
     return tuple(probe.score(criterion, rng) for probe in probes)
 
@@ -45,7 +46,8 @@ def _observe(
     subject: Approximated,
     model: ApproximateNetwork,
     inputs: NDArray[Any],
-    labels: NDArray[np.int64],
+    labels: Labels,
+    task: Task,
     probes: "list[_Probe]",
 ) -> "list[_Probe]":
     """One batch forward and backward; the first batch makes the probes."""
@@ -56,7 +58,7 @@ def _observe(
         values = layer.forward(values)
     if not probes:
         probes = [_Probe(subject, model, index) for index in range(len(model.approximate_layers))]
-    _, gradient = cross_entropy(values, labels)
+    _, gradient = task.losses(values, labels)
     waiting = list(probes)
     for number in range(len(model.layers) - 1, -1, -1):
         layer = model.layers[number]

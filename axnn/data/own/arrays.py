@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from axnn.data.columns import Rows
 from axnn.data.own.division import Labelled
 from axnn.data.own.pictures import byte_scaling
-from axnn.data.own.source import TAILS, Measured, check_labels, check_values
+from axnn.data.own.source import LARGEST, TAILS, Measured, check_labels, check_values
 from axnn.data.scaling import Scaling
 from axnn.errors import DataError
 from qcnpe.spec.npz import read_plain_npz
@@ -22,6 +22,7 @@ MAX_BYTES = 1 << 30
 NAMES = {
     "inputs": ("inputs", "x", "X"),
     "labels": ("labels", "y"),
+    "targets": ("targets",),
     "groups": ("groups",),
 }
 """Names of arrays in files."""
@@ -81,7 +82,8 @@ def read_arrays(path: Path) -> ArraySource:
 
     A file that is divided has `train_inputs`, `train_labels`, `test_inputs`, `test_labels` and
     optionally `validation_inputs` and `validation_labels`; names such as `x_train` and `y_train`
-    are read, too. Inputs are (samples, columns), or pictures (samples, height, width), (samples,
+    are read, too. `targets` in place of labels are quantities, for a regression. Inputs are
+    (samples, columns), or pictures (samples, height, width), (samples,
     channels, height, width) or (samples, height, width, channels); the last two are distinguished
     by the axis of 1 or 3 channels.
 
@@ -107,8 +109,9 @@ def read_arrays(path: Path) -> ArraySource:
     joined = _joined(list(parts.values()), where)
     inputs, notes = _four_axes(joined["inputs"], where)
     check_values(len(inputs), int(np.prod(inputs.shape[1:])), where)
-    check_labels(joined["labels"], where)
     labelled = Labelled(joined["labels"], joined.get("groups"), given)
+    if not labelled.is_regression:
+        check_labels(joined["labels"], where)
     are_pictures = inputs.dtype == np.uint8 and joined["inputs"].ndim > 2
     return ArraySource(inputs, labelled, where, are_pictures, notes)
 
@@ -139,24 +142,43 @@ def _by_part(
     return found
 
 
-def _check_part(found: Mapping[str, NDArray[Any]], where: str) -> None:
-    for what in ("inputs", "labels"):
+def _check_part(found: dict[str, NDArray[Any]], where: str) -> None:
+    """Refuse arrays that are missing or do not fit; targets become labels in floating point."""
+    if "labels" in found and "targets" in found:
+        raise DataError(f"{where}: holds labels (of classes) and targets (quantities); give either")
+    answers = "targets" if "targets" in found else "labels"
+    for what in ("inputs", answers):
         if what not in found:
             raise DataError(f"{where}: has no array of {what}; add it")
-    samples = len(found["labels"]) if found["labels"].ndim else 0
+    samples = len(found[answers]) if found[answers].ndim else 0
     for what, array in found.items():
-        if what != "inputs" and (array.ndim != 1 or array.dtype.kind not in "iuU"):
+        if what != "inputs" and (array.ndim != 1 or array.dtype.kind not in _KINDS[what]):
             raise DataError(
-                f"{where}: {what} must be (samples,) integers or words, not {array.dtype}"
+                f"{where}: {what} must be (samples,) {_KIND_NAMES[what]}, not {array.dtype}"
                 f" {array.shape}"
             )
         if not array.ndim or len(array) != samples:
             raise DataError(
-                f"{where}: {what} are {array.shape}, where there are {samples} labels; give one for"
-                " each sample"
+                f"{where}: {what} are {array.shape}, where there are {samples} {answers}; give one"
+                " for each sample"
             )
     if not samples:
         raise DataError(f"{where}: has no samples; add some")
+    if answers == "targets":
+        values = found.pop("targets").astype(np.float64)
+        if not (np.abs(values) <= LARGEST).all():
+            raise DataError(f"{where}: targets must be finite numbers of at most {LARGEST:g}")
+        found["labels"] = values
+
+
+_KINDS = {"labels": "iuU", "targets": "iuf", "groups": "iuU"}
+_WORDS = "integers or words"
+_KIND_NAMES = {
+    "labels": f"{_WORDS} (quantities are called targets)",
+    "targets": "numbers",
+    "groups": _WORDS,
+}
+"""Types of arrays, as numpy's letters and in words."""
 
 
 def _joined(parts: list[dict[str, NDArray[Any]]], where: str) -> dict[str, NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ class Labelled:
 
     Attributes
     ----------
-    labels : (samples,) integers or strings
+    labels : (samples,) integers or strings of classes, or float64 of a quantity
     groups : (samples,) group of each sample, such as a person; all samples of a group go to the
         same part; None: there are no groups
     given : (samples,) name of each sample's part, as in `PART_NAMES`; None: the seed decides
@@ -48,6 +49,19 @@ class Labelled:
     labels: NDArray[np.generic]
     groups: NDArray[np.generic] | None = None
     given: NDArray[np.str_] | None = None
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the labels are a quantity."""
+        return self.labels.dtype.kind == "f"
+
+    @cached_property
+    def strata(self) -> NDArray[np.generic]:
+        """(samples,) what keeps its share in every part: the classes, or fifths of the quantity."""
+        if not self.is_regression:
+            return self.labels
+        values = self.labels.astype(np.float64)
+        return np.searchsorted(np.quantile(values, (0.2, 0.4, 0.6, 0.8)), values)
 
 
 Parts = Mapping[str, Rows]
@@ -68,15 +82,16 @@ def divide(samples: Labelled, *, seed: int, where: str) -> Parts:
     DataError
         If a class or a part would have too few samples.
     """
-    _check_classes(samples.labels, where)
+    if not samples.is_regression:
+        _check_classes(samples.labels, where)
     everything = np.arange(len(samples.labels))
     if samples.given is None:
         shares = {"test": TEST_SHARE, "validation": VALIDATION_SHARE}
         parts: Parts = _draw(samples, everything, shares, seed, where)
     else:
         parts = _as_given(samples, samples.given, seed, where)
-    known = set(np.unique(samples.labels[parts["train"]]).tolist())
-    for label in np.unique(samples.labels).tolist():
+    known = set(np.unique(samples.strata[parts["train"]]).tolist())
+    for label in np.unique(samples.labels).tolist() if not samples.is_regression else ():
         if label not in known:
             raise DataError(
                 f"{where}: the training part has no sample of class {label!r}; give it some, or"
@@ -143,7 +158,7 @@ def _draw(
     samples: Labelled, rows: Rows, shares: Mapping[str, float], seed: int, where: str
 ) -> dict[str, Rows]:
     """Rows drawn for each share, and the rest for training."""
-    labels = samples.labels[rows]
+    labels = samples.strata[rows]
     names = (*shares, "train")
     try:
         if samples.groups is None:

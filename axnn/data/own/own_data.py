@@ -1,6 +1,6 @@
 """The user's own data: where they are, how they are read, and the data set that they become."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.data.labels import Classes
+from axnn.data.labels import Classes, Quantity
 from axnn.data.own.arrays import MAX_BYTES, read_arrays
-from axnn.data.own.division import divide
+from axnn.data.own.division import Labelled, Parts, divide
 from axnn.data.own.pictures import find_pictures, read_pictures
 from axnn.data.own.source import Source
 from axnn.data.own.table import MISSING_RULES, TableOptions, read_table
 from axnn.data.parts import DataSet, Split
-from axnn.data.task import Classification
+from axnn.data.task import Classification, Labels, Regression, Task
 from axnn.errors import DataError
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import checked_size
@@ -39,6 +39,7 @@ class OwnData:
     ----------
     path : of the file or the folder
     label : of a table, the column of the labels
+    target : of a table, in place of `label`, the column of a quantity: a regression
     group : of a table, a column of groups, such as persons; rows of a group go to the same part
     split : of a table, a column that says train, validation or test; None: the seed decides
     drop : of a table, columns that are left out
@@ -51,6 +52,7 @@ class OwnData:
 
     path: str
     label: str | None = None
+    target: str | None = None
     group: str | None = None
     split: str | None = None
     drop: tuple[str, ...] = ()
@@ -64,6 +66,8 @@ class OwnData:
             raise DataError(f"missing must be {' or '.join(MISSING_RULES)}, not {self.missing!r}")
         if self.side is not None and not 1 <= self.side <= _MAX_SIDE:
             raise DataError(f"side must be 1..{_MAX_SIDE}, not {self.side}")
+        if self.class_weights and self.target is not None:
+            raise DataError(f"{self.path}: a target has no classes, so that they have no weights")
         used = {"path", "class_weights", *_USED[self.kind]}
         for entry in fields(self):
             if entry.name not in used and getattr(self, entry.name) != entry.default:
@@ -133,36 +137,64 @@ _USED = {
 @lru_cache(maxsize=1)
 def _load(own: OwnData, seed: int, stamp: tuple[tuple[str, int, int], ...]) -> DataSet:
     source = own.read()
-    labels = source.labelled.labels
     parts = divide(source.labelled, seed=seed, where=own.path)
     measured = source.measure(parts["train"])
-    classes = Classes.learn(labels[parts["train"]])
-    numbers = {name: classes.encode(labels[rows]) for name, rows in parts.items()}
-    task = Classification.balanced(numbers["train"]) if own.class_weights else Classification()
+    asked = _ask(source.labelled, parts, own)
     splits = {
         name: Split(
             measured.scaling.apply(measured.inputs[rows], where=f"{own.path}, {name} part"),
-            numbers[name],
-            task,
+            asked.labels[name],
+            asked.task,
         )
         for name, rows in parts.items()
     }
-    notes = (*measured.notes, *_class_notes(labels, own), *_size_notes(len(parts["validation"])))
+    notes = (*measured.notes, *asked.notes)
     return DataSet(
         name=own.name,
-        classes=classes,
+        classes=asked.classes,
         scaling=measured.scaling,
         columns=measured.columns,
+        quantity=asked.quantity,
         notes=_shortened(notes),
         **splits,
     )
 
 
-def _class_notes(labels: NDArray[np.generic], own: OwnData) -> list[str]:
+@dataclass(frozen=True)
+class _Asked:
+    """What networks are asked, and the right answers by part."""
+
+    task: Task
+    classes: Classes
+    labels: Mapping[str, Labels]
+    quantity: Quantity | None = None
+    notes: tuple[str, ...] = ()
+
+
+def _ask(samples: Labelled, parts: Parts, own: OwnData) -> _Asked:
+    """The task, with everything that the training part teaches for it."""
+    if samples.is_regression:
+        values = samples.labels.astype(np.float64)
+        try:
+            quantity = Quantity.learn(values[parts["train"]])
+        except DataError as error:
+            raise DataError(f"{own.path}: {error}") from error
+        encoded = {name: quantity.encode(values[rows]) for name, rows in parts.items()}
+        return _Asked(Regression(), Classes((own.target or "target",)), encoded, quantity)
+    classes = Classes.learn(samples.labels[parts["train"]])
+    numbers = {name: classes.encode(samples.labels[rows]) for name, rows in parts.items()}
+    if own.class_weights:
+        return _Asked(Classification.balanced(numbers["train"]), classes, numbers)
+    sizes = _size_notes(len(parts["validation"]))
+    notes = (*_class_notes(samples.labels), *sizes)
+    return _Asked(Classification(), classes, numbers, notes=notes)
+
+
+def _class_notes(labels: NDArray[np.generic]) -> list[str]:
     """A note if some classes are much rarer than others."""
     names, counts = np.unique(labels, return_counts=True)
     rare = int(np.count_nonzero(counts * _RARE < counts.max()))
-    if not rare or own.class_weights:
+    if not rare:
         return []
     least = int(np.argmin(counts))
     return [

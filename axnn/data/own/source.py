@@ -17,6 +17,9 @@ MAX_VALUES = 1 << 27
 MAX_CLASSES = 1024
 """Most classes; a column with more different labels is taken for another one."""
 
+LARGEST = 1e30
+"""Largest magnitude of a number: no measurement is larger."""
+
 TAILS = 0.005
 """Share of a column's smallest, and of its largest, values that its scaling ignores."""
 

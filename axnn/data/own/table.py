@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from axnn.data.columns import MAX_WORDS, Numbers, Rows, Words
 from axnn.data.own.division import Labelled
-from axnn.data.own.source import MAX_CLASSES, TAILS, Measured, check_values
+from axnn.data.own.source import LARGEST, MAX_CLASSES, TAILS, Measured, check_values
 from axnn.data.own.table_text import Block, TableText
 from axnn.data.scaling import Scaling
 from axnn.errors import DataError
@@ -20,9 +21,6 @@ MISSING = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None
 
 MISSING_RULES = ("median", "refuse")
 """How missing numbers are treated: replaced by the median, or refused."""
-
-LARGEST = 1e30
-"""Largest magnitude of a number: nothing that is measured is larger."""
 
 _MAX_GROUPS = 1 << 20
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -37,6 +35,7 @@ class TableOptions:
     Attributes
     ----------
     label : column of the labels
+    target : in place of the labels, column of a quantity
     group : column of groups, whose rows go to the same part; None: there are no groups
     split : column that names each row's part; None: the seed decides
     drop : columns that are left out
@@ -45,6 +44,7 @@ class TableOptions:
     """
 
     label: str | None = None
+    target: str | None = None
     group: str | None = None
     split: str | None = None
     drop: tuple[str, ...] = ()
@@ -53,8 +53,13 @@ class TableOptions:
 
     @property
     def apart(self) -> dict[str, str]:
-        """The columns of labels, groups and parts, which are not inputs."""
-        found = {"label": self.label, "group": self.group, "split": self.split}
+        """The columns of labels or target, groups and parts, which are not inputs."""
+        found = {
+            "label": self.label,
+            "target": self.target,
+            "group": self.group,
+            "split": self.split,
+        }
         return {what: name for what, name in found.items() if name is not None}
 
 
@@ -112,21 +117,23 @@ def read_table(path: Path, options: TableOptions) -> Table:
     """
     text = TableText.open(path)
     _check_columns(text, options)
-    apart = {what: _WordCells.of(text, name, what) for what, name in options.apart.items()}
     unread = {"", *options.drop, *options.apart.values()}
     inputs = _input_cells(text, [name for name in text.columns if name not in unread], options)
+    apart: dict[str, _NumberCells | _WordCells] = {
+        what: _NumberCells(name, str(text.path), refuses=True)
+        if what == "target"
+        else _WordCells.of(text, name, what)
+        for what, name in options.apart.items()
+    }
     places = [(cells, text.columns.index(cells.name)) for cells in (*apart.values(), *inputs)]
     for block in text.blocks():
         for cells, place in places:
             cells.add(block.lines, block.cells[place])
-    if not apart["label"].known:
+    if not places[0][0].parts:
         raise DataError(f"{path}: has no rows; add some")
-    words = {what: cells.finish() for what, cells in apart.items()}
-    labelled = Labelled(
-        _label_values(words["label"], str(path)),
-        groups=_plain(words["group"]) if "group" in words else None,
-        given=_plain(words["split"]) if "split" in words else None,
-    )
+    found = {what: _values(cells.finish(), what, str(path)) for what, cells in apart.items()}
+    labels = found["label" if options.target is None else "target"]
+    labelled = Labelled(labels, groups=found.get("group"), given=found.get("split"))
     nameless = [place for place, name in enumerate(text.columns, 1) if not name]
     notes = tuple(f"column {place} has no name and is left out" for place in nameless)
     return Table(tuple(cells.finish() for cells in inputs), labelled, str(path), notes)
@@ -142,9 +149,10 @@ def _check_columns(text: TableText, options: TableOptions) -> None:
         raise DataError(
             f"{text.path}: its first line holds numbers; add a line above it that names the columns"
         )
-    if options.label is None:
+    if (options.label is None) == (options.target is None):
         raise DataError(
-            f"{text.path}: which column holds the labels? Name it (--label), out of {_some(names)}"
+            f"{text.path}: which column holds the labels? Name it (--label, or --target for a"
+            f" quantity), out of {_some(names)}"
         )
     asked = [*options.apart.items()]
     asked += [(what, name) for what in ("drop", "category") for name in getattr(options, what)]
@@ -153,7 +161,7 @@ def _check_columns(text: TableText, options: TableOptions) -> None:
             raise DataError(f"{text.path}: has no column {name!r} ({what}), only {_some(names)}")
     apart = options.apart.values()
     if len(set(apart)) < len(apart):
-        raise DataError(f"{text.path}: label, group and split must be columns of their own")
+        raise DataError(f"{text.path}: {', '.join(options.apart)} must be columns of their own")
     if not set(names) - {*apart, *options.drop}:
         raise DataError(f"{text.path}: no column is left for inputs; add some")
 
@@ -168,12 +176,18 @@ def _input_cells(
 ) -> list["_NumberCells | _WordCells"]:
     """Collectors of the cells of each input; a first pass distinguishes numbers from words."""
     words: dict[str, str] = dict.fromkeys(options.category, "")
-    numbers = {name: text.columns.index(name) for name in names if name not in words}
+    asked = [*names, *([options.target] if options.target else [])]
+    numbers = {name: text.columns.index(name) for name in asked if name not in words}
     for block in text.blocks():
         for name, place in list(numbers.items()):
             if fault := _no_number(block, block.cells[place]):
                 words[name] = fault
                 del numbers[name]
+    if options.target in words:
+        raise DataError(
+            f"{text.path}: column {options.target!r} is no quantity{words[options.target]}; name"
+            " words as classes (--label)"
+        )
     return [
         _WordCells.of(text, name, "inputs", words[name])
         if name in words
@@ -209,7 +223,7 @@ class _NumberCells:
             line = lines[int(np.argmax(missing))]
             raise DataError(
                 f"{self.where}: line {line} has no value in column {self.name!r}; fill it in, or"
-                " let the median stand for it"
+                " leave the row out"
             )
         if (large := np.abs(values) > LARGEST).any():
             line = lines[int(np.argmax(large))]
@@ -239,7 +253,7 @@ class _WordCells:
     def of(cls, text: TableText, name: str, what: str, fault: str = "") -> "_WordCells":
         """A collector for the labels, the groups, the parts or the inputs of a table."""
         most, remedy = {
-            "label": (MAX_CLASSES, "; name a column of classes"),
+            "label": (MAX_CLASSES, "; name a column of classes, or a quantity (--target)"),
             "group": (_MAX_GROUPS, "; name another column"),
             "split": (MAX_WORDS, "; it must hold train, validation and test"),
             "inputs": (MAX_WORDS, f"{fault}; make numbers of them, or leave the column out (drop)"),
@@ -267,19 +281,23 @@ class _WordCells:
         return Words(self.name, np.concatenate(self.parts), tuple(self.known))
 
 
-def _plain(column: Words) -> NDArray[np.str_]:
-    """The word in each row."""
+def _values(column: Numbers | Words, what: str, where: str) -> NDArray[Any]:
+    """The number or the word in each row; labels as integers if all are."""
+    if isinstance(column, Numbers):
+        return column.values
+    if what == "label":
+        return _label_values(column, where)
     return np.array(column.words, np.str_)[column.codes]
 
 
-def _label_values(column: Words, where: str) -> NDArray[np.generic]:
+def _label_values(column: Words, where: str) -> NDArray[Any]:
     """Labels as integers if all are, else as words."""
     if all(map(_WHOLE.fullmatch, column.words)):
         return np.array([int(float(word)) for word in column.words], np.int64)[column.codes]
     if all(map(_NUMBER.fullmatch, column.words)):
         broken = next(word for word in column.words if not _WHOLE.fullmatch(word))
         raise DataError(
-            f"{where}: column {column.name!r} holds numbers such as {broken[:40]}, not classes; put"
-            " them into ranges that have names"
+            f"{where}: column {column.name!r} holds numbers such as {broken[:40]}, not classes; for"
+            " a regression name it as the quantity (--target)"
         )
-    return _plain(column)
+    return np.array(column.words, np.str_)[column.codes]

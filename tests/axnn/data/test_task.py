@@ -1,11 +1,17 @@
-"""Classification: loss and quality with weights are scikit-learn's, and teach rare classes."""
+"""Tasks: losses and qualities are those of scikit-learn, gradients are their slopes."""
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    log_loss,
+    mean_squared_error,
+    r2_score,
+)
 from sklearn.utils.class_weight import compute_class_weight
 
-from axnn.data import Classification, Split
+from axnn.data import Classification, Quantity, Regression, Split
 from axnn.errors import DataError
 
 RNG = np.random.default_rng(5)
@@ -52,5 +58,39 @@ def test_a_part_knows_its_task():
     weighted = Split(inputs, np.array([0, 1, 1]), Classification((2.0, 1.0)))
     assert plain.digest != weighted.digest
     assert weighted.draw(2, seed=1).task == weighted.task
-    with pytest.raises(DataError, match="a sample of class 1, but its task has only 1 weights"):
+    with pytest.raises(DataError, match="there are only 1 weights, but a sample of class 1"):
         Split(inputs, np.array([0, 1, 1]), Classification((2.0,)))
+
+
+def test_regression_is_as_scikit_learn_has_it():
+    task, labels = Regression(), RNG.normal(size=200).astype(np.float32)
+    outputs = (0.8 * labels + RNG.normal(0, 0.3, 200)).astype(np.float32)
+    losses, gradient = task.losses(outputs[None], labels)
+    assert losses.mean() == pytest.approx(mean_squared_error(labels, outputs), rel=1e-5)
+    assert task.quality(outputs[:, None], labels) == pytest.approx(r2_score(labels, outputs))
+    assert r2_score(labels, -outputs) < 0
+    assert task.quality(-outputs[:, None], labels) == 0
+    up, down = (task.losses(outputs[None] + step, labels)[0] for step in (0.01, -0.01))
+    np.testing.assert_allclose((up - down) / 0.02, gradient[0], atol=1e-3)
+
+
+def test_a_quantity_has_a_variance_of_one_and_comes_back():
+    values = RNG.normal(1e5, 300, 1000)
+    quantity = Quantity.learn(values)
+    scaled = quantity.encode(values)
+    assert (scaled.mean(), scaled.std()) == pytest.approx((0, 1), abs=1e-5)
+    np.testing.assert_allclose(quantity.decode(scaled), values, rtol=1e-6)
+    with pytest.raises(DataError, match="the target must vary, but is always 3 in training"):
+        Quantity.learn(np.full(9, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.zeros(3), "labels must be float32, not float64"),
+        (np.array([0, np.nan, 1], np.float32), "labels must be finite"),
+    ],
+)
+def test_what_is_no_quantity_is_refused(labels, message):
+    with pytest.raises(DataError, match=message):
+        Split(np.zeros((3, 1, 1, 1), np.float32), labels, Regression())

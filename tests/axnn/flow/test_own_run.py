@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.metrics import r2_score
 
 from axnn.data import DataSet, OwnData
 from axnn.errors import RunError
@@ -14,6 +15,9 @@ from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
 from axnn.nn.train import TrainingPlan
 from qcnpe.spec.errors import FormatError, QcnpeError
+from qcnpe.spec.inference import infer
+from qcnpe.spec.qnet import QuantNet
+from qcnpe.spec.samples import Samples
 from tests.axnn.tiny import TABLE
 
 PLAN = TrainingPlan(epochs=2, batch=16)
@@ -164,3 +168,61 @@ def test_a_run_without_class_weights_is_not_taken_for_one_with_them(run, table):
     train_step(run, short(own), seed=1, notify=lines.append)
     assert len(lines) == 1
     assert lines[0].startswith(f"{run.network}: ")
+
+
+@pytest.fixture(scope="module")
+def smooth(tmp_path_factory):
+    """A table of a smooth function with a little noise, and a finished run of its regression."""
+    folder = tmp_path_factory.mktemp("smooth")
+    rng = np.random.default_rng(8)
+    inputs = rng.uniform(-2, 2, (800, 2))
+    values = 1000 + 100 * (np.sin(2 * inputs[:, 0]) + inputs[:, 1] ** 2 + rng.normal(0, 0.1, 800))
+    rows = [f"{a:.5f},{b:.5f},{y:.5f}" for (a, b), y in zip(inputs, values, strict=True)]
+    (folder / "smooth.csv").write_text("a,b,y\n" + "\n".join(rows) + "\n")
+    own = OwnData.at(folder / "smooth.csv", target="y")
+    app = default_app(own, own.load(1))
+    retraining = replace(app.approximation.retraining, epochs=8)
+    plan = replace(app.approximation, retraining=retraining, bound_percent=2.0)
+    app = replace(app, training=replace(app.training, epochs=60), approximation=plan)
+    run = RunFolder(folder / "run")
+    train_step(run, app, seed=1)
+    characterize_step(run)
+    approximate_step(run, plan)
+    evaluate_step(run, TABLE)
+    return run
+
+
+def test_regression_explains_what_can_be_explained(smooth):
+    """All but the noise's 0.5 % of the variance, in a long training; this one is short."""
+    judged = smooth.judgement()
+    assert judged.run.quality == "R2"
+    assert judged.evaluation.float_accuracy > 0.9
+    assert judged.evaluation.exact16_accuracy == pytest.approx(
+        judged.evaluation.float_accuracy, abs=0.002
+    )
+    trials = smooth.approximated().trials
+    kept = [trial.accuracy for trial in trials if trial.kept]
+    assert len(kept) > 1
+    assert min(kept) >= trials[0].accuracy - 0.02 - 1e-9
+
+
+def test_integers_answer_the_quantity(smooth):
+    """Results, their scale and the record give what scikit-learn judges on the table itself."""
+    samples, record = smooth.samples(), smooth.record()
+    quantity = record.encoding.quantity
+    assert quantity is not None
+    net, inputs = QuantNet.load(smooth.axnn), Samples.load(smooth.test_inputs)
+    assert inputs.labels is None
+    found = quantity.decode(net.real_outputs(infer(net, inputs.inputs))[:, 0])
+    wanted = quantity.decode(samples.test.labels)
+    table = np.loadtxt(str(record.app.data_title), delimiter=",", skiprows=1)
+    assert np.isin(np.round(wanted, 1), np.round(table[:, 2], 1)).mean() > 0.9
+    judged = smooth.judgement().evaluation.axnn_accuracy
+    assert r2_score(wanted, found) == pytest.approx(judged, abs=1e-4)
+
+
+def test_no_criterion_ignores_the_only_output(smooth):
+    """Random signs without their mean would be 0 for a network with one output."""
+    for name, layers in characterize_step(smooth).items():
+        if name not in ("random", "weight"):
+            assert max(layer.max() for layer in layers) > 0, name

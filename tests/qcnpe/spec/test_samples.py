@@ -69,7 +69,16 @@ def test_draw_takes_inputs_with_their_labels_from_everywhere():
     assert len(set(numbers.tolist())) == 30
     assert numbers.max() > 50
     np.testing.assert_array_equal(drawn.labels, numbers % 3)
-    assert len(numbered(5).draw(None, seed=1).labels) == 5
+    assert len(numbered(5).draw(None, seed=1).inputs) == 5
+
+
+def test_samples_without_labels_round_trip(tmp_path):
+    plain = replace(numbered(9), labels=None)
+    plain.save(tmp_path / "x.npz")
+    found = Samples.load(tmp_path / "x.npz").draw(4, seed=1)
+    assert (found.labels, len(found.inputs)) == (None, 4)
+    assert found.accuracy(np.zeros((4, 3))) is None
+    assert numbered(6).accuracy(np.eye(3)[[0, 1, 2, 0, 0, 0]]) == pytest.approx(4 / 6)
 
 
 def test_samples_that_a_network_may_have_been_fitted_to_are_refused(tmp_path):

@@ -73,6 +73,19 @@ def test_groups_are_not_in_two_parts(save):
     assert len(set().union(*held)) == sum(map(len, held)) == 10
 
 
+def test_targets_are_a_quantity(save):
+    values = COLUMNS.sum(axis=1) * 50
+    samples = DataSet.read(save(inputs=COLUMNS, targets=values), seed=1)
+    assert samples.task.quality_name == "R2"
+    quantity = samples.quantity
+    assert quantity is not None
+    parts = (samples.train, samples.validation, samples.test)
+    decoded = [quantity.decode(part.labels) for part in parts]
+    np.testing.assert_allclose(np.sort(np.concatenate(decoded)), np.sort(values), rtol=1e-5)
+    mean, deviation = decoded[0].mean(), decoded[0].std()
+    assert (quantity.offset, quantity.span) == pytest.approx((mean, deviation))
+
+
 def test_channels_that_teach_nothing_are_told(save):
     inputs = COLUMNS.copy()
     inputs[:, 2] = 3
@@ -91,7 +104,11 @@ def test_channels_that_teach_nothing_are_told(save):
         ({"inputs": COLUMNS, "x": COLUMNS, "labels": WORDS}, "holds two arrays of inputs"),
         ({"inputs": COLUMNS, "labels": WORDS[:9]}, r"inputs are \(60, 4\), where there are 9"),
         ({"inputs": COLUMNS, "labels": COLUMNS}, r"labels must be \(samples,\) integers or words"),
-        ({"inputs": COLUMNS, "labels": COLUMNS[:, 0]}, "labels must be .* not float64"),
+        ({"inputs": COLUMNS, "labels": COLUMNS[:, 0]}, "quantities are called targets.* float64"),
+        ({"inputs": COLUMNS, "targets": WORDS}, r"targets must be \(samples,\) numbers"),
+        ({"inputs": COLUMNS, "targets": np.full(60, np.inf)}, "targets must be finite numbers"),
+        ({"inputs": COLUMNS, "targets": np.ones(60)}, "own.npz: the target must vary"),
+        ({"inputs": COLUMNS, "targets": WORDS, "labels": WORDS}, "give either"),
         ({"inputs": WORDS, "labels": WORDS}, "inputs must be numbers"),
         ({"inputs": COLUMNS[0, 0], "labels": WORDS}, "inputs are "),
         ({"inputs": COLUMNS[:0], "labels": WORDS[:0]}, "has no samples"),

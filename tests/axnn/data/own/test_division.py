@@ -36,6 +36,15 @@ def test_no_group_is_in_two_parts_and_classes_keep_about_their_shares(seed):
         assert (np.abs(counts - wanted) < 0.25 * wanted + 5).all()
 
 
+def test_small_and_large_quantities_are_in_every_part():
+    values = np.random.default_rng(3).exponential(size=500)
+    parts = divide(Labelled(values), seed=1, where="x")
+    assert sorted(np.concatenate([parts[name] for name in NAMES])) == list(range(500))
+    fifth = np.quantile(values, 0.8)
+    shares = [np.mean(values[parts[name]] > fifth) for name in NAMES]
+    assert shares == pytest.approx([0.2] * 3, abs=0.015)
+
+
 def test_as_many_groups_as_parts_leave_no_part_empty():
     parts = grouped_parts(np.zeros(30), np.repeat([1, 2, 3], 10), (0.2, 0.2), seed=0)
     assert [len(part) for part in parts] == [10, 10, 10]

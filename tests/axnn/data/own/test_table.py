@@ -94,6 +94,14 @@ def test_labels_are_whole_numbers_or_names(write, labels, wanted):
     assert read_table(write(text), TableOptions(label="y")).labelled.labels.tolist() == wanted
 
 
+def test_a_target_is_a_quantity_and_no_input(write):
+    options = TableOptions(target="price", group="town")
+    found = read_table(write("price,size,town\n1.5,3,a\n-2e3,4,b\n7,5,a\n"), options)
+    assert found.labelled.is_regression
+    assert found.labelled.labels.tolist() == [1.5, -2000, 7]
+    assert [column.name for column in found.columns] == ["size"]
+
+
 def test_columns_that_are_no_inputs(write):
     text = ",id,zip,who,part,y\n0,7,53111,p1,train,a\n1,8,50667,p2,test,b\n"
     options = TableOptions(label="y", group="who", split="part", drop=("id",), category=("zip",))
@@ -139,12 +147,12 @@ def test_one_value_far_away_leaves_the_others_their_digits(write):
         ("1,2\n3,4\n", {"label": "1"}, "its first line holds numbers; add a line above it"),
         ("a,a,y\n", {}, "two columns are called 'a'; rename one"),
         ("a,y\n", {}, "has no rows; add some"),
-        ("a,y\n1,2\n", {"label": None}, r"Name it \(--label\), out of 'a', 'y'"),
+        ("a,y\n1,2\n", {"label": None}, r"Name it \(--label, .*, out of 'a', 'y'"),
         ("a,y\n1,2\n", {"label": "z"}, r"has no column 'z' \(label\), only 'a', 'y'"),
         ("a,y\n1,2\n", {"group": "g"}, r"has no column 'g' \(group\)"),
         ("a,y\n1,2\n", {"drop": ("b",)}, r"has no column 'b' \(drop\)"),
         ("a,y\n1,2\n", {"category": ("b",)}, r"has no column 'b' \(category\)"),
-        ("a,y\n1,2\n", {"group": "y"}, "label, group and split must be columns of their own"),
+        ("a,y\n1,2\n", {"group": "y"}, "label, group must be columns of their own"),
         ("a,y\n1,2\n", {"drop": ("a",)}, "no column is left for inputs"),
         ("a,y\n1,2\n3\n", {}, "line 3 has 1 cells, where the first line names 2 columns"),
         ("a,y\n1,2\n3,4,5\n", {}, "line 3 has 3 cells"),
@@ -153,6 +161,9 @@ def test_one_value_far_away_leaves_the_others_their_digits(write):
         ("a,y\n1,p\n1e40,q\n", {}, r"line 3 has a number larger than 1e\+30"),
         ("a,y\n1,p\n1e999,q\n", {}, "line 3 has a number larger"),
         ("a,y\n1,1.5\n2,2\n", {}, "column 'y' holds numbers such as 1.5, not classes"),
+        ("a,y\n1,1.5\n2,x\n", {"label": None, "target": "y"}, "'y' is no quantity .line 3: 'x'"),
+        ("a,y\n1,1.5\n2,\n", {"label": None, "target": "y"}, "line 3 has no value in column 'y'"),
+        ("a,y\n1,1.5\n", {"target": "y"}, "which column holds the labels"),
         ('a,y\n1,"p\n', {}, "is not a table"),
         (b"a,y\n1,\xff\n", {}, "is not text in UTF-8"),
         (b"a,y\n1,p\x00\n", {}, "holds NUL bytes instead"),
