@@ -28,6 +28,7 @@ from axnn.flow.apps import APPS, App, find_app
 from axnn.flow.defaults import default_app
 from axnn.flow.description import describe, read_app
 from axnn.flow.energy import EnergyModel, EnergyPrices
+from axnn.flow.importing import import_step
 from axnn.flow.operating_points import PointResult, run_points
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import (
@@ -37,6 +38,7 @@ from axnn.flow.steps import (
     evaluate_step,
     train_step,
 )
+from axnn.frontend import LIMIT
 from axnn.nn.train import Epoch
 from qcnpe.command_line import command, say
 from qcnpe.options import JsonOption, QuietOption, make_cli
@@ -56,6 +58,51 @@ RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run's file
 PricesOption = Annotated[
     Path | None,
     typer.Option("--prices", help="Energy prices of events (JSON); default: the committed ones."),
+]
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Your own data: a table (.csv, .tsv), arrays (.npz: inputs, labels) or a folder "
+        "with a folder of pictures for each class.",
+    ),
+]
+LabelOption = Annotated[str | None, typer.Option(help="Table: column of the labels.")]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(help="Table: instead of labels, column of a quantity, for a regression."),
+]
+GroupOption = Annotated[
+    str | None,
+    typer.Option(help="Table: column of what must not be in two parts, such as persons."),
+]
+SplitOption = Annotated[
+    str | None,
+    typer.Option(help="Table: column that says train, validation or test; else --seed does."),
+]
+DropOption = Annotated[
+    list[str] | None, typer.Option(help="Table: column to leave out; may be repeated.")
+]
+CategoryOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Table: column whose numbers are names; may be repeated."),
+]
+MissingOption = Annotated[
+    str, typer.Option(help="Table: what missing numbers become: median, or refuse.")
+]
+SideOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Pictures: height and width to resize them to.",
+        show_default="their own if all have the same of at most 64 pixels, else 32",
+    ),
+]
+ClassWeightsOption = Annotated[
+    bool,
+    typer.Option(
+        "--class-weights", help="Let every class count the same in training and in the bound."
+    ),
 ]
 
 
@@ -96,50 +143,16 @@ def train(
     app: Annotated[
         str | None, typer.Argument(help=f"Built-in application: {', '.join(APPS)}.")
     ] = None,
-    data_path: Annotated[
-        Path | None,
-        typer.Option(
-            "--data",
-            help="Your own data: a table (.csv, .tsv), arrays (.npz: inputs, labels) or a folder "
-            "with a folder of pictures for each class.",
-        ),
-    ] = None,
-    label: Annotated[str | None, typer.Option(help="Table: column of the labels.")] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(help="Table: instead of labels, column of a quantity, for a regression."),
-    ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(help="Table: column of what must not be in two parts, such as persons."),
-    ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(help="Table: column that says train, validation or test; else --seed does."),
-    ] = None,
-    drop: Annotated[
-        list[str] | None, typer.Option(help="Table: column to leave out; may be repeated.")
-    ] = None,
-    category: Annotated[
-        list[str] | None,
-        typer.Option(help="Table: column whose numbers are names; may be repeated."),
-    ] = None,
-    missing: Annotated[
-        str, typer.Option(help="Table: what missing numbers become: median, or refuse.")
-    ] = "median",
-    side: Annotated[
-        int | None,
-        typer.Option(
-            help="Pictures: height and width to resize them to.",
-            show_default="their own if all have the same of at most 64 pixels, else 32",
-        ),
-    ] = None,
-    class_weights: Annotated[
-        bool,
-        typer.Option(
-            "--class-weights", help="Let every class count the same in training and in the bound."
-        ),
-    ] = False,
+    data_path: DataOption = None,
+    label: LabelOption = None,
+    target: TargetOption = None,
+    group: GroupOption = None,
+    split: SplitOption = None,
+    drop: DropOption = None,
+    category: CategoryOption = None,
+    missing: MissingOption = "median",
+    side: SideOption = None,
+    class_weights: ClassWeightsOption = False,
     network: Annotated[
         Path | None,
         typer.Option(help="Network, plans and engine (TOML), as `axnn describe` prints them."),
@@ -204,6 +217,50 @@ def _network_line(app: App, run: Path) -> str:
     )
     inputs = " x ".join(map(str, app.network.input_shape))
     return f"network: {inputs} inputs, {layers}; `axnn describe --run {run}` prints it to change it"
+
+
+@cli.command(
+    name="import",
+    epilog="Example: axnn import lenet.onnx --data digits.npz --run build/lenet",
+)
+def import_command(
+    model: Annotated[Path, typer.Argument(help="Network in an ONNX file.")],
+    data_path: Annotated[
+        Path, typer.Option("--data", help="Samples as the network reads them, as for `axnn train`.")
+    ],
+    run: RunOption,
+    label: LabelOption = None,
+    group: GroupOption = None,
+    split: SplitOption = None,
+    drop: DropOption = None,
+    category: CategoryOption = None,
+    missing: MissingOption = "median",
+    side: SideOption = None,
+    class_weights: ClassWeightsOption = False,
+    limit: Annotated[
+        float,
+        typer.Option(help="Largest difference from onnxruntime, as a share of the largest output."),
+    ] = LIMIT,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the split.")] = 1,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Import a trained network from an ONNX file and compare it with onnxruntime."""
+    own = OwnData.at(
+        data_path,
+        label=label,
+        group=group,
+        split=split,
+        drop=tuple(drop or ()),
+        category=tuple(category or ()),
+        missing=missing,
+        side=side,
+        class_weights=class_weights,
+    )
+    warn = _warn(quiet=quiet)
+    found = import_step(RunFolder(run), model, own, seed=seed, limit=limit, notify=warn)
+    document = {**asdict(found), "relative_difference": found.comparison.relative}
+    show(report.import_table(found), document, quiet=quiet, as_json=as_json)
 
 
 @cli.command(

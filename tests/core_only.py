@@ -55,6 +55,7 @@ def commands(folder: Path) -> list[list[str]]:
         ["axnn", "train", "digits8x8", "--run", str(folder / "digits")],
         ["axnn", "train", "--data", str(folder / "own.csv"), "--label", "y", *own],
         ["axnn", "train", "--side", "8", "--data", str(folder / "pictures"), *own],
+        ["axnn", "import", "net.onnx", "--data", str(folder / "own.csv"), "--label", "y", *own],
         ["axnn", "describe", "digits8x8"],
         ["axnn", "characterize", *run],
         ["axnn", "approximate", *run, *prices],

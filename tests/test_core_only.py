@@ -13,6 +13,7 @@ from tests.core_only import commands
 
 EXTRAS = {
     "axnn train digits8x8": "data",
+    "axnn import net.onnx": "onnx",
     "axnn report --run": "plots",
     "axnn train --side": "data",
     "axnn speed digits": "onnx",

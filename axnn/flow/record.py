@@ -40,6 +40,20 @@ class DataDigests:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ForeignNetwork:
+    """The file that a run's network was imported from.
+
+    Attributes
+    ----------
+    path : of the file
+    sha256 : of its bytes
+    """
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunRecord:
     """An application with everything that its run depends on.
 
@@ -52,6 +66,7 @@ class RunRecord:
     digests : of the data
     encoding : of the data: what the network's inputs and outputs stand for
     quality : name of what is called accuracy elsewhere
+    imported : where the network was imported from; None: it is trained here
     """
 
     kind: RunKind = "axnn-run-1"
@@ -61,9 +76,12 @@ class RunRecord:
     digests: DataDigests
     encoding: Encoding
     quality: str = "accuracy"
+    imported: ForeignNetwork | None = None
 
     @classmethod
-    def of(cls, app: App, seed: int, samples: DataSet) -> "RunRecord":
+    def of(
+        cls, app: App, seed: int, samples: DataSet, imported: ForeignNetwork | None = None
+    ) -> "RunRecord":
         """The record of an application with its data."""
         return cls(
             name=app.name,
@@ -72,6 +90,7 @@ class RunRecord:
             digests=DataDigests.of(samples),
             encoding=samples.encoding,
             quality=samples.task.quality_name,
+            imported=imported,
         )
 
     @classmethod
@@ -93,13 +112,21 @@ class RunRecord:
     @property
     def training(self) -> dict[str, Any]:
         """What the trained network depends on."""
+        made_by: dict[str, Any] = {"training_plan": self.app.training}
+        if self.imported is not None:
+            made_by = {"imported_file": self.imported.sha256}
         return {
             "seed": self.seed,
             "network": self.app.network,
-            "training_plan": self.app.training,
+            **made_by,
             "data": self.digests.fitted,
             "encoding": self.encoding,
         }
+
+    @property
+    def remedy(self) -> str:
+        """The command that makes the trained network again."""
+        return "`axnn train`" if self.imported is None else "`axnn import`"
 
     @property
     def approximation(self) -> dict[str, Any]:
@@ -128,7 +155,7 @@ class RunRecord:
         if (DataDigests.of(samples), samples.encoding) != (self.digests, self.encoding):
             raise RunError(
                 f"{folder}: data set {self.app.data_title} has changed since the run began; "
-                "run `axnn train` again"
+                f"run {self.remedy} again"
             )
         return samples
 

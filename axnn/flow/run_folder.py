@@ -24,7 +24,7 @@ from qcnpe.spec.documents import convert_document
 from qcnpe.spec.files import remove_temporaries
 from qcnpe.spec.qnet import QuantNet
 
-TRAIN, APPROXIMATE, EVALUATE = "`axnn train`", "`axnn approximate`", "`axnn evaluate`"
+APPROXIMATE, EVALUATE = "`axnn approximate`", "`axnn evaluate`"
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,10 +121,10 @@ class RunFolder:
         """
         record = self.record()
         if not self.network.exists():
-            raise RunError(f"{self.path}: holds no trained network; run {TRAIN} first")
+            raise RunError(f"{self.path}: holds no trained network; run {record.remedy} first")
         network, found = Network.load(self.network)
         notes = convert_document(found, TrainingNotes, where=f"{self.network}: notes")
-        notes.made_from.check(self.network, files=(), values=record.training, remedy=TRAIN)
+        notes.made_from.check(self.network, files=(), values=record.training, remedy=record.remedy)
         return Trained(network, record.app, record.quality, record.seed, notes.epochs)
 
     def approximated(self) -> Approximation:

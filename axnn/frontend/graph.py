@@ -76,6 +76,17 @@ class Graph:
     notes: tuple[str, ...]
 
 
+def text_of(field: str | bytes) -> str:
+    """A string of a file, which protobuf gives as bytes if it is no UTF-8.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        If so.
+    """
+    return field if isinstance(field, str) else field.decode()
+
+
 def shown(name: str) -> str:
     """A foreign name for a message: printable and not too long."""
     plain = printable(name)

@@ -117,12 +117,15 @@ class _Walk:
         results: Sequence[Value | Array | None] = [None] * len(node.outputs)
         try:
             if known:
-                found = self._result(node, arguments)
+                with np.errstate(all="ignore"):  # what is not finite is refused when it is used
+                    found = self._result(node, arguments)
                 results = [self._shared(node, place, each) for place, each in enumerate(found)]
             elif node.operator not in RULES and node.operator not in FOLDED:
                 raise UnsupportedError(_NO_RULE)
         except (UnsupportedError, QcnpeError) as error:
             self._refusals.append(Refusal.of(node, error))
+        except (ValueError, IndexError) as error:  # what numpy finds in axes and shapes
+            self._refusals.append(Refusal.of(node, f"its axes or shapes do not fit ({error})"))
         for name, result in zip(node.outputs, results, strict=False):
             self._tensors[name] = result
 

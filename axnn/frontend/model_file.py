@@ -10,7 +10,7 @@ import numpy as np
 
 from axnn.errors import ForeignNetworkError
 from axnn.frontend.answers import find_answer
-from axnn.frontend.graph import Array, Attribute, Graph, Node, shown
+from axnn.frontend.graph import Array, Attribute, Graph, Node, shown, text_of
 from axnn.frontend.tensors import TensorReader
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import read_limited
@@ -83,15 +83,17 @@ class _Reader:
             raise FormatError(f"{self._path}: has more than {MAX_NODES:,} nodes or constants")
         if proto.sparse_initializer:
             raise FormatError(f"{self._path}: holds sparse constants; export it with dense ones")
-        constants = {tensor.name: self._tensors.read(tensor) for tensor in proto.initializer}
+        constants = {
+            text_of(tensor.name): self._tensors.read(tensor) for tensor in proto.initializer
+        }
         nodes = tuple(self._node(node, place) for place, node in enumerate(proto.node))
         self._check_schema()
         entry = self._input(constants)
-        answer = find_answer(nodes, [output.name for output in proto.output], self._path)
+        answer = find_answer(nodes, [text_of(output.name) for output in proto.output], self._path)
         live = _live(nodes, answer.tensor)
         return Graph(
             path=self._path,
-            name=proto.name,
+            name=text_of(proto.name),
             opset=opset,
             input=entry.name,
             input_shape=entry.shape,
@@ -129,13 +131,15 @@ class _Reader:
             ) from error
 
     def _node(self, proto: Any, place: int) -> Node:
-        domain = "" if proto.domain in _OWN_DOMAINS else f"{proto.domain}."
+        domain = text_of(proto.domain)
+        prefix = "" if domain in _OWN_DOMAINS else f"{domain}."
+        outputs = tuple(map(text_of, proto.output))
         return Node(
-            name=proto.name or f"#{place} making {next(iter(proto.output), '')}",
-            operator=f"{domain}{proto.op_type}",
-            inputs=tuple(proto.input),
-            outputs=tuple(proto.output),
-            attributes={entry.name: self._attribute(entry) for entry in proto.attribute},
+            name=text_of(proto.name) or f"#{place} making {next(iter(outputs), '')}",
+            operator=f"{prefix}{text_of(proto.op_type)}",
+            inputs=tuple(map(text_of, proto.input)),
+            outputs=outputs,
+            attributes={text_of(entry.name): self._attribute(entry) for entry in proto.attribute},
         )
 
     def _attribute(self, proto: Any) -> Attribute:
@@ -152,14 +156,15 @@ class _Reader:
         return readers[proto.type]() if proto.type in readers else None
 
     def _input(self, constants: Mapping[str, Array]) -> _Input:
-        inputs = [entry for entry in self._model.graph.input if entry.name not in constants]
+        inputs = {text_of(entry.name): entry for entry in self._model.graph.input}
+        inputs = {name: entry for name, entry in inputs.items() if name not in constants}
         if len(inputs) != 1:
-            names = ", ".join(shown(entry.name) for entry in inputs[:5])
+            names = ", ".join(map(shown, list(inputs)[:5]))
             raise ForeignNetworkError(
                 f"{self._path}: has {len(inputs)} inputs ({names}); networks of one input are read"
             )
-        (entry,) = inputs
-        where = f"{self._path}: input {shown(entry.name)!r}"
+        ((name, entry),) = inputs.items()
+        where = f"{self._path}: input {shown(name)!r}"
         tensor = entry.type.tensor_type
         types = {
             self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)): np.dtype(dtype)
@@ -168,7 +173,7 @@ class _Reader:
         if tensor.elem_type not in types:
             raise ForeignNetworkError(f"{where} must be of floating-point numbers")
         sizes = _sizes([_size(dimension) for dimension in tensor.shape.dim], where)
-        return _Input(entry.name, sizes[1:], types[tensor.elem_type], sizes[0] or None)
+        return _Input(name, sizes[1:], types[tensor.elem_type], sizes[0] or None)
 
     def _reduced(self, live: Sequence[int], entry: str, output: str) -> bytes:
         """A model with the nodes that lead to one tensor, which is its only output."""
@@ -199,7 +204,7 @@ def _size(dimension: Any) -> int | str:
     """A dimension's number, or its name if it has none."""
     if dimension.HasField("dim_value"):
         return int(dimension.dim_value)
-    return str(dimension.dim_param) or "unnamed"
+    return text_of(dimension.dim_param) or "unnamed"
 
 
 def _sizes(dimensions: Sequence[int | str], where: str) -> tuple[int, ...]:

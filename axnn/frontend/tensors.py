@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from axnn.frontend.graph import Array, shown
+from axnn.frontend.graph import Array, shown, text_of
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import checked_size
 
@@ -42,7 +42,7 @@ class TensorReader:
         FormatError
             If its data are not what its dimensions say, or lie where they must not.
         """
-        where = f"{self._path}: constant {shown(tensor.name)!r}"
+        where = f"{self._path}: constant {shown(text_of(tensor.name))!r}"
         shape, types = tuple(tensor.dims), self._onnx.TensorProto
         if len(shape) > _MAX_AXES or any(size < 0 for size in shape):
             raise FormatError(f"{where} has a shape of {len(shape)} axes; export it again")
@@ -66,7 +66,7 @@ class TensorReader:
 
     def _external(self, tensor: Any, where: str, size: int) -> bytes:
         """Data of a tensor out of a file beside the model."""
-        entries = {entry.key: entry.value for entry in tensor.external_data}
+        entries = {text_of(entry.key): text_of(entry.value) for entry in tensor.external_data}
         file = self._beside(entries.get("location", ""), where)
         try:
             offset, length = int(entries.get("offset", 0)), int(entries.get("length", size))

@@ -12,6 +12,7 @@ from axnn.approximation.resilience import Scores
 from axnn.flow.ancestry import MADE_FROM, Ancestry
 from axnn.flow.energy import EnergyModel
 from axnn.flow.evaluate import Evaluation
+from axnn.flow.importing import ImportedRun
 from axnn.flow.judgement import RunFacts
 from axnn.flow.run_folder import RunFolder, Trained
 from axnn.report.book import Book
@@ -147,6 +148,20 @@ def training_table(trained: Trained) -> Table:
     table.add_row("best epoch", str(best.number + 1))
     table.add_row(f"validation {trained.quality}", f"{best.validation_accuracy:.2%}")
     table.add_row("validation loss", f"{best.validation_loss:.4f}")
+    return table
+
+
+def import_table(found: ImportedRun) -> Table:
+    """An imported network, and how far it is from its file, as a table for the terminal."""
+    compared = found.comparison
+    table = Table(title=f"{found.title}, imported", show_header=False)
+    table.add_row("layers", str(found.layers))
+    table.add_row("inputs are divided by", f"{found.span:g}")
+    table.add_row("samples compared with onnxruntime", f"{compared.samples:,}")
+    table.add_row("largest difference", f"{compared.largest_difference:.2e}")
+    table.add_row("as a share of the largest output", f"{compared.relative:.2e}")
+    table.add_row("same class", f"{compared.agreement:.2%}")
+    table.add_row(f"validation {found.quality_name}", f"{found.validation_quality:.2%}")
     return table
 
 

@@ -39,6 +39,7 @@ from axnn.flow.record import RECORD, RunRecord
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.scores import read_scores
 from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
+from axnn.frontend import import_onnx
 from axnn.nn.network import Network
 from axnn.nn.train import TrainingPlan, train
 from axnn.quantisation.calibration import calibrate
@@ -61,6 +62,7 @@ from synth.traces import ArrayTile, Tile
 from tests.axnn.cpu.benchmark.test_speed import made_up_result
 from tests.axnn.cpu.test_predictor import mixed
 from tests.axnn.cpu.tiny_nets import make_network, summed
+from tests.axnn.frontend.graphs import floats, make_model, node
 from tests.axnn.tiny import ENGINE, TABLE, make_data, make_spec
 from tests.mutants.file_kind import FileKind
 from tests.qcnpe.networks import network, random_layer
@@ -97,6 +99,72 @@ def make_samples(path: Path) -> None:
 
 def make_plain_samples(path: Path) -> None:
     Samples(np.zeros((2, 3), np.int16), None).save(path)
+
+
+# Networks of other tools.
+def make_foreign_convolutions(path: Path) -> None:
+    nodes = [
+        node("Conv", "x w b", "a", pads=[1, 1, 1, 1]),
+        node("BatchNormalization", "a b b b s", "c"),
+        node("Relu", "c", "d"),
+        node("Conv", "d v", "e", auto_pad="SAME_UPPER", group=2),
+        node("Add", "d e", "f"),
+        node("MaxPool", "f", "g", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
+        node("Concat", "g g", "h", axis=1),
+        node("GlobalAveragePool", "h", "i"),
+        node("Shape", "i", "j"),
+        node("Slice", "j k l", "m"),
+        node("Concat", "m n", "o", axis=0),
+        node("Reshape", "i o", "p"),
+        node("Gemm", "p u", "q", transB=1),
+        node("Softmax", "q", "y", axis=1),
+    ]
+    constants = {
+        "w": floats((4, 2, 3, 3)),
+        "b": floats(4),
+        "s": np.ones(4, np.float32),
+        "v": floats((4, 2, 2, 2)),
+        "k": np.array([0], np.int64),
+        "l": np.array([1], np.int64),
+        "n": np.array([-1], np.int64),
+        "u": floats((3, 8)),
+    }
+    path.write_bytes(make_model(nodes, FOREIGN_SHAPE, constants).SerializeToString())
+
+
+def make_foreign_columns(path: Path) -> None:
+    nodes = [
+        node("Transpose", "x", "a", perm=[0, 2, 3, 1]),
+        node("Pad", "a p", "b"),
+        node("Clip", "b low high", "c"),
+        node("Split", "c", "d e", axis=3),
+        node("Sub", "d e", "f"),
+        node("LeakyRelu", "f", "g", alpha=0.1),
+        node("Div", "g high", "h"),
+        node("ReduceMean", "h", "i", axes=[1], keepdims=0),
+        node("Flatten", "i", "j"),
+        node("MatMul", "j w", "k"),
+        node("Tanh", "k", "y"),
+    ]
+    constants = {
+        "p": np.array([0, 1, 0, 0, 0, 0, 1, 0], np.int64),
+        "low": np.float32(-1),
+        "high": np.float32(2),
+        "w": floats((5, 3)),
+    }
+    path.write_bytes(make_model(nodes, FOREIGN_SHAPE, constants).SerializeToString())
+
+
+FOREIGN_SHAPE = (2, 4, 4)
+
+
+FOREIGN_MAKERS = (make_foreign_convolutions, make_foreign_columns)
+
+
+def use_foreign(path: Path) -> None:
+    """Read a network; samples are those of the good file, which a mutant may refuse."""
+    samples = floats((2, *FOREIGN_SHAPE))
+    import_onnx(path, samples).predict(samples)
 
 
 # Networks in floating point and what is kept of their training and approximation.
@@ -402,6 +470,7 @@ def use_frames(path: Path) -> None:
 KINDS = (
     FileKind("integer network", "net.npz", (make_integer_network,), use_integer_network),
     FileKind("samples", "samples.npz", (make_samples, make_plain_samples), Samples.load),
+    FileKind("foreign network", "net.onnx", FOREIGN_MAKERS, use_foreign),
     FileKind("network", "network.npz", (make_network_file,), use_network),
     FileKind("checkpoint", "part.npz", (train_with,), train_with),
     FileKind("state", "state.npz", (make_state,), lambda path: resume(path, *width_point())),

@@ -17,6 +17,8 @@ import warnings
 import zipfile
 from typing import Any
 
+from tests.mutants.onnx_mutants import is_onnx, mutate_onnx
+
 _NUMBERS = (
     "0", "-1", "1", "2", "3.7", "-0.0", "1e-320", "1e400", "NaN", "Infinity", "-Infinity", "true",
     "255", "256", "32768", "65536", "2147483648", "4294967296", "9223372036854775807",
@@ -303,5 +305,6 @@ _CONTAINERS = (
     (lambda content: content.startswith(b"\xfd7zXZ"), _mutate_xz),
     (lambda content: content.startswith(b"!<arch>\n"), _mutate_ar),
     (_is_json, _mutate_json),
+    (is_onnx, mutate_onnx),
 )
 """For each container format, a function that recognises it and one that changes it."""

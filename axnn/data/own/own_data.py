@@ -1,8 +1,9 @@
 """The user's own data: where they are, how they are read, and the data set that they become."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from axnn.data.labels import Classes, Quantity
 from axnn.data.own.arrays import MAX_BYTES, read_arrays
 from axnn.data.own.division import Labelled, Parts, divide
 from axnn.data.own.pictures import find_pictures, read_pictures
-from axnn.data.own.source import Source
+from axnn.data.own.source import Measured, Source
 from axnn.data.own.table import MISSING_RULES, TableOptions, read_table
 from axnn.data.parts import DataSet, Split
+from axnn.data.scaling import Scaling
 from axnn.data.task import Classification, Labels, Regression, Task
 from axnn.errors import DataError
 from qcnpe.spec.errors import FormatError
@@ -48,6 +50,8 @@ class OwnData:
     side : of pictures, height and width that they are resized to; None: their own if all have the
         same one of at most 64 pixels, else 32
     class_weights : whether every class counts the same in loss and quality, however rare it is
+    span : what inputs are divided by, as an imported network reads them; None: the training part
+        teaches the scaling
     """
 
     path: str
@@ -60,6 +64,7 @@ class OwnData:
     missing: str = "median"
     side: int | None = None
     class_weights: bool = False
+    span: float | None = None
 
     def __post_init__(self) -> None:
         if self.missing not in MISSING_RULES:
@@ -68,7 +73,9 @@ class OwnData:
             raise DataError(f"side must be 1..{_MAX_SIDE}, not {self.side}")
         if self.class_weights and self.target is not None:
             raise DataError(f"{self.path}: a target has no classes, so that they have no weights")
-        used = {"path", "class_weights", *_USED[self.kind]}
+        if self.span is not None and not 0 < self.span < inf:
+            raise DataError(f"span must be positive and finite, not {self.span}")
+        used = {"path", "class_weights", "span", *_USED[self.kind]}
         for entry in fields(self):
             if entry.name not in used and getattr(self, entry.name) != entry.default:
                 raise DataError(f"{self.path}: {self.kind} have no {entry.name}; leave it out")
@@ -95,6 +102,10 @@ class OwnData:
         The latest one stays in memory as long as the files do not change.
         """
         return _load(self, seed, self._stamp())
+
+    def inputs(self, seed: int) -> NDArray[Any]:
+        """Inputs of all samples as they were measured, (samples, channels, height, width)."""
+        return _measure(replace(self, span=None), seed, self._stamp()).measured.inputs
 
     def _stamp(self) -> tuple[tuple[str, int, int], ...]:
         """Names, sizes and times of the files."""
@@ -134,15 +145,36 @@ _USED = {
 """Fields that only some kinds of data use."""
 
 
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Divided:
+    """Samples as they were measured, with their labels and parts."""
+
+    measured: Measured
+    labelled: Labelled
+    parts: Parts
+
+
 @lru_cache(maxsize=1)
-def _load(own: OwnData, seed: int, stamp: tuple[tuple[str, int, int], ...]) -> DataSet:
+def _measure(own: OwnData, seed: int, stamp: Stamp) -> _Divided:
     source = own.read()
     parts = divide(source.labelled, seed=seed, where=own.path)
-    measured = source.measure(parts["train"])
-    asked = _ask(source.labelled, parts, own)
+    return _Divided(source.measure(parts["train"]), source.labelled, parts)
+
+
+@lru_cache(maxsize=1)
+def _load(own: OwnData, seed: int, stamp: Stamp) -> DataSet:
+    found = _measure(replace(own, span=None), seed, stamp)
+    measured, parts, scaling = found.measured, found.parts, found.measured.scaling
+    if own.span is not None:
+        channels = measured.inputs.shape[1]
+        scaling = Scaling((0.0,) * channels, (own.span,) * channels)
+    asked = _ask(found.labelled, parts, own)
     splits = {
         name: Split(
-            measured.scaling.apply(measured.inputs[rows], where=f"{own.path}, {name} part"),
+            scaling.apply(measured.inputs[rows], where=f"{own.path}, {name} part"),
             asked.labels[name],
             asked.task,
         )
@@ -152,7 +184,7 @@ def _load(own: OwnData, seed: int, stamp: tuple[tuple[str, int, int], ...]) -> D
     return DataSet(
         name=own.name,
         classes=asked.classes,
-        scaling=measured.scaling,
+        scaling=scaling,
         columns=measured.columns,
         quantity=asked.quantity,
         notes=_shortened(notes),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from axnn.frontend import constants
 from axnn.frontend.attributes import axes_of, integer, integers, word
-from axnn.frontend.draft import Draft, Term, Value
+from axnn.frontend.draft import Draft, Term, Value, map_shape
 from axnn.frontend.graph import Array
 from axnn.frontend.operators.context import Call
 from axnn.frontend.refusal import UnsupportedError
@@ -179,7 +179,11 @@ def _padding(call: Call, ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
 def channels_first(value: Value) -> tuple[Value, bool]:
     """A map whose last axis is that of the channels, with that axis first; whether it was moved."""
     moved = Value(value.parts, np.moveaxis(value.index, -1, 0))
-    is_last = len(value.shape) > 1 and not value.is_natural and moved.is_natural
+    if len(value.shape) < 2 or not moved.is_natural:
+        return value, False
+    first, last = map_shape(value.shape), map_shape(moved.shape)
+    shapes = [part.shape for part in value.parts]  # a single channel may be first or last
+    is_last = not value.is_natural or (shapes == [last] and shapes != [first])
     return (moved, True) if is_last else (value, False)
 
 
@@ -211,6 +215,7 @@ def _chosen(call: Call, value: Value) -> Value:
     """A value that has some elements of its parts, as a value of its own."""
     if value.index.size == value.starts[-1] and len(np.unique(value.index)) == value.index.size:
         return value
-    if len(value.shape) == 1 and len(value.parts) == 1 and value.parts[0].shape[1:] != (1, 1):
-        raise UnsupportedError("it picks single values of a map")
+    if channels_first(call.value())[1]:
+        moved = Value(value.parts, np.moveaxis(value.index, -1, 0))
+        return channels_last(Value.of(call.builder.as_map(moved), moved.shape))
     return Value.of(call.builder.as_map(value), value.shape)

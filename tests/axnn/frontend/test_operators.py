@@ -390,6 +390,21 @@ def test_channels_last_as_keras_writes_them(tmp_path):
     assert np.array_equal(found.predict(samples), found.predict(moved))
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_channels_that_come_last_are_cut(tmp_path, channels):
+    nodes = [
+        node("Conv", "x w", "a"),
+        node("Transpose", "a", "b", perm=[0, 2, 3, 1]),
+        node("Split", "b", "c d", axis=3),
+        node("Sub", "c d", "e"),
+        node("ReduceMean", "e", "f", axes=[2], keepdims=0),
+        node("Flatten", "f", "g"),
+        node("MatMul", "g v"),
+    ]
+    constants = {"w": floats((2 * channels, 2, 1, 1)), "v": floats((4 * channels, 2))}
+    imported(tmp_path, nodes, (2, 4, 5), constants)
+
+
 def test_average_of_rows_and_columns_that_come_first(tmp_path):
     nodes = [
         node("Sub", "x m", "z"),

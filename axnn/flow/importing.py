@@ -1,0 +1,118 @@
+"""The step that takes up a network from an ONNX file in place of training one."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from axnn import data
+from axnn.data import DataSet, OwnData
+from axnn.errors import ForeignNetworkError
+from axnn.flow.ancestry import Ancestry, file_digest
+from axnn.flow.defaults import default_app
+from axnn.flow.notes import TrainingNotes
+from axnn.flow.record import ForeignNetwork, RunRecord
+from axnn.flow.run_folder import RunFolder
+from axnn.frontend import LIMIT, Comparison, ImportedNetwork, compare, import_onnx
+from qcnpe.spec.draws import draw
+from qcnpe.tools.extras import require_modules
+
+COMPARED_SAMPLES = 256
+"""Samples, drawn at random, for which the network is compared with onnxruntime."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedRun:
+    """A run whose network was imported.
+
+    Attributes
+    ----------
+    title : of the application
+    layers : of the network
+    span : what inputs are divided by
+    comparison : of the network with onnxruntime
+    quality_name : how quality is measured
+    validation_quality : of the network on the validation part
+    """
+
+    title: str
+    layers: int
+    span: float
+    comparison: Comparison
+    quality_name: str
+    validation_quality: float
+
+
+def import_step(
+    run: RunFolder,
+    path: Path,
+    own: OwnData,
+    *,
+    seed: int,
+    limit: float = LIMIT,
+    notify: Callable[[str], None] | None = None,
+) -> ImportedRun:
+    """Import a network and make it the trained network of a run.
+
+    Parameters
+    ----------
+    run : the folder
+    path : of the ONNX file
+    own : samples as the network reads them; classes in the order of its outputs
+    seed : of the split
+    limit : largest difference from onnxruntime, as a share of the largest output
+    notify : called with each line that the user should know
+
+    Raises
+    ------
+    ForeignNetworkError
+        If the network cannot run, does not fit the samples, or differs by more than the limit:
+        before anything is written.
+    """
+    require_modules("onnx", "onnxruntime")
+    inputs = own.inputs(seed)
+    imported = import_onnx(path, inputs)
+    own = replace(own, span=imported.span)
+    samples = data.load(own, seed=seed)
+    _check_fit(imported, samples, path)
+    comparison = compare(imported, inputs[draw(len(inputs), COMPARED_SAMPLES, seed=seed)])
+    comparison.check(limit)
+    for line in (*imported.notes, *samples.notes):
+        if notify is not None:
+            notify(line)
+    network = imported.network
+    app = replace(default_app(own, samples), title=path.stem, network=network.spec)
+    source = ForeignNetwork(path=str(path.absolute()), sha256=file_digest(path))
+    record = RunRecord.of(app, seed, samples, source)
+    with run.lock():
+        record.claim(run.root)
+        made_from = Ancestry.of(run.network, (), **record.training)
+        notes = TrainingNotes(made_from=made_from, seed=seed, epochs=(), encoding=samples.encoding)
+        network.save(run.network, asdict(notes))
+    validation = samples.validation
+    logits = network.predict(validation.inputs)
+    return ImportedRun(
+        title=app.title,
+        layers=len(network.spec.layers),
+        span=imported.span,
+        comparison=comparison,
+        quality_name=samples.task.quality_name,
+        validation_quality=samples.task.quality(logits, validation.labels),
+    )
+
+
+def _check_fit(imported: ImportedNetwork, samples: DataSet, path: Path) -> None:
+    """Refuse samples of another shape, and another number of classes."""
+    if samples.quantity is not None:
+        raise ForeignNetworkError(f"{path}: only classifiers are imported; give data with labels")
+    spec = imported.network.spec
+    if samples.input_shape != spec.input_shape:
+        raise ForeignNetworkError(
+            f"{path}: reads samples of {spec.input_shape}, but the data are of"
+            f" {samples.input_shape}; save them in that shape"
+        )
+    outputs = spec.wirings[-1].channels * spec.wirings[-1].outputs
+    if outputs != len(samples.classes):
+        raise ForeignNetworkError(
+            f"{path}: has {outputs} outputs, but the data are of {len(samples.classes)} classes;"
+            " export it with an output for each class"
+        )

@@ -1,0 +1,110 @@
+"""An imported network takes the place of a trained one; what does not fit leaves no run behind."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from axnn import cli
+from axnn.data import OwnData
+from axnn.errors import ForeignNetworkError, RunError
+from axnn.flow.importing import import_step
+from axnn.flow.run_folder import RunFolder
+from axnn.flow.steps import approximate_step, characterize_step, evaluate_step
+from axnn.nn.train import TrainingPlan
+from tests.axnn.frontend.graphs import floats, make_model, node, write
+from tests.axnn.tiny import TABLE
+
+PLAN = TrainingPlan(epochs=1, batch=16)
+
+
+def network_file(folder, outputs=2):
+    """A network with a shortcut that tells which of two numbers is larger."""
+    nodes = [
+        node("Gemm", "x w b", "a"),
+        node("Relu", "a", "c"),
+        node("Gemm", "c v", "d"),
+        node("Add", "a d", "e"),
+        node("Gemm", "e u", "y"),
+    ]
+    constants = {
+        "w": np.array([[1, -1, 0.5], [-1, 1, 0.25]], np.float32),
+        "b": np.array([0.1, 0.1, 0], np.float32),
+        "v": 0.01 * floats((3, 3)),
+        "u": np.array([[-1, 1], [1, -1], [0, 0]], np.float32)[:, :outputs],
+    }
+    return write(folder, make_model(nodes, (2,), constants))
+
+
+def table(folder, columns=2):
+    """Numbers of up to 20, and which is larger: 0, the second; 1, the first."""
+    rng = np.random.default_rng(1)
+    rows = rng.uniform(-20, 20, (100, columns)).round(2)
+    lines = [",".join(map(str, row)) + f",{int(row[0] > row[1])}" for row in rows]
+    path = folder / "table.csv"
+    path.write_text("\n".join([",".join("abc"[:columns]) + ",larger", *lines]))
+    return OwnData.at(path, label="larger")
+
+
+def test_later_steps_work_on_the_imported_network(tmp_path):
+    run, said = RunFolder(tmp_path / "run"), list[str]()
+    own = table(tmp_path)
+    found = import_step(run, network_file(tmp_path), own, seed=1, notify=said.append)
+    assert found.span == 32
+    assert found.comparison.relative < 1e-6
+    assert found.validation_quality > 0.9
+    assert said[0] == "inputs are divided by 32, which the weights make up for"
+    record = run.record()
+    assert list(record.encoding.scaling.span) == [32.0, 32.0]
+    assert np.abs(run.samples().train.inputs).max() < 20 / 32
+    characterize_step(run)
+    plan = replace(record.app.approximation, retraining=PLAN, bound_percent=20.0)
+    approximate_step(run, plan)
+    evaluation = evaluate_step(run, TABLE)
+    assert evaluation.float_accuracy > 0.9
+    assert evaluation.exact16_accuracy > 0.9
+
+
+def test_files_that_have_changed_are_refused(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    import_step(run, network_file(tmp_path), table(tmp_path), seed=1)
+    text = (tmp_path / "table.csv").read_text()
+    (tmp_path / "table.csv").write_text(text + "\n0,1,0")
+    with pytest.raises(RunError, match="has changed since the run began; run `axnn import` again"):
+        run.samples()
+
+
+def test_what_does_not_fit_leaves_no_run(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    with pytest.raises(ForeignNetworkError, match="1 outputs, but the data are of 2 classes"):
+        import_step(run, network_file(tmp_path, outputs=1), table(tmp_path), seed=1)
+    nodes = [node("Tanh", "x", "a"), node("Gemm", "a w")]
+    path = write(tmp_path, make_model(nodes, (2,), {"w": floats((2, 2))}))
+    with pytest.raises(ForeignNetworkError, match=r"by \S+ of the largest output, more than 1e-30"):
+        import_step(run, path, table(tmp_path), seed=1, limit=1e-30)
+    assert not run.path.exists()
+
+
+def test_command(tmp_path, monkeypatch, capsys):
+    model, own = network_file(tmp_path), table(tmp_path)
+    words = ["import", str(model), "--data", own.path, "--label", "larger"]
+    monkeypatch.setattr("sys.argv", ["axnn", *words, "--run", str(tmp_path / "run"), "--json"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code in (0, None)
+    said = json.loads(capsys.readouterr().out)
+    assert said["comparison"]["samples"] == 100
+    assert said["relative_difference"] < 1e-6
+    assert said["quality_name"] == "accuracy"
+
+
+def test_command_refuses_in_one_line(tmp_path, monkeypatch, capsys):
+    own = table(tmp_path, columns=3)
+    words = ["import", str(network_file(tmp_path)), "--data", own.path, "--label", "larger"]
+    monkeypatch.setattr("sys.argv", ["axnn", *words, "--run", str(tmp_path / "run")])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "reads samples of (2, 1, 1), but the data are of (3, 1, 1)" in line
