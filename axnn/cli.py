@@ -25,6 +25,7 @@ from axnn.experiments.collect import PAPER_APPS, collect, named_apps
 from axnn.experiments.run import Finished, Job, plan_jobs, run_jobs
 from axnn.experiments.stages import SEEDS, STAGE_NAMES, check_seeds, check_stages
 from axnn.flow.apps import APPS, App, find_app
+from axnn.flow.bit_true import check_model, export_step, model_path
 from axnn.flow.defaults import default_app
 from axnn.flow.description import describe, read_app
 from axnn.flow.energy import EnergyModel, EnergyPrices
@@ -41,6 +42,7 @@ from axnn.flow.steps import (
 from axnn.frontend import LIMIT
 from axnn.nn.train import Epoch
 from qcnpe.command_line import command, say
+from qcnpe.interchange import verify as verify_model
 from qcnpe.options import JsonOption, QuietOption, make_cli
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
@@ -555,6 +557,61 @@ def speed(
     with show_progress("speed", quiet=quiet or as_json) as update:
         found = speed_step(app, run, seed=seed, notify=partial(update, 0))
     show(speed_table(found), asdict(found), quiet=quiet, as_json=as_json)
+
+
+PointOption = Annotated[str, typer.Option(help="Network of the run: axnn or exact16.")]
+ModelOption = Annotated[
+    Path | None,
+    typer.Option("--onnx", help="The model (.onnx).", show_default="in the run's folder"),
+]
+
+
+@cli.command(epilog="Example: axnn export --run build/demo --onnx build/digits.onnx")
+def export(
+    run: RunOption,
+    onnx: ModelOption = None,
+    point: PointOption = "axnn",
+    integers: Annotated[
+        bool, typer.Option("--integers", help="The model reads int16 instead of real numbers.")
+    ] = False,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a network as a standard ONNX model that computes the same integers."""
+    folder = RunFolder(run)
+    path = onnx or model_path(folder, point)
+    export_step(folder, point, path, integers=integers)
+    size = path.stat().st_size
+    table = _plain_table(point, ("model", f"{path}, {size / 1000:,.0f} kB"))
+    show(table, {"model": str(path), "bytes": size}, quiet=quiet, as_json=as_json)
+
+
+@cli.command(epilog="Example: axnn verify --run build/demo --onnx build/digits.onnx")
+def verify(
+    run: RunOption,
+    onnx: ModelOption = None,
+    point: PointOption = "axnn",
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a model of `export` in onnxruntime on the test part; compare every result."""
+    folder = RunFolder(run)
+    path = onnx or model_path(folder, point)
+    net = folder.point(point)
+    check_model(folder, point, path)
+    inputs = folder.samples().test.inputs
+    with show_progress("verifying", len(inputs), quiet=quiet or as_json) as update:
+        found = verify_model(net, path, inputs, progress=update)
+    document = {"model": str(path), **asdict(found)}
+    show(_plain_table(str(path), *found.rows), document, quiet=quiet, as_json=as_json)
+    found.check()
+
+
+def _plain_table(title: str, *rows: tuple[str, str]) -> Table:
+    table = Table(title=title, show_header=False)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 @cli.command(

@@ -317,6 +317,55 @@ def simulate(
         raise QcnpeError(f"{found.mismatches} outputs of the RTL differ from the model")
 
 
+@cli.command(epilog="Example: qcnpe export build/demo/axnn.npz --out axnn.onnx")
+def export(
+    net: NetArgument,
+    out: Annotated[Path, typer.Option(help="The model (.onnx).")],
+    integers: Annotated[
+        bool, typer.Option("--integers", help="The model reads int16 instead of real numbers.")
+    ] = False,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a network as a standard ONNX model that computes the same integers."""
+    from qcnpe.interchange import export_onnx
+
+    network = QuantNet.load(net)
+    export_onnx(network, out, integers=integers)
+    size = out.stat().st_size
+    document = {"model": str(out), "bytes": size}
+    table = _table(
+        network.name,
+        ("model", f"{out}, {size / 1000:,.0f} kB"),
+        ("reads", "int16" if integers else "float32, as for the training"),
+    )
+    show(table, document, quiet=quiet, as_json=as_json)
+
+
+@cli.command(
+    epilog="Example: qcnpe verify build/demo/axnn.npz axnn.onnx"
+    " --samples build/demo/test_inputs.npz"
+)
+def verify(
+    net: NetArgument,
+    model: Annotated[Path, typer.Argument(help="Its ONNX model, of `export`.")],
+    samples: Annotated[Path, typer.Option(help="Samples (.npz) of `axnn evaluate`.")],
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a model of `export` in onnxruntime; compare every output with the network."""
+    from qcnpe.interchange import verify as verify_model
+
+    network, found = QuantNet.load(net), Samples.load(samples)
+    found.check(network)
+    with show_progress("verifying", len(found.inputs), quiet=quiet or as_json) as update:
+        verification = verify_model(network, model, found.inputs, progress=update)
+    show(
+        _table(network.name, *verification.rows), asdict(verification), quiet=quiet, as_json=as_json
+    )
+    verification.check()
+
+
 @cli.command(epilog="Example: qcnpe synth --rows 4 --cols 4 --out build/synth")
 def synth(
     rows: RowsOption = 16,

@@ -63,6 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "axnn.approximation": APPROXIMATION | {"qcnpe.compiler", "qcnpe.activity", "qcnpe.events"},
     "axnn.frontend": FRONTEND | {"google.protobuf", "onnx", "onnxruntime"},
     "axnn.flow": FLOW,
+    "axnn.flow.bit_true": FLOW | {"qcnpe.interchange"},
     "axnn.flow.operating_points": FLOW | {"qcnpe.compiler", "qcnpe.driver"},
     "axnn.experiments": EXPERIMENTS,
     "axnn.experiments.energy_spread": EXPERIMENTS | {"qcnpe.command_line"},
@@ -71,7 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "axnn.cpu.benchmark.peers": CPU | {"onnx", "onnxruntime", "torch"},
     "axnn.report": EXPERIMENTS | {"axnn.report", "jinja2", "matplotlib", "rich"},
     "axnn.cli": {"axnn", "qcnpe.spec", "qcnpe.compiler", "qcnpe.boards", "numpy"}
-    | {"qcnpe.command_line", "qcnpe.options", "qcnpe.terminal"}
+    | {"qcnpe.command_line", "qcnpe.interchange", "qcnpe.options", "qcnpe.terminal"}
     | CLI,
     "sim": OPEN
     | {"sim", "amaranth", "pyosys", "cocotb", "cocotb_tools", "cocotbext", "find_libpython"}

@@ -18,8 +18,12 @@ EXTRAS = {
     "axnn train --side": "data",
     "axnn speed digits": "onnx",
     "axnn run --run": "boards",
+    "axnn export --run": "onnx",
+    "axnn verify --run": "onnx",
     "qcnpe tool-path": "sim",
     "qcnpe simulate": "sim",
+    "qcnpe export": "onnx",
+    "qcnpe verify": "onnx",
     "qcnpe bitstream icebreaker": "boards",
 }
 """Extra that the command needs, by its first words; others need none."""

@@ -32,7 +32,7 @@ def export_onnx(
     path: Path,
     *,
     input_shape: Sequence[int] | None = None,
-    codes: bool = False,
+    integers: bool = False,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a network as an ONNX model whose results are those of `qcnpe.spec.inference.infer`.
@@ -46,8 +46,8 @@ def export_onnx(
     net : the network
     path : the file
     input_shape : of one sample; by default that of the map that the first layer reads, or one axis
-    codes : the input `inputs` is int16, as `QuantNet.quantize_inputs` makes it; else it is float32,
-        in the units of the training, and the model quantises it
+    integers : the input `inputs` is int16, as `QuantNet.quantize_inputs` makes it; else it is
+        float32, in the units of the training, and the model quantises it
     facts : JSON-compatible facts for the metadata, such as the energy
 
     Raises
@@ -60,14 +60,14 @@ def export_onnx(
         If the network is too large for an ONNX file.
     """
     require_modules("onnx")
-    replace_bytes(path, _Model(net, input_shape, codes=codes).serialized(facts or {}))
+    replace_bytes(path, _Model(net, input_shape, integers=integers).serialized(facts or {}))
 
 
 class _Model:
     """A network that becomes a model."""
 
-    def __init__(self, net: QuantNet, input_shape: Sequence[int] | None, *, codes: bool) -> None:
-        self._net, self._codes, self._graph = net, codes, Graph()
+    def __init__(self, net: QuantNet, input_shape: Sequence[int] | None, *, integers: bool) -> None:
+        self._net, self._integers, self._graph = net, integers, Graph()
         self._input_shape = _input_shape(net) if input_shape is None else tuple(input_shape)
         if prod(self._input_shape) != net.inputs:
             raise FormatError(
@@ -80,7 +80,7 @@ class _Model:
         """The model's file."""
         from onnx import TensorProto, helper
 
-        kind = TensorProto.INT16 if self._codes else TensorProto.FLOAT
+        kind = TensorProto.INT16 if self._integers else TensorProto.FLOAT
         self._add_layers()
         graph = helper.make_graph(
             self._graph.nodes,
@@ -107,7 +107,7 @@ class _Model:
         """The network's input as 16-bit integers."""
         graph = self._graph
         real = graph.cast(INPUT, np.float64, f"{INPUT}_float64")
-        if self._codes:
+        if self._integers:
             return real
         factor = graph.scalar(2.0**self._net.input_fraction_bits)
         rounded = graph.shift(real, factor, f"{INPUT}_rounded")

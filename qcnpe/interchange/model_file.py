@@ -14,6 +14,7 @@ import numpy as np
 
 from qcnpe.interchange.export import FORMAT, INPUT, OUTPUT
 from qcnpe.interchange.graph import OPSET
+from qcnpe.spec.documents import decode_document
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import read_limited
 from qcnpe.tools.extras import require_modules
@@ -21,6 +22,7 @@ from qcnpe.tools.extras import require_modules
 LIMIT_BYTES = 1 << 31
 
 MAX_NODES = 100_000
+"""Most nodes, and most constants, of a graph."""
 
 MAX_ELEMENTS = 1 << 29
 """Largest sum of the sizes of all tensors that a model makes for one sample."""
@@ -83,6 +85,12 @@ class ModelFile:
         except Exception as error:
             first = next(iter(str(error).splitlines()), type(error).__name__)
             raise FormatError(f"{path}: damaged ONNX file ({first}); {_REMEDY}") from error
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """The facts that a model was exported with; errors as those of `ModelFile.read`."""
+    text = ModelFile.read(path).metadata.get("facts", "{}")
+    return decode_document(text, dict[str, Any], where=f"{path}: facts")
 
 
 class _Reader:

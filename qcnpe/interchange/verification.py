@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from qcnpe.interchange.export import INPUT, OUTPUT
 from qcnpe.interchange.model_file import ModelFile
-from qcnpe.spec.errors import FormatError, InputError
+from qcnpe.spec.errors import FormatError, InputError, VerificationError
 from qcnpe.spec.inference import infer
 from qcnpe.spec.inputs import check_codes
 from qcnpe.spec.qnet import QuantNet
@@ -46,7 +46,7 @@ class Difference:
     def __str__(self) -> str:
         optimiser = "on" if self.optimised else "off"
         return (
-            f"sample {self.sample}, output {self.output}: {self.found} instead of {self.expected},"
+            f"sample {self.sample}, output {self.output}: {self.found} instead of {self.expected}"
             f" with the optimiser {optimiser}"
         )
 
@@ -74,6 +74,25 @@ class Verification:
     def is_exact(self) -> bool:
         """Whether every result is equal."""
         return self.first is None
+
+    @property
+    def rows(self) -> tuple[tuple[str, str], ...]:
+        """Names and values for a table."""
+        return (
+            ("samples", f"{self.samples:,}"),
+            ("results compared", f"{self.results:,}"),
+            ("results that differ, optimiser off", f"{self.mismatches:,}"),
+            ("results that differ, optimiser on", f"{self.optimised_mismatches:,}"),
+        )
+
+    def check(self) -> None:
+        """Raise `VerificationError` unless every result is equal."""
+        if self.first is not None:
+            wrong = self.mismatches + self.optimised_mismatches
+            raise VerificationError(
+                f"{wrong:,} of {self.results:,} results of the model differ from the network's,"
+                f" first {self.first}; export the network again"
+            )
 
 
 def verify(

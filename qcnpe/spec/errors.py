@@ -23,6 +23,10 @@ class CapacityError(QcnpeError):
     """A network does not fit the engine: fan-in, accumulator, precision set."""
 
 
+class VerificationError(QcnpeError):
+    """A model in another format does not compute what its network does."""
+
+
 class TransportError(QcnpeError):
     """The engine behind a transport did not answer as specified."""
 

@@ -19,6 +19,7 @@ from axnn.flow.apps import APPS, App
 from axnn.flow.run_folder import RunFolder
 from axnn.nn.train import train
 from qcnpe.driver import ModelTransport
+from qcnpe.interchange import read_facts
 from qcnpe.spec.errors import InputError
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet
@@ -273,6 +274,45 @@ def test_test_inputs_of_another_seed_are_not_simulated(run_all, run_folder, tmp_
     other = replace(samples, fitted_to=make_data(seed=9).digest)
     with pytest.raises(InputError, match="run `axnn evaluate` again"):
         other.check(QuantNet.load(run_folder / "axnn.npz"))
+
+
+@pytest.mark.parametrize("point", ["axnn", "exact16"])
+def test_exported_model_gives_every_result_of_the_test_part(run_folder, call, tmp_path, point):
+    run = shutil.copytree(run_folder, tmp_path / "run")
+    status, out, _ = call("export", "--run", run, "--point", point, "--json")
+    assert (status, json.loads(out)["model"]) == (0, str(run / f"{point}.onnx"))
+    facts = read_facts(run / f"{point}.onnx")
+    evaluation = json.loads((run / "evaluation.json").read_text())["evaluation"]
+    assert facts["energy_pj_per_sample"] == evaluation[f"{point}_pj"]
+    status, out, err = call("verify", "--run", run, "--point", point, "--json")
+    found = json.loads(out)
+    assert (status, err) == (0, "")
+    assert (found["mismatches"], found["optimised_mismatches"], found["first"]) == (0, 0, None)
+    assert found["samples"] == len(make_data().test)
+    assert found["results"] == 2 * found["samples"] * QuantNet.load(run / "axnn.npz").outputs
+
+
+def test_model_of_an_earlier_network_is_refused(run_folder, call, tmp_path, prices):
+    run = shutil.copytree(run_folder, tmp_path / "run")
+    model = tmp_path / "elsewhere" / "net.onnx"
+    call("export", "--run", run, "--onnx", model, "--quiet")
+    options = ("--bound", 99, "--prices", prices, "--quiet")
+    assert call("approximate", "--run", run, *options)[0] == 0
+    status, out, err = call("verify", "--run", run, "--onnx", model)
+    assert (status, out) == (1, "")
+    assert "net.onnx: was made with another network; run `axnn export` again" in one_line(err)
+
+
+def test_export_with_figures_of_other_networks_is_refused(run_folder, call, tmp_path, prices):
+    run = shutil.copytree(run_folder, tmp_path / "run")
+    call("approximate", "--run", run, "--bound", 99, "--prices", prices, "--quiet")
+    status, out, err = call("export", "--run", run)
+    assert (status, out) == (1, "")
+    assert "evaluation.json: was made from another" in err
+    assert "run `axnn evaluate` again" in one_line(err)
+    (run / "evaluation.json").unlink()
+    assert call("export", "--run", run, "--quiet")[0] == 0
+    assert set(read_facts(run / "axnn.onnx")) == {"made_from"}
 
 
 def test_interrupted_training_goes_on(call, tmp_path, monkeypatch):

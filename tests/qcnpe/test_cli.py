@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -124,6 +125,34 @@ def test_simulate_refuses_samples_of_another_network_before_it_builds_anything(f
     run = qcnpe("simulate", files / "other.npz", "--inputs", files / "samples.npz")
     assert (run.returncode, run.stdout) == (1, "")
     assert run.stderr == "qcnpe: network net reads (batch, 7) inputs, not (9, 6)\n"
+
+
+@pytest.mark.parametrize("option", [(), ("--integers",)])
+def test_exported_model_is_verified(files, option):
+    model = files / "net.onnx"
+    run = qcnpe("export", files / "net.npz", "--out", model, *option, "--json")
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout) == {"model": str(model), "bytes": model.stat().st_size}
+    words = ("verify", files / "net.npz", model, "--samples", files / "samples.npz", "--json")
+    run = qcnpe(*words)
+    assert (run.returncode, run.stderr) == (0, "")
+    expected = {"samples": 9, "results": 54, "mismatches": 0, "optimised_mismatches": 0}
+    assert json.loads(run.stdout) == {**expected, "first": None}
+
+
+def test_model_of_another_network_is_told_with_its_first_difference(files):
+    net = QuantNet.load(files / "net.npz")
+    bias = net.layers[1].bias + np.array([0, 1, 0], np.int16)
+    changed = replace(net, layers=(net.layers[0], replace(net.layers[1], bias=bias)))
+    changed.save(files / "changed.npz")
+    qcnpe("export", files / "changed.npz", "--out", files / "net.onnx", "--quiet")
+    samples = ("--samples", files / "samples.npz", "--quiet")
+    run = qcnpe("verify", files / "net.npz", files / "net.onnx", *samples)
+    assert run.returncode == 1
+    pattern = r"qcnpe: (\d+) of 54 results of the model differ .*, first sample \d, output 1: "
+    found = re.fullmatch(f"{pattern}.*\n", run.stderr)
+    assert found, run.stderr
+    assert 2 <= int(found[1]) <= 18
 
 
 def test_generate_writes_verilog(tmp_path):

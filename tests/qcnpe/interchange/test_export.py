@@ -56,12 +56,12 @@ def net():
     return replace(made, engine=EngineConfig(rows=2, cols=3), output_fraction_bits=9)
 
 
-@pytest.mark.parametrize("codes", [False, True])
+@pytest.mark.parametrize("integers", [False, True])
 @pytest.mark.parametrize("seed", range(8))
-def test_graphs_are_bit_true(file, seed, codes):
+def test_graphs_are_bit_true(file, seed, integers):
     rng = np.random.default_rng(seed)
     net = random_graph(rng)
-    export_onnx(net, file, codes=codes)
+    export_onnx(net, file, integers=integers)
     found = verify(net, file, random_inputs(rng, net, 5))
     assert found.is_exact, f"seed {seed}: {found.first}"
     assert found.results == 2 * 5 * net.outputs
@@ -107,7 +107,7 @@ def test_evaluator_of_onnx_gives_the_results_of_the_loops(file, seed):
     """Neither side is ours: ONNX' definition in numpy, and plain loops over integers."""
     rng = np.random.default_rng(seed)
     net = random_graph(rng)
-    export_onnx(net, file, codes=True)
+    export_onnx(net, file, integers=True)
     inputs = random_inputs(rng, net, 2)
     (found,) = evaluated(file, inputs.reshape(2, 2, 4, 3))
     assert found.dtype == np.int16

@@ -52,7 +52,7 @@ def test_one_changed_weight_is_seen(file, net):
     found = verify(net, file, inputs)
     assert (found.mismatches, found.optimised_mismatches, found.samples) == (2, 2, 4)
     assert not found.is_exact
-    expected = "sample 2, output 0: 13 instead of 9, with the optimiser off"
+    expected = "sample 2, output 0: 13 instead of 9 with the optimiser off"
     assert str(found.first) == expected
 
 
