@@ -6,15 +6,20 @@ that word and 0 in others. For a word that the training part does not hold, all 
 0. An empty cell is a word like others.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from axnn.errors import DataError
+from qcnpe.spec.errors import InputError
 
 Rows = NDArray[np.intp]
 """Numbers of the rows of a table."""
+
+MISSING = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?"})
+"""Cells that stand for a missing number."""
 
 MAX_WORDS = 64
 """Most different words of a column."""
@@ -44,6 +49,30 @@ class Column:
     def input_names(self) -> tuple[str, ...]:
         """Names of these inputs."""
         return tuple(f"{self.name}={word}" for word in self.words) or (self.name,)
+
+    def encode(self, values: Iterable[object]) -> NDArray[np.float64]:
+        """New values as (rows, inputs); missing numbers may be None, NaN, or as in `MISSING`.
+
+        Raises
+        ------
+        InputError
+            If a value of a column of numbers is not a number.
+        """
+        if self.words:
+            found = np.array([str(value).strip() for value in values], np.str_)
+            return (found[:, None] == np.array(self.words)).astype(np.float64)
+        numbers = np.array([self._number(value) for value in values], np.float64)
+        return np.nan_to_num(numbers, nan=self.fill or 0.0)[:, None]
+
+    def _number(self, value: object) -> float:
+        if value is None or str(value).strip() in MISSING:
+            return np.nan
+        try:
+            return float(str(value))
+        except ValueError:
+            raise InputError(
+                f"column {self.name!r} holds numbers, not {str(value)[:40]!r}; correct it"
+            ) from None
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,6 +33,7 @@ def draw_figures(
     def fill_quality(figure: "Figure") -> None:
         axis = figure.subplots()
         draw_quality(axis, found, savings, bounds=[found.plan.bound_percent])
+        axis.set_ylabel(f"validation {run.record().quality}, %")
         axis.set_xlabel("energy of the exact 16-bit engine over energy of this network")
         legend_above(axis, columns=4)
 

@@ -9,15 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.data.columns import MAX_WORDS, Numbers, Rows, Words
+from axnn.data.columns import MAX_WORDS, MISSING, Numbers, Rows, Words
 from axnn.data.own.division import Labelled
 from axnn.data.own.source import LARGEST, MAX_CLASSES, TAILS, Measured, check_values
 from axnn.data.own.table_text import Block, TableText
 from axnn.data.scaling import Scaling
 from axnn.errors import DataError
-
-MISSING = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?"})
-"""Cells that stand for a missing number."""
 
 MISSING_RULES = ("median", "refuse")
 """How missing numbers are treated: replaced by the median, or refused."""

@@ -8,13 +8,14 @@ import pytest
 from PIL import Image
 from sklearn.metrics import r2_score
 
+from axnn.cpu import Predictor
 from axnn.data import DataSet, OwnData
 from axnn.errors import RunError
 from axnn.flow.defaults import default_app
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
 from axnn.nn.train import TrainingPlan
-from qcnpe.spec.errors import FormatError, QcnpeError
+from qcnpe.spec.errors import FormatError, InputError, QcnpeError
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
@@ -226,3 +227,29 @@ def test_no_criterion_ignores_the_only_output(smooth):
     for name, layers in characterize_step(smooth).items():
         if name not in ("random", "weight"):
             assert max(layer.max() for layer in layers) > 0, name
+
+
+def test_new_rows_are_encoded_as_those_of_the_table(tmp_path):
+    rng = np.random.default_rng(6)
+    rows = [(n % 7 or None, f"{rng.normal():.3f}", "ab "[n % 3].strip()) for n in range(80)]
+    text = "\n".join(f"{a if a else ''},{b},{c},{int(float(b) > 0)}" for a, b, c in rows)
+    (tmp_path / "own.csv").write_text(f"a,b,c,y\n{text}\n")
+    own = OwnData.at(tmp_path / "own.csv", label="y")
+    run = RunFolder(tmp_path / "run")
+    train_step(run, short(own), seed=1)
+    predictor = Predictor.load(run.network)
+    columns = dict(zip("abc", zip(*rows, strict=True), strict=True))
+    inputs = predictor.encoding.table_inputs({**columns, "other": ()})
+    scaled = predictor.encoding.scaling.apply(inputs)
+    parts = (run.samples().train, run.samples().validation, run.samples().test)
+    known = np.concatenate([part.inputs for part in parts])[:, :, 0, 0]
+    np.testing.assert_allclose(np.sort(scaled[:, :, 0, 0], axis=0), np.sort(known, axis=0))
+    labels = predictor.predict_labels(inputs)
+    assert set(labels) <= {0, 1}
+    for wrong, message in (
+        ({"a": [1]}, "column 'b' is missing"),
+        ({**columns, "b": ["x"] * 80}, "column 'b' holds numbers, not 'x'"),
+        ({**columns, "b": [1]}, "columns differ in their number of rows"),
+    ):
+        with pytest.raises(InputError, match=message):
+            predictor.encoding.table_inputs(wrong)
