@@ -105,9 +105,9 @@ def checked_size(path: Path, limit_bytes: int) -> int:
 
 def read_limited(path: Path, limit_bytes: int) -> bytes:
     """Content of a regular file of at most `limit_bytes`; `FormatError` as `checked_size`."""
-    checked_size(path, limit_bytes)
+    size = checked_size(path, limit_bytes)
     with path.open("rb") as stream:
-        content = stream.read(limit_bytes + 1)
-    if len(content) > limit_bytes:  # it grew meanwhile
-        raise FormatError(f"{path}: has more than {limit_bytes} bytes")
+        content = stream.read(size + 1)  # a buffer of this size is allocated at once
+    if len(content) > size:
+        raise FormatError(f"{path}: has grown while it was read; try again")
     return content

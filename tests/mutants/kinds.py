@@ -45,6 +45,7 @@ from axnn.nn.train import TrainingPlan, train
 from axnn.quantisation.calibration import calibrate
 from axnn.quantisation.quantize import uniform_precision
 from qcnpe.compiler import compile_network
+from qcnpe.interchange import export_onnx, read_facts, verify
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import convert_document, read_document, write_document
 from qcnpe.spec.frames import LINK_VERSION, Frame, FrameParser, Kind, Welcome
@@ -65,7 +66,7 @@ from tests.axnn.cpu.tiny_nets import make_network, summed
 from tests.axnn.frontend.graphs import floats, make_model, node
 from tests.axnn.tiny import ENGINE, TABLE, make_data, make_spec
 from tests.mutants.file_kind import FileKind
-from tests.qcnpe.networks import network, random_layer
+from tests.qcnpe.networks import network, random_inputs, random_layer
 from tests.synth.test_flow_netlist import KIT as NETLIST_KIT
 from tests.synth.test_flow_netlist import document as netlist_document
 from tests.synth.test_flow_netlist import simulated
@@ -91,6 +92,26 @@ def use_integer_network(path: Path) -> None:
     infer(net, np.ones((1, features), np.int16))
     net.quantize_inputs(np.ones((1, features)))
     compile_network(net, net.engine or EngineConfig(rows=4, cols=4), 2)
+
+
+@cache
+def exported_network() -> QuantNet:
+    """A network of convolutions in groups, pooling, a table and two widths."""
+    rng = np.random.default_rng(1)
+    conv = Geometry(
+        input_shape=(2, 6, 5), channels=4, kernel=(3, 2), padding=(1, 0, 1, 1), groups=2,
+        pool=(2, 2), pool_stride=(1, 2),
+    )  # fmt: skip
+    return network(
+        random_layer(rng, conv, name="c1", function="sigmoid", widths=(8, 4)),
+        random_layer(rng, Geometry.dense(4 * 5 * 2, 5), name="out", widths=(16,)),
+    )
+
+
+def use_model(path: Path) -> None:
+    net = exported_network()
+    read_facts(path)
+    verify(net, path, random_inputs(np.random.default_rng(1), net, 3))
 
 
 def make_samples(path: Path) -> None:
@@ -469,6 +490,15 @@ def use_frames(path: Path) -> None:
 
 KINDS = (
     FileKind("integer network", "net.npz", (make_integer_network,), use_integer_network),
+    FileKind(
+        "bit-true model",
+        "net.onnx",
+        tuple(
+            partial(export_onnx, exported_network(), integers=integers)
+            for integers in (False, True)
+        ),
+        use_model,
+    ),
     FileKind("samples", "samples.npz", (make_samples, make_plain_samples), Samples.load),
     FileKind("foreign network", "net.onnx", FOREIGN_MAKERS, use_foreign),
     FileKind("network", "network.npz", (make_network_file,), use_network),

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,13 @@ def test_what_is_not_read(tmp_path, name, message):
 def test_reads_up_to_the_limit(tmp_path):
     (tmp_path / "file").write_bytes(b"12345")
     assert read_limited(tmp_path / "file", 5) == b"12345"
+
+
+def test_a_small_file_takes_little_memory_whatever_the_limit(tmp_path):
+    (tmp_path / "file").write_bytes(b"12345")
+    tracemalloc.start()
+    try:
+        assert read_limited(tmp_path / "file", 1 << 31) == b"12345"
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
