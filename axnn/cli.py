@@ -223,14 +223,23 @@ def _network_line(app: App, run: Path) -> str:
 
 @cli.command(
     name="import",
-    epilog="Example: axnn import lenet.onnx --data digits.npz --run build/lenet",
+    epilog="Example: axnn import lenet.onnx --data digits.npz --run build/lenet\n\n"
+    "Example: axnn import lenet.onnx --calibrate pictures --run build/lenet",
 )
 def import_command(
     model: Annotated[Path, typer.Argument(help="Network in an ONNX file.")],
-    data_path: Annotated[
-        Path, typer.Option("--data", help="Samples as the network reads them, as for `axnn train`.")
-    ],
     run: RunOption,
+    data_path: Annotated[
+        Path | None,
+        typer.Option("--data", help="Samples as the network reads them, as for `axnn train`."),
+    ] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Samples without labels, in place of --data: what counts is agreement with the"
+            " network's own answers."
+        ),
+    ] = None,
     label: LabelOption = None,
     group: GroupOption = None,
     split: SplitOption = None,
@@ -248,8 +257,11 @@ def import_command(
     as_json: JsonOption = False,
 ) -> None:
     """Import a trained network from an ONNX file and compare it with onnxruntime."""
+    if (data_path is None) == (calibrate is None):
+        raise RunError("import needs samples: --data with labels, or --calibrate without")
     own = OwnData.at(
-        data_path,
+        data_path or calibrate or Path(),
+        unlabelled=calibrate is not None,
         label=label,
         group=group,
         split=split,

@@ -7,10 +7,11 @@ from axnn.data.own import OwnData
 from axnn.data.parts import DataSet, Split, stratified_parts, stratified_split
 from axnn.data.registry import LOADERS, load, needs
 from axnn.data.scaling import Scaling
-from axnn.data.task import Classification, Regression
+from axnn.data.task import Agreement, Classification, Regression
 
 __all__ = [
     "LOADERS",
+    "Agreement",
     "Classes",
     "Classification",
     "Column",

@@ -88,6 +88,11 @@ class Numbers:
     name: str
     values: NDArray[np.float64]
 
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.values)
+
     def learn(self, rows: Rows) -> Column:
         """The median of the rows.
 
@@ -138,6 +143,11 @@ class Words:
     name: str
     codes: NDArray[np.int64]
     words: tuple[str, ...] = field(repr=False)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.codes)
 
     def learn(self, rows: Rows) -> Column:
         """The words of the rows, sorted."""

@@ -1,10 +1,11 @@
 """A data set and its parts: for training, for validation, and for the final test."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +14,7 @@ from axnn.data.columns import Column
 from axnn.data.encoding import Encoding
 from axnn.data.labels import Classes, Quantity
 from axnn.data.scaling import INPUT_LIMIT, Scaling
-from axnn.data.task import Classification, Labels, Task
+from axnn.data.task import Agreement, Classification, Labels, Task
 from axnn.errors import DataError
 from qcnpe.spec.draws import draw
 from qcnpe.spec.inputs import check_reals
@@ -182,6 +183,7 @@ class DataSet:
         missing: str = "median",
         side: int | None = None,
         class_weights: bool = False,
+        unlabelled: bool = False,
         seed: int = 1,
     ) -> "DataSet":
         """The data set in a file or a folder of the user's.
@@ -204,6 +206,7 @@ class DataSet:
         side : of pictures, height and width that they are resized to; None: their own if all have
             the same one of at most 64 pixels, else 32
         class_weights : whether every class counts the same in loss and quality, however rare it is
+        unlabelled : whether samples have no labels; see `answered`
         seed : of the split
 
         Raises
@@ -231,8 +234,30 @@ class DataSet:
             missing=missing,
             side=side,
             class_weights=class_weights,
+            unlabelled=unlabelled,
         )
         return own.load(seed)
+
+    def answered(self, predict: Callable[[NDArray[np.float32]], NDArray[Any]]) -> "DataSet":
+        """The data set with a network's answers in place of labels; quality is agreement with them.
+
+        Parameters
+        ----------
+        predict : gives logits (samples, classes) of inputs of the parts
+        """
+        logits = {name: predict(part.inputs) for name, part in self._parts.items()}
+        splits = {
+            name: Split(part.inputs, logits[name].argmax(axis=1).astype(np.int64), Agreement())
+            for name, part in self._parts.items()
+        }
+        return replace(
+            self,
+            classes=Classes.numbered(logits["train"].shape[1]),
+            quantity=None,
+            train=splits["train"],
+            validation=splits["validation"],
+            test=splits["test"],
+        )
 
     @property
     def _parts(self) -> dict[str, Split]:

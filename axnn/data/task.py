@@ -156,6 +156,16 @@ class Classification:
 
 
 @dataclass(frozen=True)
+class Agreement(Classification):
+    """Samples without labels: the answers of the network in floating point take their place."""
+
+    @property
+    def quality_name(self) -> str:
+        """Name of the quality in reports: with what the network agrees is said in it."""
+        return "agreement with the network's own answers"
+
+
+@dataclass(frozen=True)
 class Regression:
     """Samples have a quantity each, scaled to a variance of 1; the one output is the answer."""
 

@@ -57,7 +57,8 @@ def import_step(
     ----------
     run : the folder
     path : of the ONNX file
-    own : samples as the network reads them; classes in the order of its outputs
+    own : samples as the network reads them; classes in the order of its outputs; without labels,
+        the network's own answers take their place
     seed : of the split
     limit : largest difference from onnxruntime, as a share of the largest output
     notify : called with each line that the user should know
@@ -73,6 +74,8 @@ def import_step(
     imported = import_onnx(path, inputs)
     own = replace(own, span=imported.span)
     samples = data.load(own, seed=seed)
+    if own.unlabelled:
+        samples = samples.answered(imported.network.predict)
     _check_fit(imported, samples, path)
     comparison = compare(imported, inputs[draw(len(inputs), COMPARED_SAMPLES, seed=seed)])
     comparison.check(limit)

@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from axnn import data
-from axnn.data import DataSet, Encoding
+from axnn.data import DataSet, Encoding, OwnData
 from axnn.errors import RunError
 from axnn.flow.apps import App
+from axnn.nn.network import Network
 from qcnpe.spec.documents import read_document, write_document
 
 RECORD = "run.json"
 """The file of the record, the ancestor of all others."""
+
+NETWORK = "network.npz"
+"""The file of the trained network in floating point."""
 
 RunKind = Literal["axnn-run-1"]
 
@@ -152,6 +156,9 @@ class RunRecord:
             If the data or their encoding have changed.
         """
         samples = data.load(self.app.data, seed=self.seed)
+        if isinstance(self.app.data, OwnData) and self.app.data.unlabelled:
+            network, _ = Network.load(folder / NETWORK)
+            samples = samples.answered(network.predict)
         if (DataDigests.of(samples), samples.encoding) != (self.digests, self.encoding):
             raise RunError(
                 f"{folder}: data set {self.app.data_title} has changed since the run began; "
@@ -195,7 +202,7 @@ def claim_folder(folder: Path, kind: str, name: str, document: Mapping[str, Any]
 
 def check_no_older_run(folder: Path) -> None:
     """Refuse a folder with files of a version that did not record what they were made from."""
-    if (folder / "network.npz").exists():
+    if (folder / NETWORK).exists():
         raise RunError(
             f"{folder}: its files do not say what they were made from, since an earlier version "
             "wrote them; delete the folder or choose another"

@@ -17,7 +17,7 @@ from axnn.flow.apps import App
 from axnn.flow.judgement import Judgement, RunFacts
 from axnn.flow.lock import Check, lock_folder
 from axnn.flow.notes import ApproximationNotes, TrainingNotes
-from axnn.flow.record import RunRecord
+from axnn.flow.record import NETWORK, RunRecord
 from axnn.nn.network import Network
 from axnn.nn.train import Epoch
 from qcnpe.spec.documents import convert_document
@@ -59,7 +59,7 @@ class RunFolder:
     @property
     def network(self) -> Path:
         """The trained network in floating point."""
-        return self.root / "network.npz"
+        return self.root / NETWORK
 
     @property
     def resilience(self) -> Path:

@@ -15,7 +15,8 @@ from axnn.approximation.event_counter import EventCounter
 from axnn.approximation.loop import Approximation, approximate
 from axnn.approximation.resilience import CRITERIA, Scores, characterize
 from axnn.approximation.widths import ApproximationPlan, Trial
-from axnn.data import DataSet
+from axnn.data import Agreement, DataSet
+from axnn.errors import RunError
 from axnn.flow.ancestry import Ancestry
 from axnn.flow.apps import App
 from axnn.flow.energy import EnergyModel, EnergyPrices
@@ -75,6 +76,8 @@ def train_step(
         If the folder is of another application, or in use.
     """
     samples = data.load(app.data, seed=seed)
+    if isinstance(samples.task, Agreement):
+        raise RunError(f"{app.data_title}: samples without labels teach no network; give labels")
     record = RunRecord.of(app, seed, samples)
     with run.lock() as check:
         record.claim(run.root)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from axnn.data.columns import Rows
 from axnn.data.own.division import Labelled
 from axnn.data.own.pictures import byte_scaling
-from axnn.data.own.source import LARGEST, TAILS, Measured, check_labels, check_values
+from axnn.data.own.source import LARGEST, NO_LABEL, TAILS, Measured, check_labels, check_values
 from axnn.data.scaling import Scaling
 from axnn.errors import DataError
 from qcnpe.spec.npz import read_plain_npz
@@ -77,7 +77,7 @@ class ArraySource:
         return notes
 
 
-def read_arrays(path: Path) -> ArraySource:
+def read_arrays(path: Path, *, unlabelled: bool = False) -> ArraySource:
     """The samples in a file: `inputs`, `labels` and optionally `groups`, or these for each part.
 
     A file that is divided has `train_inputs`, `train_labels`, `test_inputs`, `test_labels` and
@@ -86,6 +86,11 @@ def read_arrays(path: Path) -> ArraySource:
     (samples, columns), or pictures (samples, height, width), (samples,
     channels, height, width) or (samples, height, width, channels); the last two are distinguished
     by the axis of 1 or 3 channels.
+
+    Parameters
+    ----------
+    path : of the file
+    unlabelled : whether inputs alone are read; the file may hold labels, which are left out
 
     Raises
     ------
@@ -100,6 +105,8 @@ def read_arrays(path: Path) -> ArraySource:
     if None in parts and len(parts) > 1:
         raise DataError(f"{where}: holds samples with a part and without; give either")
     for part, found in parts.items():
+        if unlabelled:
+            _leave_out_labels(found)
         _check_part(found, f"{where}: {part} part" if part else where)
     given = None
     if None not in parts:
@@ -109,9 +116,10 @@ def read_arrays(path: Path) -> ArraySource:
     joined = _joined(list(parts.values()), where)
     inputs, notes = _four_axes(joined["inputs"], where)
     check_values(len(inputs), int(np.prod(inputs.shape[1:])), where)
-    labelled = Labelled(joined["labels"], joined.get("groups"), given)
-    if not labelled.is_regression:
-        check_labels(joined["labels"], where)
+    labels = np.full(len(inputs), NO_LABEL) if unlabelled else joined["labels"]
+    labelled = Labelled(labels, joined.get("groups"), given)
+    if labelled.has_classes:
+        check_labels(labels, where)
     are_pictures = inputs.dtype == np.uint8 and joined["inputs"].ndim > 2
     return ArraySource(inputs, labelled, where, are_pictures, notes)
 
@@ -140,6 +148,13 @@ def _by_part(
     if not found:
         raise DataError(f"{where}: holds no arrays; give inputs and labels")
     return found
+
+
+def _leave_out_labels(found: dict[str, NDArray[Any]]) -> None:
+    """Let no sample have a label, whether the file has some or not."""
+    found.pop("targets", None)
+    if "inputs" in found and found["inputs"].ndim:
+        found["labels"] = np.zeros(len(found["inputs"]), np.int64)
 
 
 def _check_part(found: dict[str, NDArray[Any]], where: str) -> None:

@@ -40,7 +40,8 @@ class Labelled:
 
     Attributes
     ----------
-    labels : (samples,) integers or strings of classes, or float64 of a quantity
+    labels : (samples,) integers or strings of classes, float64 of a quantity, or booleans, which
+        say nothing, if there are no labels
     groups : (samples,) group of each sample, such as a person; all samples of a group go to the
         same part; None: there are no groups
     given : (samples,) name of each sample's part, as in `PART_NAMES`; None: the seed decides
@@ -54,6 +55,11 @@ class Labelled:
     def is_regression(self) -> bool:
         """Whether the labels are a quantity."""
         return self.labels.dtype.kind == "f"
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether the labels are classes."""
+        return self.labels.dtype.kind not in "bf"
 
     @cached_property
     def strata(self) -> NDArray[np.generic]:
@@ -82,7 +88,7 @@ def divide(samples: Labelled, *, seed: int, where: str) -> Parts:
     DataError
         If a class or a part would have too few samples.
     """
-    if not samples.is_regression:
+    if samples.has_classes:
         _check_classes(samples.labels, where)
     everything = np.arange(len(samples.labels))
     if samples.given is None:
@@ -91,7 +97,7 @@ def divide(samples: Labelled, *, seed: int, where: str) -> Parts:
     else:
         parts = _as_given(samples, samples.given, seed, where)
     known = set(np.unique(samples.strata[parts["train"]]).tolist())
-    for label in np.unique(samples.labels).tolist() if not samples.is_regression else ():
+    for label in np.unique(samples.labels).tolist() if samples.has_classes else ():
         if label not in known:
             raise DataError(
                 f"{where}: the training part has no sample of class {label!r}; give it some, or"

@@ -18,7 +18,7 @@ from axnn.data.own.source import Measured, Source
 from axnn.data.own.table import MISSING_RULES, TableOptions, read_table
 from axnn.data.parts import DataSet, Split
 from axnn.data.scaling import Scaling
-from axnn.data.task import Classification, Labels, Regression, Task
+from axnn.data.task import Agreement, Classification, Labels, Regression, Task
 from axnn.errors import DataError
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import checked_size
@@ -52,6 +52,7 @@ class OwnData:
     class_weights : whether every class counts the same in loss and quality, however rare it is
     span : what inputs are divided by, as an imported network reads them; None: the training part
         teaches the scaling
+    unlabelled : whether samples have no labels: a network's own answers take their place
     """
 
     path: str
@@ -65,6 +66,7 @@ class OwnData:
     side: int | None = None
     class_weights: bool = False
     span: float | None = None
+    unlabelled: bool = False
 
     def __post_init__(self) -> None:
         if self.missing not in MISSING_RULES:
@@ -75,7 +77,9 @@ class OwnData:
             raise DataError(f"{self.path}: a target has no classes, so that they have no weights")
         if self.span is not None and not 0 < self.span < inf:
             raise DataError(f"span must be positive and finite, not {self.span}")
-        used = {"path", "class_weights", "span", *_USED[self.kind]}
+        if self.unlabelled and (self.label or self.target or self.class_weights):
+            raise DataError(f"{self.path}: is read without labels; leave out what names them")
+        used = {"path", "class_weights", "span", "unlabelled", *_USED[self.kind]}
         for entry in fields(self):
             if entry.name not in used and getattr(self, entry.name) != entry.default:
                 raise DataError(f"{self.path}: {self.kind} have no {entry.name}; leave it out")
@@ -118,7 +122,8 @@ class OwnData:
                     f"{path}: give a table ({', '.join(_TABLES)}), arrays (.npz) or a folder with"
                     " a folder of pictures for each class"
                 )
-            files = [picture.path for picture in find_pictures(path)[0]]
+            found, _ = find_pictures(path, unlabelled=self.unlabelled)
+            files = [picture.path for picture in found]
         else:
             checked_size(path, MAX_BYTES)
             files = [path]
@@ -129,9 +134,9 @@ class OwnData:
         """The samples in the files."""
         path = Path(self.path)
         if self.kind == "pictures":
-            return read_pictures(path, side=self.side)
+            return read_pictures(path, side=self.side, unlabelled=self.unlabelled)
         if self.kind == "arrays":
-            return read_arrays(path)
+            return read_arrays(path, unlabelled=self.unlabelled)
         how = {name: getattr(self, name) for name in _USED["tables"]}
         return read_table(path, TableOptions(**how))
 
@@ -213,11 +218,14 @@ def _ask(samples: Labelled, parts: Parts, own: OwnData) -> _Asked:
             raise DataError(f"{own.path}: {error}") from error
         encoded = {name: quantity.encode(values[rows]) for name, rows in parts.items()}
         return _Asked(Regression(), Classes((own.target or "target",)), encoded, quantity)
+    sizes = tuple(_size_notes(len(parts["validation"])))
+    if own.unlabelled:
+        none = {name: np.zeros(len(rows), np.int64) for name, rows in parts.items()}
+        return _Asked(Agreement(), Classes.numbered(1), none, notes=sizes)
     classes = Classes.learn(samples.labels[parts["train"]])
     numbers = {name: classes.encode(samples.labels[rows]) for name, rows in parts.items()}
     if own.class_weights:
         return _Asked(Classification.balanced(numbers["train"]), classes, numbers)
-    sizes = _size_notes(len(parts["validation"]))
     notes = (*_class_notes(samples.labels), *sizes)
     return _Asked(Classification(), classes, numbers, notes=notes)
 

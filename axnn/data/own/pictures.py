@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from axnn.data.columns import Rows
 from axnn.data.own.division import PART_NAMES, Labelled
-from axnn.data.own.source import MAX_CLASSES, Measured, check_values
+from axnn.data.own.source import MAX_CLASSES, NO_LABEL, Measured, check_values
 from axnn.data.scaling import Scaling
 from axnn.errors import DataError
 from qcnpe.spec.errors import FormatError
@@ -94,7 +94,9 @@ def byte_scaling(channels: int) -> Scaling:
     return Scaling((127.5,) * channels, (127.5,) * channels)
 
 
-def read_pictures(path: Path, *, side: int | None = None) -> PictureSource:
+def read_pictures(
+    path: Path, *, side: int | None = None, unlabelled: bool = False
+) -> PictureSource:
     """The pictures of a folder; they are grey if all of them are.
 
     Parameters
@@ -103,6 +105,8 @@ def read_pictures(path: Path, *, side: int | None = None) -> PictureSource:
         validation, each of which has a folder for each class
     side : height and width that pictures are resized to; None: their own if all have the same one
         of at most `LARGEST_SIDE`, else `USUAL_SIDE`
+    unlabelled : whether the pictures have no classes: all of the folder and of the folders in it
+        are read
 
     Raises
     ------
@@ -112,7 +116,7 @@ def read_pictures(path: Path, *, side: int | None = None) -> PictureSource:
         If the folder holds no classes.
     """
     require_modules("PIL")
-    files, notes = find_pictures(path)
+    files, notes = find_pictures(path, unlabelled=unlabelled)
     sizes, grey = _survey(files)
     height, width = _common_size(sizes, side)
     channels = 1 if grey else 3
@@ -125,14 +129,21 @@ def read_pictures(path: Path, *, side: int | None = None) -> PictureSource:
     given = None
     if files[0].part is not None:
         given = np.array([file.part for file in files], np.str_)
-    return PictureSource(inputs, Labelled(np.array([f.label for f in files]), given=given), notes)
+    labels = np.array([file.label for file in files])
+    if unlabelled:
+        labels = np.full(len(files), NO_LABEL)
+    return PictureSource(inputs, Labelled(labels, given=given), notes)
 
 
-def find_pictures(path: Path) -> tuple[list[PictureFile], tuple[str, ...]]:
+def find_pictures(
+    path: Path, *, unlabelled: bool = False
+) -> tuple[list[PictureFile], tuple[str, ...]]:
     """All pictures of a folder in the order of their names, and a note on what is left out."""
     if not path.is_dir():
         raise FormatError(f"{path}: no such folder; give one with a folder of pictures a class")
     folders = _folders(path)
+    if unlabelled:
+        return _find_unlabelled(path, folders)
     parts = {each.name.lower() for each in folders}
     divided = bool(folders) and parts <= PART_NAMES.keys() and len(folders) > 1
     found: list[PictureFile] = []
@@ -151,6 +162,23 @@ def find_pictures(path: Path) -> tuple[list[PictureFile], tuple[str, ...]]:
     if not others:
         return found, ()
     return found, (f"{len(others):,} files are not pictures and are left out, such as {others[0]}",)
+
+
+def _find_unlabelled(
+    path: Path, folders: Iterable[Path]
+) -> tuple[list[PictureFile], tuple[str, ...]]:
+    """All pictures of a folder and of the folders in it."""
+    found = [
+        PictureFile(file, "", None)
+        for folder in (path, *folders)
+        for file in _entries(folder)
+        if file.suffix.lower() in SUFFIXES and not file.is_dir()
+    ]
+    if not found:
+        raise DataError(f"{path}: holds no pictures ({', '.join(SUFFIXES)}); add some")
+    if len(found) > MAX_FILES:
+        raise DataError(f"{path}: more than {MAX_FILES:,} files; give fewer")
+    return found, ()
 
 
 def _check_found(path: Path, found: Iterable[PictureFile]) -> None:

@@ -14,6 +14,9 @@ from axnn.errors import DataError
 MAX_VALUES = 1 << 27
 """Most values of all samples together: 512 MB as a network reads them."""
 
+NO_LABEL = False
+"""In place of the label of each sample, if samples are read without labels."""
+
 MAX_CLASSES = 1024
 """Most classes; a column with more different labels is taken for another one."""
 

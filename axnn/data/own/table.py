@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from axnn.data.columns import MAX_WORDS, MISSING, Numbers, Rows, Words
 from axnn.data.own.division import Labelled
-from axnn.data.own.source import LARGEST, MAX_CLASSES, TAILS, Measured, check_values
+from axnn.data.own.source import LARGEST, MAX_CLASSES, NO_LABEL, TAILS, Measured, check_values
 from axnn.data.own.table_text import Block, TableText
 from axnn.data.scaling import Scaling
 from axnn.errors import DataError
@@ -38,6 +38,7 @@ class TableOptions:
     drop : columns that are left out
     category : columns that are read as words even if they hold numbers
     missing : one of `MISSING_RULES`
+    unlabelled : whether no column holds labels
     """
 
     label: str | None = None
@@ -47,6 +48,7 @@ class TableOptions:
     drop: tuple[str, ...] = ()
     category: tuple[str, ...] = ()
     missing: str = "median"
+    unlabelled: bool = False
 
     @property
     def apart(self) -> dict[str, str]:
@@ -128,12 +130,16 @@ def read_table(path: Path, options: TableOptions) -> Table:
             cells.add(block.lines, block.cells[place])
     if not places[0][0].parts:
         raise DataError(f"{path}: has no rows; add some")
+    columns = tuple(cells.finish() for cells in inputs)
     found = {what: _values(cells.finish(), what, str(path)) for what, cells in apart.items()}
-    labels = found["label" if options.target is None else "target"]
+    if options.unlabelled:
+        labels: NDArray[Any] = np.full(columns[0].rows, NO_LABEL)
+    else:
+        labels = found["label" if options.target is None else "target"]
     labelled = Labelled(labels, groups=found.get("group"), given=found.get("split"))
     nameless = [place for place, name in enumerate(text.columns, 1) if not name]
     notes = tuple(f"column {place} has no name and is left out" for place in nameless)
-    return Table(tuple(cells.finish() for cells in inputs), labelled, str(path), notes)
+    return Table(columns, labelled, str(path), notes)
 
 
 def _check_columns(text: TableText, options: TableOptions) -> None:
@@ -146,7 +152,8 @@ def _check_columns(text: TableText, options: TableOptions) -> None:
         raise DataError(
             f"{text.path}: its first line holds numbers; add a line above it that names the columns"
         )
-    if (options.label is None) == (options.target is None):
+    named = [options.label is not None, options.target is not None, options.unlabelled]
+    if sum(named) != 1:
         raise DataError(
             f"{text.path}: which column holds the labels? Name it (--label, or --target for a"
             f" quantity), out of {_some(names)}"

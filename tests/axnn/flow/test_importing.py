@@ -2,16 +2,19 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from axnn import cli
 from axnn.data import OwnData
-from axnn.errors import ForeignNetworkError, RunError
+from axnn.errors import DataError, ForeignNetworkError, RunError
+from axnn.flow.defaults import default_app
 from axnn.flow.importing import import_step
 from axnn.flow.run_folder import RunFolder
-from axnn.flow.steps import approximate_step, characterize_step, evaluate_step
+from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
 from axnn.nn.train import TrainingPlan
 from tests.axnn.frontend.graphs import floats, make_model, node, write
 from tests.axnn.tiny import TABLE
@@ -108,3 +111,81 @@ def test_command_refuses_in_one_line(tmp_path, monkeypatch, capsys):
     assert end.value.code == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "reads samples of (2, 1, 1), but the data are of (3, 1, 1)" in line
+
+
+def test_without_labels_the_network_answers_for_itself(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    lines = Path(table(tmp_path).path).read_text().splitlines()
+    path = tmp_path / "samples.csv"
+    path.write_text("\n".join(line.rpartition(",")[0] for line in lines))
+    own = OwnData.at(path, unlabelled=True)
+    found = import_step(run, network_file(tmp_path), own, seed=1)
+    assert found.quality_name == "agreement with the network's own answers"
+    assert found.validation_quality == 1.0
+    samples, trained = run.samples(), run.trained()
+    for part in (samples.train, samples.validation, samples.test):
+        answers = trained.network.predict(part.inputs).argmax(axis=1)
+        assert np.array_equal(part.labels, answers)
+        assert len(np.unique(answers)) == 2
+    characterize_step(run)
+    plan = replace(run.record().app.approximation, retraining=PLAN, bound_percent=20.0)
+    approximate_step(run, plan)
+    evaluation = evaluate_step(run, TABLE)
+    assert evaluation.float_accuracy == 1.0
+    assert run.facts().quality == "agreement with the network's own answers"
+
+
+def test_what_says_the_quality_says_with_what_it_agrees(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(1)
+    np.savez(tmp_path / "samples.npz", inputs=rng.uniform(-20, 20, (60, 2)))
+    words = ["import", str(network_file(tmp_path)), "--calibrate", str(tmp_path / "samples.npz")]
+    monkeypatch.setattr("sys.argv", ["axnn", *words, "--run", str(tmp_path / "run"), "--json"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code in (0, None)
+    assert json.loads(capsys.readouterr().out)["quality_name"].startswith("agreement with")
+
+
+def test_labels_in_arrays_are_left_out_where_none_are_wanted(tmp_path):
+    inputs = np.random.default_rng(1).uniform(-1, 1, (40, 2))
+    np.savez(tmp_path / "a.npz", inputs=inputs)
+    np.savez(tmp_path / "b.npz", inputs=inputs, labels=np.arange(40) % 5)
+    first, second = (
+        OwnData.at(tmp_path / name, unlabelled=True).load(1) for name in ("a.npz", "b.npz")
+    )
+    assert first.digest == second.digest
+    assert len(first.classes) == 1
+
+
+def test_pictures_without_classes(tmp_path):
+    for number in range(20):
+        folder = tmp_path / "pictures" / ("" if number % 2 else "more")
+        folder.mkdir(parents=True, exist_ok=True)
+        grey = np.full((4, 4), 10 * number, np.uint8)
+        Image.fromarray(grey).save(folder / f"{number}.png")
+    samples = OwnData.at(tmp_path / "pictures", unlabelled=True).load(1)
+    assert sum(len(part) for part in (samples.train, samples.validation, samples.test)) == 20
+
+
+def test_samples_without_labels_train_nothing(tmp_path):
+    np.savez(tmp_path / "a.npz", inputs=np.random.default_rng(1).uniform(-1, 1, (40, 2)))
+    own = OwnData.at(tmp_path / "a.npz", unlabelled=True)
+    app = default_app(own, own.load(1))
+    with pytest.raises(RunError, match="samples without labels teach no network; give labels"):
+        train_step(RunFolder(tmp_path / "run"), app, seed=1)
+
+
+@pytest.mark.parametrize("how", [{"label": "larger"}, {"class_weights": True}])
+def test_labels_that_are_not_read_are_not_named(tmp_path, how):
+    with pytest.raises(DataError, match="is read without labels; leave out what names them"):
+        OwnData.at(tmp_path / "table.csv", unlabelled=True, **how)
+
+
+def test_import_needs_samples_with_labels_or_without(tmp_path, monkeypatch, capsys):
+    words = ["import", str(network_file(tmp_path)), "--run", str(tmp_path / "run")]
+    monkeypatch.setattr("sys.argv", ["axnn", *words])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 1
+    said = capsys.readouterr().err
+    assert "import needs samples: --data with labels, or --calibrate without" in said
