@@ -131,10 +131,15 @@ def test_faults_name_the_file(folder, tmp_path, monkeypatch):
         DataSet.read(folder)
 
 
-def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(folder, monkeypatch):
-    huge = Image.new("1", (20_000, 20_000))  # 50 MB decoded, 50 kB as a file
-    huge.save(folder / "cat" / "bomb.png")
-
+@pytest.mark.parametrize(
+    ("side", "message"),
+    [(5_000, "5000 x 5000 pixels are more than 16,777,216"), (20_000, "decompression bomb")],
+)
+def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(
+    folder, monkeypatch, side, message
+):
+    """Pillow itself refuses none of less than 179 million pixels."""
+    Image.new("1", (side, side)).save(folder / "cat" / "bomb.png")
     load = ImageFile.ImageFile.load
 
     def load_small(picture):
@@ -142,5 +147,5 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(folder, mo
         return load(picture)
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", load_small)
-    with pytest.raises(QcnpeError, match=r"bomb.png: (20000 x 20000 pixels|is a damaged picture)"):
+    with pytest.raises(QcnpeError, match=f"bomb.png: .*{message}"):
         read_pictures(folder)
