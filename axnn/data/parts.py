@@ -200,8 +200,8 @@ class DataSet:
         target : of a table, in place of `label`, the column of a quantity: a regression
         group : of a table, a column of groups, such as persons; rows of a group go to the same part
         split : of a table, a column that says train, validation or test; None: the seed decides
-        drop : of a table, columns that are left out
-        category : of a table, columns whose numbers are names; each number becomes an input
+        drop : of a table, a column or several that are left out
+        category : of a table, a column or several whose numbers are names; each becomes an input
         missing : of a table, how missing numbers are treated, `median` or `refuse`
         side : of pictures, height and width that they are resized to; None: their own if all have
             the same one of at most 64 pixels, else 32
@@ -229,8 +229,8 @@ class DataSet:
             target=target,
             group=group,
             split=split,
-            drop=tuple(drop),
-            category=tuple(category),
+            drop=(drop,) if isinstance(drop, str) else tuple(drop),
+            category=(category,) if isinstance(category, str) else tuple(category),
             missing=missing,
             side=side,
             class_weights=class_weights,

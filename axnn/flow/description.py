@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from axnn import data
 from axnn.data import OwnData
@@ -27,7 +28,7 @@ def read_app(path: Path, own: OwnData | None = None, *, seed: int = 1) -> App:
 
     Parameters
     ----------
-    path : a file in TOML, as `describe` writes it
+    path : a file in TOML, as `describe` writes it; a relative path of data begins in its folder
     own : data in place of those that the file names
     seed : of the split; a network without `input_shape` takes that of a sample
 
@@ -44,11 +45,18 @@ def read_app(path: Path, own: OwnData | None = None, *, seed: int = 1) -> App:
         document["data"] = {key: value for key, value in asdict(own).items() if value is not None}
     if "data" not in document:
         raise RunError(f"{path}: names no data; give some with --data")
+    _resolve_path(document["data"], path.parent)
     network = document.get("network")
     if isinstance(network, dict) and "input_shape" not in network:
         found = convert_toml({"data": document["data"]}, _Data, where=str(path)).data
         network["input_shape"] = list(data.load(found, seed=seed).input_shape)
     return convert_toml(document, App, where=str(path))
+
+
+def _resolve_path(table: Any, folder: Path) -> None:
+    """Let a relative path of the user's data begin in a folder, wherever commands run."""
+    if isinstance(table, dict) and isinstance(table.get("path"), str):
+        table["path"] = str((folder / table["path"]).absolute())
 
 
 @dataclass(frozen=True)

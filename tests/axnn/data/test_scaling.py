@@ -49,6 +49,32 @@ def test_large_inputs_are_scaled_in_blocks_as_in_one_piece(monkeypatch):
         scaling.apply(values)
 
 
+@given(arrays(np.float64, (400, 2), elements=st.floats(-100, 100)), st.floats(1e3, 1e12))
+def test_tails_do_not_take_the_others_digits(values, far):
+    """One value in 400 is in the tails of half a percent; it is clamped, and counted."""
+    values[:, 0] = np.random.default_rng(1).permutation(400) / 4
+    plain = Scaling.fit(values, tails=0.005)
+    values[17, 0] = far
+    scaling = Scaling.fit(values, tails=0.005)
+    assert scaling.span[0] == pytest.approx(plain.span[0], rel=0.02)
+    scaled = scaling.apply(values)
+    assert scaled[17, 0] == 1
+    assert np.abs(np.delete(scaled[:, 0], 17)).max() < 0.55
+    assert scaling.count_beyond(values)[0] == 1
+    for broken in (np.nan, np.inf, -np.inf):
+        values[3, 1] = broken
+        with pytest.raises(InputError, match=f"sample 3 holds {broken:g} in channel 1"):
+            scaling.apply(values)
+
+
+def test_a_channel_that_is_seldom_other_than_zero_is_not_all_tails():
+    values = np.zeros((1000, 1))
+    values[5] = 8
+    scaling = Scaling.fit(values, tails=0.005)
+    assert scaling.apply(values).max() == 0.5
+    assert scaling.count_beyond(values).tolist() == [0]
+
+
 def test_constant_channels_become_zero_and_stay_strict():
     scaling = Scaling.fit(np.array([[5.0, 0.0], [5.0, 0.0]]))
     np.testing.assert_array_equal(scaling.apply(np.array([[5.0, 0.0]])), [[0, 0]])

@@ -36,7 +36,7 @@ def test_every_application_is_read_as_it_is_printed(write, name):
 
 
 def test_an_application_on_own_data_is_read_as_it_is_printed(write):
-    own = OwnData(path="table.csv", label="y", drop=("a", "b"), group="who", missing="refuse")
+    own = OwnData(path="/data/table.csv", label="y", drop=("a", "b"), group="who", missing="refuse")
     app = replace(find_app("letters"), data=own)
     assert read_app(write(describe(app))) == app
 
@@ -60,6 +60,17 @@ def test_a_network_with_a_shortcut_is_read_as_it_is_printed(write):
     assert read_app(write(text)) == app
     with pytest.raises(FormatError, match=r"network.layers\[1\].adds\[1\]: kind of a source must"):
         read_app(write(text.replace('layer = -1, kind = "convolution"', 'layer = -1, kind = "x"')))
+
+
+def test_a_relative_path_begins_in_the_folder_of_the_file(write, monkeypatch, tmp_path):
+    text = describe(find_app("letters")).replace('"letter"', '{path = "sub/x.csv", label = "y"}')
+    path = write(text)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    wanted = OwnData(path=str(tmp_path / "sub" / "x.csv"), label="y")
+    assert read_app(path).data == wanted
+    monkeypatch.chdir(tmp_path)
+    assert read_app(path.relative_to(tmp_path)).data == wanted
 
 
 def test_own_data_take_the_place_of_those_in_the_file(write, arrays):
@@ -89,7 +100,7 @@ def test_a_network_without_input_shape_has_that_of_the_data(write, arrays):
         ("precisions = [16", "precisions = [32", "engine: precisions must begin with 16"),
         ("bound_percent = 0.5", "bound_percent = 100", "approximation: bound_percent must be"),
         ('criterion = "quantisation"', 'criterion = "x"', "approximation: criterion must be"),
-        ('data = "letter"', '[data]\npath = "x.npz"\nlabel = "y"', "data: x.npz: arrays have no"),
+        ('data = "letter"', '[data]\npath = "x.npz"\nlabel = "y"', "data: .*x.npz: arrays have no"),
     ],
 )
 def test_mistakes_are_named(write, old, new, message):

@@ -16,7 +16,8 @@ from hypothesis.extra import numpy as hnp
 
 from qcnpe.spec import npz
 from qcnpe.spec.errors import FormatError
-from qcnpe.spec.npz import ArrayType, read_npz, read_npz_header, write_npz
+from qcnpe.spec.npz import ArrayType, read_npz, read_npz_header, read_plain_npz, write_npz
+from tests.damage import resave
 
 KIND = "test-1"
 
@@ -268,6 +269,41 @@ def test_pickled_objects_are_refused_unopened(tmp_path):
     with pytest.raises(FormatError, match="not that of plain numbers"):
         read(tmp_path / "net.npz", only_w)
     assert not Bomb.exploded
+
+
+@pytest.mark.parametrize("writer", [np.savez, np.savez_compressed])
+def test_plain_files_of_numpy_are_read(tmp_path, writer):
+    arrays = {
+        "a": np.arange(6).reshape(2, 3).T,
+        "b": np.array([True, False]),
+        "c": np.array(["", "Köln", "x" * 300]),
+        "d": np.array(2.5, ">f4"),
+    }
+    writer(tmp_path / "x.npz", **arrays)
+    found = read_plain_npz(tmp_path / "x.npz")
+    assert list(found) == list(arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].dtype == array.dtype
+
+
+def test_plain_files_that_hold_anything_else_are_refused(tmp_path, path):
+    np.savez(tmp_path / "objects.npz", a=np.array([{}], object))
+    np.savez(tmp_path / "record.npz", a=np.zeros(2, [("x", "i4")]))
+    np.savez(tmp_path / "letters.npz", a=np.full(3, 0x110000, np.uint32).view("<U1"))
+    np.savez(tmp_path / "truth.npz", a=np.full(3, 2, np.uint8).view(np.bool_))
+    faults = {"objects": "plain numbers", "record": "plain numbers", "truth": "booleans other"}
+    for name, fault in {**faults, "letters": "letters|characters"}.items():
+        with pytest.raises(FormatError, match=fault):
+            read_plain_npz(tmp_path / f"{name}.npz")
+    with pytest.raises(FormatError, match=r"header.json' is no"):
+        read_plain_npz(path)
+
+
+def test_words_are_refused_where_the_header_says_numbers(path):
+    resave(path, lambda _, arrays: arrays.update(w=np.array(["a", "b"])))
+    with pytest.raises(FormatError, match="plain numbers"):
+        read(path)
 
 
 def test_file_over_the_limit_is_not_opened(path, monkeypatch):
