@@ -104,9 +104,11 @@ class _Model:
         return content
 
     def _add_input(self) -> str:
-        """The network's input as 16-bit integers."""
+        """(features, samples) of the network's input as 16-bit integers."""
         graph = self._graph
-        real = graph.cast(INPUT, np.float64, f"{INPUT}_float64")
+        flat = graph.add("Flatten", [INPUT], f"{INPUT}_flat", axis=1)
+        columns = graph.add("Transpose", [flat], f"{INPUT}_columns", perm=[1, 0])
+        real = graph.cast(columns, np.float64, f"{INPUT}_float64")
         if self._integers:
             return real
         factor = graph.scalar(2.0**self._net.input_fraction_bits)
@@ -123,8 +125,9 @@ class _Model:
             name = f"layer{index}_{plain}"
             self._results[index] = LayerWriter(self._graph, layer, name, copy).write()
         last = self._results[len(self._net.layers) - 1]
-        flat = self._graph.reshape(last, (self._net.outputs,), f"{OUTPUT}_float64")
-        self._graph.cast(flat, np.int16, OUTPUT)
+        columns = self._graph.reshape(last, (self._net.outputs,), f"{OUTPUT}_columns")
+        rows = self._graph.add("Transpose", [columns], f"{OUTPUT}_float64", perm=[1, 0])
+        self._graph.cast(rows, np.int16, OUTPUT)
 
     def _copy(self, place: int, width: int) -> str:
         """The copy of a layer's results, or of the input, that neurons of a width read."""

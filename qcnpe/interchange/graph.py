@@ -65,23 +65,16 @@ class Graph:
         return self.constant(f"value_{float(value)!r}", np.array(value, np.float64))
 
     def reshape(self, tensor: str, shape: Sequence[int], result: str) -> str:
-        """Give the samples of a tensor another shape."""
+        """Give a tensor another shape, before its last axis or instead of it."""
         name = "_".join(("shape", *map(str, shape)))
         return self.add(
-            "Reshape", [tensor, self.constant(name, np.array((0, *shape), np.int64))], result
+            "Reshape", [tensor, self.constant(name, np.array((*shape, -1), np.int64))], result
         )
 
     def gather(self, tensor: str, index: NDArray[np.integer], axis: int, result: str) -> str:
         """Values at the places of a constant index along an axis, which its axes replace."""
         places = self.constant(f"{result}_places", index.astype(np.int32))
         return self.add("Gather", [tensor, places], result, axis=axis)
-
-    def total(self, tensors: Sequence[str], name: str) -> str:
-        """The sum of tensors of one shape; the names of all partial sums begin with `name`."""
-        total = tensors[0]
-        for number, tensor in enumerate(tensors[1:], 1):
-            total = self.add("Add", [total, tensor], f"{name}_total_{number}")
-        return total
 
     def shift(self, tensor: str, factor: str, result: str) -> str:
         """Multiply integers by powers of two and round half up, see `qcnpe.spec.fixed.round_shift`.

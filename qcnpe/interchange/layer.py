@@ -1,8 +1,8 @@
 """One layer of a `QuantNet` as ONNX operators, in float64, which holds each intermediate exactly.
 
 The neurons of each width are a product of matrices of their own, over operands that `Gather` picks
-(onnxruntime has no `Conv` in float64). Results are integers, (samples, channels) or (samples,
-channels, positions...).
+(onnxruntime has no `Conv` in float64). The samples are the innermost axis: so each product is one
+for the whole batch, and `Gather` copies long pieces. All values are integers.
 """
 
 from collections.abc import Callable, Iterator
@@ -59,7 +59,7 @@ class LayerWriter:
         self._positions = prod(self._geometry.map_shape)
 
     def write(self) -> str:
-        """Append the layer; returns the name of its results.
+        """Append the layer; returns the name of its results, (channels, ..., samples).
 
         Raises
         ------
@@ -85,130 +85,102 @@ class LayerWriter:
             yield _Part(width, members, f"{self._name}_{width}bit")
 
     def _results(self, part: _Part) -> str:
-        """Pooled results of one width; before the table if the order does not matter."""
+        """(channels, outputs, samples) of one width; before the table if the order is no matter."""
         graph, layer, channels = self._graph, self._layer, part.channels
-        factor = np.exp2(-layer.widths[part.width].shift[channels].astype(np.float64))
-        bias = layer.bias[channels].astype(np.float64)
+        factors = np.exp2(-layer.widths[part.width].shift[channels].astype(np.float64))
+        biases = layer.bias[channels].astype(np.float64)
         low, high = limits(OPERAND_BITS)
-        factors = self._by_channel(f"{part.name}_factor", factor)
-        biases = self._by_channel(f"{part.name}_bias", bias)
-        shifted = graph.shift(self._sums(part), factors, f"{part.name}_shifted")
-        moved = graph.add("Add", [shifted, biases], f"{part.name}_biased")
+        factor = graph.constant(f"{part.name}_factor", factors[:, None, None])
+        bias = graph.constant(f"{part.name}_bias", biases[:, None, None])
+        shifted = graph.shift(self._sums(part), factor, f"{part.name}_shifted")
+        biased = graph.add("Add", [shifted, bias], f"{part.name}_biased")
         is_relu = layer.code is Function.RELU
-        results = graph.clip(moved, 0 if is_relu else low, high, f"{part.name}_saturated")
+        results = graph.clip(biased, 0 if is_relu else low, high, f"{part.name}_saturated")
         if not layer.is_monotone:
             results = self._activate(results, part.name)
         return self._pool(results, part)
 
-    def _by_channel(self, name: str, values: NDArray[np.float64]) -> str:
-        """A constant with a value for each channel of the sums."""
-        return self._graph.constant(name, values if self._positions == 1 else values[:, None])
-
     def _sums(self, part: _Part) -> str:
-        """(samples, channels) or (samples, channels, positions) accumulators."""
+        """(channels, positions, samples) accumulators."""
         weights: dict[Source, NDArray[np.int64]] = {}
         for source, columns in self._layer.wiring.columns():
             own = self._layer.widths[part.width].weights[part.channels, columns].astype(np.int64)
             weights[source] = weights[source] + own if source in weights else own
         products = [
-            self._product(part, source, own, f"{part.name}_{number}")
+            self._product(part, source, own, f"{part.name}_source{number}")
             for number, (source, own) in enumerate(weights.items())
         ]
-        return products[0] if len(products) == 1 else self._graph.total(products, part.name)
+        total = products[0]
+        for number, product in enumerate(products[1:], 1):
+            total = self._graph.add("Add", [total, product], f"{part.name}_sum{number}")
+        return total
 
     def _product(self, part: _Part, source: Source, weights: NDArray[np.int64], name: str) -> str:
-        """The sums over the operands of one source."""
-        graph, geometry, positions = self._graph, source.geometry, self._positions
-        if geometry.groups > 1:
-            return self._grouped_product(part, source, weights, name)
-        operands = self._operands(source, part.width, None, name)
-        if positions == 1:
-            flat = graph.reshape(operands, (geometry.fan_in,), f"{name}_operands")
-            return graph.add("MatMul", [flat, self._matrix(weights.T, name)], f"{name}_sums")
-        columns = graph.reshape(operands, (geometry.fan_in, positions), f"{name}_operands")
-        return graph.add("MatMul", [self._matrix(weights, name), columns], f"{name}_sums")
-
-    def _grouped_product(
-        self, part: _Part, source: Source, weights: NDArray[np.int64], name: str
-    ) -> str:
-        """As `_product`, for channels in groups: a product for each group that is needed."""
+        """(channels, positions, samples) sums over one source's operands."""
         graph, geometry = self._graph, source.geometry
-        depth = geometry.channels // geometry.groups
-        groups = np.unique(part.channels // depth)
-        operands = self._operands(source, part.width, groups, name)
-        shape = (len(groups), geometry.fan_in, self._positions)
-        columns = graph.reshape(operands, shape, f"{name}_operands")
-        matrices = self._matrix(weights.reshape(len(groups), depth, -1), name)
-        sums = graph.add("MatMul", [matrices, columns], f"{name}_group_sums")
-        last = () if self._positions == 1 else (self._positions,)
-        return graph.reshape(sums, (len(part.channels), *last), f"{name}_sums")
+        if geometry.groups == 1:
+            matrices, groups = weights[None], np.zeros(1, np.intp)
+        else:
+            depth = geometry.channels // geometry.groups
+            groups = np.unique(part.channels // depth)
+            matrices = weights.reshape(len(groups), depth, -1)
+        kind = next(kind for kind in _INTEGERS if _holds(kind, matrices))
+        stored = graph.constant(f"{name}_integers", matrices.astype(kind))
+        columns = graph.reshape(
+            self._operands(source, part.width, groups, name),
+            (len(groups), geometry.fan_in),
+            f"{name}_operands",
+        )
+        matrix = graph.cast(stored, np.float64, f"{name}_weights")
+        product = graph.add("MatMul", [matrix, columns], f"{name}_product")
+        return graph.reshape(product, (len(part.channels), self._positions), f"{name}_sums")
 
-    def _matrix(self, weights: NDArray[np.int64], name: str) -> str:
-        """Weights, which are kept in the file in as few bytes as they need."""
-        kind = next(kind for kind in _INTEGERS if _holds(kind, weights))
-        stored = self._graph.constant(f"{name}_integers", weights.astype(kind))
-        return self._graph.cast(stored, np.float64, f"{name}_weights")
-
-    def _operands(
-        self, source: Source, width: int, groups: NDArray[np.intp] | None, name: str
-    ) -> str:
-        """What the neurons of some groups, or all, read, in the order (channel, tap, position)."""
+    def _operands(self, source: Source, width: int, groups: NDArray[np.intp], name: str) -> str:
+        """What the neurons of some groups read, in the order (channel, tap, position, sample)."""
         graph, geometry = self._graph, source.geometry
         read = self._copy(source, width)
         depth, height, breadth = geometry.input_shape
         pixels = height * breadth
         taps = _taps(geometry)
-        whole = groups is None or len(groups) == geometry.groups
-        plain = np.array_equal(taps, np.arange(pixels)[None])
-        if whole and plain:
+        is_plain = np.array_equal(taps, np.arange(pixels)[None])
+        if is_plain and len(groups) == geometry.groups:
             return read
         value = graph.reshape(read, (depth, pixels), f"{name}_maps")
-        if groups is not None and not whole:
+        if len(groups) < geometry.groups:
             members = np.arange(depth).reshape(geometry.groups, -1)[groups].reshape(-1)
-            value = graph.gather(value, members, 1, f"{name}_groups")
+            value = graph.gather(value, members, 0, f"{name}_groups")
         if taps.max() == pixels:
-            pads = graph.constant("pad_with_one_zero", np.array((0, 0, 0, 0, 0, 1), np.int64))
+            pads = graph.constant("pads_of_one_zero", np.array((0, 0, 0, 0, 1, 0), np.int64))
             value = graph.add("Pad", [value, pads], f"{name}_padded")
-        return value if plain else graph.gather(value, taps, 2, f"{name}_gathered")
+        return value if is_plain else graph.gather(value, taps, 1, f"{name}_gathered")
 
     def _pool(self, results: str, part: _Part) -> str:
         """The maximum of each window, if the layer has any."""
-        geometry = self._geometry
-        if (geometry.pool, geometry.pool_stride) == ((1, 1), None):
+        windows = _windows(self._geometry)
+        if np.array_equal(windows, np.arange(self._positions)[None]):
             return results
-        shape = (len(part.channels), *geometry.map_shape)
-        return self._graph.add(
-            "MaxPool",
-            [self._graph.reshape(results, shape, f"{part.name}_maps")],
-            f"{part.name}_pooled",
-            kernel_shape=geometry.pool,
-            strides=geometry.pool_stride or geometry.pool,
-            pads=geometry.pool_padding,
-        )
+        found = self._graph.gather(results, windows, 1, f"{part.name}_windows")
+        pooled = f"{part.name}_pooled"
+        return self._graph.add("ReduceMax", [found], pooled, axes=[1], keepdims=0)
 
     def _choose(self, parts: list[_Part], results: list[str]) -> str:
         """Of the results of all widths, those that the neurons have."""
         graph, precision = self._graph, self._layer.precision
         if len(parts) == 1:
             return results[0]
-        places = np.zeros(precision.shape, np.int64)
-        start = 0
+        joined = graph.add("Concat", results, f"{self._name}_widths", axis=0)
+        rows, start = np.zeros(precision.shape, np.int64), 0
         for part in parts:
             own = np.zeros(len(precision), np.int64)
             own[part.channels] = np.arange(start, start + len(part.channels))
-            places = np.where(precision == part.width, own[:, None], places)
+            rows = np.where(precision == part.width, own[:, None], rows)
             start += len(part.channels)
-        if (precision == precision[:, :1]).all():
-            joined = graph.add("Concat", results, f"{self._name}_widths", axis=1)
-            return graph.gather(joined, places[:, 0], 1, f"{self._name}_chosen")
+        if (rows == rows[:, :1]).all():
+            return graph.gather(joined, rows[:, 0], 0, f"{self._name}_chosen")
         outputs = precision.shape[1]
-        flat = [
-            graph.reshape(result, (len(part.channels) * outputs,), f"{part.name}_flat")
-            for part, result in zip(parts, results, strict=True)
-        ]
-        joined = graph.add("Concat", flat, f"{self._name}_widths", axis=1)
-        index = (places * outputs + np.arange(outputs)).reshape(-1)
-        return graph.gather(joined, index, 1, f"{self._name}_chosen")
+        flat = graph.reshape(joined, (start * outputs,), f"{self._name}_flat")
+        places = rows * outputs + np.arange(outputs)
+        return graph.gather(flat, places, 0, f"{self._name}_chosen")
 
     def _activate(self, pre_activation: str, name: str) -> str:
         """The value of the layer's table, if it has one."""
@@ -241,3 +213,15 @@ def _taps(geometry: Geometry) -> NDArray[np.int32]:
         pool_padding=(0, 0, 0, 0),
     )
     return np.ascontiguousarray(plane.gather[0, :, 0].T)
+
+
+def _windows(geometry: Geometry) -> NDArray[np.int32]:
+    """(window, outputs) position of each value that pooling compares."""
+    plane = Geometry(
+        input_shape=(1, *geometry.map_shape),
+        channels=1,
+        pool=geometry.pool,
+        pool_stride=geometry.pool_stride,
+        pool_padding=geometry.pool_padding,
+    )
+    return np.ascontiguousarray(plane.gather[0, :, :, 0].T)

@@ -17,8 +17,8 @@ from qcnpe.spec.inputs import check_codes
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.tools.extras import require_modules
 
-_BATCH_ELEMENTS = 1 << 24
-"""Values in all tensors of a batch, about: 128 MiB in float64."""
+_BATCH_ELEMENTS = 1 << 26
+"""Values in all tensors of a batch, about: 512 MiB in float64, of which a part is held at once."""
 
 _MAX_BATCH = 256
 
