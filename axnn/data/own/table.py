@@ -20,7 +20,14 @@ MISSING_RULES = ("median", "refuse")
 """How missing numbers are treated: replaced by the median, or refused."""
 
 _MAX_GROUPS = 1 << 20
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_DIGITS = r"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?"
+_NUMBER = re.compile(_DIGITS)
+_NUMBERS = re.compile(
+    rf"(?:[ \t]*+(?:{_DIGITS}|{'|'.join(sorted(map(re.escape, MISSING - {''})))})?+[ \t]*+\n)*+"
+)
+"""A number, and lines of numbers that may be missing; no part gives back what it has matched, since
+trying all divisions of a long cell would take the square of its length."""
+
 _COMMA_NUMBER = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}(?:\.0*)?")
 
@@ -202,6 +209,8 @@ def _input_cells(
 
 def _no_number(block: Block, cells: Sequence[str]) -> str:
     """The place of the first cell that is neither a number nor missing; empty if there is none."""
+    if _NUMBERS.fullmatch("\n".join((*cells, ""))):
+        return ""
     for line, cell in zip(block.lines, cells, strict=True):
         plain = cell.strip()
         if not _NUMBER.fullmatch(plain) and plain not in MISSING:
@@ -220,8 +229,11 @@ class _NumberCells:
     parts: list[NDArray[np.float64]] = field(default_factory=list)
 
     def add(self, lines: Sequence[int], cells: Sequence[str]) -> None:
-        plain = (cell.strip() for cell in cells)
-        values = np.array([np.nan if cell in MISSING else float(cell) for cell in plain])
+        try:
+            values = np.array(list(map(float, cells)))
+        except ValueError:
+            plain = (cell.strip() for cell in cells)
+            values = np.array([np.nan if cell in MISSING else float(cell) for cell in plain])
         missing = np.isnan(values)
         if self.refuses and missing.any():
             line = lines[int(np.argmax(missing))]

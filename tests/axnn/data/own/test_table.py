@@ -1,5 +1,7 @@
 """Tables: numbers and words become inputs as scikit-learn's encoders make them, faults are told."""
 
+import time
+
 import numpy as np
 import pytest
 from sklearn.impute import SimpleImputer
@@ -187,6 +189,15 @@ def test_text_columns_that_hold_too_much_are_named(write):
     labels = [["1", f"l{place}"] for place in range(1100)]
     with pytest.raises(QcnpeError, match="column 'y' holds more than 1,024 different words"):
         read_table(write(joined(["x", "y"], labels)), TableOptions(label="y"))
+
+
+@pytest.mark.parametrize("cell", ["1" * 130_000 + "x", "," * 130_000, "1," * 60_000, " " * 130_000])
+def test_a_long_cell_takes_no_long_time(write, cell):
+    start = time.process_time()
+    path = write(f'x,y\n"{cell}",a\n1,b\n')
+    found = read_table(path, TableOptions(label="y"))
+    assert len(found.columns[0].learn(np.arange(2)).name) == 1
+    assert time.process_time() - start < 2
 
 
 def test_a_word_far_down_makes_a_column_of_words(write):
