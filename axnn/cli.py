@@ -16,7 +16,7 @@ from axnn.approximation.widths import Trial
 from axnn.cpu.benchmark.speed_report import speed_table
 from axnn.cpu.benchmark.speed_step import speed_step
 from axnn.cpu.benchmark.subjects import SUBJECTS
-from axnn.data import OwnData
+from axnn.data import DataSet, OwnData
 from axnn.data.fetch import cache_folder, cache_path
 from axnn.data.fetch import fetch as bring
 from axnn.errors import RunError
@@ -169,8 +169,10 @@ def train(
     own = _own_data(data_path, {**table, "side": side, "class_weights": class_weights})
     chosen = _choose_app(app, own, network, seed)
     warn = _warn(quiet=quiet)
-    notes = data.load(chosen.data, seed=seed).notes
-    for line in (*notes, *([_network_line(chosen, run)] if own and not network else [])):
+    samples = data.load(chosen.data, seed=seed)
+    data_line = [_data_line(samples)] if isinstance(chosen.data, OwnData) else []
+    network_line = [_network_line(chosen, run)] if own and not network else []
+    for line in (*data_line, *samples.notes, *network_line):
         warn(line)
     with show_progress("training", chosen.training.epochs, quiet=quiet or as_json) as update:
         tell = _epoch_note(update)
@@ -178,7 +180,7 @@ def train(
     document = {
         "app": chosen.name,
         "seed": seed,
-        "notes": notes,
+        "notes": samples.notes,
         "epochs": len(trained.epochs),
         "best": asdict(max(trained.epochs, key=lambda epoch: epoch.rank)),
     }
@@ -210,6 +212,18 @@ def _choose_app(name: str | None, own: OwnData | None, network: Path | None, see
     if own is not None:
         return default_app(own, own.load(seed))
     raise RunError(f"train needs an application ({', '.join(APPS)}), --data or --network")
+
+
+def _data_line(samples: DataSet) -> str:
+    """How many samples of what there are, and in which parts."""
+    parts = (len(samples.train), len(samples.validation), len(samples.test))
+    names = samples.classes.names
+    shown = ", ".join(map(str, names[:5])) + (", ..." if len(names) > 5 else "")
+    answer = f"a quantity, {shown}" if samples.quantity else f"{len(names)} classes, {shown}"
+    return (
+        f"data: {sum(parts):,} samples ({parts[0]:,} for training, {parts[1]:,} for validation,"
+        f" {parts[2]:,} for the test), {answer}"
+    )
 
 
 def _network_line(app: App, run: Path) -> str:

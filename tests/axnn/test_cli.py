@@ -517,12 +517,24 @@ def test_own_data_are_told_about_and_pass_the_whole_chain(call, table, tmp_path,
     assert json.loads(out)["app"] == "my_table"
     assert json.loads(out)["notes"][0].startswith("column 'kind': 1 of 60 values are missing")
     lines = err.splitlines()
-    assert lines[0].startswith("axnn: column 'kind': 1 of 60 values are missing")
+    assert lines[0] == (
+        "axnn: data: 60 samples (36 for training, 12 for validation, 12 for the test), 2 classes,"
+        " 0, 1"
+    )
+    assert lines[1].startswith("axnn: column 'kind': 1 of 60 values are missing")
     assert lines[-1].startswith("axnn: network: 2 x 1 x 1 inputs, 32 relu (dense), 2 identity")
     for step in STEPS[1:]:
         arguments = [step, "--run", run, *(["--prices", prices] if step in STEPS[2:] else [])]
         assert call(*arguments, "--quiet")[0] == 0
     assert Samples.load(run / "test_inputs.npz").inputs.shape == (12, 2)
+
+
+def test_a_regression_is_told_as_such(call, table, tmp_path):
+    run = ("--data", table, "--target", "size", "--run", tmp_path / "run")
+    status, out, err = call("train", *run)
+    assert status == 0, err
+    assert "12 for the test), a quantity, size" in err
+    assert "validation R2" in out
 
 
 def test_a_described_network_is_trained_as_it_is_described(call, table, tmp_path):
