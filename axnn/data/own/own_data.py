@@ -185,14 +185,14 @@ def _load(own: OwnData, seed: int, stamp: Stamp) -> DataSet:
         )
         for name, rows in parts.items()
     }
-    notes = (*measured.notes, *asked.notes)
+    notes = (*_shortened(measured.notes), *asked.notes)
     return DataSet(
         name=own.name,
         classes=asked.classes,
         scaling=scaling,
         columns=measured.columns,
         quantity=asked.quantity,
-        notes=_shortened(notes),
+        notes=notes,
         **splits,
     )
 

@@ -19,6 +19,9 @@ from axnn.errors import DataError
 MISSING_RULES = ("median", "refuse")
 """How missing numbers are treated: replaced by the median, or refused."""
 
+_SHOWN = 3
+"""Columns that a note lists."""
+
 _MAX_GROUPS = 1 << 20
 _DIGITS = r"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?"
 _NUMBER = re.compile(_DIGITS)
@@ -102,13 +105,20 @@ class Table:
 
 
 def _clamped(inputs: NDArray[np.float64], scaling: Scaling, names: Sequence[str]) -> Iterator[str]:
-    for channel, count in enumerate(scaling.count_beyond(inputs).tolist()):
-        if count:
-            offset, span = scaling.offset[channel], scaling.span[channel]
-            yield (
-                f"column {names[channel]!r}: {count:,} of {len(inputs):,} values lie outside"
-                f" {offset - span:g} to {offset + span:g} and are taken as the nearer of the two"
-            )
+    """A note on values that are clamped, with the limits of the first few columns."""
+    counts = scaling.count_beyond(inputs)
+    if not counts.any():
+        return
+    channels = np.flatnonzero(counts).tolist()
+    shown = []
+    for channel in channels[:_SHOWN]:
+        offset, span = scaling.offset[channel], scaling.span[channel]
+        shown.append(f"{names[channel]!r} ({offset - span:g} to {offset + span:g})")
+    more = f" and {len(channels) - _SHOWN} more columns" if len(channels) > _SHOWN else ""
+    yield (
+        f"{counts.sum():,} of {inputs.size:,} values lie far outside most of their column and are"
+        f" taken as the limit: {', '.join(shown)}{more}"
+    )
 
 
 def read_table(path: Path, options: TableOptions) -> Table:
