@@ -14,6 +14,7 @@ from axnn.data.own.pictures import byte_scaling
 from axnn.data.own.source import LARGEST, NO_LABEL, TAILS, Measured, check_labels, check_values
 from axnn.data.scaling import Scaling
 from axnn.errors import DataError
+from qcnpe.spec.errors import InputError
 from qcnpe.spec.npz import read_plain_npz
 
 MAX_BYTES = 1 << 30
@@ -56,7 +57,10 @@ class ArraySource:
             scaling = byte_scaling(self.inputs.shape[1])
             return Measured(self.inputs, scaling, notes=self.read_notes)
         known = self.inputs[train]
-        scaling = Scaling.fit(known, tails=TAILS)
+        try:
+            scaling = Scaling.fit(known, tails=TAILS)
+        except InputError as error:
+            raise DataError(f"{self.where}: {error}") from error
         return Measured(
             self.inputs, scaling, notes=(*self.read_notes, *self._notes(known, scaling))
         )

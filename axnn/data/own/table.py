@@ -91,7 +91,10 @@ class Table:
 
     def measure(self, train: Rows) -> Measured:
         """All rows as numbers; medians, words and scaling are learnt on these."""
-        learnt = tuple(column.learn(train) for column in self.columns)
+        try:
+            learnt = tuple(column.learn(train) for column in self.columns)
+        except DataError as error:
+            raise DataError(f"{self.where}: {error}") from error
         rows, width = len(self.labelled.labels), sum(column.inputs for column in learnt)
         check_values(rows, width, self.where)
         inputs, notes, place = np.empty((rows, width, 1, 1)), list(self.read_notes), 0

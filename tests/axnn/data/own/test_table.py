@@ -201,6 +201,13 @@ def test_a_long_cell_takes_no_long_time(write, cell):
     assert time.process_time() - start < 2
 
 
+def test_a_column_without_any_value_is_named(write):
+    path = write("x,gone,y\n" + "1,,a\n2,NA,b\n" * 20)
+    with pytest.raises(QcnpeError, match=r"table.csv: column 'gone': no row of the training part"):
+        DataSet.read(path, label="y")
+    assert DataSet.read(path, label="y", drop="gone").input_shape == (1, 1, 1)
+
+
 def test_a_word_far_down_makes_a_column_of_words(write):
     """Whichever comes first: the kind of a column does not depend on where it is looked at."""
     rows = [[str(place % 9), str(place % 2)] for place in range(70_000)]
