@@ -204,8 +204,13 @@ def _input_cells(
     numbers = {name: text.columns.index(name) for name in asked if name not in words}
     for block in text.blocks():
         for name, place in list(numbers.items()):
-            if fault := _no_number(block, block.cells[place]):
-                words[name] = fault
+            if found := _no_number(block, block.cells[place]):
+                words[name] = f" (line {found[0]}: {found[1][:40]!r} is not a number)"
+                if _COMMA_NUMBER.fullmatch(found[1]):
+                    raise DataError(
+                        f"{text.path}: column {name!r}{words[name]}; numbers need a point, names"
+                        " that look like this an option (--category)"
+                    )
                 del numbers[name]
     if options.target in words:
         raise DataError(
@@ -220,16 +225,15 @@ def _input_cells(
     ]
 
 
-def _no_number(block: Block, cells: Sequence[str]) -> str:
-    """The place of the first cell that is neither a number nor missing; empty if there is none."""
+def _no_number(block: Block, cells: Sequence[str]) -> tuple[int, str] | None:
+    """Line and text of the first cell that is neither a number nor missing, if there is one."""
     if _NUMBERS.fullmatch("\n".join((*cells, ""))):
-        return ""
+        return None
     for line, cell in zip(block.lines, cells, strict=True):
         plain = cell.strip()
         if not _NUMBER.fullmatch(plain) and plain not in MISSING:
-            comma = "; numbers need a point" if _COMMA_NUMBER.fullmatch(plain) else ""
-            return f" (line {line}: {plain[:40]!r} is not a number{comma})"
-    return ""
+            return line, plain
+    return None
 
 
 @dataclass

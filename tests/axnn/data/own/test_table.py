@@ -180,13 +180,21 @@ def test_faults_are_named(write, text, how, message):
     assert str(caught.value).count("table.csv") == 1
 
 
+def test_numbers_with_a_comma_are_not_taken_for_words(write):
+    """However few there are: a column of words would hide the order of the numbers."""
+    path = write("x;y\n" + "0,5;a\n1;b\n1,5;a\n" * 9)
+    message = r"column 'x' \(line 2: '0,5' is not a number\); numbers need a point"
+    with pytest.raises(QcnpeError, match=message):
+        read_table(path, TableOptions(label="y"))
+    found = read_table(path, TableOptions(label="y", category=("x",)))
+    assert found.columns[0].learn(np.arange(9)).words == ("0,5", "1", "1,5")
+
+
 def test_text_columns_that_hold_too_much_are_named(write):
-    numbers = [[f"{place},5", "yes" if place % 2 else "no"] for place in range(99)]
-    with pytest.raises(
-        QcnpeError,
-        match=r"column 'x' holds more than 64 .*line 2: '0,5' is not a number; numbers need",
-    ):
-        read_table(write(joined(["x", "y"], numbers, ";")), TableOptions(label="y"))
+    words = [[f"w{place}", "yes" if place % 2 else "no"] for place in range(99)]
+    message = r"column 'x' holds more than 64 .*line 2: 'w0' is not a number\)"
+    with pytest.raises(QcnpeError, match=message):
+        read_table(write(joined(["x", "y"], words, ";")), TableOptions(label="y"))
     labels = [["1", f"l{place}"] for place in range(1100)]
     with pytest.raises(QcnpeError, match="column 'y' holds more than 1,024 different words"):
         read_table(write(joined(["x", "y"], labels)), TableOptions(label="y"))
