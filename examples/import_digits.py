@@ -1,4 +1,4 @@
-"""From a network that was trained in PyTorch to an approximate one: import, approximate, evaluate.
+"""From a network trained in PyTorch to an approximate one, checked by onnxruntime at both ends.
 
 The network is in `torch_digits.onnx`, a residual network with batch normalisation; the script
 `torch_digits.py` made it. The samples are the 8x8 digits in an .npz file, as anybody has their own.
@@ -13,12 +13,14 @@ import numpy as np
 from axnn import data, report
 from axnn.approximation.widths import Trial
 from axnn.data import OwnData
+from axnn.flow.bit_true import export_step, model_path
 from axnn.flow.energy import EnergyPrices
 from axnn.flow.importing import import_step
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, evaluate_step
 from axnn.nn.train import TrainingPlan
 from qcnpe.command_line import command
+from qcnpe.interchange import verify
 from qcnpe.terminal import Console, show_progress
 
 MODEL = Path(__file__).with_name("torch_digits.onnx")
@@ -56,8 +58,13 @@ def demonstrate(run: RunFolder) -> None:
 
         approximate_step(run, plan, on_trial=tell)
     evaluation = evaluate_step(run, EnergyPrices.load())
+    export_step(run, "axnn", model_path(run, "axnn"))
+    checked = verify(run.point("axnn"), model_path(run, "axnn"), run.samples().test.inputs)
     summary = report.make_summary(evaluation, run.facts(), seconds={})
     console.print(report.summary_table(found.title, summary))
+    for name, value in checked.rows:
+        console.print(f"{name}: {value}")
+    checked.check()
 
 
 def main() -> None:

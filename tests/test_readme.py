@@ -16,6 +16,7 @@ from axnn.flow.description import read_app
 from docs.tables.__main__ import main as write_tables
 from docs.tables.cells import markdown
 from docs.tables.pages import TABLES, fill
+from tests.axnn.frontend.graphs import floats, make_model, node, write
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -80,6 +81,16 @@ def test_python_block_on_networks_runs(tmp_path):
 def test_python_block_on_own_data_runs(tmp_path):
     (tmp_path / "table.csv").write_text("x,class\n" + "1,a\n2,b\n" * 30)
     assert run_python("own-data.md", tmp_path).startswith("(1, 1, 1) ('a', 'b') 12\n")
+
+
+def test_python_block_on_imports_runs(tmp_path):
+    model = make_model([node("Gemm", "x w")], (3,), {"w": floats((3, 2))})
+    write(tmp_path, model).rename(tmp_path / "net.onnx")
+    np.savez(tmp_path / "samples.npz", inputs=floats((5, 3)))
+    said = run_python("import.md", tmp_path).splitlines()
+    assert said[0].startswith("(LayerSpec(kind='dense'")
+    assert said[1].startswith("inputs are divided by")
+    assert float(said[2]) < 1e-6
 
 
 def test_network_of_the_page_on_own_data_can_be_trained(tmp_path):
