@@ -78,6 +78,11 @@ def test_python_block_on_networks_runs(tmp_path):
     assert (tmp_path / "mine.npz").is_file()
 
 
+def test_python_block_on_bit_true_models_runs(tmp_path):
+    assert run_python("bit-true.md", tmp_path) == f"True {2 * 100 * 3 * 9} None\n"
+    assert (tmp_path / "mine.onnx").is_file()
+
+
 def test_python_block_on_own_data_runs(tmp_path):
     (tmp_path / "table.csv").write_text("x,class\n" + "1,a\n2,b\n" * 30)
     assert run_python("own-data.md", tmp_path).startswith("(1, 1, 1) ('a', 'b') 12\n")

@@ -56,12 +56,14 @@ def _digest(run: RunFolder, point: str) -> str:
 
 
 def _figures(run: RunFolder, point: str) -> dict[str, Any]:
-    """Accuracy and costs of a network, if it has been evaluated."""
+    """Quality and costs of a network, if it has been evaluated."""
     if point not in (run.exact16.stem, run.axnn.stem) or not run.evaluation.exists():
         return {}
-    found = asdict(run.judgement().evaluation)
+    judgement = run.judgement()
+    found = asdict(judgement.evaluation)
     return {
-        "test_accuracy": found[f"{point}_accuracy"],
+        "quality": judgement.run.quality,
+        "test_quality": found[f"{point}_accuracy"],
         "energy_pj_per_sample": found[f"{point}_pj"],
         "cycles_per_sample": found[f"{point}_cycles"],
     }

@@ -284,6 +284,10 @@ def test_exported_model_gives_every_result_of_the_test_part(run_folder, call, tm
     facts = read_facts(run / f"{point}.onnx")
     evaluation = json.loads((run / "evaluation.json").read_text())["evaluation"]
     assert facts["energy_pj_per_sample"] == evaluation[f"{point}_pj"]
+    assert (facts["quality"], facts["test_quality"]) == (
+        "accuracy",
+        evaluation[f"{point}_accuracy"],
+    )
     status, out, err = call("verify", "--run", run, "--point", point, "--json")
     found = json.loads(out)
     assert (status, err) == (0, "")
