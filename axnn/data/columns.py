@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from axnn.errors import DataError
 from qcnpe.spec.errors import InputError
 
+_MANY_ROWS = 20
+"""So many values are not consecutive by chance."""
+
 Rows = NDArray[np.intp]
 """Numbers of the rows of a table."""
 
@@ -123,10 +126,19 @@ class Numbers:
                 f"column {self.name!r}: {missing:,} of {len(self.values):,} values are missing; the"
                 f" median of the training part, {column.fill:g}, takes their place"
             )
+        if self._numbers_rows():
+            found.append(f"column {self.name!r} only numbers the rows; leave it out (--drop)")
         known = self.values[rows]
         if np.nanmin(known) == np.nanmax(known):
             found.append(_constant(self.name))
         return found
+
+    def _numbers_rows(self) -> bool:
+        """Whether the values are the numbers of the rows, from any start, in any order."""
+        if len(self.values) < _MANY_ROWS:
+            return False
+        ordered = np.sort(self.values)
+        return bool((np.diff(ordered) == 1).all())
 
 
 @dataclass(frozen=True, eq=False)

@@ -148,7 +148,7 @@ def _by_part(
         part, what = names[name]
         if what in found.setdefault(part, {}):
             raise DataError(f"{where}: holds two arrays of {what}, one of them {name!r}; give one")
-        found[part][what] = array
+        found[part][what] = _as_names(array) if what == "labels" else array
     if not found:
         raise DataError(f"{where}: holds no arrays; give inputs and labels")
     return found
@@ -189,6 +189,19 @@ def _check_part(found: dict[str, NDArray[Any]], where: str) -> None:
             raise DataError(f"{where}: targets must be finite numbers of at most {LARGEST:g}")
         found["labels"] = values
 
+
+def _as_names(labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels as integers or words, if they are whole numbers or booleans."""
+    if labels.dtype == np.bool_:
+        return np.array(["False", "True"])[labels.astype(np.intp)]
+    is_float = labels.dtype.kind == "f"
+    if is_float and (np.abs(labels) < _LARGEST_NAME).all() and (labels == np.rint(labels)).all():
+        return labels.astype(np.int64)
+    return labels
+
+
+_LARGEST_NAME = 1e15
+"""Whole numbers up to this are exact in floating point."""
 
 _KINDS = {"labels": "iuU", "targets": "iuf", "groups": "iuU"}
 _WORDS = "integers or words"

@@ -15,7 +15,7 @@ from axnn.flow.defaults import default_app
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
 from axnn.nn.train import TrainingPlan
-from qcnpe.spec.errors import FormatError, InputError, QcnpeError
+from qcnpe.spec.errors import ConfigError, FormatError, InputError, QcnpeError
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
@@ -220,6 +220,11 @@ def test_integers_answer_the_quantity(smooth):
     assert np.isin(np.round(wanted, 1), np.round(table[:, 2], 1)).mean() > 0.9
     judged = smooth.judgement().evaluation.axnn_accuracy
     assert r2_score(wanted, found) == pytest.approx(judged, abs=1e-4)
+
+
+def test_predictors_of_classes_refuse_a_regression(smooth):
+    with pytest.raises(ConfigError, match="smooth is a regression; predictors give classes"):
+        Predictor.load(smooth.network)
 
 
 def test_no_criterion_ignores_the_only_output(smooth):

@@ -73,6 +73,19 @@ def test_groups_are_not_in_two_parts(save):
     assert len(set().union(*held)) == sum(map(len, held)) == 10
 
 
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (np.arange(60) % 2 == 0, ("False", "True")),
+        (np.arange(60) % 3 * 2.0, (0, 2, 4)),
+        ((np.arange(60) % 3).astype(np.float32) - 1, (-1, 0, 1)),
+        ((np.arange(60) % 2).astype(np.uint8), (0, 1)),
+    ],
+)
+def test_labels_of_other_types_keep_their_names(save, labels, names):
+    assert DataSet.read(save(inputs=COLUMNS, labels=labels)).classes.names == names
+
+
 def test_targets_are_a_quantity(save):
     values = COLUMNS.sum(axis=1) * 50
     samples = DataSet.read(save(inputs=COLUMNS, targets=values), seed=1)

@@ -132,6 +132,15 @@ def test_what_a_person_should_know_is_told(write):
     assert notes.endswith("the limit: 'a' (-96.03 to 296.03)")
 
 
+def test_a_column_that_numbers_the_rows_is_told(write):
+    order = np.random.default_rng(1).permutation(60) + 1000
+    rows = [[str(number), str(place % 7), str(place % 2)] for place, number in enumerate(order)]
+    notes = DataSet.read(write(joined(["id", "x", "y"], rows)), label="y").notes
+    assert [note for note in notes if "numbers the rows" in note] == [
+        "column 'id' only numbers the rows; leave it out (--drop)"
+    ]
+
+
 def test_one_value_far_away_leaves_the_others_their_digits(write):
     values = [*np.linspace(10, 20, 999), 1e9]
     rows = [[f"{value}", str(place % 2)] for place, value in enumerate(values)]
