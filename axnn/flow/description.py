@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from axnn import data
 from axnn.data import OwnData
 from axnn.errors import RunError
 from axnn.flow.apps import App
@@ -14,7 +13,7 @@ _HEAD = """\
 # An application: data, network, plans and engine. Train it with
 #   axnn train --network THIS_FILE --run FOLDER
 # or, on your own data, with --data FILE added. Keys that are left out have their defaults;
-# input_shape has that of the data.
+# input_shape has that of your data.
 """
 
 
@@ -30,7 +29,7 @@ def read_app(path: Path, own: OwnData | None = None, *, seed: int = 1) -> App:
     ----------
     path : a file in TOML, as `describe` writes it; a relative path of data begins in its folder
     own : data in place of those that the file names
-    seed : of the split; a network without `input_shape` takes that of a sample
+    seed : of the split; a network without `input_shape` takes that of a sample of the user's data
 
     Raises
     ------
@@ -46,10 +45,10 @@ def read_app(path: Path, own: OwnData | None = None, *, seed: int = 1) -> App:
     if "data" not in document:
         raise RunError(f"{path}: names no data; give some with --data")
     _resolve_path(document["data"], path.parent)
-    network = document.get("network")
-    if isinstance(network, dict) and "input_shape" not in network:
-        found = convert_toml({"data": document["data"]}, _Data, where=str(path)).data
-        network["input_shape"] = list(data.load(found, seed=seed).input_shape)
+    network, table = document.get("network"), document["data"]
+    if isinstance(network, dict) and isinstance(table, dict) and "input_shape" not in network:
+        found = convert_toml({"data": table}, _Data, where=str(path)).data
+        network["input_shape"] = list(found.load(seed).input_shape)
     return convert_toml(document, App, where=str(path))
 
 
@@ -61,6 +60,6 @@ def _resolve_path(table: Any, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class _Data:
-    """The key of an application that names its data."""
+    """The key of an application that names the user's data."""
 
-    data: str | OwnData
+    data: OwnData

@@ -85,6 +85,8 @@ def test_own_data_take_the_place_of_those_in_the_file(write, arrays):
 def test_a_network_without_input_shape_has_that_of_the_data(write, arrays):
     text = describe(find_app("letters")).replace("input_shape = [16, 1, 1]\n", "")
     assert read_app(write(text), arrays).network.input_shape == (7, 1, 1)
+    with pytest.raises(FormatError, match=r"network: .*missing required field `input_shape`"):
+        read_app(write(text))
 
 
 @pytest.mark.parametrize(
