@@ -294,18 +294,39 @@ def import_command(
 @cli.command(
     name="describe",
     epilog="Example: axnn describe digits8x8 > my.toml\n\n"
-    "Example: axnn describe --run build/wine > my.toml",
+    "Example: axnn describe --run build/wine > my.toml\n\n"
+    "Example: axnn describe --data wine.csv --label class > my.toml",
 )
 def describe_command(
     app: Annotated[
         str | None, typer.Argument(help=f"Built-in application: {', '.join(APPS)}.")
     ] = None,
     run: Annotated[Path | None, typer.Option(help="Folder of a run: its application.")] = None,
+    data_path: DataOption = None,
+    label: LabelOption = None,
+    target: TargetOption = None,
+    group: GroupOption = None,
+    split: SplitOption = None,
+    drop: DropOption = None,
+    category: CategoryOption = None,
+    missing: MissingOption = "median",
+    side: SideOption = None,
+    class_weights: ClassWeightsOption = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the split.")] = 1,
 ) -> None:
-    """Print an application in TOML: data, network, plans and engine, for `train --network`."""
-    if (app is None) == (run is None):
-        raise RunError("describe needs an application or --run, one of them")
-    chosen = find_app(app) if app is not None else RunFolder(run or Path()).record().app
+    """Print an application in TOML: data, network, plans and engine, for `train --network`.
+
+    With --data it is what `axnn train` would choose for your own data.
+    """
+    table: dict[str, Any] = {"label": label, "target": target, "group": group, "split": split}
+    table |= {"drop": tuple(drop or ()), "category": tuple(category or ()), "missing": missing}
+    own = _own_data(data_path, {**table, "side": side, "class_weights": class_weights})
+    if [app, run, own].count(None) != 2:
+        raise RunError("describe needs an application, --run or --data, one of them")
+    if own is not None:
+        chosen = default_app(own, own.load(seed))
+    else:
+        chosen = find_app(app) if app is not None else RunFolder(run or Path()).record().app
     typer.echo(describe(chosen), nl=False)
 
 

@@ -578,11 +578,19 @@ def test_what_train_cannot_do_is_one_line(call, tmp_path, arguments, message):
     assert not (tmp_path / "run").exists()
 
 
+def test_what_train_would_choose_is_described_without_training(call, table, tmp_path):
+    own = ("--data", table, "--label", "class", "--drop", "kind")
+    status, text, err = call("describe", *own)
+    assert status == 0, err
+    assert call("train", *own, "--run", tmp_path / "run", "--quiet")[0] == 0
+    assert call("describe", "--run", tmp_path / "run")[1] == text
+
+
 def test_describe_needs_one_application(call, tmp_path):
     for arguments in ([], ["tiny", "--run", tmp_path]):
         status, _, err = call("describe", *arguments)
         assert status == 1
-        assert "describe needs an application or --run, one of them" in one_line(err)
+        assert "describe needs an application, --run or --data, one of them" in one_line(err)
 
 
 def test_fetch_brings_the_collections_of_the_application(call, tmp_path, monkeypatch):
