@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from axnn import data
 from axnn.data import DataSet, OwnData
@@ -12,12 +15,37 @@ from axnn.flow.defaults import default_app
 from axnn.flow.notes import TrainingNotes
 from axnn.flow.record import ForeignNetwork, RunRecord
 from axnn.flow.run_folder import RunFolder
-from axnn.frontend import LIMIT, Comparison, ImportedNetwork, compare, import_onnx
+from axnn.frontend import (
+    LIMIT,
+    Comparison,
+    Grade,
+    ImportedNetwork,
+    LayerDifference,
+    compare,
+    compare_integers,
+    import_onnx,
+)
 from qcnpe.spec.draws import draw
 from qcnpe.tools.extras import require_modules
 
 COMPARED_SAMPLES = 256
 """Samples, drawn at random, for which the network is compared with onnxruntime."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptIntegers:
+    """What is kept of the integers of a quantised file.
+
+    Attributes
+    ----------
+    grade : how much
+    reasons : why it is not more
+    layers : differences of each layer's results from the file's; none in grade float
+    """
+
+    grade: Grade
+    reasons: tuple[str, ...]
+    layers: tuple[LayerDifference, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +58,7 @@ class ImportedRun:
     layers : of the network
     span : what inputs are divided by
     comparison : of the network with onnxruntime
+    integers : of a quantised file; else None
     quality_name : how quality is measured
     validation_quality : of the network on the validation part
     """
@@ -38,6 +67,7 @@ class ImportedRun:
     layers: int
     span: float
     comparison: Comparison
+    integers: KeptIntegers | None
     quality_name: str
     validation_quality: float
 
@@ -53,6 +83,9 @@ def import_step(
 ) -> ImportedRun:
     """Import a network and make it the trained network of a run.
 
+    That of a quantised file has the numbers that its weights stand for, and no quantisers: its
+    integers are chosen anew. Those of the file are kept in `run.imported`, as far as they can be.
+
     Parameters
     ----------
     run : the folder
@@ -60,7 +93,8 @@ def import_step(
     own : samples as the network reads them; classes in the order of its outputs; without labels,
         the network's own answers take their place
     seed : of the split
-    limit : largest difference from onnxruntime, as a share of the largest output
+    limit : largest difference from onnxruntime, as a share of the largest output; it does not
+        hold for a quantised file, whose roundings the network leaves out
     notify : called with each line that the user should know
 
     Raises
@@ -77,8 +111,10 @@ def import_step(
     if own.unlabelled:
         samples = samples.answered(imported.network.predict)
     _check_fit(imported, samples, path)
-    comparison = compare(imported, inputs[draw(len(inputs), COMPARED_SAMPLES, seed=seed)])
-    comparison.check(limit)
+    drawn = inputs[draw(len(inputs), COMPARED_SAMPLES, seed=seed)]
+    comparison, integers = compare(imported, drawn), _kept_integers(imported, drawn)
+    if integers is None:
+        comparison.check(limit)
     for line in (*imported.notes, *samples.notes):
         if notify is not None:
             notify(line)
@@ -90,6 +126,7 @@ def import_step(
         record.claim(run.root)
         made_from = Ancestry.of(run.network, (), **record.training)
         notes = TrainingNotes(made_from=made_from, seed=seed, epochs=(), encoding=samples.encoding)
+        _save_integers(run, imported, notes)
         network.save(run.network, asdict(notes))
     validation = samples.validation
     logits = network.predict(validation.inputs)
@@ -98,9 +135,27 @@ def import_step(
         layers=len(network.spec.layers),
         span=imported.span,
         comparison=comparison,
+        integers=integers,
         quality_name=samples.task.quality_name,
         validation_quality=samples.task.quality(logits, validation.labels),
     )
+
+
+def _kept_integers(imported: ImportedNetwork, samples: NDArray[Any]) -> KeptIntegers | None:
+    """What is kept of a quantised file, measured with samples."""
+    found = imported.quantisation
+    if found is None:
+        return None
+    layers = () if found.net is None else compare_integers(imported, samples)
+    return KeptIntegers(grade=found.grade, reasons=found.reasons, layers=layers)
+
+
+def _save_integers(run: RunFolder, imported: ImportedNetwork, notes: TrainingNotes) -> None:
+    found = imported.quantisation
+    if found is not None and found.net is not None:
+        replace(found.net, notes=asdict(notes)).save(run.imported)
+    else:
+        run.imported.unlink(missing_ok=True)
 
 
 def _check_fit(imported: ImportedNetwork, samples: DataSet, path: Path) -> None:

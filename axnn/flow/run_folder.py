@@ -62,6 +62,11 @@ class RunFolder:
         return self.root / NETWORK
 
     @property
+    def imported(self) -> Path:
+        """The integers of the quantised file that the network was imported from."""
+        return self.root / "imported.npz"
+
+    @property
     def resilience(self) -> Path:
         """Score of every neuron by every criterion."""
         return self.root / "resilience.npz"

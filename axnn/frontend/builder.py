@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from axnn.errors import ForeignNetworkError
 from axnn.frontend.draft import Draft, MapShape, Term, Value, map_shape
 from axnn.frontend.graph import Array
+from axnn.frontend.quantiser import Quantiser
 from axnn.frontend.refusal import UnsupportedError
 from axnn.frontend.windows import Windows
 from axnn.nn.layers import FloatArray
@@ -29,9 +30,18 @@ class LayerBuilder:
     Parameters
     ----------
     input_shape : (channels, height, width) of a sample
+    quantises_input : whether the network's input is read by one quantiser and nothing else
+
+    Attributes
+    ----------
+    quantisers : of each layer's results, and of the network's input at -1, where there is one
+    drafts : what each layer was made of, where it was made of one
     """
 
-    def __init__(self, input_shape: MapShape) -> None:
+    def __init__(self, input_shape: MapShape, *, quantises_input: bool = False) -> None:
+        self.quantisers: dict[int, Quantiser] = {}
+        self.drafts: dict[int, Draft] = {}
+        self._quantises_input = quantises_input
         self._shapes: dict[int, MapShape] = {NETWORK_INPUT: input_shape}
         self._layers: list[LayerSpec] = []
         self._state: dict[str, FloatArray] = {}
@@ -40,7 +50,22 @@ class LayerBuilder:
     # From drafts to layers.
     def layer(self, draft: Draft) -> Draft:
         """The draft as a layer of its own, unless it is one already."""
-        return draft if draft.is_layer else self._add(*_layer_of(draft))
+        if draft.is_layer:
+            return draft
+        made = self._add(*_layer_of(draft))
+        index = made.terms[0].layer
+        self.drafts[index] = draft
+        if draft.quantiser is not None:
+            self.quantisers[index] = draft.quantiser
+        return made
+
+    def takes_quantiser(self, draft: Draft, quantiser: Quantiser) -> bool:
+        """Whether a draft's values have this quantiser, or, as the network's input, get it."""
+        if draft.quantiser is not None:
+            return draft.quantiser == quantiser
+        if draft.is_input and self._quantises_input:
+            return self.quantisers.setdefault(NETWORK_INPUT, quantiser) == quantiser
+        return draft.is_layer and self.quantisers.get(draft.terms[0].layer) == quantiser
 
     def linear(self, draft: Draft) -> Draft:
         """The draft if more can be added to it, else its layer."""
@@ -51,7 +76,10 @@ class LayerBuilder:
         return draft if draft.is_scaling else self.layer(draft)
 
     def logits(self, draft: Draft) -> Draft:
-        """The draft as the last layer of a network, which has no function."""
+        """The draft as the last layer of a network, which has no function.
+
+        Quantised results are rounded by a layer behind: the engine rounds what a layer reads.
+        """
         if not draft.is_linear:
             draft = self.layer(draft)
         if draft.is_layer and not self._is_last(draft.terms[0].layer):
@@ -59,7 +87,8 @@ class LayerBuilder:
         return self.layer(draft)
 
     def _is_last(self, index: int) -> bool:
-        return index == len(self._layers) - 1 >= 0 and self._layers[-1].function == "identity"
+        is_plain = self._layers[-1:] != [] and self._layers[-1].function == "identity"
+        return is_plain and index == len(self._layers) - 1 and index not in self.quantisers
 
     def shared(self, value: Value) -> Value:
         """A value that several nodes read: what costs more than a scaling is computed once."""
@@ -160,6 +189,8 @@ class LayerBuilder:
                 pool_padding=stage.padding,
             )
             draft = self._add(spec, {})
+            if spec.reads in self.quantisers:  # rounding may stand before or behind the largest
+                self.quantisers[draft.terms[0].layer] = self.quantisers[spec.reads]
         return draft
 
     # The network.

@@ -10,6 +10,7 @@ import numpy as np
 
 from axnn.frontend.attributes import axes_of, integer, integers
 from axnn.frontend.graph import Array, Node
+from axnn.frontend.quantiser_nodes import QUANT_NAMES, fold_quant, fold_quantize_linear
 from axnn.frontend.refusal import UnsupportedError
 
 _LIMIT = 1 << 26
@@ -194,8 +195,9 @@ def _dequantize(node: Node, value: Array, scale: Array, zero: Array | None = Non
     shape = [1] * value.ndim
     if scale.size > 1:
         shape[integer(node, "axis", 1)] = scale.size
-    offset = zero.reshape(shape if zero.size > 1 else [1] * value.ndim) if zero is not None else 0
-    return ((value.astype(np.float64) - offset) * scale.reshape(shape)).astype(np.float32)
+    offset = 0 if zero is None else zero.reshape(shape if zero.size > 1 else [1] * value.ndim)
+    integers = value.astype(np.float64) - np.asarray(offset, np.float64)
+    return (integers * scale.reshape(shape)).astype(np.float32)
 
 
 FOLDED: Mapping[str, Callable[..., Array]] = {
@@ -217,6 +219,7 @@ FOLDED: Mapping[str, Callable[..., Array]] = {
     "Min": _binary(np.minimum),
     "Mul": _binary(np.multiply),
     "Neg": _unary(np.negative),
+    "QuantizeLinear": fold_quantize_linear,
     "Range": _range,
     "Reciprocal": _unary(np.reciprocal),
     "ReduceProd": _reduce(np.prod),
@@ -229,5 +232,6 @@ FOLDED: Mapping[str, Callable[..., Array]] = {
     "Sub": _binary(np.subtract),
     "Transpose": transpose,
     "Unsqueeze": unsqueeze,
+    **dict.fromkeys(QUANT_NAMES, fold_quant),
 }
 """Operators that are computed on constants."""

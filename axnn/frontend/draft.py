@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axnn.frontend.graph import Array
+from axnn.frontend.quantiser import Quantiser
 from axnn.frontend.refusal import UnsupportedError
-from qcnpe.spec.geometry import Geometry
+from qcnpe.spec.geometry import NETWORK_INPUT, Geometry
 
 MapShape = tuple[int, int, int]
 
@@ -96,12 +97,14 @@ class Draft:
     bias : (channels,)
     function : as in `LayerSpec`
     pool : (height, width) of windows side by side of which the largest result is taken
+    quantiser : what rounds the results; which of the two comes first does not matter
     """
 
     terms: tuple[Term, ...]
     bias: Array
     function: str = "identity"
     pool: tuple[int, int] = (1, 1)
+    quantiser: Quantiser | None = None
 
     @classmethod
     def of(cls, *terms: Term) -> "Draft":
@@ -116,8 +119,9 @@ class Draft:
 
     @property
     def is_linear(self) -> bool:
-        """Whether more can be summed or multiplied: it has neither function nor pool."""
-        return self.function == "identity" and self.pool == (1, 1)
+        """Whether more can be summed or multiplied: nothing but sums has been done yet."""
+        plain = self.function == "identity" and self.quantiser is None
+        return plain and self.pool == (1, 1)
 
     @property
     def is_scaling(self) -> bool:
@@ -132,6 +136,17 @@ class Draft:
             and len(self.terms) == 1
             and self.terms[0].is_identity
             and not self.bias.any()
+        )
+
+    @property
+    def is_input(self) -> bool:
+        """Whether it is the network's input, perhaps times one number."""
+        return (
+            self.is_scaling
+            and len(self.terms) == 1
+            and self.terms[0].layer == NETWORK_INPUT
+            and not self.bias.any()
+            and bool((self.terms[0].weights == self.terms[0].weights[0]).all())
         )
 
     @property
@@ -160,10 +175,12 @@ class Value:
     parts : drafts whose flat results, one after another, hold its elements
     index : in the shape of one sample's tensor, where each element is among them; each is there
         once
+    codes : the quantiser whose integers the tensor holds in place of the numbers they stand for
     """
 
     parts: tuple[Draft, ...]
     index: NDArray[np.int64]
+    codes: Quantiser | None = None
 
     @classmethod
     def of(cls, draft: Draft, shape: Sequence[int] | None = None) -> "Value":
@@ -188,7 +205,7 @@ class Value:
 
     def with_parts(self, parts: Sequence[Draft]) -> "Value":
         """The same tensor of other drafts of the same shapes."""
-        return Value(tuple(parts), self.index)
+        return replace(self, parts=tuple(parts))
 
     def by_channel(self, constant: Array) -> list[Array]:
         """A constant that fits the tensor, as one number for each channel of each part.

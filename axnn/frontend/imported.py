@@ -1,6 +1,7 @@
 """Networks from ONNX files, and what they compute there."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, log2
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from axnn.frontend.grading import Quantisation, grade_network
 from axnn.frontend.graph import Graph
-from axnn.frontend.lowering import lower
+from axnn.frontend.lowering import ForeignTensor, lower
 from axnn.frontend.model_file import read_model
-from axnn.frontend.reference import run_reference
+from axnn.frontend.reference import run_reference, run_tensors
 from axnn.nn.network import Network
+from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import InputError
 
 _OTHER = re.compile(r"[^A-Za-z0-9_]+")
@@ -31,6 +34,8 @@ class ImportedNetwork:
     graph : what the file holds
     input_order : (channels, height, width) place of each input among the values of a sample
     output_order : in the shape of the file's output, place of each element among the logits
+    tensors : by layer, where there is one, the tensor of the file that holds its results
+    quantisation : what is kept of a quantised file's integers; None if the file is not quantised
     """
 
     network: Network
@@ -38,6 +43,8 @@ class ImportedNetwork:
     graph: Graph
     input_order: NDArray[np.int64]
     output_order: NDArray[np.int64]
+    tensors: Mapping[int, ForeignTensor]
+    quantisation: Quantisation | None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -92,8 +99,21 @@ class ImportedNetwork:
         """Outputs of the file in onnxruntime, its optimiser off; see `run_reference`."""
         return run_reference(self.graph, self._as_the_file_reads(samples))
 
+    def reference_layers(self, samples: ArrayLike) -> dict[int, NDArray[Any]]:
+        """(samples, results) of the layers that are tensors of the file, in onnxruntime."""
+        names = [tensor.name for tensor in self.tensors.values()]
+        found = run_tensors(self.graph, self._as_the_file_reads(samples), names)
+        layers = {}
+        for (index, tensor), values in zip(self.tensors.items(), found, strict=True):
+            flat = np.empty((len(values), tensor.order.size), values.dtype)
+            flat[:, tensor.order.reshape(-1)] = values.reshape(len(values), -1)
+            layers[index] = flat
+        return layers
 
-def import_onnx(path: Path | str, samples: ArrayLike) -> ImportedNetwork:
+
+def import_onnx(
+    path: Path | str, samples: ArrayLike, config: EngineConfig | None = None
+) -> ImportedNetwork:
     """Read the network in an ONNX file.
 
     The engine reads inputs in [-1, 1]. So the samples are divided by a power of two that the
@@ -104,6 +124,7 @@ def import_onnx(path: Path | str, samples: ArrayLike) -> ImportedNetwork:
     ----------
     path : of the file
     samples : real ones, as the file reads them, that show how large inputs become
+    config : engine for a quantised network; by default that of `EngineConfig`
 
     Raises
     ------
@@ -127,12 +148,16 @@ def import_onnx(path: Path | str, samples: ArrayLike) -> ImportedNetwork:
     span = 2.0 ** max(-_FINEST, ceil(log2(largest))) if largest else 1.0
     lowered = lower(graph, span)
     name = _OTHER.sub("_", Path(path).stem).strip("_").lower() or "imported"
+    network = lowered.builder.network(name)
+    quantisers = lowered.builder.quantisers
     return ImportedNetwork(
-        network=lowered.builder.network(name),
+        network=network,
         span=span,
         graph=graph,
         input_order=lowered.input_order,
         output_order=lowered.output_order,
+        tensors=lowered.tensors,
+        quantisation=grade_network(network, quantisers, span, config) if quantisers else None,
     )
 
 

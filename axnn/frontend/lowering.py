@@ -1,7 +1,7 @@
 """From a foreign graph to layers, node after node; all that cannot run is collected."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -13,8 +13,9 @@ from axnn.frontend.builder import LayerBuilder
 from axnn.frontend.constants import FOLDED, fold
 from axnn.frontend.draft import Draft, Term, Value, map_shape
 from axnn.frontend.graph import Array, Graph, Node
-from axnn.frontend.operators import RULES
+from axnn.frontend.operators import REFUSED, RULES
 from axnn.frontend.operators.context import Argument, Call
+from axnn.frontend.quantiser_nodes import QUANT_NAMES
 from axnn.frontend.refusal import Refusal, RefusedNodesError, UnsupportedError
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.geometry import NETWORK_INPUT
@@ -22,7 +23,10 @@ from qcnpe.spec.geometry import NETWORK_INPUT
 _MAP_READERS = ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MatMul")
 """Operators that fix which axes of the input are channels, rows and columns."""
 
-_BEFORE_MAPS = ("Add", "Sub", "Mul", "Div", "Cast", "Identity")
+_QUANTISERS = (*QUANT_NAMES, "QuantizeLinear")
+_BEFORE_MAPS = (
+    *_QUANTISERS, "DequantizeLinear", "Add", "Sub", "Mul", "Div", "Cast", "Identity",
+)  # fmt: skip
 """Operators on the input that leave its axes as they are."""
 
 _WORK = 1 << 29
@@ -38,11 +42,27 @@ class Lowered:
     builder : holds the layers
     input_order : (channels, height, width) place of each of the network's inputs in the foreign one
     output_order : in the shape of the foreign output, place of each element in the network's
+    tensors : by layer, where there is one, the foreign tensor that holds its results
     """
 
     builder: LayerBuilder
     input_order: NDArray[np.int64]
     output_order: NDArray[np.int64]
+    tensors: Mapping[int, "ForeignTensor"]
+
+
+@dataclass(frozen=True, eq=False)
+class ForeignTensor:
+    """A tensor of the graph that holds the results of a layer.
+
+    Attributes
+    ----------
+    name : of the tensor
+    order : in its shape, place of each element among the layer's results
+    """
+
+    name: str
+    order: NDArray[np.int64]
 
 
 def lower(graph: Graph, scale: float) -> Lowered:
@@ -78,7 +98,7 @@ class _Walk:
     def __init__(self, graph: Graph, order: NDArray[np.int64], scale: float) -> None:
         self._graph, self._order = graph, order
         shape = map_shape(order.shape)
-        self._builder = LayerBuilder(shape)
+        self._builder = LayerBuilder(shape, quantises_input=_quantises_input(graph))
         draft = Draft.of(Term.scaling(NETWORK_INPUT, shape, scale))
         index = np.argsort(order.reshape(-1)).reshape(graph.input_shape)
         self._tensors: dict[str, Value | Array | None] = {
@@ -116,6 +136,8 @@ class _Walk:
         )
         results: Sequence[Value | Array | None] = [None] * len(node.outputs)
         try:
+            if node.operator in REFUSED:
+                raise UnsupportedError(REFUSED[node.operator])
             if known:
                 with np.errstate(all="ignore"):  # what is not finite is refused when it is used
                     found = self._result(node, arguments)
@@ -136,6 +158,8 @@ class _Walk:
             return (fold(node, constants),)
         if node.operator not in RULES:
             raise UnsupportedError(_NO_RULE)
+        if node.operator != "DequantizeLinear" and any(map(_is_coded, arguments)):
+            raise UnsupportedError("it computes with integers; let a DequantizeLinear come before")
         found = RULES[node.operator](Call(node, arguments, self._builder, self._graph.batch or 1))
         return found if isinstance(found, tuple) else (found,)
 
@@ -166,8 +190,43 @@ class _Walk:
     def _finished(self, value: Value) -> Lowered:
         if len(value.parts) > 1:
             value = Value.of(self._builder.as_map(value), value.shape)
-        self._builder.logits(value.parts[0])
-        return Lowered(self._builder, self._order, value.index)
+        last = self._builder.logits(value.parts[0]).terms[0].layer
+        tensors = dict(self._foreign_tensors())
+        tensors[last] = ForeignTensor(self._graph.output, value.index)
+        return Lowered(self._builder, self._order, value.index, tensors)
+
+    def _foreign_tensors(self) -> Iterator[tuple[int, ForeignTensor]]:
+        """Each layer that is a tensor of the graph, and that tensor."""
+        layers = {id(draft): index for index, draft in self._builder.drafts.items()}
+        for name, value in self._tensors.items():
+            if not isinstance(value, Value) or len(value.parts) > 1 or value.codes is not None:
+                continue
+            (part,) = value.parts
+            index = part.terms[0].layer if part.is_layer else layers.get(id(part), NETWORK_INPUT)
+            if index != NETWORK_INPUT:
+                yield index, ForeignTensor(name, value.index)
+
+
+def _quantises_input(graph: Graph) -> bool:
+    """Whether only one node reads the input, and it is, perhaps behind others, a quantiser."""
+    readers: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        for name in set(node.inputs):
+            readers.setdefault(name, []).append(node)
+    tensor = graph.input
+    for _ in graph.nodes:
+        (reader, *others) = readers.get(tensor) or (None,)
+        if reader is None or others or len(reader.outputs) != 1:
+            return False
+        if reader.operator in _QUANTISERS:
+            return True
+        tensor = reader.outputs[0]
+    return False
+
+
+def _is_coded(argument: Argument) -> bool:
+    """Whether an argument holds integers of a quantiser."""
+    return isinstance(argument, Value) and argument.codes is not None
 
 
 _NO_RULE = "the operator is not one that is read"

@@ -11,6 +11,7 @@ import numpy as np
 from axnn.errors import ForeignNetworkError
 from axnn.frontend.answers import find_answer
 from axnn.frontend.graph import Array, Attribute, Graph, Node, shown, text_of
+from axnn.frontend.quantiser_nodes import QONNX_DOMAINS
 from axnn.frontend.tensors import TensorReader
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import read_limited
@@ -87,6 +88,7 @@ class _Reader:
             text_of(tensor.name): self._tensors.read(tensor) for tensor in proto.initializer
         }
         nodes = tuple(self._node(node, place) for place, node in enumerate(proto.node))
+        self._import_qonnx()
         self._check_schema()
         entry = self._input(constants)
         answer = find_answer(nodes, [text_of(output.name) for output in proto.output], self._path)
@@ -118,6 +120,14 @@ class _Reader:
                 f" {OPSETS.stop - 1}; export it with one of these"
             )
         return int(versions[0])
+
+    def _import_qonnx(self) -> None:
+        """State the version of QONNX' operators, which some of its tools leave out."""
+        stated = {entry.domain for entry in self._model.opset_import}
+        used = {node.domain for node in self._model.graph.node}
+        for domain in QONNX_DOMAINS:
+            if domain in used - stated:
+                self._model.opset_import.add(domain=domain, version=1)
 
     def _check_schema(self) -> None:
         """Check names, types of attributes and numbers of inputs, as the operators define them."""

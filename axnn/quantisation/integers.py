@@ -26,6 +26,7 @@ def to_integers(
     config: EngineConfig,
     *,
     notes: Mapping[str, Any] | None = None,
+    input_fraction_bits: int = INPUT_FRACTION_BITS,
 ) -> QuantNet:
     """The network in integers, with the operands of the widths that it uses.
 
@@ -36,11 +37,12 @@ def to_integers(
     precision : width of each neuron
     config : the engine that it is for
     notes : free JSON-compatible facts for reports
+    input_fraction_bits : of the network's inputs, if others than of training
     """
     layers = zip(network.neuron_layers, network.spec.wirings, scales, precision, strict=True)
     return QuantNet(
         name=network.spec.name,
-        input_fraction_bits=INPUT_FRACTION_BITS,
+        input_fraction_bits=input_fraction_bits,
         layers=tuple(_integer_layer(*entry, config) for entry in layers),
         notes=dict(notes or {}),
         engine=config,

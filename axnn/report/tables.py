@@ -12,7 +12,7 @@ from axnn.approximation.resilience import Scores
 from axnn.flow.ancestry import MADE_FROM, Ancestry
 from axnn.flow.energy import EnergyModel
 from axnn.flow.evaluate import Evaluation
-from axnn.flow.importing import ImportedRun
+from axnn.flow.importing import ImportedRun, KeptIntegers
 from axnn.flow.judgement import RunFacts
 from axnn.flow.run_folder import RunFolder, Trained
 from axnn.report.book import Book
@@ -162,7 +162,20 @@ def import_table(found: ImportedRun) -> Table:
     table.add_row("as a share of the largest output", f"{compared.relative:.2e}")
     table.add_row("same class", f"{compared.agreement:.2%}")
     table.add_row(f"validation {found.quality_name}", f"{found.validation_quality:.2%}")
+    if found.integers is not None:
+        _add_integers(table, found.integers)
     return table
+
+
+def _add_integers(table: Table, found: KeptIntegers) -> None:
+    """Rows on what is kept of a quantised file."""
+    table.add_row("grade of the file's integers", f"{found.grade}: {found.grade.meaning}")
+    for reason in found.reasons:
+        table.add_row("not exact, since", reason)
+    for layer in found.layers:
+        differing = f"{layer.different:,} of {layer.results:,} results differ"
+        largest = f", by up to {layer.largest:g} steps" if layer.different else ""
+        table.add_row(layer.name, f"{differing}{largest}")
 
 
 def resilience_table(scores: Mapping[str, Scores], names: list[str]) -> Table:

@@ -39,7 +39,7 @@ from axnn.flow.record import RECORD, RunRecord
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.scores import read_scores
 from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
-from axnn.frontend import import_onnx
+from axnn.frontend import compare_integers, import_onnx
 from axnn.nn.network import Network
 from axnn.nn.train import TrainingPlan, train
 from axnn.quantisation.calibration import calibrate
@@ -64,6 +64,7 @@ from tests.axnn.cpu.benchmark.test_speed import made_up_result
 from tests.axnn.cpu.test_predictor import mixed
 from tests.axnn.cpu.tiny_nets import make_network, summed
 from tests.axnn.frontend.graphs import floats, make_model, node
+from tests.axnn.frontend.quantised import Drawn
 from tests.axnn.tiny import ENGINE, TABLE, make_data, make_spec
 from tests.mutants.file_kind import FileKind
 from tests.qcnpe.networks import network, random_inputs, random_layer
@@ -176,16 +177,33 @@ def make_foreign_columns(path: Path) -> None:
     path.write_bytes(make_model(nodes, FOREIGN_SHAPE, constants).SerializeToString())
 
 
+def make_foreign_quantisers(path: Path) -> None:
+    """Quantisers of QONNX, and behind them a pair of ONNX' own."""
+    drawn = Drawn(np.random.default_rng(1))
+    x = drawn.quantise("x", 3)
+    first = drawn.quantise(drawn.add("Relu", drawn.convolution(x, 2, 2)), 2)
+    total = drawn.quantise(drawn.add("Add", f"{first} {x}"), 2)
+    scale = drawn.constant(0.5)
+    drawn.constants["zero"] = np.zeros((), np.uint8)
+    integers = drawn.add("QuantizeLinear", f"{total} {scale} zero")
+    numbers = drawn.add("DequantizeLinear", f"{integers} {scale} zero")
+    model = drawn.model(drawn.add("Flatten", numbers), FOREIGN_SHAPE)
+    path.write_bytes(model.SerializeToString())
+
+
 FOREIGN_SHAPE = (2, 4, 4)
 
 
-FOREIGN_MAKERS = (make_foreign_convolutions, make_foreign_columns)
+FOREIGN_MAKERS = (make_foreign_convolutions, make_foreign_columns, make_foreign_quantisers)
 
 
 def use_foreign(path: Path) -> None:
     """Read a network; samples are those of the good file, which a mutant may refuse."""
     samples = floats((2, *FOREIGN_SHAPE))
-    import_onnx(path, samples).predict(samples)
+    found = import_onnx(path, samples)
+    found.predict(samples)
+    if found.quantisation is not None and found.quantisation.net is not None:
+        compare_integers(found, samples)
 
 
 # Networks in floating point and what is kept of their training and approximation.

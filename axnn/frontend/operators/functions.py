@@ -19,14 +19,19 @@ def function(name: str) -> Callable[[Call], Value]:
 
     def rule(call: Call) -> Value:
         value = call.value()
-        return value.with_parts([_with_function(call.builder, part, name) for part in value.parts])
+        return value.with_parts([with_function(call.builder, part, name) for part in value.parts])
 
     return rule
 
 
-def _with_function(builder: LayerBuilder, draft: Draft, name: str) -> Draft:
-    # The function rises, so that it may stand before or behind the largest of a window.
-    before = draft if draft.function == "identity" else builder.layer(draft)
+def with_function(builder: LayerBuilder, draft: Draft, name: str) -> Draft:
+    """A draft and one of the engine's functions behind it."""
+    if name == draft.function == "relu":
+        return draft
+    # The function rises, so that it may stand before or behind the largest of a window; a ReLU
+    # may stand before or behind a quantiser, which rises and keeps 0.
+    joins = draft.function == "identity" and (draft.quantiser is None or name == "relu")
+    before = draft if joins else builder.layer(draft)
     return replace(before, function=name)
 
 
@@ -88,7 +93,7 @@ def _between(call: Call, value: Value, low: float, high: float) -> Value:
 
 def _limited(builder: LayerBuilder, part: Draft, low: float | None, high: float | None) -> Draft:
     if low == 0 and high is None:
-        return _with_function(builder, part, "relu")
+        return with_function(builder, part, "relu")
     plain = builder.layer(part)
     ones = np.ones(plain.shape[0])
     lower, bias = plain, 0 * ones

@@ -2,8 +2,16 @@
 
 from collections.abc import Callable, Mapping
 
-from axnn.frontend.operators import arithmetic, functions, layout, linear, pooling
+from axnn.frontend.operators import (
+    arithmetic,
+    functions,
+    layout,
+    linear,
+    pooling,
+    quantisation,
+)
 from axnn.frontend.operators.context import Call, Result
+from axnn.frontend.quantiser_nodes import QUANT_NAMES
 
 RULES: Mapping[str, Callable[[Call], Result]] = {
     "Add": arithmetic.addition,
@@ -13,6 +21,7 @@ RULES: Mapping[str, Callable[[Call], Result]] = {
     "Clip": functions.clip,
     "Concat": arithmetic.concatenation,
     "Conv": linear.convolution,
+    "DequantizeLinear": quantisation.dequantize_linear,
     "DepthToSpace": layout.depth_to_space,
     "Div": arithmetic.division,
     "Dropout": layout.same,
@@ -30,6 +39,7 @@ RULES: Mapping[str, Callable[[Call], Result]] = {
     "Neg": arithmetic.negation,
     "PRelu": functions.parametric,
     "Pad": layout.pad,
+    "QuantizeLinear": quantisation.quantize_linear,
     "ReduceMax": pooling.reduction("largest"),
     "ReduceMean": pooling.reduction("mean"),
     "ReduceSum": pooling.reduction("sum"),
@@ -45,5 +55,6 @@ RULES: Mapping[str, Callable[[Call], Result]] = {
     "Tanh": functions.function("tanh"),
     "Transpose": layout.transpose,
     "Unsqueeze": layout.unsqueeze,
+    **dict.fromkeys(QUANT_NAMES, quantisation.quant),
 }
 """By the operator's name."""

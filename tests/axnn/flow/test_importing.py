@@ -2,21 +2,29 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
+from sklearn.datasets import load_digits
 
 from axnn import cli
 from axnn.data import OwnData
 from axnn.errors import DataError, ForeignNetworkError, RunError
 from axnn.flow.defaults import default_app
-from axnn.flow.importing import import_step
+from axnn.flow.importing import ImportedRun, KeptIntegers, import_step
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
+from axnn.frontend import Comparison, Grade, LayerDifference
 from axnn.nn.train import TrainingPlan
+from axnn.report import import_table
+from qcnpe.spec.inference import infer
+from qcnpe.spec.qnet import QuantNet
 from tests.axnn.frontend.graphs import floats, make_model, node, write
+from tests.axnn.frontend.quantised import NETWORKS
 from tests.axnn.tiny import TABLE
 
 PLAN = TrainingPlan(epochs=1, batch=16)
@@ -67,6 +75,50 @@ def test_later_steps_work_on_the_imported_network(tmp_path):
     evaluation = evaluate_step(run, TABLE)
     assert evaluation.float_accuracy > 0.9
     assert evaluation.exact16_accuracy > 0.9
+
+
+def test_quantised_network(tmp_path):
+    found = load_digits()
+    inputs = (found.images[:600, None] / 16).astype(np.float32)
+    np.savez(tmp_path / "digits.npz", inputs=inputs, labels=found.target[:600])
+    own, run = OwnData.at(tmp_path / "digits.npz"), RunFolder(tmp_path / "run")
+    done = import_step(run, NETWORKS / "brevitas_half_up.onnx", own, seed=1)
+    assert done.comparison.relative > 1e-3  # its activations are not rounded
+    assert done.validation_quality > 0.85
+    assert done.integers is not None
+    assert done.integers.grade == "exact"
+    assert [layer.different for layer in done.integers.layers] == [0, 0, 0]
+    net = QuantNet.load(run.imported)
+    part = run.samples().validation
+    outputs = infer(net, net.quantize_inputs(part.inputs))
+    assert (outputs.argmax(axis=1) == part.labels).mean() > 0.85
+    characterize_step(run)
+    plan = replace(run.record().app.approximation, retraining=PLAN, bound_percent=20.0)
+    approximate_step(run, plan)
+    assert evaluate_step(run, TABLE).float_accuracy > 0.85
+
+
+def test_table_of_a_quantised_network():
+    layers = (LayerDifference(name="dense1", results=1000, different=3, largest=1.0),)
+    kept = KeptIntegers(grade=Grade.VALUES, reasons=("halves to even",), layers=layers)
+    compared = Comparison(samples=9, largest_difference=1.0, largest_output=2.0, agreement=1.0)
+    table = import_table(
+        ImportedRun(
+            title="net",
+            layers=1,
+            span=1.0,
+            comparison=compared,
+            integers=kept,
+            quality_name="accuracy",
+            validation_quality=1.0,
+        )
+    )
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(table)
+    text = console.export_text()
+    assert "values: weights and scales are the file's, some results are rounded otherwise" in text
+    assert "halves to even" in text
+    assert "3 of 1,000 results differ, by up to 1 steps" in text
 
 
 def test_files_that_have_changed_are_refused(tmp_path):
