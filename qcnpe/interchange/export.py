@@ -93,6 +93,7 @@ class _Model:
             ],
             self._graph.constants,
         )
+        graph.quantization_annotation.extend(self._graph.annotations)
         model = helper.make_model(
             graph,
             opset_imports=[helper.make_opsetid("", OPSET)],
@@ -110,7 +111,7 @@ class _Model:
         columns = graph.add("Transpose", [flat], f"{INPUT}_columns", perm=[1, 0])
         real = graph.cast(columns, np.float64, f"{INPUT}_float64")
         if self._integers:
-            return real
+            return graph.annotate(real, *limits(OPERAND_BITS))
         factor = graph.scalar(2.0**self._net.input_fraction_bits)
         rounded = graph.shift(real, factor, f"{INPUT}_rounded")
         return graph.clip(rounded, *limits(OPERAND_BITS), f"{INPUT}_16bit")
@@ -127,6 +128,7 @@ class _Model:
         last = self._results[len(self._net.layers) - 1]
         columns = self._graph.reshape(last, (self._net.outputs,), f"{OUTPUT}_columns")
         rows = self._graph.add("Transpose", [columns], f"{OUTPUT}_float64", perm=[1, 0])
+        self._graph.annotate(rows, *limits(OPERAND_BITS))
         self._graph.cast(rows, np.int16, OUTPUT)
 
     def _copy(self, place: int, width: int) -> str:

@@ -18,18 +18,22 @@ IR_VERSION = 8
 LIMIT_BYTES = (1 << 31) - (1 << 24)
 """Largest sum of the constants: an ONNX file is smaller than 2 GiB."""
 
+_ANNOTATION = "finn_datatype"
+"""Key of the type of integers in a tensor's annotation."""
+
 
 class Graph:
     """A graph under construction; a tensor is referred to by its name.
 
     Attributes
     ----------
-    nodes, constants : protocol buffers, in order
+    nodes, constants, annotations : protocol buffers, in order
     """
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self.annotations: list[Any] = []
         self._names: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._bytes = 0
 
@@ -59,6 +63,18 @@ class Graph:
 
         self.nodes.append(helper.make_node(operator, inputs, [result], name=result, **attributes))
         return result
+
+    def annotate(self, tensor: str, low: int, high: int) -> str:
+        """Say that a tensor holds integers of a range, in the way of QONNX; returns the tensor."""
+        from onnx import StringStringEntryProto, TensorAnnotation
+
+        bits = max(high.bit_length(), (-low - 1).bit_length())
+        kind = f"UINT{max(1, bits)}" if low >= 0 else f"INT{bits + 1}"
+        entry = StringStringEntryProto(key=_ANNOTATION, value=kind)
+        self.annotations.append(
+            TensorAnnotation(tensor_name=tensor, quant_parameter_tensor_names=[entry])
+        )
+        return tensor
 
     def scalar(self, value: float) -> str:
         """A float64 constant without axes, named by its value."""
@@ -91,7 +107,8 @@ class Graph:
 
     def clip(self, tensor: str, low: int, high: int, result: str) -> str:
         """Saturate to a range."""
-        return self.add("Clip", [tensor, self.scalar(low), self.scalar(high)], result)
+        self.add("Clip", [tensor, self.scalar(low), self.scalar(high)], result)
+        return self.annotate(result, low, high)
 
     def cast(self, tensor: str, dtype: type[np.generic], result: str) -> str:
         """Convert to another type."""

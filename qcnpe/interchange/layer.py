@@ -124,16 +124,25 @@ class LayerWriter:
             depth = geometry.channels // geometry.groups
             groups = np.unique(part.channels // depth)
             matrices = weights.reshape(len(groups), depth, -1)
-        kind = next(kind for kind in _INTEGERS if _holds(kind, matrices))
-        stored = graph.constant(f"{name}_integers", matrices.astype(kind))
-        columns = graph.reshape(
-            self._operands(source, part.width, groups, name),
-            (len(groups), geometry.fan_in),
-            f"{name}_operands",
-        )
-        matrix = graph.cast(stored, np.float64, f"{name}_weights")
+        operands = self._operands(source, part.width, groups, name)
+        columns = graph.reshape(operands, (len(groups), geometry.fan_in), f"{name}_operands")
+        unsigned = self._layer.reads_unsigned(part.width)
+        graph.annotate(columns, *limits(part.width, unsigned=unsigned))
+        matrix = self._weights(matrices, part.width, name)
         product = graph.add("MatMul", [matrix, columns], f"{name}_product")
+        bound = self._layer.accumulator_bound(part.width)
+        graph.annotate(product, -bound, bound)
         return graph.reshape(product, (len(part.channels), self._positions), f"{name}_sums")
+
+    def _weights(self, weights: NDArray[np.int64], width: int, name: str) -> str:
+        """Weights in float64, kept in the file as integers of few bytes."""
+        low, high = limits(width)
+        if weights.min() < low or weights.max() > high:  # sums of a shortcut's weights
+            low, high = int(weights.min()), int(weights.max())
+        kind = next(kind for kind in _INTEGERS if _holds(kind, weights))
+        stored = self._graph.constant(f"{name}_integers", weights.astype(kind))
+        matrix = self._graph.cast(stored, np.float64, f"{name}_weights")
+        return self._graph.annotate(matrix, low, high)
 
     def _operands(self, source: Source, width: int, groups: NDArray[np.intp], name: str) -> str:
         """What the neurons of some groups read, in the order (channel, tap, position, sample)."""
@@ -193,7 +202,8 @@ class LayerWriter:
         place = graph.add("Sub", [pre_activation, graph.scalar(low)], f"{name}_from_lowest")
         index = graph.cast(place, np.int32, f"{name}_index")
         found = graph.add("Gather", [table, index], f"{name}_value")
-        return graph.cast(found, np.float64, f"{name}_activated")
+        graph.cast(found, np.float64, f"{name}_activated")
+        return graph.annotate(f"{name}_activated", int(values.min()), int(values.max()))
 
 
 def _holds(kind: type[np.signedinteger], values: NDArray[np.int64]) -> bool:

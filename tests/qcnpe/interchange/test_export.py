@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
+from onnxruntime import InferenceSession
 
 from qcnpe.interchange import export_onnx, graph, verify
 from qcnpe.interchange.model_file import OPERATORS
@@ -173,6 +175,48 @@ def test_model_says_what_it_is(file, net):
         "notes": {"seed": 1},
         "facts": {"energy_pj": 12.5},
     }
+
+
+def annotated(model) -> dict[str, str]:
+    """The type of integers that QONNX' tools find for each tensor."""
+    return {
+        entry.tensor_name: pair.value
+        for entry in model.graph.quantization_annotation
+        for pair in entry.quant_parameter_tensor_names
+        if pair.key == "finn_datatype"
+    }
+
+
+def test_annotated_tensors_hold_integers_of_their_types(file):
+    """Every tensor with an annotation becomes an output; weights use the range that is said."""
+    rng = np.random.default_rng(7)
+    net = random_graph(rng)
+    export_onnx(net, file)
+    model = onnx.load(file)
+    kinds = annotated(model)
+    assert len(kinds) == len(model.graph.quantization_annotation)
+    del model.graph.output[:]
+    for name in kinds:
+        model.graph.output.add().name = name
+    session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    inputs = rng.uniform(-8, 8, (200, 2, 4, 3)).astype(np.float32)
+    found = dict(zip(kinds, session.run(None, {"inputs": inputs}), strict=True))
+    used = {}
+    for name, kind in kinds.items():
+        bits = int(kind.removeprefix("U").removeprefix("INT"))
+        low, high = (
+            (0, 2**bits - 1) if kind[0] == "U" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        )
+        values = found[name]
+        assert np.array_equal(values, np.floor(values)), name
+        assert low <= values.min() <= values.max() <= high, (name, kind)
+        used[name] = max(values.max() / high, values.min() / low if low else 0)
+    assert {name.split("_")[-1] for name in kinds} >= {"operands", "weights", "product", "16bit"}
+    assert min(share for name, share in used.items() if name.endswith("_weights")) > 0.4
+    assert kinds["logits_float64"] == kinds["inputs_16bit"] == "INT16"
+    for name, kind in kinds.items():
+        if found_width := re.fullmatch(r"layer\d_layer_(\d+)bit_source\d_weights", name):
+            assert int(kind.removeprefix("INT")) >= int(found_width[1])  # more: sums of sources
 
 
 def test_shape_of_the_inputs_can_be_given(file):
