@@ -26,7 +26,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -I -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-cpu apps apps-smoke tables report bench-training synth library library-test lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board
+.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-cpu apps apps-smoke tables report bench-training bench-frontend synth library library-test lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,10 @@ bench-cpu: $(VENV)/ready-speed ## measure approximate networks on this processor
 bench-training: $(VENV)/ready-peers ## measure training against PyTorch into results/training.json
 	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PYTHON_VENV) -m tests.peers.bench_training \
 		--out results/training.json
+
+bench-frontend: $(VENV)/ready-peers ## import, verify and simulate networks from other tools into results/frontend.json
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PYTHON_VENV) -m tests.peers.bench_frontend \
+		--out results/frontend.json
 
 apps: $(READY) ## run all experiments on the six applications into results/apps.json: hours, resumable [APPS=]
 	@$(VENV)/bin/axnn experiments $(APPS) --folder build/apps --processes 2

@@ -25,6 +25,9 @@ from axnn.frontend import (
     compare_integers,
     import_onnx,
 )
+from axnn.frontend.refusal import UnsupportedError
+from axnn.frontend.two_classes import with_two_outputs
+from axnn.nn.network import Network
 from qcnpe.spec.draws import draw
 from qcnpe.tools.extras import require_modules
 
@@ -110,7 +113,7 @@ def import_step(
     samples = data.load(own, seed=seed)
     if own.unlabelled:
         samples = samples.answered(imported.network.predict)
-    _check_fit(imported, samples, path)
+    network = _fitted(imported, samples, path)
     drawn = inputs[draw(len(inputs), COMPARED_SAMPLES, seed=seed)]
     comparison, integers = compare(imported, drawn), _kept_integers(imported, drawn)
     if integers is None:
@@ -118,7 +121,6 @@ def import_step(
     for line in (*imported.notes, *samples.notes):
         if notify is not None:
             notify(line)
-    network = imported.network
     app = replace(default_app(own, samples), title=path.stem, network=network.spec)
     source = ForeignNetwork(path=str(path.absolute()), sha256=file_digest(path))
     record = RunRecord.of(app, seed, samples, source)
@@ -158,8 +160,8 @@ def _save_integers(run: RunFolder, imported: ImportedNetwork, notes: TrainingNot
         run.imported.unlink(missing_ok=True)
 
 
-def _check_fit(imported: ImportedNetwork, samples: DataSet, path: Path) -> None:
-    """Refuse samples of another shape, and another number of classes."""
+def _fitted(imported: ImportedNetwork, samples: DataSet, path: Path) -> Network:
+    """The network with an output for each class; other shapes and numbers are refused."""
     if samples.quantity is not None:
         raise ForeignNetworkError(f"{path}: only classifiers are imported; give data with labels")
     spec = imported.network.spec
@@ -169,8 +171,14 @@ def _check_fit(imported: ImportedNetwork, samples: DataSet, path: Path) -> None:
             f" {samples.input_shape}; save them in that shape"
         )
     outputs = spec.wirings[-1].channels * spec.wirings[-1].outputs
+    if (outputs, len(samples.classes)) == (1, 2) and imported.quantisation is None:
+        try:
+            return with_two_outputs(imported.network)
+        except UnsupportedError as error:
+            raise ForeignNetworkError(f"{path}: {error}") from error
     if outputs != len(samples.classes):
         raise ForeignNetworkError(
             f"{path}: has {outputs} outputs, but the data are of {len(samples.classes)} classes;"
             " export it with an output for each class"
         )
+    return imported.network

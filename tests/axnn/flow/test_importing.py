@@ -30,20 +30,21 @@ from tests.axnn.tiny import TABLE
 PLAN = TrainingPlan(epochs=1, batch=16)
 
 
-def network_file(folder, outputs=2):
-    """A network with a shortcut that tells which of two numbers is larger."""
+def network_file(folder, outputs=2, end=()):
+    """A network with a shortcut that tells which of two numbers is larger; `z` is what it says."""
     nodes = [
         node("Gemm", "x w b", "a"),
         node("Relu", "a", "c"),
         node("Gemm", "c v", "d"),
         node("Add", "a d", "e"),
-        node("Gemm", "e u", "y"),
+        node("Gemm", "e u", "z" if end else "y"),
+        *end,
     ]
     constants = {
         "w": np.array([[1, -1, 0.5], [-1, 1, 0.25]], np.float32),
         "b": np.array([0.1, 0.1, 0], np.float32),
         "v": 0.01 * floats((3, 3)),
-        "u": np.array([[-1, 1], [1, -1], [0, 0]], np.float32)[:, :outputs],
+        "u": np.array([[1, -1, 0], [-1, 1, 0], [0, 0, 0]], np.float32)[:, :outputs][:, ::-1],
     }
     return write(folder, make_model(nodes, (2,), constants))
 
@@ -132,13 +133,30 @@ def test_files_that_have_changed_are_refused(tmp_path):
 
 def test_what_does_not_fit_leaves_no_run(tmp_path):
     run = RunFolder(tmp_path / "run")
-    with pytest.raises(ForeignNetworkError, match="1 outputs, but the data are of 2 classes"):
-        import_step(run, network_file(tmp_path, outputs=1), table(tmp_path), seed=1)
+    with pytest.raises(ForeignNetworkError, match="3 outputs, but the data are of 2 classes"):
+        import_step(run, network_file(tmp_path, outputs=3), table(tmp_path), seed=1)
+    nodes = [node("Unsqueeze", "x t", "z"), node("Conv", "z w", "a"), node("Flatten", "a")]
+    constants = {"w": np.ones((1, 2, 1), np.float32), "t": np.array([2], np.int64)}
+    convolution = write(tmp_path, make_model(nodes, (2,), constants))
+    with pytest.raises(ForeignNetworkError, match="must be that of a dense layer"):
+        import_step(run, convolution, table(tmp_path), seed=1)
     nodes = [node("Tanh", "x", "a"), node("Gemm", "a w")]
     path = write(tmp_path, make_model(nodes, (2,), {"w": floats((2, 2))}))
     with pytest.raises(ForeignNetworkError, match=r"by \S+ of the largest output, more than 1e-30"):
         import_step(run, path, table(tmp_path), seed=1, limit=1e-30)
     assert not run.path.exists()
+
+
+@pytest.mark.parametrize("end", [(), (node("Sigmoid", "z", "y"),)], ids=["plain", "sigmoid"])
+def test_one_output_for_two_classes(tmp_path, end):
+    run = RunFolder(tmp_path / "run")
+    found = import_step(run, network_file(tmp_path, 1, end), table(tmp_path), seed=1)
+    assert found.validation_quality > 0.9
+    network = run.trained().network
+    assert network.spec.wirings[-1].channels == 2
+    logits = network.predict(run.samples().test.inputs)
+    assert np.allclose(logits[:, 0], -logits[:, 1])
+    assert np.array_equal(logits.argmax(axis=1), run.samples().test.labels)
 
 
 def test_command(tmp_path, monkeypatch, capsys):
