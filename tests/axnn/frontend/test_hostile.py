@@ -209,6 +209,15 @@ def test_one_weight_many_times(tmp_path, monkeypatch):
         import_onnx(path, floats((1, width)))
 
 
+def test_many_samples_at_once(tmp_path):
+    """What a graph's shapes speak of is bounded, however many samples and columns there are."""
+    nodes = [node("Gemm", "x w", "a"), node("Reshape", "a s")]
+    constants = {"w": floats((4, 64)), "s": np.array([1 << 20, 64], np.int64)}
+    path = write(tmp_path, make_model(nodes, (4,), constants, batch=1 << 20))
+    with pytest.raises(QcnpeError, match="1048576 samples at once; export it for one"):
+        import_onnx(path, SAMPLES)
+
+
 def test_too_many_nodes(tmp_path):
     nodes = [node("Relu", f"a{i}" if i else "x", f"a{i + 1}") for i in range(20_001)]
     path = write(tmp_path, make_model(nodes, (4,), outputs=("a20001",)))

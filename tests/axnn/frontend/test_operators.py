@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper
 
 from axnn.frontend import import_onnx
-from tests.axnn.frontend.graphs import floats, imported, kinds, node
+from tests.axnn.frontend.graphs import floats, imported, kinds, make_model, node, write
 
 VECTORS = Path(onnx.__file__).parent / "backend/test/data/pytorch-converted"
 FITTING = (
@@ -64,6 +64,8 @@ CONVOLUTIONS: dict[str, dict[str, Any]] = {
     "dilated": {"dilations": [2, 1], "pads": [2, 0, 0, 2]},
     "same upper": {"auto_pad": "SAME_UPPER", "strides": [2, 2]},
     "same lower": {"auto_pad": "SAME_LOWER", "strides": [2, 2]},
+    "same upper, odd": {"auto_pad": "SAME_UPPER"},
+    "same lower, odd": {"auto_pad": "SAME_LOWER"},
     "valid": {"auto_pad": "VALID"},
     "groups": {"group": 2},
     "depth-wise": {"group": 4},
@@ -463,6 +465,20 @@ def test_weights_that_are_computed(tmp_path):
         "k": np.float32(3),
     }
     imported(tmp_path, nodes, (6,), constants)
+
+
+@pytest.mark.parametrize("last", ["Softmax", "LogSoftmax", "ArgMax"])
+def test_answers_are_left_out(tmp_path, last):
+    """The outputs are the logits, also where a file gives classes and probabilities."""
+    nodes = [node("Gemm", "x w", "a"), node(last, "a", "b"), node("Identity", "b", "y")]
+    model = make_model([*nodes, node("Softmax", "a", "z")], (4,), WEIGHTS, outputs=("y", "z"))
+    samples = floats((6, 4))
+    found = import_onnx(write(tmp_path, model), samples)
+    assert np.abs(found.predict(samples) - samples @ WEIGHTS["w"]).max() < 1e-6
+    assert found.notes[0].startswith("left out at the end: #2 making y (Identity), #1 making b (")
+
+
+WEIGHTS = {"w": floats((4, 3))}
 
 
 def test_a_file_that_reads_four_samples_at_once(tmp_path):
