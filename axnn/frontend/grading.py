@@ -28,7 +28,7 @@ from axnn.quantisation.quantize import INPUT_FRACTION_BITS
 from axnn.quantisation.scales import LayerScale, ValueScale
 from qcnpe.spec.activation import ACTIVATION_FRACTION_BITS, CURVES
 from qcnpe.spec.commands import SHIFT_RANGE
-from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.config import MAX_PRECISIONS, OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.fixed import limits, round_shift
 from qcnpe.spec.geometry import NETWORK_INPUT, Wiring
@@ -94,19 +94,29 @@ def grade_network(
     network : with the numbers that the file's weights stand for
     quantisers : of each layer's results by its index, and of the network's input by -1
     span : what the file's inputs are divided by to become the network's
-    config : the engine; by default that of `EngineConfig`
+    config : the engine; by default that of `EngineConfig`, or a gated one with the file's widths
     """
     own = dict(quantisers)
     if NETWORK_INPUT in own:
         first = own[NETWORK_INPUT]
         own[NETWORK_INPUT] = replace(first, scale=first.scale / span)
     try:
-        grader = _Grader(network, own, config or EngineConfig())
+        grader = _Grader(network, own, config or _engine_for(own))
         net = grader.net()
     except (_NoGridError, QcnpeError) as error:
         return Quantisation(Grade.FLOAT, (str(error),), None, own, {})
     reasons = tuple(dict.fromkeys(grader.reasons))
     return Quantisation(Grade.VALUES if reasons else Grade.EXACT, reasons, net, own, grader.values)
+
+
+def _engine_for(quantisers: Mapping[int, Quantiser]) -> EngineConfig:
+    """The default engine, unless the quantisers have widths that it lacks, and another has them."""
+    plain = EngineConfig()
+    found = {quantiser.width for quantiser in quantisers.values()} - {None, OPERAND_BITS}
+    widths = tuple(sorted((width for width in found if width), reverse=True))
+    if set(widths) <= set(plain.precisions) or len(widths) >= MAX_PRECISIONS:
+        return plain
+    return EngineConfig(ncu="gated", precisions=(OPERAND_BITS, *widths))
 
 
 class _Grader:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from axnn.errors import ForeignNetworkError
 from axnn.frontend.grading import Quantisation, grade_network
-from axnn.frontend.graph import Graph
+from axnn.frontend.graph import Graph, shown
 from axnn.frontend.lowering import ForeignTensor, lower
 from axnn.frontend.model_file import read_model
 from axnn.frontend.reference import run_reference, run_tensors
@@ -106,6 +107,11 @@ class ImportedNetwork:
         layers = {}
         for (index, tensor), values in zip(self.tensors.items(), found, strict=True):
             flat = np.empty((len(values), tensor.order.size), values.dtype)
+            if values.size != flat.size:
+                raise ForeignNetworkError(
+                    f"{self.graph.path}: tensor {shown(tensor.name)} is of another size in"
+                    f" onnxruntime: {values.shape}"
+                )
             flat[:, tensor.order.reshape(-1)] = values.reshape(len(values), -1)
             layers[index] = flat
         return layers
@@ -124,7 +130,8 @@ def import_onnx(
     ----------
     path : of the file
     samples : real ones, as the file reads them, that show how large inputs become
-    config : engine for a quantised network; by default that of `EngineConfig`
+    config : engine for a quantised network; by default that of `EngineConfig`, or a gated one with
+        the file's widths
 
     Raises
     ------

@@ -4,8 +4,10 @@ On constants they give numbers. On a network's values they change no number here
 them, and `axnn.frontend.grading` says how much of them the engine can do.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from axnn.frontend.builder import LayerBuilder
 from axnn.frontend.draft import Draft, Value
@@ -45,12 +47,12 @@ REFUSED: Mapping[str, str] = {
 
 def quant(call: Call) -> Value:
     """Quant of QONNX on a network's value."""
-    return _quantised(call.builder, call.value(), _of_call(call, qonnx_quantiser))
+    return _quantised(call.builder, call.value(), _of_call(call, qonnx_quantiser, 3))
 
 
 def quantize_linear(call: Call) -> Value:
     """QuantizeLinear: the result counts as the numbers that its integers stand for."""
-    quantiser = _of_call(call, linear_quantiser)
+    quantiser = _of_call(call, linear_quantiser, 2)
     return replace(_quantised(call.builder, call.value(), quantiser), codes=quantiser)
 
 
@@ -59,18 +61,33 @@ def dequantize_linear(call: Call) -> Value:
     value = call.value()
     if value.codes is None:
         raise UnsupportedError("it reads integers that no QuantizeLinear has made")
-    if _of_call(call, linear_quantiser) != value.codes:
+    if _of_call(call, linear_quantiser, 2) != value.codes:
         raise UnsupportedError("its scale and zero point are not those of its QuantizeLinear")
     return replace(value, codes=None)
 
 
-def _of_call(call: Call, kind: Callable[..., tuple[Quantiser, Array]]) -> Quantiser:
-    """The quantiser of a node whose other inputs are constants."""
+def _of_call(call: Call, kind: Callable[..., tuple[Quantiser, Array]], most: int) -> Quantiser:
+    """The quantiser of a node whose other inputs are constants, so many at most."""
     constants = [call.constant(place) for place in range(1, len(call.inputs))]
+    if len(constants) > most:
+        raise UnsupportedError(f"it has {len(call.inputs)} inputs, more than {most + 1}")
     quantiser, scale = kind(call.node, *constants)
+    _check_shapes(call, constants)
     if not (scale == scale.reshape(-1)[0]).all():
         raise UnsupportedError("it has a scale for each channel of a value; export it with one")
     return quantiser
+
+
+def _check_shapes(call: Call, constants: Sequence[Array | None]) -> None:
+    """Refuse constants that would make the value larger."""
+    shape = (1, *call.value().shape)
+    for constant in constants:
+        try:
+            fits = constant is None or np.broadcast_shapes(shape, constant.shape) == shape
+        except ValueError:
+            fits = constant is not None and constant.ndim == 1  # one for each channel
+        if not fits:
+            raise UnsupportedError("its scale, zero point or bits do not fit the value")
 
 
 def _quantised(builder: LayerBuilder, value: Value, quantiser: Quantiser) -> Value:

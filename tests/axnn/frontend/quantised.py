@@ -85,12 +85,14 @@ class Drawn:
 
 
 def residual(drawn: Drawn) -> onnx.ModelProto:
-    """Two convolutions, the second with a shortcut around it, a pool, and a depth-wise one."""
+    """Two convolutions, the second with a shortcut around it, a pool, a depth-wise one, means."""
     x = drawn.quantise("x", drawn.bits, "HALF_UP")
     first = drawn.quantise(drawn.add("Relu", drawn.convolution(x, 4, 1)), drawn.bits - 1)
     second = drawn.quantise(drawn.add("Relu", drawn.convolution(first, 4, 4)), drawn.bits - 2)
     total = drawn.quantise(drawn.add("Relu", drawn.add("Add", f"{second} {first}")), drawn.bits - 2)
-    pooled = drawn.add("MaxPool", total, kernel_shape=[3, 3], strides=[2, 2])
+    how = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 0, 0]}
+    pooled = drawn.add("MaxPool", total, **how)
     drawn.step_bits[pooled] = drawn.step_bits[total]
     last = drawn.convolution(pooled, 4, 1, group=4)
-    return drawn.model(drawn.quantise(last, drawn.bits - 3), (1, 8, 8))
+    mean = drawn.add("GlobalAveragePool", drawn.quantise(last, drawn.bits - 3))
+    return drawn.model(drawn.quantise(mean, drawn.bits - 3), (1, 8, 8))

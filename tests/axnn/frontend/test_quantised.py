@@ -18,6 +18,7 @@ from axnn.frontend import (
 )
 from axnn.frontend.quantiser import Quantiser, round_to
 from axnn.frontend.reference import run_tensors
+from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.inference import infer
 from tests.axnn.frontend.graphs import floats, imported, make_model, node, write
 from tests.axnn.frontend.quantised import NETWORKS, QONNX, Drawn, residual
@@ -68,7 +69,7 @@ def test_halves_to_even_are_not_exact():
     assert [layer.different for layer in compare_integers(moved, shifted)] == [0, 0, 0]
 
 
-@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("bits", [4, 6, 8])
 @pytest.mark.parametrize("rounding", ["HALF_UP", "FLOOR", "DOWN", "ROUND", "HALF_DOWN", "CEIL"])
 @pytest.mark.parametrize("fraction_bits", [0, 3, None])
 def test_drawn_networks(tmp_path, bits, rounding, fraction_bits):
@@ -87,7 +88,9 @@ def test_drawn_networks(tmp_path, bits, rounding, fraction_bits):
     assert (exact > 0) == (rounding in ("HALF_UP", "FLOOR", "DOWN"))
 
 
-def dense(tmp_path, *, bias=0.0, scale=1.0, bits=4.0, weights=None, signed=0, narrow=0):
+def dense(
+    tmp_path, *, bias=0.0, scale=1.0, bits=4.0, weights=None, signed=0, narrow=0, engine=None
+):
     """A quantised input, a dense layer and a quantiser that rounds as a case says."""
     constants = {
         "one": np.float32(0.25), "none": np.float32(0), "bits": np.float32(bits),
@@ -102,7 +105,7 @@ def dense(tmp_path, *, bias=0.0, scale=1.0, bits=4.0, weights=None, signed=0, na
     ]
     model = make_model(nodes, (len(constants["w"]),), constants)
     model.opset_import.add(domain=QONNX, version=2)
-    return import_onnx(write(tmp_path, model), 4 * np.ones((1, len(constants["w"]))))
+    return import_onnx(write(tmp_path, model), 4 * np.ones((1, len(constants["w"]))), engine)
 
 
 REASONS: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -110,7 +113,8 @@ REASONS: dict[str, tuple[dict[str, Any], str, str]] = {
     "weights": ({"weights": floats((3, 2))}, "float", "weights of dense1 are no integers"),
     "wide weights": ({"weights": np.float32(100) * np.eye(3, 2, dtype=np.float32)}, "values",
                      "dense1 reads the network's input at 8 bits, whose values lie in 0..15"),
-    "odd width": ({"bits": 3.0}, "values", "reads the network's input at 4 bits, whose values"),
+    "odd width": ({"bits": 3.0, "engine": EngineConfig()}, "values",
+                  "reads the network's input at 4 bits, whose values"),
     "narrow": ({"signed": 1, "narrow": 1}, "values", "whose values lie in -7..7"),
     "sign": ({"signed": 1}, "values", "dense1 is rounded by halves away from zero, here half up"),
     "bias": ({"bias": 1e5}, "values", "dense1 has biases of more than 16 bits"),
@@ -126,6 +130,14 @@ def test_reasons(tmp_path, case):
     assert found.grade == grade
     assert any(reason in line for line in found.reasons), found.reasons
     assert (found.net is None) == (grade == "float")
+
+
+def test_an_engine_with_the_widths_of_the_file(tmp_path):
+    found = quantisation(dense(tmp_path, bits=3.0))
+    assert found.grade == Grade.EXACT
+    assert found.net is not None
+    assert found.net.engine is not None
+    assert (found.net.engine.ncu, found.net.engine.precisions) == ("gated", (16, 3))
 
 
 def test_a_bias_between_steps_that_are_those_of_the_result(tmp_path):
@@ -255,6 +267,8 @@ INTEGERS = {
     "one bit": ([node("Quant", "x s n s", domain=QONNX)], "it rounds to 1 bits with sign"),
     "mode": ([node("Quant", "x s n e", domain=QONNX, rounding_mode="ODD")], "'ODD' is unknown"),
     "channels": ([node("Quant", "x c n e", domain=QONNX)], "a scale for each channel of a value"),
+    "inputs": ([node("Quant", "x s n e e", domain=QONNX)], "it has 5 inputs, more than 4"),
+    "larger": ([node("Quant", "x l n e", domain=QONNX)], "bits do not fit the value"),
     "negative": ([node("Quant", "x m n e", domain=QONNX)], "must be a positive number"),
 }  # fmt: skip
 
@@ -264,7 +278,8 @@ def test_refusals(tmp_path, case):
     nodes, reason = INTEGERS[case]
     constants = {"s": np.float32(1), "t": np.float32(2), "z": np.zeros((), np.uint8),
                  "n": np.float32(0), "c": np.ones((3, 1, 1), np.float32) * np.arange(1, 4)[:, None,
-                 None].astype(np.float32), "m": np.float32(-1), "e": np.float32(8)}  # fmt: skip
+                 None].astype(np.float32), "m": np.float32(-1), "e": np.float32(8),
+                 "l": np.ones((2, 3, 1, 1), np.float32)}  # fmt: skip
     path = write(tmp_path, make_model(nodes, (3, 4, 4), constants))
     with pytest.raises(RefusedNodesError, match=reason):
         import_onnx(path, floats((2, 3, 4, 4)))
