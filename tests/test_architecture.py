@@ -71,6 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"qcnpe.command_line", "qcnpe.terminal", "numba", "llvmlite", "matplotlib", "rich"},
     "axnn.cpu.benchmark.peers": CPU | {"onnx", "onnxruntime", "torch"},
     "axnn.report": EXPERIMENTS | {"axnn.report", "jinja2", "matplotlib", "rich"},
+    "axnn.api": FLOW | {"qcnpe.interchange"},
     "axnn.cli": {"axnn", "qcnpe.spec", "qcnpe.compiler", "qcnpe.boards", "numpy"}
     | {"qcnpe.command_line", "qcnpe.interchange", "qcnpe.options", "qcnpe.terminal"}
     | CLI,

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from axnn.data import OwnData
+from axnn.data import OwnData, load
 from axnn.flow.description import read_app
 from docs.tables.__main__ import main as write_tables
 from docs.tables.cells import markdown
@@ -81,6 +81,22 @@ def test_python_block_on_networks_runs(tmp_path):
 def test_python_block_on_bit_true_models_runs(tmp_path):
     assert run_python("bit-true.md", tmp_path) == f"True {2 * 100 * 3 * 9} None\n"
     assert (tmp_path / "mine.onnx").is_file()
+
+
+def test_python_block_on_python_runs(tmp_path):
+    (tmp_path / "network.onnx").write_bytes((ROOT / "examples/torch_digits.onnx").read_bytes())
+    samples = load("digits8x8", seed=1)
+    np.savez(
+        tmp_path / "samples.npz",
+        train_inputs=samples.train.inputs * 16,
+        train_labels=samples.train.labels,
+        test_inputs=samples.test.inputs * 16,
+        test_labels=samples.test.labels,
+    )
+    compared, accuracy, mismatches = run_python("python.md", tmp_path).splitlines()
+    assert compared.startswith("Comparison(samples=")
+    assert float(accuracy.split()[0]) > 0.9
+    assert mismatches == "0"
 
 
 def test_python_block_on_own_data_runs(tmp_path):

@@ -184,6 +184,7 @@ class DataSet:
         side: int | None = None,
         class_weights: bool = False,
         unlabelled: bool = False,
+        span: float | None = None,
         seed: int = 1,
     ) -> "DataSet":
         """The data set in a file or a folder of the user's.
@@ -207,6 +208,8 @@ class DataSet:
             the same one of at most 64 pixels, else 32
         class_weights : whether every class counts the same in loss and quality, however rare it is
         unlabelled : whether samples have no labels; see `answered`
+        span : what inputs are divided by, as an imported network reads them; None: the training
+            part teaches the scaling
         seed : of the split
 
         Raises
@@ -235,6 +238,7 @@ class DataSet:
             side=side,
             class_weights=class_weights,
             unlabelled=unlabelled,
+            span=span,
         )
         return own.load(seed)
 

@@ -103,7 +103,7 @@ def _lower_uniformly(run: RunFolder, width: int, retraining: TrainingPlan) -> fl
     found = approximate_uniformly(
         trained.network,
         samples,
-        event_counter(trained.app, samples),
+        event_counter(trained.app.engine, samples),
         retraining,
         width=width,
         seed=trained.seed,

@@ -41,41 +41,63 @@ def default_app(own: OwnData, samples: DataSet) -> App:
     """
     name = _OTHER.sub("_", own.name).strip("_").lower() or "own"
     _, height, width = samples.input_shape
-    is_picture = min(height, width) >= 2 * _SMALLEST
-    layers = _convolutions(height, width) if is_picture else ()
+    layers = _convolutions(height, width) if _are_pictures(samples) else ()
     inputs, classes = prod(samples.input_shape), len(samples.classes)
     is_small = inputs <= _FEW_INPUTS and classes <= _FEW_CLASSES
     hidden = LayerSpec(kind="dense", channels=32 if is_small else 64, function="relu")
     logits = LayerSpec(kind="dense", channels=classes, function="identity")
-    rate, batch = (0.02, 64) if is_picture or samples.quantity else (0.1, 32)
-    epochs = min(max(_STEPS * batch // len(samples.train), 10), 200)
-    training = TrainingPlan(
-        epochs=epochs,
-        batch=batch,
-        learning_rate=rate,
-        weight_decay=1e-4,
-        patience=max(epochs // 3, 5),
-    )
-    retraining = TrainingPlan(
-        epochs=max(epochs // 4, 2), batch=batch, learning_rate=rate / 2, weight_decay=1e-4
-    )
     return App(
         title=own.name,
         data=own,
         network=NetworkSpec(
             name=name, input_shape=samples.input_shape, layers=(*layers, hidden, logits)
         ),
-        training=training,
-        approximation=ApproximationPlan(
-            bound_percent=0.5,
-            share=1.0,
-            rounds=3,
-            smallest_share=0.0625,
-            samples=_LARGE if len(samples.train) > _LARGE else None,
-            retraining=retraining,
-        ),
-        engine=EngineConfig() if is_picture else EngineConfig(rows=4, cols=4),
+        training=default_training(samples),
+        approximation=default_approximation(samples),
+        engine=default_engine(samples),
     )
+
+
+def default_training(samples: DataSet) -> TrainingPlan:
+    """A plan that trains small networks on these samples, large or small sets of them."""
+    rate, batch = _rate_and_batch(samples)
+    epochs = min(max(_STEPS * batch // len(samples.train), 10), 200)
+    return TrainingPlan(
+        epochs=epochs,
+        batch=batch,
+        learning_rate=rate,
+        weight_decay=1e-4,
+        patience=max(epochs // 3, 5),
+    )
+
+
+def default_approximation(samples: DataSet) -> ApproximationPlan:
+    """A plan that approximates networks for these samples, within 0.5 percentage points."""
+    rate, batch = _rate_and_batch(samples)
+    epochs = max(default_training(samples).epochs // 4, 2)
+    return ApproximationPlan(
+        bound_percent=0.5,
+        share=1.0,
+        rounds=3,
+        smallest_share=0.0625,
+        samples=_LARGE if len(samples.train) > _LARGE else None,
+        retraining=TrainingPlan(
+            epochs=epochs, batch=batch, learning_rate=rate / 2, weight_decay=1e-4
+        ),
+    )
+
+
+def default_engine(samples: DataSet) -> EngineConfig:
+    """An engine of 16x16 NCUs (neural compute units) for pictures, of 4x4 for tables."""
+    return EngineConfig() if _are_pictures(samples) else EngineConfig(rows=4, cols=4)
+
+
+def _rate_and_batch(samples: DataSet) -> tuple[float, int]:
+    return (0.02, 64) if _are_pictures(samples) or samples.quantity else (0.1, 32)
+
+
+def _are_pictures(samples: DataSet) -> bool:
+    return min(samples.input_shape[1:]) >= 2 * _SMALLEST
 
 
 def _convolutions(height: int, width: int) -> tuple[LayerSpec, ...]:

@@ -31,7 +31,7 @@ from axnn.nn.spec import NetworkSpec
 from axnn.nn.train import Epoch, TrainingPlan, train
 from axnn.quantisation.calibration import calibrate
 from axnn.quantisation.quantize import QuantisedNetwork, uniform_precision
-from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.files import replace_bytes
 
@@ -171,7 +171,7 @@ def approximate_step(
                 trained.network,
                 samples := run.samples(),
                 plan,
-                event_counter(trained.app, samples),
+                event_counter(trained.app.engine, samples),
                 seed=trained.seed,
                 state=part,
                 start=origin,
@@ -196,10 +196,10 @@ def approximation_ancestry(run: RunFolder, start: Path | None = None, **how: Any
     return Ancestry.of(run.axnn, files, activity=_ACTIVITY, **how, **run.record().approximation)
 
 
-def event_counter(app: App, samples: DataSet) -> EventCounter:
-    """Counts events of the application's engine, with the operands of its validation samples."""
+def event_counter(engine: EngineConfig, samples: DataSet) -> EventCounter:
+    """Counts events of an engine, with the operands of validation samples."""
     drawn = samples.validation.draw(ACTIVITY_SAMPLES, seed=_ACTIVITY_SEED)
-    return EventCounter(app.engine, drawn.inputs)
+    return EventCounter(engine, drawn.inputs)
 
 
 def energy_model(prices: EnergyPrices, app: App, samples: DataSet) -> EnergyModel:
@@ -210,7 +210,7 @@ def energy_model(prices: EnergyPrices, app: App, samples: DataSet) -> EnergyMode
     FormatError
         If one of the engine's widths has no price.
     """
-    energy = EnergyModel(prices, app.engine, event_counter(app, samples).samples)
+    energy = EnergyModel(prices, app.engine, event_counter(app.engine, samples).samples)
     energy.check_prices()
     return energy
 
