@@ -143,7 +143,7 @@ class _Walk:
                     found = self._result(node, arguments)
                 results = [self._shared(node, place, each) for place, each in enumerate(found)]
             elif node.operator not in RULES and node.operator not in FOLDED:
-                raise UnsupportedError(_NO_RULE)
+                raise _no_rule(node)
         except (UnsupportedError, QcnpeError) as error:
             self._refusals.append(Refusal.of(node, error))
         except (ValueError, IndexError) as error:  # what numpy finds in axes and shapes
@@ -157,7 +157,7 @@ class _Walk:
             constants = [one for one in arguments if not isinstance(one, Value)]
             return (fold(node, constants),)
         if node.operator not in RULES:
-            raise UnsupportedError(_NO_RULE)
+            raise _no_rule(node)
         if node.operator != "DequantizeLinear" and any(map(_is_coded, arguments)):
             raise UnsupportedError("it computes with integers; let a DequantizeLinear come before")
         found = RULES[node.operator](Call(node, arguments, self._builder, self._graph.batch or 1))
@@ -229,7 +229,16 @@ def _is_coded(argument: Argument) -> bool:
     return isinstance(argument, Value) and argument.codes is not None
 
 
-_NO_RULE = "the operator is not one that is read"
+_REASONS = {
+    "HardSwish": "it multiplies two functions of a map, which the engine does not",
+    "LogSoftmax": "it is read at the end only",
+    "Softmax": "it is read at the end only",
+}
+"""Why some operators are not read."""
+
+
+def _no_rule(node: Node) -> UnsupportedError:
+    return UnsupportedError(_REASONS.get(node.operator, "the operator is not one that is read"))
 
 
 def _is_input(value: Value) -> bool:

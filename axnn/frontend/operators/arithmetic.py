@@ -110,6 +110,16 @@ def normalisation(call: Call) -> Value:
     return add_constant(call.builder, scaled, (beta - mean * scale).reshape(axes))
 
 
+def standardisation(call: Call) -> Value:
+    """Scaler of ONNX' traditional machine learning: an offset, then a factor, for each column."""
+    offset, scale = (
+        np.array(call.node.attributes.get(name, default), np.float64)
+        for name, default in (("offset", 0.0), ("scale", 1.0))
+    )
+    moved = add_constant(call.builder, call.value(), -offset)
+    return multiply_constant(call.builder, moved, scale)
+
+
 def concatenation(call: Call) -> Value:
     """Concat: nothing is computed; who reads it reads several maps."""
     axis = integer(call.node, "axis", 1)

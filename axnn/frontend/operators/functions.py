@@ -81,7 +81,7 @@ def hard_sigmoid(call: Call) -> Value:
 
 
 def _between(call: Call, value: Value, low: float, high: float) -> Value:
-    """The sum low + relu(x - low) - relu(x - high)."""
+    """The value between two limits."""
     lowest, highest = -3.0e38, 3.0e38  # what exporters write for no limit
     if low > high:
         raise UnsupportedError(f"its limits {low:g} and {high:g} leave no value")
@@ -92,15 +92,18 @@ def _between(call: Call, value: Value, low: float, high: float) -> Value:
 
 
 def _limited(builder: LayerBuilder, part: Draft, low: float | None, high: float | None) -> Draft:
-    if low == 0 and high is None:
-        return with_function(builder, part, "relu")
-    plain = builder.layer(part)
-    ones = np.ones(plain.shape[0])
-    lower, bias = plain, 0 * ones
-    if low is not None:
-        lower = builder.layer(replace(plain.plus(-low * ones), function="relu"))
-        bias = low * ones
+    """The draft between two limits; each is a ReLU, the upper one of the negated draft."""
+    ones = np.ones(part.shape[0])
+    found, start = part, 0.0
+    if low == 0:
+        found = with_function(builder, part, "relu")
+    elif low is not None:
+        found, start = _rectified(builder.linear(part).plus(-low * ones)), low
     if high is None:
-        return lower.plus(bias)
-    above = builder.layer(replace(plain.plus(-high * ones), function="relu"))
-    return Draft((lower.terms[0], above.times(-ones).terms[0]), bias)
+        return found if start == 0 else builder.linear(found).plus(start * ones)
+    above = builder.linear(found).times(-ones).plus((high - start) * ones)
+    return builder.layer(_rectified(above)).times(-ones).plus(high * ones)
+
+
+def _rectified(draft: Draft) -> Draft:
+    return replace(draft, function="relu")

@@ -55,6 +55,7 @@ RULES: Mapping[str, Callable[[Call], Result]] = {
     "Tanh": functions.function("tanh"),
     "Transpose": layout.transpose,
     "Unsqueeze": layout.unsqueeze,
+    "ai.onnx.ml.Scaler": arithmetic.standardisation,
     **dict.fromkeys(QUANT_NAMES, quantisation.quant),
 }
 """By the operator's name."""

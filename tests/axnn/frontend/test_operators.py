@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper
 
-from axnn.frontend import import_onnx
+from axnn.frontend import compare, import_onnx
 from tests.axnn.frontend.graphs import floats, imported, kinds, make_model, node, write
 
 VECTORS = Path(onnx.__file__).parent / "backend/test/data/pytorch-converted"
@@ -181,6 +181,21 @@ def test_clip(tmp_path, limits):
     imported(tmp_path, nodes, (2, 5, 5), {**weights, **constants})
 
 
+def test_limits_are_in_the_layer_and_one_behind_it(tmp_path):
+    """MobileNet's ReLU6."""
+    nodes = [
+        node("Conv", "x w", "a"),
+        node("MaxPool", "a", "b", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Clip", "b low high", "c"),
+        node("Conv", "c v"),
+    ]
+    limits = {"low": np.float32(0), "high": np.float32(0.5)}
+    weights = {"w": floats((3, 2, 3, 3)), "v": floats((2, 3, 2, 2))}
+    found = imported(tmp_path, nodes, (2, 6, 6), {**weights, **limits})
+    assert kinds(found) == ["convolution"] * 3
+    assert [layer.function for layer in found.network.spec.layers] == ["relu", "relu", "identity"]
+
+
 @pytest.mark.parametrize("trans_b", [0, 1])
 def test_gemm(tmp_path, trans_b):
     weights = floats((4, 6) if trans_b else (6, 4))
@@ -208,6 +223,18 @@ def test_constants(tmp_path, operator):
     nodes = [node(operator, names, "a"), node("Conv", "a w", pads=[1, 1, 1, 1])]
     constants = {"c": floats(shape) + 2, "w": floats((4, 3, 3, 3))}
     imported(tmp_path, nodes, (3, 5, 4), constants)
+
+
+def test_columns_that_scikit_learn_scales(tmp_path):
+    """A Scaler subtracts, then multiplies."""
+    offset, scale = floats(3).tolist(), (floats(3, 5) ** 2 + 0.1).tolist()
+    scaler = node("Scaler", "x", "a", domain="ai.onnx.ml", offset=offset, scale=scale)
+    model = make_model([scaler, node("Gemm", "a w")], (3,), {"w": floats((3, 2))})
+    model.opset_import.append(onnx.helper.make_opsetid("ai.onnx.ml", 1))
+    samples = floats((6, 3))
+    found = import_onnx(write(tmp_path, model), samples)
+    assert kinds(found) == ["dense"]
+    assert compare(found, samples).relative < 2e-6
 
 
 def test_constant_minus_samples(tmp_path):

@@ -87,6 +87,8 @@ REASONS = {
         [node("Mul", "x h", "a"), node("Mul", "a h", "b"), node("Conv", "b k")],
         "finite",
     ),
+    "softmax in the middle": ([node("Softmax", "x", "a"), node("Relu", "a")], "at the end only"),
+    "product of functions": ([node("HardSwish", "x")], "multiplies two functions"),
     "mean over channels": ([node("ReduceMean", "x", axes=[1])], "not channels"),
     "rows in place of channels": (
         [node("Conv", "x n", "a"), node("Transpose", "a", "b", perm=[0, 2, 1, 3]),
