@@ -2,26 +2,27 @@
 
 `make bench-frontend` remakes the committed figures. The networks of `foreign_networks` are as
 PyTorch starts them, exported by both of its exporters; the MNIST network of ONNX' model zoo is the
-one that the package `qonnx` holds.
+one that the package `qonnx` holds. ResNet-8 is trained on CIFAR-10 with PyTorch first, for an hour
+or so; the folder keeps it.
 """
 
 import argparse
 import os
 import platform
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
+from axnn.data import load
 from axnn.data.catalog import MNIST
 from axnn.data.fetch import read_collection
 from axnn.frontend import ImportedNetwork, compare, import_onnx
@@ -33,19 +34,22 @@ from qcnpe.interchange import export_onnx, verify
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.draws import draw
+from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.results import Figures, read_figures
 from qcnpe.tools.extras import require_modules
 from sim.check import compare as compare_rtl
 from sim.transport import SimulationTransport
-from tests.peers.foreign_networks import EXPORTERS, FOREIGN, Foreign, export, settle
+from tests.peers.foreign_networks import EXPORTERS, FOREIGN, REFUSED, Foreign, export, settle
+from tests.peers.train_resnet8 import EPOCHS, train_resnet8
 
 Samples = NDArray[np.float32]
 
 ENGINE = EngineConfig()
-TOOLS = ("numpy", "onnx", "onnxruntime", "qonnx", "torch")
+TOOLS = ("numpy", "onnx", "onnxruntime", "onnxscript", "qonnx", "silero-vad", "torch")
 MNIST_CNN = "mnist_cnn"
+REFUSALS = "refused"
 WIDTHS = (16, 8)
 
 SAMPLES = 64
@@ -54,7 +58,8 @@ SAMPLES = 64
 ONNX_SAMPLES, RTL_SAMPLES = 16, 2
 """Of these, how many are compared in integers: large networks take seconds for each on the RTL."""
 
-MNIST_CALIBRATION, MNIST_RTL = 6000, 100
+RESNET8 = "resnet8"
+CALIBRATION, TRAINED_RTL = 5000, 100
 """Training pictures that scales are chosen on, and test pictures that the RTL classifies."""
 
 
@@ -112,40 +117,87 @@ def accuracy(outputs: NDArray[np.generic], labels: NDArray[np.integer]) -> float
     return round(float((outputs.argmax(axis=1) == labels).mean()), 5)
 
 
-def measure_mnist(engine: Transport, folder: Path, seed: int) -> Figures:
-    """The zoo's MNIST network on the official test pictures."""
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network of another tool.
+
+    Attributes
+    ----------
+    paths : of its file, by each exporter
+    train, test : pictures as the file reads them
+    labels : of the test pictures
+    """
+
+    paths: tuple[Path, ...]
+    train: Samples
+    test: Samples
+    labels: NDArray[np.integer]
+
+
+def zoo_mnist() -> Trained:
+    """The zoo's MNIST network and the official parts."""
     require_modules("qonnx")
     spec = find_spec("qonnx")
     assert spec is not None
     assert spec.origin is not None
     path = Path(spec.origin).parent / "data" / "onnx" / "mnist-conv" / "model.onnx"
     arrays = read_collection(MNIST)
-    pictures = {
-        part: arrays[f"{part}_images"][:, None].astype(np.float32) for part in ("train", "test")
-    }
-    labels = arrays["test_labels"]
-    imported = import_onnx(path, pictures["test"])
-    found = compare(imported, pictures["test"])
-    known = pictures["train"][draw(len(pictures["train"]), MNIST_CALIBRATION, seed=seed)]
-    inputs = imported.inputs(pictures["test"])
+    train, test = (
+        arrays[f"{part}_images"][:, None].astype(np.float32) for part in ("train", "test")
+    )
+    return Trained((path,), train, test, arrays["test_labels"])
+
+
+def trained_resnet8(folder: Path, seed: int, say: Callable[[str], None]) -> Trained:
+    """ResNet-8, trained on CIFAR-10 here, by both exporters."""
+    data = load("cifar10", seed=seed)
+
+    def tell(epoch: int, loss: float) -> None:
+        say(f"{RESNET8}: epoch {epoch + 1} of {EPOCHS}, loss {loss:.4f}")
+
+    network = train_resnet8(data.train, folder / "resnet8.pt", seed=seed, on_epoch=tell)
+    paths = tuple(folder / f"{RESNET8}_{exporter}.onnx" for exporter in EXPORTERS)
+    for path, exporter in zip(paths, EXPORTERS, strict=True):
+        export(network, FOREIGN[RESNET8].shape, path, exporter=exporter)
+    return Trained(paths, data.train.inputs, data.test.inputs, data.test.labels)
+
+
+def measure_trained(
+    name: str, trained: Trained, engine: Transport, folder: Path, seed: int
+) -> Figures:
+    """The files against onnxruntime on all test pictures, accuracies, and the integers."""
+    test, labels = trained.test, trained.labels
+    differences = []
+    for path in trained.paths:
+        imported = import_onnx(path, test)
+        differences.append(compare(imported, test).relative)
+    known = trained.train[draw(len(trained.train), CALIBRATION, seed=seed)]
+    inputs = imported.inputs(test)
     figures: Figures = {
-        f"{MNIST_CNN}.max_difference_float": float(f"{found.relative:.2e}"),
-        f"{MNIST_CNN}.accuracy_float": accuracy(imported.predict(pictures["test"]), labels),
+        f"{name}.max_difference_float": float(f"{max(differences):.2e}"),
+        f"{name}.accuracy_float": accuracy(imported.predict(test), labels),
     }
     for width in WIDTHS:
         net = in_integers(imported, imported.inputs(known), width)
         outputs = infer(net, net.quantize_inputs(inputs))
-        figures[f"{MNIST_CNN}.accuracy_{width}b"] = accuracy(outputs, labels)
+        figures[f"{name}.accuracy_{width}b"] = accuracy(outputs, labels)
         if width == WIDTHS[0]:
-            figures |= check_integers(MNIST_CNN, net, inputs, engine, MNIST_RTL, folder)
+            figures |= check_integers(name, net, inputs, engine, TRAINED_RTL, folder)
     return figures
 
 
-@contextmanager
-def engine_and_folder() -> Iterator[tuple[Transport, Path]]:
-    """The simulated engine, and a folder for files that nobody keeps."""
-    with SimulationTransport(ENGINE) as engine, TemporaryDirectory(prefix="axnn-frontend-") as name:
-        yield engine, Path(name)
+def measure_refusals(folder: Path, seed: int, say: Callable[[str], None]) -> Figures:
+    """1 for each network that cannot run and is refused before any work."""
+    figures: Figures = {}
+    for name, make in REFUSED.items():
+        path, samples = make(folder, seed)
+        try:
+            import_onnx(path, samples)
+            figures[f"{REFUSALS}.{name}"] = 0
+        except QcnpeError as error:
+            say(f"{name}: {error}")
+            figures[f"{REFUSALS}.{name}"] = 1
+    return figures
 
 
 def main() -> int:
@@ -153,7 +205,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.peers.bench_frontend")
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
     parser.add_argument("--seed", type=int, default=1)
-    names = (*FOREIGN, MNIST_CNN)
+    parser.add_argument("--folder", type=Path, default=Path("build/frontend"), help="kept files")
+    names = (*FOREIGN, MNIST_CNN, REFUSALS)
     parser.add_argument(
         "--model", action="append", choices=names, help="only this; may be repeated"
     )
@@ -161,12 +214,20 @@ def main() -> int:
     console = Console(highlight=False)
     say = partial(console.print, soft_wrap=True)
     figures = read_figures(options.out) if options.out.exists() else {}
-    with engine_and_folder() as (engine, folder):
+    folder, seed = options.folder, options.seed
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    with SimulationTransport(ENGINE) as engine:
         for name in options.model or names:
             if name == MNIST_CNN:
-                found = measure_mnist(engine, folder, options.seed)
+                found = measure_trained(name, zoo_mnist(), engine, folder, seed)
+            elif name == RESNET8:
+                trained = trained_resnet8(folder, seed, say)
+                found = measure_trained(name, trained, engine, folder, seed)
+            elif name == REFUSALS:
+                found = measure_refusals(folder, seed, say)
             else:
-                found = measure_foreign(name, FOREIGN[name], engine, folder, options.seed)
+                found = measure_foreign(name, FOREIGN[name], engine, folder, seed)
             figures |= found
             for key, value in found.items():
                 say(f"{key:36} {value:>12}")

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.resources import as_file, files
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -178,3 +181,38 @@ def export(network: nn.Module, shape: tuple[int, ...], path: Path, *, exporter: 
             input_names=["inputs"], output_names=["results"],
             dynamic_axes={"inputs": {0: "batch"}, "results": {0: "batch"}},
         )  # fmt: skip
+
+
+def _silero(folder: Path, seed: int) -> tuple[Path, NDArray[np.float32]]:
+    """A voice detector with recurrent layers and branches, as its package holds it."""
+    with as_file(files("silero_vad") / "data/silero_vad.onnx") as path:
+        return path, np.random.default_rng(seed).random((4, 512), np.float32)
+
+
+def _transformer(folder: Path, seed: int) -> tuple[Path, NDArray[np.float32]]:
+    """An encoder block: its attention multiplies two things that both depend on the input."""
+    torch.manual_seed(seed)
+    block = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True)
+    path = folder / "transformer.onnx"
+    export(block, (8, 32), path, exporter="dynamo")
+    return path, np.random.default_rng(seed).random((4, 8, 32), np.float32)
+
+
+def _dynamic(folder: Path, seed: int) -> tuple[Path, NDArray[np.float32]]:
+    """A convolution over pictures of any size."""
+    torch.manual_seed(seed)
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Conv2d(2, 2, 3)).eval()
+    path = folder / "dynamic.onnx"
+    torch.onnx.export(
+        network, (torch.zeros(1, 1, 9, 9),), path, dynamo=False, input_names=["inputs"],
+        output_names=["results"], dynamic_axes={"inputs": {2: "height", 3: "width"}},
+    )  # fmt: skip
+    return path, np.random.default_rng(seed).random((4, 1, 9, 9), np.float32)
+
+
+REFUSED: dict[str, Callable[[Path, int], tuple[Path, NDArray[np.float32]]]] = {
+    "silero_vad": _silero,
+    "transformer": _transformer,
+    "dynamic": _dynamic,
+}
+"""Networks that the engine cannot run: each makes its file in a folder, and samples."""
