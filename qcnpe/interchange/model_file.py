@@ -4,7 +4,7 @@ Nothing is run here. What is read uses only the operators of the export, keeps a
 and has tensors of known, bounded sizes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -26,6 +26,9 @@ MAX_NODES = 100_000
 
 MAX_ELEMENTS = 1 << 29
 """Largest sum of the sizes of all tensors that a model makes for one sample."""
+
+MAX_HELD = 1 << 27
+"""Most values that a model holds at once for one sample: 1 GiB in float64."""
 
 MAX_WORK = 1 << 36
 """Most multiplications for one sample."""
@@ -52,7 +55,7 @@ class ModelFile:
     input_type : of the input `inputs`: float32, or int16 for integers
     input_shape : of one sample
     outputs : results for one sample
-    elements : sum of the sizes of all tensors that it makes for one sample
+    held : values that it holds at once for one sample
     metadata : its entries
     """
 
@@ -61,7 +64,7 @@ class ModelFile:
     input_type: np.dtype[Any]
     input_shape: tuple[int, ...]
     outputs: int
-    elements: int
+    held: int
     metadata: dict[str, str]
 
     @classmethod
@@ -110,7 +113,7 @@ class _Reader:
             raise FormatError(f"{self._path}: is no bit-true model of `qcnpe export`; give one")
         self._check_graph()
         onnx.checker.check_model(self._content)
-        elements = self._count_elements()
+        held = self._count_held()
         (entry,), (result,) = model.graph.input, model.graph.output
         return ModelFile(
             path=self._path,
@@ -118,7 +121,7 @@ class _Reader:
             input_type=self._dtype(entry),
             input_shape=self._sizes(entry)[1:],
             outputs=self._sizes(result)[1],
-            elements=elements,
+            held=held,
             metadata=metadata,
         )
 
@@ -150,8 +153,8 @@ class _Reader:
                     yield attribute.t
                 yield from attribute.tensors
 
-    def _count_elements(self) -> int:
-        """Sum of the sizes of all tensors for one sample, as the operators' definitions say."""
+    def _count_held(self) -> int:
+        """Values held at once for one sample; sizes are those of the operators' definitions."""
         single = self._onnx.ModelProto()
         single.CopyFrom(self._model)
         del single.graph.value_info[:]
@@ -174,7 +177,10 @@ class _Reader:
         if elements > MAX_ELEMENTS:
             self._refuse(f"makes {elements:,} values a sample, more than {MAX_ELEMENTS:,}")
         self._check_work(shapes | constants)
-        return elements
+        held = _most_held(inferred.node, {name: prod(shape) for name, shape in shapes.items()})
+        if held > MAX_HELD:
+            self._refuse(f"holds {held:,} values a sample at once, more than {MAX_HELD:,}")
+        return held
 
     def _check_work(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Refuse products that take for ever."""
@@ -203,3 +209,15 @@ class _Reader:
 
     def _refuse(self, reason: str) -> None:
         raise FormatError(f"{self._path}: {reason}; {_REMEDY}")
+
+
+def _most_held(nodes: Sequence[Any], sizes: Mapping[str, int]) -> int:
+    """Most values at once if each tensor is held from its node to the last one that reads it."""
+    last = {name: place for place, node in enumerate(nodes) for name in node.input}
+    held = most = sizes[INPUT]
+    for place, node in enumerate(nodes):
+        held += sum(sizes[name] for name in node.output)
+        most = max(most, held)
+        done = {name for name in (*node.input, *node.output) if last.get(name, place) == place}
+        held -= sum(sizes.get(name, 0) for name in done)  # constants are not counted
+    return most

@@ -17,8 +17,8 @@ from qcnpe.spec.inputs import check_codes
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.tools.extras import require_modules
 
-_BATCH_ELEMENTS = 1 << 26
-"""Values in all tensors of a batch, about: 512 MiB in float64, of which a part is held at once."""
+_HELD = 1 << 24
+"""Values held at once for a batch, about: 128 MiB in float64."""
 
 _MAX_BATCH = 256
 
@@ -129,7 +129,7 @@ def verify(
         raise InputError("there are no samples; give at least one")
     sessions = [_Session(model, optimised=optimised) for optimised in (False, True)]
     counts, first = [0, 0], None
-    batch = min(max(1, _BATCH_ELEMENTS // model.elements), _MAX_BATCH)
+    batch = min(max(1, _HELD // model.held), _MAX_BATCH)
     for start in range(0, len(inputs), batch):
         codes, fed = _feed(net, model, inputs[start : start + batch])
         expected = infer(net, codes)

@@ -75,7 +75,7 @@ def test_samples_run_in_batches_of_bounded_size(monkeypatch, file):
     monkeypatch.setattr(verification, "_MAX_BATCH", 3)
     assert verify(net, file, inputs, progress=seen.append).is_exact
     assert seen == [3, 6, 7]
-    monkeypatch.setattr(verification, "_BATCH_ELEMENTS", 1)
+    monkeypatch.setattr(verification, "_HELD", 1)
     seen.clear()
     assert verify(net, file, inputs, progress=seen.append).is_exact
     assert seen == [1, 2, 3, 4, 5, 6, 7]
@@ -125,6 +125,24 @@ def pad_and_crop(model):
         model.graph.node[0].output[0] = model.graph.node[1].input[0] = f"{name}_made"
 
 
+def many_at_once(model):
+    """Tensors of a bounded size that are all held until the last of them is read."""
+    source, size = model.graph.node[0].output[0], 1 << 22
+    pads = numpy_helper.from_array(np.array((0, 0, size, 0)), "pads")
+    crop = numpy_helper.from_array(np.array((0, 0, -size, 0)), "crop")
+    model.graph.initializer.extend([pads, crop])
+    wide = [helper.make_node("Pad", [source, "pads"], [f"wide{n}"]) for n in range(10)]
+    joined = [
+        helper.make_node("Add", [f"wide{n}", f"joined{n}" if n else "wide0"], [f"joined{n + 1}"])
+        for n in range(10)
+    ]
+    for node in model.graph.node:
+        node.input[:] = ["narrow" if name == source else name for name in node.input]
+    narrow = helper.make_node("Pad", ["joined10", "crop"], ["narrow"])
+    for place, node in enumerate([*wide, *joined, narrow], 1):
+        model.graph.node.insert(place, node)
+
+
 def external(model):
     tensor = model.graph.initializer[0]
     tensor.ClearField("raw_data")
@@ -158,6 +176,7 @@ def second_output(model):
         (without_format, "is no bit-true model of `qcnpe export`; give one"),
         (external, "keeps data in other files"),
         (hidden_external, "keeps data in other files"),
+        (many_at_once, "holds [0-9,]+ values a sample at once, more than 134,217,728"),
         (add_node("Softmax", []), r"operators that no export writes \(Softmax\)"),
         (add_node("Floor", [], domain="evil"), "operators that no export writes"),
         (
