@@ -92,7 +92,10 @@ def _between(call: Call, value: Value, low: float, high: float) -> Value:
 
 
 def _limited(builder: LayerBuilder, part: Draft, low: float | None, high: float | None) -> Draft:
-    """The draft between two limits; each is a ReLU, the upper one of the negated draft."""
+    """The draft above a limit, less what exceeds the other one: most of that is zero, and exactly.
+
+    A difference from the upper limit would be one source, but round small values as large ones.
+    """
     ones = np.ones(part.shape[0])
     found, start = part, 0.0
     if low == 0:
@@ -100,9 +103,10 @@ def _limited(builder: LayerBuilder, part: Draft, low: float | None, high: float 
     elif low is not None:
         found, start = _rectified(builder.linear(part).plus(-low * ones)), low
     if high is None:
-        return found if start == 0 else builder.linear(found).plus(start * ones)
-    above = builder.linear(found).times(-ones).plus((high - start) * ones)
-    return builder.layer(_rectified(above)).times(-ones).plus(high * ones)
+        return found if start == 0 else builder.layer(found).plus(start * ones)
+    below = builder.layer(found)
+    above = builder.layer(_rectified(below.plus((start - high) * ones)))
+    return Draft((*below.terms, *above.times(-ones).terms), start * ones)
 
 
 def _rectified(draft: Draft) -> Draft:
