@@ -3,7 +3,7 @@
 `make bench-frontend` remakes the committed figures. The networks of `foreign_networks` are as
 PyTorch starts them, exported by both of its exporters; the MNIST network of ONNX' model zoo is the
 one that the package `qonnx` holds. ResNet-8 is trained on CIFAR-10 with PyTorch first, for an hour
-or so; the folder keeps it.
+or so; the folder keeps it. A network of Brevitas runs in the integers of its file.
 """
 
 import argparse
@@ -21,11 +21,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
+from sklearn.datasets import load_digits
 
 from axnn.data import load
 from axnn.data.catalog import MNIST
 from axnn.data.fetch import read_collection
-from axnn.frontend import ImportedNetwork, compare, import_onnx
+from axnn.frontend import ImportedNetwork, compare, compare_integers, import_onnx
 from axnn.quantisation.calibration import calibrate
 from axnn.quantisation.integers import to_integers
 from axnn.quantisation.quantize import uniform_precision
@@ -41,6 +42,7 @@ from qcnpe.spec.results import Figures, read_figures
 from qcnpe.tools.extras import require_modules
 from sim.check import compare as compare_rtl
 from sim.transport import SimulationTransport
+from tests.axnn.frontend.quantised import NETWORKS
 from tests.peers.foreign_networks import EXPORTERS, FOREIGN, REFUSED, Foreign, export, settle
 from tests.peers.train_resnet8 import EPOCHS, train_resnet8
 
@@ -49,6 +51,7 @@ Samples = NDArray[np.float32]
 ENGINE = EngineConfig()
 TOOLS = ("numpy", "onnx", "onnxruntime", "onnxscript", "qonnx", "silero-vad", "torch")
 MNIST_CNN = "mnist_cnn"
+BREVITAS = "brevitas_4bit"
 REFUSALS = "refused"
 WIDTHS = (16, 8)
 
@@ -57,6 +60,9 @@ SAMPLES = 64
 
 ONNX_SAMPLES, RTL_SAMPLES = 16, 2
 """Of these, how many are compared in integers: large networks take seconds for each on the RTL."""
+
+BREVITAS_TRAINED = 1400
+"""Digits that the network of Brevitas was trained on, see `brevitas_network`."""
 
 RESNET8 = "resnet8"
 CALIBRATION, TRAINED_RTL = 5000, 100
@@ -186,6 +192,26 @@ def measure_trained(
     return figures
 
 
+def measure_brevitas(engine: Transport, folder: Path) -> Figures:
+    """The quantised network of Brevitas in the integers of its file; accuracy on unseen digits."""
+    digits = load_digits()
+    samples = (digits.images[:, None] / 16).astype(np.float32)
+    imported = import_onnx(NETWORKS / "brevitas_half_up.onnx", samples)
+    layers = compare_integers(imported, samples)
+    assert imported.quantisation is not None
+    net = imported.quantisation.net
+    assert net is not None
+    unseen = imported.inputs(samples[BREVITAS_TRAINED:])
+    labels = digits.target[BREVITAS_TRAINED:]
+    return {
+        f"{BREVITAS}.integers": sum(layer.results for layer in layers),
+        f"{BREVITAS}.integer_mismatches": sum(layer.different for layer in layers),
+        f"{BREVITAS}.accuracy_float": accuracy(imported.network.predict(unseen), labels),
+        f"{BREVITAS}.accuracy_4b": accuracy(infer(net, net.quantize_inputs(unseen)), labels),
+        **check_integers(BREVITAS, net, unseen, engine, TRAINED_RTL, folder),
+    }
+
+
 def measure_refusals(folder: Path, seed: int, say: Callable[[str], None]) -> Figures:
     """1 for each network that cannot run and is refused before any work."""
     figures: Figures = {}
@@ -206,7 +232,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("build/frontend"), help="kept files")
-    names = (*FOREIGN, MNIST_CNN, REFUSALS)
+    names = (*FOREIGN, MNIST_CNN, BREVITAS, REFUSALS)
     parser.add_argument(
         "--model", action="append", choices=names, help="only this; may be repeated"
     )
@@ -224,6 +250,8 @@ def main() -> int:
             elif name == RESNET8:
                 trained = trained_resnet8(folder, seed, say)
                 found = measure_trained(name, trained, engine, folder, seed)
+            elif name == BREVITAS:
+                found = measure_brevitas(engine, folder)
             elif name == REFUSALS:
                 found = measure_refusals(folder, seed, say)
             else:
