@@ -61,6 +61,10 @@ def _divide(left: Array, right: Array) -> Array:
     return np.asarray(left / right)
 
 
+def _power(base: Array, exponent: Array) -> Array:
+    return np.power(base, exponent).astype(base.dtype)
+
+
 def _unary(operation: Callable[[Array], Array]) -> Callable[..., Array]:
     return lambda node, value: operation(value)
 
@@ -72,6 +76,16 @@ def _cast(node: Node, value: Array) -> Array:
         return value.astype(tensor_dtype_to_np_dtype(integer(node, "to", 0)))
     except KeyError:
         raise UnsupportedError("it casts to an unknown type") from None
+
+
+def _where(node: Node, condition: Array, yes: Array, no: Array) -> Array:
+    _checked(prod(np.broadcast_shapes(condition.shape, yes.shape, no.shape)))
+    return np.where(condition, yes, no)
+
+
+def _tile(node: Node, value: Array, repeats: Array) -> Array:
+    _checked(value.size * prod(max(0, int(count)) for count in repeats))
+    return np.tile(value, repeats)
 
 
 def _concatenate(node: Node, *values: Array) -> Array:
@@ -201,7 +215,9 @@ def _dequantize(node: Node, value: Array, scale: Array, zero: Array | None = Non
 
 
 FOLDED: Mapping[str, Callable[..., Array]] = {
+    "Abs": _unary(np.abs),
     "Add": _binary(np.add),
+    "And": _binary(np.logical_and),
     "Cast": _cast,
     "Ceil": _unary(np.ceil),
     "Concat": _concatenate,
@@ -210,28 +226,41 @@ FOLDED: Mapping[str, Callable[..., Array]] = {
     "DequantizeLinear": _dequantize,
     "Div": _binary(_divide),
     "Equal": _binary(np.equal),
+    "Exp": _unary(np.exp),
     "Expand": _expand,
     "Flatten": flatten,
     "Floor": _unary(np.floor),
     "Gather": _gather,
+    "Greater": _binary(np.greater),
     "Identity": _unary(np.asarray),
+    "Less": _binary(np.less),
+    "Log": _unary(np.log),
     "Max": _binary(np.maximum),
     "Min": _binary(np.minimum),
     "Mul": _binary(np.multiply),
     "Neg": _unary(np.negative),
+    "Not": _unary(np.logical_not),
+    "Or": _binary(np.logical_or),
+    "Pow": _binary(_power),
     "QuantizeLinear": fold_quantize_linear,
     "Range": _range,
     "Reciprocal": _unary(np.reciprocal),
+    "ReduceMax": _reduce(np.max),
+    "ReduceMean": _reduce(np.mean),
+    "ReduceMin": _reduce(np.min),
     "ReduceProd": _reduce(np.prod),
     "ReduceSum": _reduce(np.sum),
     "Reshape": reshape,
     "Shape": _shape,
+    "Size": lambda node, value: np.array(value.size, np.int64),
     "Slice": cut,
     "Sqrt": _unary(np.sqrt),
     "Squeeze": squeeze,
     "Sub": _binary(np.subtract),
+    "Tile": _tile,
     "Transpose": transpose,
     "Unsqueeze": unsqueeze,
+    "Where": _where,
     **dict.fromkeys(QUANT_NAMES, fold_quant),
 }
 """Operators that are computed on constants."""

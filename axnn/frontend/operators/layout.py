@@ -48,6 +48,16 @@ def reshape(call: Call) -> Value:
     return _rearranged(call, constants.reshape(call.node, _of_samples(call), target))
 
 
+def expand(call: Call) -> Value:
+    """Expand to the size that samples have already."""
+    target = call.weights(1).reshape(-1).tolist()
+    shape = (call.batch, *call.value().shape)
+    sizes = zip(reversed(target), reversed(shape), strict=False)
+    if len(target) > len(shape) or any(asked not in (1, size) for asked, size in sizes):
+        raise UnsupportedError(f"it repeats samples of {shape[1:]} to {tuple(target)}")
+    return call.value()
+
+
 def flatten(call: Call) -> Value:
     """Flatten."""
     return _rearranged(call, constants.flatten(call.node, _of_samples(call)))

@@ -25,6 +25,7 @@ RULES: Mapping[str, Callable[[Call], Result]] = {
     "DepthToSpace": layout.depth_to_space,
     "Div": arithmetic.division,
     "Dropout": layout.same,
+    "Expand": layout.expand,
     "Flatten": layout.flatten,
     "Gather": layout.gather,
     "Gemm": linear.general_product,

@@ -494,6 +494,77 @@ def test_weights_that_are_computed(tmp_path):
     imported(tmp_path, nodes, (6,), constants)
 
 
+INTEGERS = {
+    "i": np.array([3, 1, 2, 4], np.int64),
+    "j": np.array([2, 2, 5, -3], np.int64),
+    "two": np.array([2, 2], np.int64),
+    "one": np.array([3], np.int64),
+    "start": np.int64(1),
+    "end": np.int64(9),
+    "by": np.int64(2),
+    "axis": np.array([0], np.int64),
+    "last": np.array([-1], np.int64),
+    "far": np.array([-99], np.int64),
+    "truth": np.array([True, False, True, False]),
+    "f": np.array([0.5, 1.5, 2.5, 3.25], np.float32),
+    "g": np.array([[0.5], [2.0]], np.float32),
+}
+COMPUTED: dict[str, tuple[str, dict[str, Any]]] = {
+    **{name: ("i j", {}) for name in ("Add", "Sub", "Mul", "Div", "Max", "Min")},
+    **{name: ("f", {}) for name in ("Abs", "Ceil", "Exp", "Floor", "Log", "Neg", "Sqrt")},
+    **{name: ("i j", {}) for name in ("Equal", "Greater", "Less")},
+    **{name: ("truth truth", {}) for name in ("And", "Or")},
+    "Not": ("truth", {}),
+    "Reciprocal": ("f", {}),
+    "Pow": ("f i", {}),
+    "Where": ("truth i j", {}),
+    "Tile": ("i one", {}),
+    "Range": ("start end by", {}),
+    "ConstantOfShape": ("one", {"value": numpy_helper.from_array(np.array([7], np.int64))}),
+    "Expand": ("g two", {}),
+    "Gather": ("i two", {"axis": 0}),
+    "ReduceMax": ("f", {"keepdims": 0}),
+    "ReduceMean": ("g", {"axes": [0]}),
+    "ReduceMin": ("g", {"axes": [-1]}),
+    "ReduceProd": ("i", {"keepdims": 1}),
+    "ReduceSum": ("g axis", {"keepdims": 0}),
+    "Shape": ("g", {"start": 1}),
+    "Size": ("g", {}),
+    "Slice": ("i last far axis last", {}),
+}
+
+
+@pytest.mark.parametrize("operator", COMPUTED)
+def test_constants_that_are_computed(tmp_path, operator):
+    names, how = COMPUTED[operator]
+    nodes = [
+        node(operator, names, "a", **how),
+        node("Cast", "a", "b", to=TensorProto.FLOAT),
+        node("ReduceSum", "b", "c", keepdims=0),
+        node("Mul", "x c"),
+    ]
+    used = {name: INTEGERS[name] for name in {*names.split()}}
+    imported(tmp_path, nodes, (4,), used)
+
+
+def test_weights_of_every_place_of_a_computed_constant(tmp_path):
+    """A sum alone would not see a wrong order."""
+    nodes = [
+        node("Transpose", "m", "a"),
+        node("Slice", "a last far axis last", "b"),
+        node("Gather", "b picked", "c", axis=1),
+        node("Gemm", "x c"),
+    ]
+    constants = {"m": floats((3, 4)), "picked": np.array([2, 0, -1], np.int64)}
+    names = ("last", "far", "axis")
+    imported(tmp_path, nodes, (4,), {**constants, **{name: INTEGERS[name] for name in names}})
+
+
+def test_samples_that_are_expanded_to_their_own_size(tmp_path):
+    nodes = [node("Expand", "x s", "a"), node("Gemm", "a w")]
+    imported(tmp_path, nodes, (4,), {"s": np.array([1, 4], np.int64), "w": floats((4, 2))})
+
+
 @pytest.mark.parametrize("last", ["Softmax", "LogSoftmax", "ArgMax"])
 def test_answers_are_left_out(tmp_path, last):
     """The outputs are the logits, also where a file gives classes and probabilities."""
