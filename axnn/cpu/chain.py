@@ -1,9 +1,19 @@
-"""The networks that ordinary processors run: chains of plain layers."""
+"""The networks whose channels have kinds to choose from: chains of plain layers."""
 
-from axnn.nn.layers import Identity, SourceLayer
+from axnn.nn.layers import Identity, NeuronLayer, SourceLayer
 from axnn.nn.network import Network
 from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.geometry import Geometry
+
+
+def is_chain(network: Network) -> bool:
+    """Whether a network is a chain of plain layers, for which the kernels have kinds."""
+    return all(
+        _is_plain(layer) and read == (index - 1,)
+        for index, (layer, read) in enumerate(
+            zip(network.neuron_layers, network.spec.reads, strict=True)
+        )
+    )
 
 
 def chain_of(network: Network) -> tuple[SourceLayer, ...]:
@@ -12,29 +22,30 @@ def chain_of(network: Network) -> tuple[SourceLayer, ...]:
     Raises
     ------
     ConfigError
-        If the kernels have no way to compute one of them.
+        If it is no chain of plain layers.
     """
     found = []
     for index, layer in enumerate(network.neuron_layers):
+        where = f"network {network.spec.name}: layer {layer.name}"
         if not isinstance(layer, SourceLayer) or not _is_plain(layer):
             raise ConfigError(
-                f"network {network.spec.name}: layer {layer.name} cannot run on a processor: no"
-                " kernel adds sources, dilates, passes a map on, or pads or pools unevenly"
+                f"{where} has no kinds to choose from on a processor: it adds sources, dilates,"
+                " passes a map on, or pads or pools unevenly"
             )
         if network.spec.reads[index] != (index - 1,):
             raise ConfigError(
-                f"network {network.spec.name}: layer {layer.name} must read the layer before it to"
-                " run on a processor"
+                f"{where} must read the layer before it: kinds on a processor are those of chains"
             )
         found.append(layer)
     return tuple(found)
 
 
-def _is_plain(layer: SourceLayer) -> bool:
+def _is_plain(layer: NeuronLayer) -> bool:
+    if not isinstance(layer, SourceLayer) or isinstance(layer, Identity):
+        return False
     geometry: Geometry = layer.geometry
     return (
-        not isinstance(layer, Identity)
-        and geometry.dilation == (1, 1)
+        geometry.dilation == (1, 1)
         and geometry.padding[:2] == geometry.padding[2:]
         and geometry.pools_side_by_side
         and geometry.window == geometry.pool[0] * geometry.pool[1]

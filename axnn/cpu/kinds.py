@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.cpu.chain import chain_of
+from axnn.cpu.chain import chain_of, is_chain
 from axnn.nn.layers import AveragePooling, SourceLayer, Subsampling
 from axnn.nn.network import Network
 
@@ -81,7 +81,12 @@ def can_omit(network: Network, index: int) -> bool:
 
 
 def ladder(network: Network, index: int) -> tuple[Kind, ...]:
-    """The kinds that a channel of a layer can be of, the exact one first."""
+    """The kinds that a channel of a layer can be of, the exact one first.
+
+    Networks that are no chain have the exact one only.
+    """
+    if not is_chain(network):
+        return (EXACT,)
     layers = chain_of(network)
     layer = layers[index]
     # A line is folded into the parameters of the layer, which must therefore have some.
@@ -116,7 +121,7 @@ def omitted(network: Network, assignment: Assignment, index: int) -> NDArray[np.
 
 def exact_assignment(network: Network) -> Assignment:
     """Every channel exact."""
-    return tuple(np.zeros(layer.geometry.channels, np.uint8) for layer in chain_of(network))
+    return tuple(np.zeros(layer.geometry.channels, np.uint8) for layer in network.neuron_layers)
 
 
 def uniform_assignment(network: Network, level: int) -> Assignment:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from axnn.cpu.chain import chain_of
+from axnn.cpu.chain import is_chain
 from axnn.cpu.choice.approximated import Approximated, array_types
+from axnn.cpu.graph import Engine, GraphEngine
 from axnn.cpu.kernels import plain
 from axnn.cpu.kernels.stages import KernelProgram, lower
 from axnn.cpu.kinds import exact_assignment
@@ -37,6 +38,8 @@ _IDLE = 8
 
 class Predictor:
     """Classifies samples, with compiled kernels if numba is installed, else with numpy.
+
+    Networks of any shape are computed, those that are no chain of plain layers layer by layer.
 
     Several threads may use it at once. Results do not depend, to the last bit, on how samples are
     divided into batches or on the number of threads.
@@ -69,8 +72,8 @@ class Predictor:
         self.input_shape = network.spec.input_shape
         self._features = prod(self.input_shape)
         self._approximated = approximated
-        program = lower(network, approximated.assignment, approximated.scales)
-        self.classes = len(program.logit_rows)
+        last = network.neuron_layers[-1].geometry
+        self.classes = last.channels * last.outputs
         self.encoding = encoding or Encoding.plain(self.classes)
         if self.encoding.quantity is not None:
             raise ConfigError(f"{network.spec.name} is a regression; predictors give classes")
@@ -79,7 +82,7 @@ class Predictor:
                 f"encoding must have {self.classes} classes, one for each logit, not"
                 f" {len(self.encoding.classes)}"
             )
-        self._engine = _engine(program, threads, compiled=compiled)
+        self._engine = _engine(approximated, threads, compiled=compiled)
 
     @classmethod
     def exact(
@@ -91,9 +94,7 @@ class Predictor:
         compiled: bool = True,
     ) -> "Predictor":
         """The predictor of a trained network as it is; the parameters are those of `Predictor`."""
-        scales = (1.0,) * len(chain_of(network))
-        approximated = Approximated(network, exact_assignment(network), scales)
-        return cls(approximated, encoding=encoding, threads=threads, compiled=compiled)
+        return cls(_exact(network), encoding=encoding, threads=threads, compiled=compiled)
 
     @classmethod
     def load(cls, path: Path | str, *, threads: int = 1, compiled: bool = True) -> "Predictor":
@@ -184,9 +185,21 @@ def _from_file(path: Path) -> tuple[Approximated, Encoding]:
     return found, header.encoding
 
 
-def _engine(
-    program: KernelProgram, threads: int, *, compiled: bool
-) -> Callable[[Float32], Float32]:
+def _exact(network: Network) -> Approximated:
+    scales = (1.0,) * len(network.neuron_layers)
+    return Approximated(network, exact_assignment(network), scales)
+
+
+def _engine(approximated: Approximated, threads: int, *, compiled: bool) -> Engine:
+    """What computes the logits: the kernels at once, or layer by layer for a graph."""
+    network = approximated.network
+    if is_chain(network):
+        program = lower(network, approximated.assignment, approximated.scales)
+        return _chain_engine(program, threads, compiled=compiled)
+    return GraphEngine(network, lambda layer: _engine(_exact(layer), threads, compiled=compiled))
+
+
+def _chain_engine(program: KernelProgram, threads: int, *, compiled: bool) -> Engine:
     if compiled:
         try:
             return _CompiledEngine(program, threads)

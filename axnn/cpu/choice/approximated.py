@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.cpu.chain import chain_of
 from axnn.cpu.choice.model import ApproximateNetwork, input_scales
 from axnn.cpu.kinds import Assignment, cost, exact_assignment, ladder
 from axnn.data import DataSet
@@ -63,7 +62,7 @@ class Approximated:
     def __post_init__(self) -> None:
         # The kernels do not check indices, which follow from these values.
         for index, (layer, levels) in enumerate(
-            zip(chain_of(self.network), self.assignment, strict=True)
+            zip(self.network.neuron_layers, self.assignment, strict=True)
         ):
             kinds = len(ladder(self.network, index))
             if levels.shape != (layer.geometry.channels,) or not (levels < kinds).all():
@@ -110,7 +109,7 @@ class Approximated:
         """
         network.set_state(take_prefix("value.", arrays))
         kinds = take_prefix("kinds.", arrays)
-        assignment = tuple(kinds[str(index)] for index in range(len(chain_of(network))))
+        assignment = tuple(kinds[str(index)] for index in range(len(network.neuron_layers)))
         try:
             return cls(network, assignment, scales)
         except ConfigError as error:
