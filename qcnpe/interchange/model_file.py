@@ -82,7 +82,7 @@ class ModelFile:
         content = read_limited(path, LIMIT_BYTES)
         try:
             return _Reader(path, content).model_file()
-        except FormatError:
+        except (FormatError, MemoryError):
             raise
         # onnx raises a dozen types without a common base, also from its C++ parts
         except Exception as error:

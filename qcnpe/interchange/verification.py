@@ -202,6 +202,8 @@ class _Session:
     def _guarded(self, call: Callable[[], Any]) -> Any:
         try:
             return call()
+        except MemoryError:
+            raise
         except Exception as error:  # onnxruntime has dozens of types, without a common base
             first = next(iter(str(error).splitlines()), type(error).__name__)
             raise FormatError(

@@ -491,7 +491,7 @@ def test_unknown_application_lists_the_known_ones(call, tmp_path):
     assert "application must be one of digits8x8, digits, objects" in one_line(err)
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", [*STEPS, "export", "verify"])
 def test_help_has_an_example(call, step):
     status, out, _ = call(step, "--help")
     assert status == 0

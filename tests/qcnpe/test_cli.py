@@ -168,7 +168,9 @@ def test_second_generator_in_a_folder_is_refused(tmp_path):
     assert "another command is writing here" in run.stderr
 
 
-@pytest.mark.parametrize("command", ["generate", "compile", "promote", "simulate", "synth"])
+@pytest.mark.parametrize(
+    "command", ["generate", "compile", "promote", "simulate", "export", "verify", "synth"]
+)
 def test_help_has_an_example(command):
     run = qcnpe(command, "--help")
     assert run.returncode == 0
