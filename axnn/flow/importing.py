@@ -25,8 +25,8 @@ from axnn.frontend import (
     compare_integers,
     import_onnx,
 )
+from axnn.frontend.outputs import with_scaled_output, with_two_outputs
 from axnn.frontend.refusal import UnsupportedError
-from axnn.frontend.two_classes import with_two_outputs
 from axnn.nn.network import Network
 from qcnpe.spec.draws import draw
 from qcnpe.tools.extras import require_modules
@@ -161,9 +161,7 @@ def _save_integers(run: RunFolder, imported: ImportedNetwork, notes: TrainingNot
 
 
 def _fitted(imported: ImportedNetwork, samples: DataSet, path: Path) -> Network:
-    """The network with an output for each class; other shapes and numbers are refused."""
-    if samples.quantity is not None:
-        raise ForeignNetworkError(f"{path}: only classifiers are imported; give data with labels")
+    """The network with the outputs that the data ask for; other shapes and numbers are refused."""
     spec = imported.network.spec
     if samples.input_shape != spec.input_shape:
         raise ForeignNetworkError(
@@ -171,14 +169,20 @@ def _fitted(imported: ImportedNetwork, samples: DataSet, path: Path) -> Network:
             f" {samples.input_shape}; save them in that shape"
         )
     outputs = spec.wirings[-1].channels * spec.wirings[-1].outputs
-    if (outputs, len(samples.classes)) == (1, 2) and imported.quantisation is None:
-        try:
+    asked, quantity = len(samples.classes), samples.quantity
+    if imported.quantisation is not None and (quantity is not None or outputs < asked):
+        raise ForeignNetworkError(f"{path}: quantised files must have an output for each class")
+    try:
+        if quantity is not None and outputs == 1:
+            return with_scaled_output(imported.network, quantity.offset, quantity.span)
+        if (outputs, asked) == (1, 2):
             return with_two_outputs(imported.network)
-        except UnsupportedError as error:
-            raise ForeignNetworkError(f"{path}: {error}") from error
-    if outputs != len(samples.classes):
+    except UnsupportedError as error:
+        raise ForeignNetworkError(f"{path}: {error}") from error
+    if outputs != asked:
+        classes = "of one quantity" if quantity is not None else f"of {asked} classes"
         raise ForeignNetworkError(
-            f"{path}: has {outputs} outputs, but the data are of {len(samples.classes)} classes;"
-            " export it with an output for each class"
+            f"{path}: has {outputs} outputs, but the data are {classes}; export it with an output"
+            " for each"
         )
     return imported.network

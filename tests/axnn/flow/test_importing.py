@@ -159,6 +159,27 @@ def test_one_output_for_two_classes(tmp_path, end):
     assert np.array_equal(logits.argmax(axis=1), run.samples().test.labels)
 
 
+def test_a_quantity_in_its_units(tmp_path):
+    """A network that was fitted to the values as they are: R2 is 1, whatever their mean."""
+    rng = np.random.default_rng(1)
+    rows = rng.uniform(-20, 20, (100, 2))
+    lines = [f"{a},{b},{2 * a - b + 1000}" for a, b in rows]
+    (tmp_path / "table.csv").write_text("\n".join(["a,b,price", *lines]))
+    constants = {"w": np.array([[2], [-1]], np.float32), "b": np.array([1000], np.float32)}
+    model = write(tmp_path, make_model([node("Gemm", "x w b")], (2,), constants))
+    own = OwnData.at(tmp_path / "table.csv", target="price")
+    run = RunFolder(tmp_path / "run")
+    found = import_step(run, model, own, seed=1)
+    assert found.validation_quality > 0.999
+    samples = run.samples()
+    outputs = run.trained().network.predict(samples.test.inputs)[:, 0]
+    assert np.abs(outputs - samples.test.labels).max() < 1e-4
+    constants = {"w": floats((2, 2))}
+    model = write(tmp_path, make_model([node("Gemm", "x w")], (2,), constants))
+    with pytest.raises(ForeignNetworkError, match="2 outputs, but the data are of one quantity"):
+        import_step(run, model, own, seed=1)
+
+
 def test_command(tmp_path, monkeypatch, capsys):
     model, own = network_file(tmp_path), table(tmp_path)
     words = ["import", str(model), "--data", own.path, "--label", "larger"]
