@@ -139,6 +139,7 @@ class _Grader:
         self._check_scales()
         self.values = {NETWORK_INPUT: self._input_scale()}
         self._largest = {NETWORK_INPUT: 1.0}
+        self._unrounded: set[int] = set()  # layers without quantiser whose results 16 bits hold
 
     def net(self) -> QuantNet:
         """The network in integers."""
@@ -199,6 +200,7 @@ class _Grader:
         quantiser = self._quantisers.get(index)
         if isinstance(layer, Identity) and quantiser == self._quantisers.get(reads[0]):
             self._largest[index] = self._largest[reads[0]]  # it passes on what is not rounded yet
+            self._unrounded |= {index} if reads[0] in self._unrounded else set()
             width, bits = OPERAND_BITS, values[0].fraction_bits
             products = np.full(wiring.channels, bits)
         else:
@@ -237,7 +239,7 @@ class _Grader:
     ) -> int:
         """Bits that the operands of a layer have."""
         for read, quantiser in zip(reads, given, strict=True):
-            if quantiser is None and read != NETWORK_INPUT:
+            if quantiser is None and read not in {NETWORK_INPUT, *self._unrounded}:
                 self._say(index, f"reads {self._name(read)}, which has no quantiser")
         if None in given:
             return OPERAND_BITS
@@ -296,7 +298,9 @@ class _Grader:
         if products.max() > most:
             needed = int(products.max()) - most + OPERAND_BITS
             self._say(index, f"has results of {needed} bits, here rounded to {OPERAND_BITS}")
-        elif finest > most:
+        elif finest <= most:
+            self._unrounded.add(index)
+        else:
             self._say(index, f"has biases that are rounded to multiples of 2**{-most}")
         bits = min(finest, most)
         layer.bias.value[...] = np.floor(np.ldexp(bias, bits) + 0.5) * 2.0**-bits

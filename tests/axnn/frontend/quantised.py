@@ -47,10 +47,12 @@ class Drawn:
         self.nodes.append(node(operator, inputs, name, **attributes))
         return name
 
-    def quantise(self, tensor: str, fraction_bits: int, rounding: str = "") -> str:
-        """A value that is never negative, over 2**fraction_bits."""
+    def quantise(
+        self, tensor: str, fraction_bits: int, rounding: str = "", *, signed: bool = False
+    ) -> str:
+        """A value over 2**fraction_bits."""
         rounding = rounding or self.rounding
-        found = self._quant(tensor, 2.0**-fraction_bits, self.bits, rounding, False)
+        found = self._quant(tensor, 2.0**-fraction_bits, self.bits, rounding, signed)
         self.step_bits[found] = fraction_bits
         return found
 
@@ -96,3 +98,17 @@ def residual(drawn: Drawn) -> onnx.ModelProto:
     last = drawn.convolution(pooled, 4, 1, group=4)
     mean = drawn.add("GlobalAveragePool", drawn.quantise(last, drawn.bits - 3))
     return drawn.model(drawn.quantise(mean, drawn.bits - 3), (1, 8, 8))
+
+
+def signed(drawn: Drawn, *, shared: bool) -> onnx.ModelProto:
+    """Convolutions whose results have signs; two roundings of the first if that is shared."""
+    x = drawn.quantise("x", drawn.bits, "HALF_UP")
+    first = drawn.convolution(x, 3, 1)
+    steps = [drawn.bits - 2, drawn.bits - 3] if shared else [drawn.bits - 2]
+    parts = [drawn.quantise(first, step, signed=True) for step in steps]
+    sums = [drawn.convolution(part, 2, 3) for part in parts]
+    results = [drawn.quantise(total, drawn.bits - 4, signed=True) for total in sums]
+    joined = drawn.add("Concat", " ".join(results), axis=1)
+    drawn.step_bits[joined] = drawn.bits - 4
+    last = drawn.convolution(joined, 4, 2 * len(parts))
+    return drawn.model(drawn.quantise(last, drawn.bits - 5, signed=True), (1, 6, 6))

@@ -21,7 +21,7 @@ from axnn.frontend.reference import run_tensors
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.inference import infer
 from tests.axnn.frontend.graphs import floats, imported, make_model, node, write
-from tests.axnn.frontend.quantised import NETWORKS, QONNX, Drawn, residual
+from tests.axnn.frontend.quantised import NETWORKS, QONNX, Drawn, residual, signed
 
 
 def quantisation(found: ImportedNetwork) -> Quantisation:
@@ -86,6 +86,23 @@ def test_drawn_networks(tmp_path, bits, rounding, fraction_bits):
         else:
             assert max(layer.largest for layer in layers) <= 8
     assert (exact > 0) == (rounding in ("HALF_UP", "FLOOR", "DOWN"))
+
+
+@pytest.mark.parametrize("rounding", ["HALF_UP", "FLOOR", "DOWN", "ROUND"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_drawn_networks_with_signs(tmp_path, rounding, shared):
+    """Biases between the steps of sums keep these from halves; one that is read twice has steps."""
+    grades = set()
+    for seed in range(4):
+        rng, fraction_bits = np.random.default_rng(seed), 0 if shared else None
+        drawn = Drawn(rng, rounding=rounding, fraction_bits=fraction_bits)
+        samples = fractions((8, 1, 6, 6), seed=seed)
+        found = import_onnx(write(tmp_path, signed(drawn, shared=shared)), samples)
+        different = [layer.different for layer in compare_integers(found, samples)]
+        assert quantisation(found).grade == Grade.VALUES or not any(different), seed
+        grades.add(quantisation(found).grade)
+    exact = rounding == "FLOOR" or (rounding != "DOWN" and not shared)
+    assert grades == {Grade.EXACT if exact else Grade.VALUES}
 
 
 def dense(
