@@ -1,6 +1,6 @@
 """The step that takes up a network from an ONNX file in place of training one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from axnn.frontend import (
     compare,
     compare_integers,
     import_onnx,
+    saturated_shares,
 )
 from axnn.frontend.outputs import with_scaled_output, with_two_outputs
 from axnn.frontend.refusal import UnsupportedError
@@ -44,11 +45,13 @@ class KeptIntegers:
     grade : how much
     reasons : why it is not more
     layers : differences of each layer's results from the file's; none in grade float
+    saturated : by layer, share of its results that the file's quantiser cuts off at its upper limit
     """
 
     grade: Grade
     reasons: tuple[str, ...]
     layers: tuple[LayerDifference, ...]
+    saturated: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +152,12 @@ def _kept_integers(imported: ImportedNetwork, samples: NDArray[Any]) -> KeptInte
     if found is None:
         return None
     layers = () if found.net is None else compare_integers(imported, samples)
-    return KeptIntegers(grade=found.grade, reasons=found.reasons, layers=layers)
+    return KeptIntegers(
+        grade=found.grade,
+        reasons=found.reasons,
+        layers=layers,
+        saturated=saturated_shares(imported, samples),
+    )
 
 
 def _save_integers(run: RunFolder, imported: ImportedNetwork, notes: TrainingNotes) -> None:

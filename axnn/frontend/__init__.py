@@ -3,7 +3,7 @@
 from axnn.frontend.comparison import LIMIT, Comparison, compare
 from axnn.frontend.grading import Grade, Quantisation
 from axnn.frontend.imported import ImportedNetwork, import_onnx
-from axnn.frontend.integers import LayerDifference, compare_integers
+from axnn.frontend.integers import LayerDifference, compare_integers, saturated_shares
 from axnn.frontend.refusal import Refusal, RefusedNodesError
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "compare",
     "compare_integers",
     "import_onnx",
+    "saturated_shares",
 ]

@@ -67,6 +67,29 @@ def compare_integers(imported: ImportedNetwork, samples: ArrayLike) -> tuple[Lay
     return tuple(differences)
 
 
+def saturated_shares(imported: ImportedNetwork, samples: ArrayLike) -> dict[str, float]:
+    """Share of each layer's results that its quantiser's upper limit cuts off in onnxruntime.
+
+    The network itself has no such limits: many of these results make it another one than the file.
+
+    Parameters
+    ----------
+    imported : a quantised network
+    samples : as the file reads them
+    """
+    found = imported.quantisation
+    if found is None:
+        return {}
+    shares = {}
+    for index, values in imported.reference_layers(samples).items():
+        quantiser = found.quantisers.get(index)
+        if quantiser is not None:
+            limit = (quantiser.high - 0.5) * quantiser.scale
+            name = imported.network.neuron_layers[index].name
+            shares[name] = float((values >= limit).mean())
+    return shares
+
+
 def _run_layers(net: QuantNet, inputs: NDArray[np.int16]) -> dict[int, NDArray[np.int64]]:
     """(samples, results) 16-bit results of every layer."""
     values: dict[int, NDArray[np.int64]] = {NETWORK_INPUT: inputs.astype(np.int64)}

@@ -167,6 +167,10 @@ def import_table(found: ImportedRun) -> Table:
     return table
 
 
+_WORTH_TELLING = 0.001
+"""Share of saturated results."""
+
+
 def _add_integers(table: Table, found: KeptIntegers) -> None:
     """Rows on what is kept of a quantised file."""
     table.add_row("grade of the file's integers", f"{found.grade}: {found.grade.meaning}")
@@ -176,6 +180,9 @@ def _add_integers(table: Table, found: KeptIntegers) -> None:
         differing = f"{layer.different:,} of {layer.results:,} results differ"
         largest = f", by up to {layer.largest:g} steps" if layer.different else ""
         table.add_row(layer.name, f"{differing}{largest}")
+    for name, share in found.saturated.items():
+        if share >= _WORTH_TELLING:
+            table.add_row(f"{name}, cut off by the file", f"{share:.1%} of the results")
 
 
 def resilience_table(scores: Mapping[str, Scores], names: list[str]) -> Table:

@@ -101,7 +101,9 @@ def test_quantised_network(tmp_path):
 
 def test_table_of_a_quantised_network():
     layers = (LayerDifference(name="dense1", results=1000, different=3, largest=1.0),)
-    kept = KeptIntegers(grade=Grade.VALUES, reasons=("halves to even",), layers=layers)
+    kept = KeptIntegers(
+        grade=Grade.VALUES, reasons=("halves to even",), layers=layers, saturated={"a": 0.25}
+    )
     compared = Comparison(samples=9, largest_difference=1.0, largest_output=2.0, agreement=1.0)
     table = import_table(
         ImportedRun(
@@ -119,6 +121,7 @@ def test_table_of_a_quantised_network():
     text = console.export_text()
     assert "values: weights and scales are the file's, some results are rounded otherwise" in text
     assert "halves to even" in text
+    assert "25.0% of the results" in text
     assert "3 of 1,000 results differ, by up to 1 steps" in text
 
 

@@ -15,6 +15,7 @@ from axnn.frontend import (
     compare,
     compare_integers,
     import_onnx,
+    saturated_shares,
 )
 from axnn.frontend.quantiser import Quantiser, round_to
 from axnn.frontend.reference import run_tensors
@@ -147,6 +148,14 @@ def test_reasons(tmp_path, case):
     assert found.grade == grade
     assert any(reason in line for line in found.reasons), found.reasons
     assert (found.net is None) == (grade == "float")
+
+
+def test_results_that_the_file_cuts_off(tmp_path):
+    """Sums of 0, 2, 4 and 6 with a quantiser up to 3.75."""
+    weights = np.array([[1], [1]], np.float32)
+    found = dense(tmp_path, scale=0.25, weights=np.tile(weights, 2))
+    samples = np.array([[0, 0], [1, 1], [2, 2], [3, 3]], np.float32)
+    assert saturated_shares(found, samples) == {"dense1": 0.5}
 
 
 def test_an_engine_with_the_widths_of_the_file(tmp_path):
