@@ -18,7 +18,7 @@ from qcnpe.spec.files import read_limited
 from qcnpe.spec.geometry import MAX_VALUES
 from qcnpe.tools.extras import require_modules
 
-LIMIT_BYTES = 512 << 20
+LIMIT_BYTES = 300 << 20
 """Largest file, and largest sum of what lies beside it."""
 
 MAX_NODES = 20_000
