@@ -62,7 +62,7 @@ formal-short: $(VENV)/ready-formal ## run only the proofs that take seconds
 	@$(PYTHON_VENV) -m pytest -n auto $(SHORT_PROOFS:%=tests/formal/prove_%.py) \
 		-o python_files='prove_*.py'
 
-peers: $(VENV)/ready-peers opensta ## compare with PyTorch and OpenSTA
+peers: $(VENV)/ready-peers opensta ## compare with PyTorch, OpenSTA and QONNX
 	@$(PYTHON_VENV) -m pytest tests/peers -o python_files='check_*.py'
 
 coverage: $(READY) ## report which lines of the RTL the regression reaches
