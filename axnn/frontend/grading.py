@@ -178,7 +178,8 @@ class _Grader:
         bits = _fraction_bits(quantiser)
         if bits > INPUT_FRACTION_BITS:
             raise _NoGridError("the steps of the network's input are finer than 16 bits")
-        exact = quantiser.rounding == "HALF_UP" and quantiser.unsigned
+        rises = quantiser.unsigned and quantiser.rounds_up_from_zero
+        exact = quantiser.rounding == "HALF_UP" and rises
         if not exact:
             self._say(NETWORK_INPUT, f"is rounded by {_rule(quantiser)}, here half up")
         return self._value_scale(bits, quantiser)
@@ -312,7 +313,7 @@ class _Grader:
         """Those of results that a quantiser rounds: unrounded, or with its own scale."""
         own, bias = _fraction_bits(quantiser), layer.bias.value.astype(np.float64)
         floors = quantiser.rounding == "FLOOR" or (
-            quantiser.rounding == "DOWN" and (quantiser.unsigned or layer.function == "relu")
+            quantiser.rounding == "DOWN" and _rises(quantiser, layer)
         )
         bias -= 2.0 ** -(own + 1) if floors else 0.0  # half up of half a step less
         if not floors:
@@ -339,8 +340,7 @@ class _Grader:
         self, index: int, layer: NeuronLayer, products: Integers, quantiser: Quantiser
     ) -> None:
         """Say so if a result may lie between two integers where the rules differ."""
-        rises = quantiser.unsigned or layer.function == "relu"
-        if quantiser.rounding == "HALF_UP" and rises:
+        if quantiser.rounding == "HALF_UP" and _rises(quantiser, layer):
             return
         own, bias = _fraction_bits(quantiser), layer.bias.value.astype(np.float64)
         halves = _is_multiple(bias + 2.0 ** -(own + 1), np.maximum(products, own))
@@ -377,6 +377,12 @@ _RULES = {
 
 def _rule(quantiser: Quantiser) -> str:
     return _RULES[quantiser.rounding]
+
+
+def _rises(quantiser: Quantiser, layer: NeuronLayer) -> bool:
+    """Whether rounding away from zero is rounding up for all results of a layer."""
+    positive = quantiser.unsigned or layer.function == "relu"
+    return positive and quantiser.rounds_up_from_zero
 
 
 def _fraction_bits(quantiser: Quantiser) -> int:

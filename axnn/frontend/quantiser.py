@@ -45,12 +45,14 @@ class Quantiser:
     ----------
     scale : what neighbours differ by
     low, high : the smallest and the largest integer; a zero point has been subtracted
+    zero_point : it is added before the rounding and subtracted behind it
     rounding : one of QONNX' names
     """
 
     scale: float
     low: int
     high: int
+    zero_point: int = 0
     rounding: str = "ROUND"
 
     @classmethod
@@ -84,7 +86,13 @@ class Quantiser:
             raise UnsupportedError("its scale must be a positive number")
         low = -(1 << (bits - 1)) + narrow if signed else 0
         high = (1 << (bits - 1)) - 1 if signed else (1 << bits) - 1 - narrow
-        return cls(scale=scale, low=low - zero_point, high=high - zero_point, rounding=name)
+        return cls(
+            scale=scale,
+            low=low - zero_point,
+            high=high - zero_point,
+            zero_point=zero_point,
+            rounding=name,
+        )
 
     @property
     def fraction_bits(self) -> int | None:
@@ -96,6 +104,11 @@ class Quantiser:
     def unsigned(self) -> bool:
         """Whether no value is negative."""
         return self.low >= 0
+
+    @property
+    def rounds_up_from_zero(self) -> bool:
+        """Whether away from zero is up for all values that are not negative."""
+        return self.zero_point >= 0
 
     @property
     def width(self) -> int | None:
@@ -117,5 +130,7 @@ def round_to(values: Array, quantiser: Quantiser, scale: Array | None = None) ->
     quantiser : how they are rounded
     scale : in place of the quantiser's, such as one for each channel
     """
-    quotients = values / (quantiser.scale if scale is None else scale)
-    return _ROUNDINGS[quantiser.rounding](np.clip(quotients, quantiser.low, quantiser.high))
+    zero = float(quantiser.zero_point)
+    quotients = values / (quantiser.scale if scale is None else scale) + zero
+    inside = np.clip(quotients, quantiser.low + zero, quantiser.high + zero)
+    return _ROUNDINGS[quantiser.rounding](inside) - zero

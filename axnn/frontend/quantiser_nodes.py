@@ -1,5 +1,7 @@
 """Quantisers as the nodes of a graph say them, and their results on constants."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from axnn.frontend.attributes import integer, word
@@ -61,7 +63,7 @@ def linear_quantiser(
     quantiser = Quantiser.of_bits(
         bits, scale=float(numbers.reshape(-1)[0]), zero_point=int(offsets[0]), signed=signed
     )
-    return quantiser, numbers
+    return replace(quantiser, zero_point=0), numbers  # it is added behind the rounding
 
 
 def _numbers(constant: Array | None) -> Array:

@@ -107,19 +107,28 @@ def test_drawn_networks_with_signs(tmp_path, rounding, shared):
 
 
 def dense(
-    tmp_path, *, bias=0.0, scale=1.0, bits=4.0, weights=None, signed=0, narrow=0, engine=None
+    tmp_path,
+    *,
+    bias=0.0,
+    scale=1.0,
+    bits=4.0,
+    weights=None,
+    signed=0,
+    narrow=0,
+    zero=0,
+    engine=None,
 ):
     """A quantised input, a dense layer and a quantiser that rounds as a case says."""
     constants = {
-        "one": np.float32(0.25), "none": np.float32(0), "bits": np.float32(bits),
+        "one": np.float32(0.25), "zero": np.float32(zero), "bits": np.float32(bits),
         "w": floats((3, 2)).round() if weights is None else weights,
         "b": np.full(2, bias, np.float32), "scale": np.float32(scale),
     }  # fmt: skip
     how = {"domain": QONNX, "rounding_mode": "HALF_UP", "signed": signed, "narrow": narrow}
     nodes = [
-        node("Quant", "x one none bits", "q", **how),
+        node("Quant", "x one zero bits", "q", **how),
         node("Gemm", "q w b", "a"),
-        node("Quant", "a scale none bits", **how),
+        node("Quant", "a scale zero bits", **how),
     ]
     model = make_model(nodes, (len(constants["w"]),), constants)
     model.opset_import.add(domain=QONNX, version=2)
@@ -135,6 +144,8 @@ REASONS: dict[str, tuple[dict[str, Any], str, str]] = {
                   "reads the network's input at 4 bits, whose values"),
     "narrow": ({"signed": 1, "narrow": 1}, "values", "whose values lie in -7..7"),
     "sign": ({"signed": 1}, "values", "dense1 is rounded by halves away from zero, here half up"),
+    "zero point": ({"signed": 1, "zero": -128, "bits": 8.0, "scale": 0.5}, "values",
+                   "dense1 is rounded by halves away from zero, here half up"),
     "bias": ({"bias": 1e5}, "values", "dense1 has biases of more than 16 bits"),
     "rounded twice": ({"scale": 2.0**-5, "weights": np.float32(2.0**-18) * np.ones((3, 2),
                       np.float32), "bias": 0.01}, "values", "dense1 is rounded twice: its sums"),
@@ -220,11 +231,30 @@ def test_roundings(tmp_path, mode, expected, opset):
     values = np.array([[-2.5, -1.5, -0.7, -0.5, 0.5, 0.7, 1.5, 2.5]], np.float32)
     quantiser = Quantiser.of_bits(8, scale=1.0, rounding=mode)
     assert round_to(values, quantiser).tolist() == [expected]
+    shifted = Quantiser.of_bits(8, scale=1.0, zero_point=10, rounding=mode)
+    positive = round_to(values + 10, quantiser) - 10
+    assert round_to(values, shifted).tolist() == positive.tolist()
     nodes = [node("Quant", "x s z b", "q", domain=QONNX, rounding_mode=mode), node("Neg", "q")]
     constants = {"s": np.float32(0.5), "z": np.float32(0), "b": np.float32(8)}
     path = write(tmp_path, make_model(nodes, (8,), constants, opset=opset))
     (found,) = run_tensors(import_onnx(path, values).graph, values / 2, ["q"])
     assert (found * 2).tolist() == [expected]
+
+
+def test_zero_points_of_pairs_come_behind_the_rounding(tmp_path):
+    """Halves are rounded to even before an odd zero point is added, unlike QONNX'."""
+    constants = {
+        "v": np.array([[0.5], [1.5], [2.5]], np.float32),
+        "s": np.float32(1),
+        "z": np.array(7, np.uint8),
+    }
+    nodes = [
+        node("QuantizeLinear", "v s z", "q"),
+        node("DequantizeLinear", "q s z", "d"),
+        node("Mul", "x d"),
+    ]
+    found = imported(tmp_path, nodes, (3, 1), constants)
+    assert found.network.state()["0.weights"].reshape(-1).tolist() == [0, 2, 2]
 
 
 def quantised_statically(folder, **how):
