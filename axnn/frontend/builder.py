@@ -34,7 +34,8 @@ class LayerBuilder:
 
     Attributes
     ----------
-    quantisers : of each layer's results, and of the network's input at -1, where there is one
+    quantisers : of each layer's results, and of the network's input, in its own units, at -1, where
+        there is one
     drafts : what each layer was made of, where it was made of one
     """
 
@@ -63,8 +64,10 @@ class LayerBuilder:
         """Whether a draft's values have this quantiser, or, as the network's input, get it."""
         if draft.quantiser is not None:
             return draft.quantiser == quantiser
-        if draft.is_input and self._quantises_input:
-            return self.quantisers.setdefault(NETWORK_INPUT, quantiser) == quantiser
+        factor = float(draft.terms[0].weights[0, 0])
+        if draft.is_input and self._quantises_input and factor > 0:
+            own = replace(quantiser, scale=quantiser.scale / factor)
+            return self.quantisers.setdefault(NETWORK_INPUT, own) == own
         return draft.is_layer and self.quantisers.get(draft.terms[0].layer) == quantiser
 
     def linear(self, draft: Draft) -> Draft:

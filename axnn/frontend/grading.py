@@ -14,7 +14,7 @@ This holds in exact arithmetic; tools that add up in floating point may round a 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -82,10 +82,7 @@ class _NoGridError(Exception):
 
 
 def grade_network(
-    network: Network,
-    quantisers: Mapping[int, Quantiser],
-    span: float,
-    config: EngineConfig | None = None,
+    network: Network, quantisers: Mapping[int, Quantiser], config: EngineConfig | None = None
 ) -> Quantisation:
     """Find out how much of a quantised network the engine repeats.
 
@@ -93,13 +90,9 @@ def grade_network(
     ----------
     network : with the numbers that the file's weights stand for
     quantisers : of each layer's results by its index, and of the network's input by -1
-    span : what the file's inputs are divided by to become the network's
     config : the engine; by default that of `EngineConfig`, or a gated one with the file's widths
     """
     own = dict(quantisers)
-    if NETWORK_INPUT in own:
-        first = own[NETWORK_INPUT]
-        own[NETWORK_INPUT] = replace(first, scale=first.scale / span)
     try:
         grader = _Grader(network, own, config or _engine_for(own))
         net = grader.net()
@@ -124,7 +117,7 @@ class _Grader:
 
     Parameters
     ----------
-    network, quantisers, config : as of `grade_network`, in units of the network's inputs
+    network, quantisers, config : as of `grade_network`
 
     Attributes
     ----------

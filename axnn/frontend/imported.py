@@ -164,7 +164,7 @@ def import_onnx(
         input_order=lowered.input_order,
         output_order=lowered.output_order,
         tensors=lowered.tensors,
-        quantisation=grade_network(network, quantisers, span, config) if quantisers else None,
+        quantisation=grade_network(network, quantisers, config) if quantisers else None,
     )
 
 

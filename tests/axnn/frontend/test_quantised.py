@@ -161,6 +161,21 @@ def test_reasons(tmp_path, case):
     assert (found.net is None) == (grade == "float")
 
 
+@pytest.mark.parametrize("factor", [0.25, 0.3, -0.25])
+def test_an_input_that_is_scaled_first(tmp_path, factor):
+    constants = {"f": np.float32(factor), "s": np.float32(0.125), "z": np.float32(0),
+                 "b": np.float32(4), "w": np.eye(3, dtype=np.float32)}  # fmt: skip
+    how = {"domain": QONNX, "signed": 0, "narrow": 0, "rounding_mode": "HALF_UP"}
+    nodes = [node("Mul", "x f", "a"), node("Quant", "a s z b", "q", **how), node("MatMul", "q w")]
+    samples = 8 * fractions((50, 3))
+    found = import_onnx(write(tmp_path, make_model(nodes, (3,), constants)), samples)
+    if factor == 0.25:
+        assert quantisation(found).grade == Grade.EXACT
+        assert compare_integers(found, samples)[0].different == 0
+    else:
+        assert quantisation(found).grade != Grade.EXACT
+
+
 def test_results_that_the_file_cuts_off(tmp_path):
     """Sums of 0, 2, 4 and 6 with a quantiser up to 3.75."""
     weights = np.array([[1], [1]], np.float32)
