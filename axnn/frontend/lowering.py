@@ -25,9 +25,9 @@ _MAP_READERS = ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMa
 
 _QUANTISERS = (*QUANT_NAMES, "QuantizeLinear")
 _BEFORE_MAPS = (
-    *_QUANTISERS, "DequantizeLinear", "Add", "Sub", "Mul", "Div", "Cast", "Identity",
+    *_QUANTISERS, "DequantizeLinear", "Add", "Sub", "Mul", "Div", "Cast", "Identity", "Pad",
 )  # fmt: skip
-"""Operators on the input that leave its axes as they are."""
+"""Operators on the input that leave the order of its axes as it is."""
 
 _WORK = 1 << 29
 """Most elements of all tensors together."""

@@ -419,6 +419,24 @@ def test_channels_last_as_keras_writes_them(tmp_path):
     assert np.array_equal(found.predict(samples), found.predict(moved))
 
 
+def test_pixels_that_keras_scales_and_pads(tmp_path):
+    """Before anything says which of the axes are rows, columns and channels."""
+    nodes = [
+        node("Mul", "x half", "a"),
+        node("Pad", "a p", "b"),
+        node("Transpose", "b", "c", perm=[0, 3, 1, 2]),
+        node("Conv", "c w", strides=[2, 2]),
+    ]
+    constants = {
+        "half": np.float32(0.5),
+        "p": np.array([0, 0, 0, 0, 0, 1, 1, 0], np.int64),
+        "w": floats((4, 3, 3, 3)),
+    }
+    found = imported(tmp_path, nodes, (8, 6, 3), constants)
+    assert kinds(found) == ["convolution"]
+    assert found.network.spec.input_shape == (3, 8, 6)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_channels_that_come_last_are_cut(tmp_path, channels):
     nodes = [
