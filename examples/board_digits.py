@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from axnn import data
-from axnn.cli import points_table
+from axnn.cli.models import points_table
 from axnn.flow.apps import find_app
 from axnn.flow.energy import EnergyPrices
 from axnn.flow.evaluate import integer_samples

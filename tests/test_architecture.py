@@ -232,7 +232,7 @@ def test_table_is_the_one_in_contributing() -> None:
         ("axnn/flow/steps.py", "from axnn.experiments.run import run_jobs", "axnn.experiments.run"),
         ("axnn/experiments/run.py", "from axnn.report import make_book", "axnn.report"),
         ("axnn/cpu/kinds.py", "from axnn.experiments import run", "axnn.experiments"),
-        ("axnn/cli.py", "from qcnpe.generate import generate", "qcnpe.generate"),
+        ("axnn/cli/method.py", "from qcnpe.generate import generate", "qcnpe.generate"),
         ("synth/flow.py", "from axnn.flow.energy import price", "axnn.flow.energy"),
         ("sim/runner.py", "import synth.flow", "synth.flow"),
     ],

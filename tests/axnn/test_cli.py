@@ -597,7 +597,7 @@ def test_fetch_brings_the_collections_of_the_application(call, tmp_path, monkeyp
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setitem(registry._NEEDS, "tiny", (GOOD,))
     for app in ("tiny", "all"):
-        monkeypatch.setattr(cli, "APPS", {"tiny": APPS["tiny"]})
+        monkeypatch.setattr("axnn.cli.networks.APPS", {"tiny": APPS["tiny"]})
         status, out, _ = call("fetch", app, "--json")
         assert status == 0
         document = json.loads(out)
