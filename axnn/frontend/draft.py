@@ -176,11 +176,13 @@ class Value:
     index : in the shape of one sample's tensor, where each element is among them; each is there
         once
     codes : the quantiser whose integers the tensor holds in place of the numbers they stand for
+    border : (top, left, bottom, right) copies of the edge around the map, which MaxPool alone reads
     """
 
     parts: tuple[Draft, ...]
     index: NDArray[np.int64]
     codes: Quantiser | None = None
+    border: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     @classmethod
     def of(cls, draft: Draft, shape: Sequence[int] | None = None) -> "Value":

@@ -160,6 +160,8 @@ class _Walk:
             raise _no_rule(node)
         if node.operator != "DequantizeLinear" and any(map(_is_coded, arguments)):
             raise UnsupportedError("it computes with integers; let a DequantizeLinear come before")
+        if node.operator != "MaxPool" and any(map(_is_bordered, arguments)):
+            raise UnsupportedError("it reads copies of a map's edge (Pad), which only MaxPool may")
         found = RULES[node.operator](Call(node, arguments, self._builder, self._graph.batch or 1))
         return found if isinstance(found, tuple) else (found,)
 
@@ -182,6 +184,8 @@ class _Walk:
             raise ForeignNetworkError(
                 f"{self._graph.path}: its output does not depend on its input"
             )
+        if any(value.border):
+            raise ForeignNetworkError(f"{self._graph.path}: its output is padded with copies")
         try:
             return self._finished(value)
         except (UnsupportedError, QcnpeError) as error:
@@ -200,6 +204,8 @@ class _Walk:
         layers = {id(draft): index for index, draft in self._builder.drafts.items()}
         for name, value in self._tensors.items():
             if not isinstance(value, Value) or len(value.parts) > 1 or value.codes is not None:
+                continue
+            if any(value.border):
                 continue
             (part,) = value.parts
             index = part.terms[0].layer if part.is_layer else layers.get(id(part), NETWORK_INPUT)
@@ -222,6 +228,11 @@ def _quantises_input(graph: Graph) -> bool:
             return True
         tensor = reader.outputs[0]
     return False
+
+
+def _is_bordered(argument: Argument) -> bool:
+    """Whether an argument has copies of its edge around it."""
+    return isinstance(argument, Value) and any(argument.border)
 
 
 def _is_coded(argument: Argument) -> bool:

@@ -151,6 +151,8 @@ def pad(call: Call) -> Value:
         raise UnsupportedError("it must add rows or columns, not samples or channels")
     if not any((*begin, *end)):
         return call.value()
+    if word(call.node, "mode", "constant") == "edge":
+        return _bordered(value, begin[2:], end[2:], is_moved=is_moved)
     draft = call.builder.as_map(value)
     if not draft.is_scaling or draft.bias.any() or len(draft.terms) > 1:
         draft = call.builder.layer(draft)
@@ -162,17 +164,28 @@ def pad(call: Call) -> Value:
     return channels_last(result) if is_moved else result
 
 
+def _bordered(
+    value: Value, begin: tuple[int, ...], end: tuple[int, ...], *, is_moved: bool
+) -> Value:
+    if is_moved:
+        raise UnsupportedError("it copies the edge of a map whose channels come last")
+    lift = (0,) * (2 - len(begin))
+    top, left, bottom, right = (*lift, *begin, *lift, *end)
+    return replace(value, border=(top, left, bottom, right))
+
+
 def _padded(term: Term, padding: tuple[int, ...]) -> Term:
     return replace(term, geometry=replace(term.geometry, padding=padding))
 
 
 def _padding(call: Call, ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Positions that are added before and behind each axis."""
-    if word(call.node, "mode", "constant") != "constant":
-        raise UnsupportedError("it must add zeros, not copies")
+    mode = word(call.node, "mode", "constant")
+    if mode not in ("constant", "edge"):
+        raise UnsupportedError("it must add zeros, not reflected values")
     filling = call.number(2) if len(call.inputs) > 2 else None
     value = call.node.attributes.get("value", 0.0) if filling is None else filling
-    if value != 0:
+    if value != 0 and mode == "constant":
         raise UnsupportedError("it must add zeros")
     given = call.constant(1)
     pads = integers(call.node, "pads", ()) if given is None else tuple(given.reshape(-1).tolist())

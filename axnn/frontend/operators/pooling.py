@@ -23,7 +23,9 @@ def largest(call: Call) -> Value:
     value, windows = call.value(), _windows(call)
     if windows.dilation != _ONE:
         raise UnsupportedError("its windows have gaps (dilations), which are not read")
-    return _largest(call, value, windows)
+    # A window that reaches over the edge covers it, too: copies of it change no largest value.
+    top, left, bottom, right = (int(side) for side in np.add(windows.padding, value.border))
+    return _largest(call, value, replace(windows, padding=(top, left, bottom, right)))
 
 
 def average(call: Call) -> Value:
@@ -53,7 +55,10 @@ def global_average(call: Call) -> Value:
 
 
 def _windows(call: Call) -> Sliding:
-    shape, kernel = call.value().shape[1:], integers(call.node, "kernel_shape", ())
+    value, kernel = call.value(), integers(call.node, "kernel_shape", ())
+    top, left, bottom, right = value.border
+    added = (top + bottom, left + right)[3 - len(value.shape) :]
+    shape = tuple(size + more for size, more in zip(value.shape[1:], added, strict=False))
     return Sliding.of(call.node, kernel, shape).rounded_up(call.node, shape)
 
 

@@ -392,6 +392,18 @@ def test_padding_of_its_own(tmp_path):
     assert kinds(imported(tmp_path, nodes, (2, 6, 7), constants))[0] == "convolution"
 
 
+@pytest.mark.parametrize(("shape", "pads"), [((2, 5, 6), [0, 1, 2, 0]), ((3, 7), [1, 1])])
+def test_copies_of_the_edge_change_no_largest_value(tmp_path, shape, pads):
+    """As Keras pads for MaxPooling2D(padding="same")."""
+    axes = len(shape) - 1
+    around = [0, 0, *pads[:axes], 0, 0, *pads[axes:]]
+    nodes = [
+        node("Pad", "x p", "a", mode="edge"),
+        node("MaxPool", "a", kernel_shape=[3] * axes, strides=[2] * axes),
+    ]
+    imported(tmp_path, nodes, shape, {"p": np.array(around, np.int64)})
+
+
 def test_channels_last_as_keras_writes_them(tmp_path):
     """Rows, columns, channels: the network's map has the channels first, the file's order stays."""
     constants = {

@@ -76,6 +76,14 @@ REASONS = {
     "constant that does not fit": ([node("Add", "x d")], "does not fit"),
     "division by zero": ([node("Div", "x z")], "divides by zero"),
     "division of a constant": ([node("Div", "c x")], "must be a constant"),
+    "copies of the edge": (
+        [node("Pad", "x p", "a", mode="edge"), node("Relu", "a")],
+        "only MaxPool may",
+    ),
+    "copies of the edge that are added": (
+        [node("Pad", "x p", "a", mode="edge"), node("Add", "a a")],
+        "only MaxPool may",
+    ),
     "reflected padding": ([node("Pad", "x p", mode="reflect")], "zeros"),
     "rounded samples": ([node("Cast", "x", to=TensorProto.INT32)], "rounds"),
     "transposed kernel": ([node("ConvTranspose", "x k")], "not one that is read"),
