@@ -7,7 +7,7 @@ from pathlib import Path
 from axnn.errors import ForeignNetworkError
 from axnn.frontend.graph import Node, shown
 
-_ANSWERS = (
+ANSWERS = (
     "Softmax",
     "LogSoftmax",
     "ArgMax",
@@ -19,7 +19,7 @@ _ANSWERS = (
 _BETWEEN = ("Identity", "Cast", "Reshape", "Squeeze", "Flatten")
 """Operators that may follow them."""
 
-_LOOK_UP = "ai.onnx.ml.ArrayFeatureExtractor"
+LOOK_UP = "ai.onnx.ml.ArrayFeatureExtractor"
 """Finds the name of the class whose number is its second input."""
 
 
@@ -67,12 +67,12 @@ def _logits(makers: Mapping[str, Node], output: str) -> tuple[str, list[Node]]:
     tensor, passed = output, dict[Node, None]()
     while (node := makers.get(tensor)) and node not in passed and node.inputs:
         passed[node] = None
-        if node.operator == _LOOK_UP and len(node.inputs) == 2:
+        if node.operator == LOOK_UP and len(node.inputs) == 2:
             tensor = node.inputs[1]
-        elif node.operator in (*_ANSWERS, *_BETWEEN):
+        elif node.operator in (*ANSWERS, *_BETWEEN):
             tensor = node.inputs[0]
         else:
             break
-        if node.operator in _ANSWERS:
+        if node.operator in ANSWERS:
             logits, left_out = tensor, list(passed)
     return logits, left_out

@@ -15,6 +15,7 @@ from axnn.frontend.draft import Draft, Term, Value, map_shape
 from axnn.frontend.graph import Array, Graph, Node
 from axnn.frontend.operators import REFUSED, RULES
 from axnn.frontend.operators.context import Argument, Call
+from axnn.frontend.operators.known import reason
 from axnn.frontend.quantiser_nodes import QUANT_NAMES
 from axnn.frontend.refusal import Refusal, RefusedNodesError, UnsupportedError
 from qcnpe.spec.errors import QcnpeError
@@ -137,13 +138,13 @@ class _Walk:
         results: Sequence[Value | Array | None] = [None] * len(node.outputs)
         try:
             if node.operator in REFUSED:
-                raise UnsupportedError(REFUSED[node.operator])
+                raise UnsupportedError(reason(node.operator))
             if known:
                 with np.errstate(all="ignore"):  # what is not finite is refused when it is used
                     found = self._result(node, arguments)
                 results = [self._shared(node, place, each) for place, each in enumerate(found)]
             elif node.operator not in RULES and node.operator not in FOLDED:
-                raise _no_rule(node)
+                raise UnsupportedError(reason(node.operator))
         except (UnsupportedError, QcnpeError) as error:
             self._refusals.append(Refusal.of(node, error))
         except (ValueError, IndexError) as error:  # what numpy finds in axes and shapes
@@ -157,7 +158,7 @@ class _Walk:
             constants = [one for one in arguments if not isinstance(one, Value)]
             return (fold(node, constants),)
         if node.operator not in RULES:
-            raise _no_rule(node)
+            raise UnsupportedError(reason(node.operator))
         if node.operator != "DequantizeLinear" and any(map(_is_coded, arguments)):
             raise UnsupportedError("it computes with integers; let a DequantizeLinear come before")
         if node.operator != "MaxPool" and any(map(_is_bordered, arguments)):
@@ -238,18 +239,6 @@ def _is_bordered(argument: Argument) -> bool:
 def _is_coded(argument: Argument) -> bool:
     """Whether an argument holds integers of a quantiser."""
     return isinstance(argument, Value) and argument.codes is not None
-
-
-_REASONS = {
-    "HardSwish": "it multiplies two functions of a map, which the engine does not",
-    "LogSoftmax": "it is read at the end only",
-    "Softmax": "it is read at the end only",
-}
-"""Why some operators are not read."""
-
-
-def _no_rule(node: Node) -> UnsupportedError:
-    return UnsupportedError(_REASONS.get(node.operator, "the operator is not one that is read"))
 
 
 def _is_input(value: Value) -> bool:

@@ -11,7 +11,9 @@ import numpy as np
 from axnn.errors import ForeignNetworkError
 from axnn.frontend.answers import find_answer
 from axnn.frontend.graph import Array, Attribute, Graph, Node, shown, text_of
+from axnn.frontend.operators.known import refuse_operators
 from axnn.frontend.quantiser_nodes import QONNX_DOMAINS
+from axnn.frontend.refusal import RefusedNodesError
 from axnn.frontend.tensors import TensorReader
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import read_limited
@@ -90,8 +92,14 @@ class _Reader:
         nodes = tuple(self._node(node, place) for place, node in enumerate(proto.node))
         self._import_qonnx()
         self._check_schema()
-        entry = self._input(constants)
-        answer = find_answer(nodes, [text_of(output.name) for output in proto.output], self._path)
+        try:
+            entry = self._input(constants)
+            outputs = [text_of(output.name) for output in proto.output]
+            answer = find_answer(nodes, outputs, self._path)
+        except ForeignNetworkError as error:
+            if refusals := refuse_operators(nodes):
+                raise RefusedNodesError(self._path, refusals, str(error)) from error
+            raise
         live = _live(nodes, answer.tensor)
         return Graph(
             path=self._path,

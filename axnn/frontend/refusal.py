@@ -46,11 +46,13 @@ class RefusedNodesError(ForeignNetworkError):
     ----------
     path : of the file
     refusals : every node that cannot run, in the graph's order
+    besides : what else stands against the network; names the file
     """
 
-    def __init__(self, path: Path, refusals: Sequence[Refusal]) -> None:
+    def __init__(self, path: Path, refusals: Sequence[Refusal], besides: str = "") -> None:
         self.refusals = tuple(refusals)
-        super().__init__(f"{path}: {_listed(self.refusals)}")
+        before = f"{besides}; " if besides else f"{path}: "
+        super().__init__(f"{before}{_listed(self.refusals)}")
 
 
 def _listed(refusals: Sequence[Refusal]) -> str:

@@ -148,6 +148,21 @@ def test_two_inputs(tmp_path):
         import_onnx(write(tmp_path, model), floats((1, 2)))
 
 
+def test_operators_are_named_besides_inputs_that_are_too_many(tmp_path):
+    """As of recurrent networks, whose state is an input."""
+    nodes = [node("LSTM", "x w r - - h", "a - h1", name="cell", hidden_size=2), node("Relu", "a")]
+    model = make_model([*nodes, node("Softmax", "h1", "z")], (2, 3), LSTM, outputs=("y", "z"))
+    model.graph.input.append(helper.make_tensor_value_info("h", TensorProto.FLOAT, [1, 2, 2]))
+    with pytest.raises(RefusedNodesError) as error:
+        import_onnx(write(tmp_path, model), floats((1, 2, 3)))
+    line = one_line(error.value)
+    assert "has 2 inputs (x, h); networks of one input are read; 1 node cannot run" in line
+    assert line.endswith("cell (LSTM): the operator is not one that is read")
+
+
+LSTM = {"w": floats((1, 8, 3)), "r": floats((1, 8, 2))}
+
+
 def test_two_outputs(tmp_path):
     nodes = [node("Relu", "x", "y"), node("Tanh", "x", "z")]
     assert "has 2 outputs (y, z)" in refusal(tmp_path, nodes, (2,), outputs=("y", "z"))
