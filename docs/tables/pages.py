@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from docs.tables import applications, cpu, hardware
+from docs.tables import applications, cpu, frontend, hardware
 from docs.tables.cells import ROOT
 
 _MARK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -24,6 +24,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "dropout": applications.dropout,
     "edges": applications.edges,
     "engine": hardware.engine,
+    "foreign-networks": frontend.foreign_networks,
     "ncu-energy": hardware.ncu_energy,
     "ordering": applications.ordering,
     "overfitting": applications.overfitting,
