@@ -69,7 +69,7 @@ class Geometry:
         self._check_pool()
         if min(*self.map_shape, *self.output_shape) < 1:
             raise FormatError(f"kernel or pool is larger than the map: {self}")
-        if max(self.inputs, prod((self.channels, *self.map_shape))) > MAX_VALUES:
+        if max(self._padded_inputs, prod((self.channels, *self.map_shape))) > MAX_VALUES:
             raise FormatError(f"a layer has at most {MAX_VALUES} inputs and results: {self}")
         if self.groups * self.outputs * self.window * self.fan_in > MAX_OPERANDS:
             raise FormatError(f"a layer gathers at most {MAX_OPERANDS} operands: {self}")
@@ -95,6 +95,13 @@ class Geometry:
     def inputs(self) -> int:
         """Number of values that the layer reads for one sample."""
         return prod(self.input_shape)
+
+    @property
+    def _padded_inputs(self) -> int:
+        """Number of those values with the zeros around them."""
+        top, left, bottom, right = self.padding
+        channels, height, width = self.input_shape
+        return channels * (height + top + bottom) * (width + left + right)
 
     @property
     def fan_in(self) -> int:

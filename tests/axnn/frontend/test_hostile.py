@@ -209,6 +209,14 @@ def test_one_weight_many_times(tmp_path, monkeypatch):
         import_onnx(path, floats((1, width)))
 
 
+def test_more_padding_than_a_layer_may_have(tmp_path):
+    """Far taps make a small map of it: only the padded one is large."""
+    nodes = [node("Conv", "x w", auto_pad="SAME_UPPER", dilations=[1 << 20, 1 << 10])]
+    path = write(tmp_path, make_model(nodes, (2, 4, 4), {"w": floats((3, 2, 2, 2))}))
+    with pytest.raises(QcnpeError, match="at most 4194304 inputs and results"):
+        import_onnx(path, floats((1, 2, 4, 4)))
+
+
 def test_many_samples_at_once(tmp_path):
     """What a graph's shapes speak of is bounded, however many samples and columns there are."""
     nodes = [node("Gemm", "x w", "a"), node("Reshape", "a s")]
