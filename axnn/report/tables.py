@@ -160,7 +160,7 @@ def import_table(found: ImportedRun) -> Table:
     table.add_row("samples compared with onnxruntime", f"{compared.samples:,}")
     table.add_row("largest difference", f"{compared.largest_difference:.2e}")
     table.add_row("as a share of the largest output", f"{compared.relative:.2e}")
-    table.add_row("same class", f"{compared.agreement:.2%}")
+    table.add_row("largest output is the same one", f"{compared.agreement:.2%}")
     table.add_row(f"validation {found.quality_name}", f"{found.validation_quality:.2%}")
     if found.integers is not None:
         _add_integers(table, found.integers)
