@@ -13,6 +13,7 @@ DISTRIBUTIONS = {
     "cocotb_tools": "cocotb",
     "cocotbext": "cocotbext-axi",
     "find_libpython": "cocotb",
+    "google": "onnx",
     "serial": "pyserial",
     "sklearn": "scikit-learn",
 }
