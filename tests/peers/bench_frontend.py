@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -23,10 +23,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 from sklearn.datasets import load_digits
 
-from axnn.data import load
+from axnn.approximation.widths import Trial
+from axnn.data import OwnData, load
 from axnn.data.catalog import MNIST
 from axnn.data.fetch import read_collection
+from axnn.flow.energy import EnergyPrices
+from axnn.flow.importing import import_step
+from axnn.flow.run_folder import RunFolder
+from axnn.flow.steps import approximate_step, evaluate_step
 from axnn.frontend import ImportedNetwork, compare, compare_integers, import_onnx
+from axnn.nn.train import TrainingPlan
 from axnn.quantisation.calibration import calibrate
 from axnn.quantisation.integers import to_integers
 from axnn.quantisation.quantize import uniform_precision
@@ -52,7 +58,13 @@ ENGINE = EngineConfig()
 TOOLS = ("numpy", "onnx", "onnxruntime", "onnxscript", "qonnx", "silero-vad", "torch")
 MNIST_CNN = "mnist_cnn"
 BREVITAS = "brevitas_4bit"
+UNLABELLED_CNN = "mnist_cnn_without_labels"
 REFUSALS = "refused"
+
+UNLABELLED, BOUND_POINTS = 12_000, 0.5
+"""Pictures without labels, and the agreement that may be lost, in percentage points."""
+
+RETRAINING = TrainingPlan(epochs=6, batch=64, learning_rate=0.01, weight_decay=1e-4)
 WIDTHS = (16, 8)
 
 SAMPLES = 64
@@ -212,6 +224,30 @@ def measure_brevitas(engine: Transport, folder: Path) -> Figures:
     }
 
 
+def measure_without_labels(folder: Path, seed: int, say: Callable[[str], None]) -> Figures:
+    """The zoo's MNIST network, approximated against its own answers on pictures without labels."""
+    trained = zoo_mnist()
+    chosen = trained.train[draw(len(trained.train), UNLABELLED, seed=seed)] / np.float32(255)
+    path = folder / "mnist_without_labels.npz"
+    np.savez_compressed(path, inputs=chosen)
+    run = RunFolder(folder / "mnist_without_labels")
+    import_step(run, trained.paths[0], OwnData.at(path, unlabelled=True), seed=seed)
+    plan = run.record().app.approximation
+    plan = replace(plan, bound_percent=BOUND_POINTS, retraining=RETRAINING)
+
+    def tell(trial: Trial) -> None:
+        say(f"{UNLABELLED_CNN}: trial {trial.number}, agreement {trial.accuracy:.2%}")
+
+    found = approximate_step(run, plan, on_trial=tell)
+    evaluation = evaluate_step(run, EnergyPrices.load())
+    lost = found.trials[0].accuracy - found.last_kept.accuracy
+    return {
+        f"{UNLABELLED_CNN}.validation_loss_points": round(100 * lost, 2),
+        f"{UNLABELLED_CNN}.test_agreement": round(evaluation.axnn_accuracy, 5),
+        f"{UNLABELLED_CNN}.energy_ratio": round(evaluation.energy_ratio, 3),
+    }
+
+
 def measure_refusals(folder: Path, seed: int, say: Callable[[str], None]) -> Figures:
     """1 for each network that cannot run and is refused before any work."""
     figures: Figures = {}
@@ -232,7 +268,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("build/frontend"), help="kept files")
-    names = (*FOREIGN, MNIST_CNN, BREVITAS, REFUSALS)
+    names = (*FOREIGN, MNIST_CNN, UNLABELLED_CNN, BREVITAS, REFUSALS)
     parser.add_argument(
         "--model", action="append", choices=names, help="only this; may be repeated"
     )
@@ -252,6 +288,8 @@ def main() -> int:
                 found = measure_trained(name, trained, engine, folder, seed)
             elif name == BREVITAS:
                 found = measure_brevitas(engine, folder)
+            elif name == UNLABELLED_CNN:
+                found = measure_without_labels(folder, seed, say)
             elif name == REFUSALS:
                 found = measure_refusals(folder, seed, say)
             else:
