@@ -13,6 +13,7 @@ from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.errors import FormatError, TransportError
 from qcnpe.spec.fixed import narrow, pack
 from qcnpe.spec.geometry import NETWORK_INPUT
+from qcnpe.spec.graph import run_graph
 from qcnpe.spec.inputs import check_codes
 from qcnpe.spec.model import execute
 from qcnpe.spec.qnet import QuantLayer, QuantNet
@@ -116,19 +117,19 @@ class Driver:
             raise FormatError(
                 "the program was compiled for another engine; compile it for this one"
             )
-        values = {NETWORK_INPUT: _host_copies(program.net, inputs.astype(np.int64))}
-        last_reader = {read: i for i in range(len(program.layers)) for read in program.net.reads(i)}
-        for index, layer in enumerate(program.layers):
-            read = program.net.reads(index)
-            flat = _flat_input(layer.layer, [values[place] for place in read])
-            results = self.transport.exchange(layer_streams(program, layer, flat))
-            values[index] = _collect(program, layer, results)
-            for place in read:
-                if last_reader[place] == index:
-                    values.pop(place, None)
+
+        def run(index: int, read: list[Activations]) -> Activations:
+            layer = program.layers[index]
+            flat = _flat_input(layer.layer, read)
+            lanes = self.transport.exchange(layer_streams(program, layer, flat))
+            results = _collect(program, layer, lanes)
             if progress is not None:
                 progress(layer.layer.name)
-        return values[len(program.layers) - 1][OPERAND_BITS].astype(np.int16)
+            return results
+
+        reads = [program.net.reads(index) for index in range(len(program.layers))]
+        first = _host_copies(program.net, inputs.astype(np.int64))
+        return run_graph(reads, first, run)[OPERAND_BITS].astype(np.int16)
 
 
 def _host_copies(net: QuantNet, inputs: NDArray[np.integer]) -> Activations:

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axnn.nn.layers import Addition, FloatArray, Identity, NeuronLayer, SourceLayer, activate
-from axnn.nn.network import Network, run_graph
+from axnn.nn.network import Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from qcnpe.spec.geometry import Geometry
+from qcnpe.spec.graph import run_joined_graph
 
 Float32 = NDArray[np.float32]
 Engine = Callable[[Float32], Float32]
@@ -40,7 +41,7 @@ class GraphEngine:
         def run(index: int, flat: Float32) -> Float32:
             return self._layers[index].run(np.ascontiguousarray(flat.T)).T
 
-        return np.ascontiguousarray(run_graph(self._reads, inputs.T, run).T)
+        return np.ascontiguousarray(run_joined_graph(self._reads, inputs.T, run).T)
 
 
 class _GraphLayer:

@@ -9,7 +9,7 @@ from axnn.errors import ForeignNetworkError
 from axnn.frontend.grading import Quantisation
 from axnn.frontend.imported import ImportedNetwork
 from qcnpe.spec.fixed import IntArray, narrow
-from qcnpe.spec.geometry import NETWORK_INPUT
+from qcnpe.spec.graph import run_graph
 from qcnpe.spec.inference import run_layer
 from qcnpe.spec.qnet import QuantNet
 
@@ -92,10 +92,13 @@ def saturated_shares(imported: ImportedNetwork, samples: ArrayLike) -> dict[str,
 
 def _run_layers(net: QuantNet, inputs: NDArray[np.int16]) -> dict[int, NDArray[np.int64]]:
     """(samples, results) 16-bit results of every layer."""
-    values: dict[int, NDArray[np.int64]] = {NETWORK_INPUT: inputs.astype(np.int64)}
-    for index, layer in enumerate(net.layers):
-        read = [values[place] for place in net.reads(index)]
-        values[index] = run_layer(layer, np.concatenate(read, axis=1))
+    values: dict[int, NDArray[np.int64]] = {}
+
+    def run(index: int, read: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+        values[index] = run_layer(net.layers[index], np.concatenate(read, axis=1))
+        return values[index]
+
+    run_graph([net.reads(index) for index in range(len(net.layers))], inputs.astype(np.int64), run)
     return values
 
 

@@ -28,6 +28,7 @@ from axnn.nn.layers import (
 from axnn.nn.spec import LayerSpec, NetworkSpec, Shape
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.geometry import NETWORK_INPUT, Geometry, Wiring
+from qcnpe.spec.graph import run_joined_graph
 from qcnpe.spec.npz import ArrayType, read_npz, write_npz
 
 NETWORK_KIND = "axnn-network-1"
@@ -47,31 +48,6 @@ def batch_innermost(inputs: NDArray[np.float32]) -> FloatArray:
 def parameter_types(shapes: Mapping[str, Shape]) -> dict[str, ArrayType]:
     """What files must hold for parameters of these shapes."""
     return {name: ArrayType(np.float32, shape) for name, shape in shapes.items()}
-
-
-def run_graph(
-    reads: Sequence[tuple[int, ...]],
-    inputs: FloatArray,
-    run: Callable[[int, FloatArray], FloatArray],
-) -> FloatArray:
-    """Results of the last layer; those in between are kept while they are read.
-
-    Parameters
-    ----------
-    reads : for each layer the earlier ones, or -1: the network's input, whose results one after
-        another are its input
-    inputs : (features, batch) of the network
-    run : given the index of a layer and its input, returns its results
-    """
-    last_reader = {place: index for index, read in enumerate(reads) for place in read}
-    values = {NETWORK_INPUT: inputs}
-    for index, read in enumerate(reads):
-        found = [values[place] for place in read]
-        values[index] = run(index, found[0] if len(found) == 1 else np.concatenate(found))
-        for place in read:
-            if last_reader[place] == index:
-                values.pop(place, None)
-    return values[len(reads) - 1]
 
 
 class LayerStack:
@@ -121,7 +97,7 @@ class LayerStack:
             self._sizes[index] = len(results)
             return results
 
-        return run_graph(self.reads, inputs, run)
+        return run_joined_graph(self.reads, inputs, run)
 
     def backward(self, gradient: FloatArray) -> None:
         """Set all parameters' gradients from the gradient by the logits."""

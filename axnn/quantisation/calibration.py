@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from axnn.data.scaling import INPUT_LIMIT
 from axnn.errors import TrainingError
 from axnn.nn.layers import Addition, AveragePooling, FloatArray, Identity, NeuronLayer
-from axnn.nn.network import Network, batch_innermost, run_graph
+from axnn.nn.network import Network, batch_innermost
 from axnn.quantisation.quantize import (
     INPUT_FRACTION_BITS,
     Precision,
@@ -22,6 +22,7 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.draws import draw
 from qcnpe.spec.fixed import limits, quantize
 from qcnpe.spec.geometry import NETWORK_INPUT
+from qcnpe.spec.graph import run_joined_graph
 from qcnpe.spec.inputs import check_reals
 
 HEADROOM_BITS = 1
@@ -129,7 +130,7 @@ def _choose_scales(
         scales.append(scale)
         return results
 
-    run_graph(network.spec.reads, drawn, run)
+    run_joined_graph(network.spec.reads, drawn, run)
     return tuple(scales)
 
 

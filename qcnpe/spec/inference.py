@@ -16,7 +16,7 @@ from qcnpe.spec.blocks import Block, operand_rows, width_blocks
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.fixed import limits
-from qcnpe.spec.geometry import NETWORK_INPUT
+from qcnpe.spec.graph import run_joined_graph
 from qcnpe.spec.inputs import check_codes
 from qcnpe.spec.qnet import QuantLayer, QuantNet
 
@@ -52,35 +52,17 @@ def infer(
         If the inputs are of another type or shape.
     """
     check_codes(inputs, net.inputs, where=f"network {net.name}")
-    layers = [(_FloatLayer(layer), net.reads(i)) for i, layer in enumerate(net.layers)]
+    layers = [_FloatLayer(layer) for layer in net.layers]
+    reads = [net.reads(index) for index in range(len(layers))]
     results = np.empty((len(inputs), net.outputs), np.int16)
     for start in range(0, len(inputs), _CHUNK_SAMPLES):
         chunk = inputs[start : start + _CHUNK_SAMPLES]
-        results[start : start + len(chunk)] = _run_layers(layers, chunk).T
+        results[start : start + len(chunk)] = run_joined_graph(
+            reads, _batch_innermost(chunk), lambda index, flat: layers[index].run(flat)
+        ).T
         if progress is not None:
             progress(start + len(chunk))
     return results
-
-
-def _run_layers(
-    layers: "list[tuple[_FloatLayer, tuple[int, ...]]]", chunk: NDArray[np.int16]
-) -> _Floats:
-    """Results (outputs, batch) of the last layer; those in between are kept while they are read.
-
-    Parameters
-    ----------
-    layers : each with the layers that it reads
-    chunk : (batch, features) of the network's input
-    """
-    last_reader = {place: index for index, (_, read) in enumerate(layers) for place in read}
-    values = {NETWORK_INPUT: _batch_innermost(chunk)}
-    for index, (layer, read) in enumerate(layers):
-        found = [values[place] for place in read]
-        values[index] = layer.run(found[0] if len(found) == 1 else np.concatenate(found))
-        for place in read:
-            if last_reader[place] == index:
-                values.pop(place, None)
-    return values[len(layers) - 1]
 
 
 def run_layer(layer: QuantLayer, values: NDArray[np.integer]) -> NDArray[np.int64]:
