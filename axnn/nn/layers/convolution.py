@@ -34,14 +34,6 @@ class Convolution(SourceLayer):
         )
         self._blocks = ColumnBlocks(geometry)
 
-    def operand_weights(self) -> FloatArray:
-        """The weights themselves."""
-        return self.weights.value
-
-    def set_weight_gradient(self, gradient: FloatArray) -> None:
-        """The gradient itself."""
-        self.weights.gradient = gradient
-
     def _members(self) -> Iterator[tuple[int, slice]]:
         """Each group, and which channels are of it."""
         per_group = self.geometry.channels // self.geometry.groups

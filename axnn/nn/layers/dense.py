@@ -8,14 +8,6 @@ from axnn.nn.layers.neuron import FloatArray, SourceLayer
 class Dense(SourceLayer):
     """Every neuron reads every input."""
 
-    def operand_weights(self) -> FloatArray:
-        """The weights themselves."""
-        return self.weights.value
-
-    def set_weight_gradient(self, gradient: FloatArray) -> None:
-        """The gradient itself."""
-        self.weights.gradient = gradient
-
     def sums(self, inputs: FloatArray, weights: FloatArray) -> tuple[FloatArray, Any]:
         """One product of matrices; its inputs are saved."""
         return (weights @ inputs)[:, None, :], inputs

@@ -189,6 +189,8 @@ class NeuronLayer(Layer):
 class SourceLayer(NeuronLayer):
     """A layer that reads one map.
 
+    Unless a subclass says otherwise, its neurons multiply by its weights as they are.
+
     Parameters
     ----------
     name, geometry, function, weights, bias : see `NeuronLayer`
@@ -196,15 +198,10 @@ class SourceLayer(NeuronLayer):
 
     geometry: Geometry
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        geometry: Geometry,
-        function: str,
-        weights: FloatArray,
-        bias: FloatArray,
-    ) -> None:
-        super().__init__(
-            name=name, geometry=geometry, function=function, weights=weights, bias=bias
-        )
+    def operand_weights(self) -> FloatArray:
+        """The weights themselves."""
+        return self.weights.value
+
+    def set_weight_gradient(self, gradient: FloatArray) -> None:
+        """The gradient itself."""
+        self.weights.gradient = gradient
