@@ -126,13 +126,7 @@ def import_step(
             notify(line)
     app = replace(default_app(own, samples), title=path.stem, network=network.spec)
     source = ForeignNetwork(path=str(path.absolute()), sha256=file_digest(path))
-    record = RunRecord.of(app, seed, samples, source)
-    with run.lock():
-        record.claim(run.root)
-        made_from = Ancestry.of(run.network, (), **record.training)
-        notes = TrainingNotes(made_from=made_from, seed=seed, epochs=(), encoding=samples.encoding)
-        _save_integers(run, imported, notes)
-        network.save(run.network, asdict(notes))
+    _write(run, RunRecord.of(app, seed, samples, source), imported, network)
     validation = samples.validation
     logits = network.predict(validation.inputs)
     return ImportedRun(
@@ -144,6 +138,18 @@ def import_step(
         quality_name=samples.task.quality_name,
         validation_quality=samples.task.quality(logits, validation.labels),
     )
+
+
+def _write(run: RunFolder, record: RunRecord, imported: ImportedNetwork, network: Network) -> None:
+    """Write the run's record, the file's integers and the network, which says that it is done."""
+    with run.lock():
+        record.claim(run.root)
+        made_from = Ancestry.of(run.network, (), **record.training)
+        notes = TrainingNotes(
+            made_from=made_from, seed=record.seed, epochs=(), encoding=record.encoding
+        )
+        _save_integers(run, imported, notes)
+        network.save(run.network, asdict(notes))
 
 
 def _kept_integers(imported: ImportedNetwork, samples: NDArray[Any]) -> KeptIntegers | None:
