@@ -1,11 +1,14 @@
 """Networks: built from descriptions, correct as a whole, the same after a passage through files."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from axnn.nn.network import Network, batch_innermost
-from axnn.nn.spec import LayerSpec, NetworkSpec
+from axnn.nn.spec import LayerSpec, NetworkSpec, SourceSpec
 from qcnpe.spec.errors import ConfigError, FormatError
+from tests.axnn.nn.layers.test_gradients import finite_differences
 from tests.axnn.tiny import make_spec
 from tests.damage import resave
 
@@ -141,3 +144,43 @@ def test_last_layer_must_give_logits():
     layer = LayerSpec(kind="dense", channels=3, function="relu")
     with pytest.raises(ConfigError, match="the last layer must be identity"):
         NetworkSpec(name="n", input_shape=(1, 1, 2), layers=(layer,))
+
+
+def test_gradients_of_a_graph_add_up_over_all_readers():
+    """The first layer is read three times, the network's input twice."""
+    window: dict[str, Any] = {"kernel": (3, 3), "padding": (1, 1)}
+    spec = NetworkSpec(
+        name="graph",
+        input_shape=(2, 3, 3),
+        layers=(
+            LayerSpec(kind="convolution", channels=3, function="tanh", **window),
+            LayerSpec(
+                kind="convolution",
+                channels=3,
+                function="tanh",
+                adds=(SourceSpec(layer=0), SourceSpec(layer=-1, kind="convolution")),
+                **window,
+            ),
+            LayerSpec(
+                kind="dense",
+                channels=2,
+                function="identity",
+                adds=(SourceSpec(layer=0, kind="dense"),),
+            ),
+        ),
+    )
+    network = Network(spec, seed=1)
+    for parameter in network.parameters.values():
+        parameter.value = parameter.value.astype(np.float64)
+    rng = np.random.default_rng(1)
+    inputs, weight_of_logit = rng.normal(size=(18, 2)), rng.normal(size=(2, 2))
+
+    def loss() -> float:
+        return float((network.forward(inputs) * weight_of_logit).sum())
+
+    loss()
+    network.backward(weight_of_logit)
+    found = {name: each.gradient.copy() for name, each in network.parameters.items()}
+    for name, parameter in network.parameters.items():
+        expected = finite_differences(loss, parameter.value)
+        assert found[name] == pytest.approx(expected, abs=1e-7), name
