@@ -19,11 +19,13 @@ from tempfile import mkdtemp
 from cocotb_tools import config
 
 from qcnpe.spec.errors import ToolMissingError
+from qcnpe.tools.cache import user_cache
 from qcnpe.tools.find import COMPILER, MAKE, require
 from qcnpe.tools.process import Output, run
 from qcnpe.tools.trust import require_trusted
 
-DEFAULT_FOLDER = Path("build/sim")
+DEFAULT_FOLDER = user_cache("simulations")
+"""Folder of built simulations: each is built once, wherever it is used from."""
 
 PROGRAM = "simulation"
 """Name of a simulation's program in its folder."""

@@ -7,7 +7,6 @@ user's cache folder.
 """
 
 import hashlib
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.spec.files import replace_file
+from qcnpe.tools.cache import user_cache
 from qcnpe.tools.find import COMPILER
 from qcnpe.tools.process import run
 from qcnpe.tools.trust import require_trusted
@@ -235,8 +235,7 @@ def simulator() -> Path:
     """
     source = Path(__file__).with_suffix(".cpp")
     digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    program = (home / "axnn" / f"gatesim-{digest}").absolute()
+    program = user_cache(f"gatesim-{digest}").absolute()
     if not program.is_file():
         _build(source, program)
     require_trusted(program)

@@ -1,6 +1,5 @@
 """Fetching: routes are tried in turn until a collection is verified, which is then cached."""
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from axnn.data.collection import Arrays, Collection, Route
 from axnn.errors import DataError
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.npz import ArrayType, read_npz, write_npz
+from qcnpe.tools.cache import user_cache
 
 _KIND = "axnn-data-1"
 
@@ -32,8 +32,7 @@ class _Header:
 
 def cache_folder() -> Path:
     """Where collections are kept: $XDG_CACHE_HOME/axnn/data or ~/.cache/axnn/data."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "axnn" / "data"
+    return user_cache("data")
 
 
 def cache_path(collection: Collection) -> Path:

@@ -1,7 +1,6 @@
 """Fetches the FreePDK45 transistor models into the user's cache, and checks them."""
 
 import hashlib
-import os
 import re
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from tempfile import TemporaryDirectory
 from qcnpe.spec.errors import ToolError
 from qcnpe.spec.files import read_limited, replace_bytes
 from qcnpe.spec.zips import ZIP_DAMAGE, opened_zip, read_member
+from qcnpe.tools.cache import user_cache
 from qcnpe.tools.process import run
 from synth.library.errors import ModelFileError
 
@@ -24,8 +24,7 @@ _LIMIT_S = 300
 
 def cache_folder() -> Path:
     """The user's cache folder for this library."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "axnn" / "library"
+    return user_cache("library")
 
 
 def model_file(folder: Path | None = None) -> Path:

@@ -22,9 +22,9 @@ from tests.processes import descendants, is_alive, wait_for
 from tests.qcnpe.networks import by_channel, dense_layer, network, random_inputs, random_layer
 
 
-def qcnpe(*words: str | Path) -> subprocess.CompletedProcess[str]:
+def qcnpe(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from qcnpe.cli import main; main()", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
 
 
 @pytest.fixture
@@ -113,8 +113,10 @@ def test_table_names_the_layers(files):
 @pytest.mark.xdist_group("sim4")
 def test_simulate_compares_every_output(files):
     words = ("--inputs", files / "samples.npz", "--rows", "4", "--cols", "4", "--json")
-    run = qcnpe("simulate", files / "net.npz", *words, "--limit", "7")
+    before = set(files.iterdir())
+    run = qcnpe("simulate", files / "net.npz", *words, "--limit", "7", cwd=files)
     assert run.returncode == 0, run.stderr
+    assert set(files.iterdir()) == before, "the user's folder stays as it is"
     found = json.loads(run.stdout)
     assert (found["samples"], found["mismatches"]) == (7, 0)
     assert found["cycles"] == found["counted_cycles"]
