@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from axnn.approximation.widths import ApproximationPlan
 from axnn.data import OwnData
-from axnn.nn.spec import LayerSpec, NetworkSpec
+from axnn.nn.spec import LayerSpec, NetworkSpec, SourceSpec
 from axnn.nn.train import TrainingPlan
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import ConfigError
@@ -58,6 +58,46 @@ def lenet(name: str, *, classes: int = 10) -> NetworkSpec:
             LayerSpec(kind="convolution", channels=16, kernel=(5, 5), function="relu"),
             LayerSpec(kind="subsampling", kernel=(2, 2), function="relu"),
             LayerSpec(kind="dense", channels=120, function="relu"),
+            LayerSpec(kind="dense", channels=classes, function="identity"),
+        ),
+    )
+
+
+def resnet8(name: str, *, classes: int = 10) -> NetworkSpec:
+    """ResNet-8 for pictures of 32x32 pixels: three residual blocks, then the global average.
+
+    Source: C. Banbury et al., MLPerf Tiny benchmark, 2021.
+    """
+
+    def convolution(
+        channels: int, stride: int = 1, shortcut: SourceSpec | None = None
+    ) -> LayerSpec:
+        return LayerSpec(
+            kind="convolution",
+            channels=channels,
+            kernel=(3, 3),
+            stride=(stride, stride),
+            padding=(1, 1),
+            function="relu",
+            adds=() if shortcut is None else (shortcut,),
+            batch_norm=True,
+        )
+
+    def projection(layer: int) -> SourceSpec:
+        return SourceSpec(layer=layer, kind="convolution", stride=(2, 2))
+
+    return NetworkSpec(
+        name=name,
+        input_shape=(3, 32, 32),
+        layers=(
+            convolution(16),
+            convolution(16),
+            convolution(16, shortcut=SourceSpec(layer=0)),
+            convolution(32, stride=2),
+            convolution(32, shortcut=projection(2)),
+            convolution(64, stride=2),
+            convolution(64, shortcut=projection(4)),
+            LayerSpec(kind="average", kernel=(8, 8), function="identity"),
             LayerSpec(kind="dense", channels=classes, function="identity"),
         ),
     )
@@ -242,8 +282,44 @@ _OBJECTS = App(
     engine=EngineConfig(),
 )
 
+_RESNET8 = App(
+    title="Objects, by a residual network",
+    data="cifar10",
+    network=resnet8("resnet8"),
+    training=TrainingPlan(
+        epochs=40,
+        batch=128,
+        learning_rate=0.1,
+        weight_decay=5e-4,
+        patience=40,
+        shift_pixels=4,
+        flip=True,
+    ),
+    approximation=ApproximationPlan(
+        bound_percent=0.5,
+        share=1.0,
+        rounds=2,
+        smallest_share=0.25,
+        samples=6_000,
+        retraining=TrainingPlan(
+            epochs=2, batch=128, learning_rate=0.005, weight_decay=5e-4, shift_pixels=4, flip=True
+        ),
+    ),
+    engine=EngineConfig(),
+)
+
 APPS: dict[str, App] = {
-    app.name: app for app in (_DIGITS8X8, _DIGITS, _OBJECTS, _GARMENTS, _FACES, _CENSUS, _LETTERS)
+    app.name: app
+    for app in (
+        _DIGITS8X8,
+        _DIGITS,
+        _OBJECTS,
+        _GARMENTS,
+        _FACES,
+        _CENSUS,
+        _LETTERS,
+        _RESNET8,
+    )
 }
 """Every application by name."""
 

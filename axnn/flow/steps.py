@@ -106,7 +106,7 @@ def train_into(
     made_from: Ancestry,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> None:
-    """Train a network and write it to a file; an interrupted training goes on where it was.
+    """Train a network and write it to a file, folded; an interrupted training goes on where it was.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def train_into(
     notes = TrainingNotes(
         made_from=made_from, seed=seed, epochs=history.epochs, encoding=samples.encoding
     )
-    network.save(path, asdict(notes))
+    network.folded().save(path, asdict(notes))
 
 
 def characterize_step(

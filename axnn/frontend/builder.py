@@ -15,7 +15,7 @@ from axnn.frontend.refusal import UnsupportedError
 from axnn.frontend.windows import Windows
 from axnn.nn.layers import FloatArray
 from axnn.nn.network import Network
-from axnn.nn.spec import MAX_PARAMETERS, LayerSpec, NetworkSpec, SourceSpec, weights_name
+from axnn.nn.spec import MAX_PARAMETERS, LayerSpec, NetworkSpec, SourceSpec, parameter_name
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.geometry import NETWORK_INPUT, Geometry
 
@@ -235,7 +235,7 @@ def _layer_of(draft: Draft) -> tuple[LayerSpec, dict[str, Array]]:
     parameters = {"weights": terms[0].weights, "bias": draft.bias}
     for number, term in enumerate(terms[1:], start=1):
         if not term.is_identity:
-            parameters[weights_name(number)] = term.weights
+            parameters[parameter_name("weights", number)] = term.weights
     geometry = terms[0].geometry
     spec = LayerSpec(
         kind="dense" if terms[0].is_dense else "convolution",

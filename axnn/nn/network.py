@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from axnn.nn.layers import (
     Addition,
     AveragePooling,
+    BatchNorm,
     Convolution,
     Dense,
     Dropout,
@@ -25,7 +26,7 @@ from axnn.nn.layers import (
     SourceLayer,
     Subsampling,
 )
-from axnn.nn.spec import LayerSpec, NetworkSpec, Shape
+from axnn.nn.spec import LayerSpec, NetworkSpec, Shape, SourceSpec
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.geometry import NETWORK_INPUT, Geometry, Wiring
 from qcnpe.spec.graph import run_joined_graph
@@ -77,16 +78,15 @@ class LayerStack:
         }
 
     @contextmanager
-    def dropping(self, generator: np.random.Generator) -> Iterator[None]:
-        """Within this context the dropout layers drop, at random by this generator."""
-        layers = [layer for layer in self.layers if isinstance(layer, Dropout)]
-        for layer in layers:
-            layer.generator = generator
+    def training(self, generator: np.random.Generator) -> Iterator[None]:
+        """Within this context the layers compute as in training, at random by this generator."""
+        for layer in self.layers:
+            layer.set_training(generator)
         try:
             yield
         finally:
-            for layer in layers:
-                layer.generator = None
+            for layer in self.layers:
+                layer.set_training(None)
 
     def forward(self, inputs: FloatArray) -> FloatArray:
         """Logits (classes, batch) of (features, batch) inputs."""
@@ -215,6 +215,17 @@ class Network(LayerStack):
             network.set_state(state)
         return network
 
+    def folded(self) -> "Network":
+        """A network without batch normalisation that computes the same as this one."""
+        network = Network(self.spec.folded, seed=0)
+        state = {
+            f"{place}.{name}": value
+            for place, layer in zip(self.spec.places, self.neuron_layers, strict=True)
+            for name, value in layer.folded().items()
+        }
+        network.set_state(state)
+        return network
+
     def save(self, path: Path, notes: Mapping[str, Any]) -> None:
         """Write description, parameters and notes (JSON-compatible facts) to a file."""
         write_npz(path, NETWORK_KIND, _Header(self.spec, dict(notes)), self.state())
@@ -248,11 +259,11 @@ class _Header:
 def _build_layer(
     spec: LayerSpec, name: str, wiring: Wiring, rng: np.random.Generator
 ) -> NeuronLayer:
-    kinds = [spec.kind, *(source.kind for source in spec.adds)]
-    parts = [
-        _build_part(kind, name, source.geometry, spec.function, rng)
-        for kind, source in zip(kinds, wiring.sources, strict=True)
-    ]
+    parts = []
+    entries: tuple[LayerSpec | SourceSpec, ...] = (spec, *spec.adds)
+    for entry, source in zip(entries, wiring.sources, strict=True):
+        part = _build_part(entry.kind, name, source.geometry, spec.function, rng)
+        parts.append(BatchNorm(part) if entry.batch_norm else part)
     if len(parts) == 1:
         return parts[0]
     bias = np.zeros(wiring.channels, np.float32)

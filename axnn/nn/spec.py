@@ -1,7 +1,7 @@
 """The declarative description of a network: enough to build it, and to write it to a file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import accumulate
 from math import prod
@@ -36,6 +36,7 @@ class SourceSpec:
     layer : index of the layer whose results it reads, or -1: the network's input
     kind : one of `SOURCE_KINDS`; `identity` adds the values as they are
     kernel, stride, padding, dilation, groups : of a convolution, as in `Geometry`
+    batch_norm : whether training normalises its sums, see `axnn.nn.layers.BatchNorm`
     """
 
     layer: int
@@ -45,6 +46,7 @@ class SourceSpec:
     padding: tuple[int, ...] = (0, 0)
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
+    batch_norm: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in SOURCE_KINDS:
@@ -53,6 +55,7 @@ class SourceSpec:
         for name in _KERNEL_FIELDS:
             check_size(name, getattr(self, name))
         _refuse_unused(self, _KERNEL_FIELDS if self.kind == "convolution" else ())
+        _check_batch_norm(self)
 
     def geometry(self, input_shape: MapShape, channels: int, groups: int) -> Geometry:
         """Which inputs each neuron reads.
@@ -94,6 +97,8 @@ class LayerSpec:
     reads : index of the layer whose results it reads, or -1: the network's input; None is the
         layer before
     adds : further sources, whose sums are added
+    batch_norm : whether training normalises the sums of the first source, see
+        `axnn.nn.layers.BatchNorm`
     """
 
     kind: str
@@ -110,6 +115,7 @@ class LayerSpec:
     pool_padding: tuple[int, ...] = (0, 0)
     reads: int | None = None
     adds: tuple[SourceSpec, ...] = ()
+    batch_norm: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -123,6 +129,7 @@ class LayerSpec:
             check_size(name, getattr(self, name))
         self._check_channels()
         _refuse_unused(self, _USED_FIELDS[self.kind])
+        _check_batch_norm(self)
         if self.adds and (self.kind not in ("convolution", "dense") or self.pool != (1, 1)):
             raise ConfigError("a layer that adds sources must be a convolution or dense, unpooled")
 
@@ -183,17 +190,35 @@ class LayerSpec:
         if self.kind in ("average", "identity"):
             return {}
         shapes: dict[str, Shape] = {}
-        kinds = [self.kind, *(spec.kind for spec in self.adds)]
-        for number, (kind, source) in enumerate(zip(kinds, wiring.sources, strict=True)):
-            if kind != "identity":
-                weights = 1 if kind == "subsampling" else source.geometry.fan_in
-                shapes[weights_name(number)] = (wiring.channels, weights)
+        specs: tuple[LayerSpec | SourceSpec, ...] = (self, *self.adds)
+        for number, (spec, source) in enumerate(zip(specs, wiring.sources, strict=True)):
+            if spec.kind != "identity":
+                weights = 1 if spec.kind == "subsampling" else source.geometry.fan_in
+                shapes[parameter_name("weights", number)] = (wiring.channels, weights)
+            if spec.batch_norm:
+                for name in _BATCH_NORM_PARAMETERS:
+                    shapes[parameter_name(name, number)] = (wiring.channels,)
         return {**shapes, "bias": (wiring.channels,)}
 
+    @property
+    def folded(self) -> "LayerSpec":
+        """The same layer without batch normalisation."""
+        adds = tuple(replace(spec, batch_norm=False) for spec in self.adds)
+        return replace(self, batch_norm=False, adds=adds)
 
-def weights_name(source: int) -> str:
-    """Name in its layer of the weights of a source, counted from 0."""
-    return f"weights_{source}" if source else "weights"
+
+def parameter_name(name: str, source: int) -> str:
+    """Name in its layer of a parameter of a source, counted from 0."""
+    return f"{name}_{source}" if source else name
+
+
+_BATCH_NORM_PARAMETERS = ("gain", "mean", "variance")
+"""What batch normalisation adds to the parameters of a source."""
+
+
+def _check_batch_norm(spec: LayerSpec | SourceSpec) -> None:
+    if spec.batch_norm and spec.kind not in ("dense", "convolution"):
+        raise ConfigError(f"batch_norm of kind {spec.kind} must be False, not True")
 
 
 _KERNEL_FIELDS = ("kernel", "stride", "padding", "dilation", "groups")
@@ -277,6 +302,11 @@ class NetworkSpec:
     def is_chain(self) -> bool:
         """Whether each layer reads the one before it, and nothing else."""
         return self.reads == tuple((index - 1,) for index in range(len(self.layers)))
+
+    @property
+    def folded(self) -> "NetworkSpec":
+        """The same network without batch normalisation."""
+        return replace(self, layers=tuple(layer.folded for layer in self.layers))
 
     @property
     def parameter_shapes(self) -> dict[str, Shape]:

@@ -209,7 +209,7 @@ class _Run:
         plan = self.plan
         order = generator.permutation(len(split))
         total = 0.0
-        with self.model.dropping(generator):
+        with self.model.training(generator):
             for step, start in enumerate(range(0, len(order), plan.batch)):
                 if step % _STEPS_BETWEEN_ROUNDINGS == 0:
                     self._round_velocities()

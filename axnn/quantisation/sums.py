@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.nn.layers import Addition, FloatArray, Identity, NeuronLayer, SourceLayer, WindowSums
+from axnn.nn.layers import (
+    Addition,
+    BatchNorm,
+    FloatArray,
+    Identity,
+    NeuronLayer,
+    SourceLayer,
+    WindowSums,
+)
 from axnn.nn.layers.products import product, weight_gradient
 from axnn.quantisation.scales import Grid, SourceScale
 from qcnpe.spec.blocks import Block, operand_rows, width_blocks
@@ -91,7 +99,7 @@ def quantised_sums(
     """
     if isinstance(layer, Addition):
         return QuantisedAddition(layer, scales, precision)
-    if not isinstance(layer, SourceLayer):
+    if not isinstance(layer, SourceLayer) or isinstance(layer, BatchNorm):
         raise TypeError(f"layer {layer.name} is of a kind without quantised sums: {type(layer)}")
     return _source_sums(layer, scales[0], precision)
 

@@ -6,7 +6,9 @@ import torch
 
 from axnn.data.task import cross_entropy
 from axnn.flow.apps import lenet
+from axnn.nn.layers import BatchNorm, Convolution
 from axnn.nn.network import Network, batch_innermost
+from qcnpe.spec.geometry import Geometry
 
 
 def test_lenet_is_that_of_another_implementation():
@@ -45,3 +47,39 @@ def test_lenet_is_that_of_another_implementation():
         reference = by_value.numpy()
         tolerance = 1e-4 * float(np.abs(reference).max())
         assert parameter.gradient == pytest.approx(reference, abs=tolerance), name
+
+
+def test_batch_norm_is_that_of_another_implementation():
+    rng = np.random.default_rng(0)
+    geometry = Geometry(input_shape=(3, 8, 8), channels=5, kernel=(3, 3), padding=(1, 1))
+    weights, bias = (rng.normal(size=shape) for shape in ((5, 27), 5))
+    inputs, by_results = rng.normal(size=(6, 3, 8, 8)), rng.normal(size=(6, 5, 8, 8))
+    layer = BatchNorm(
+        Convolution(
+            name="layer", geometry=geometry, function="relu", weights=weights.copy(), bias=bias
+        )
+    )
+    layer.gain.value[:] = rng.uniform(0.5, 2, 5)
+    layer.set_training(rng)
+    found = layer.forward(inputs.reshape(6, -1).T)
+    by_inputs = layer.backward(by_results.reshape(6, -1).T)
+    assert by_inputs is not None
+
+    functional = torch.nn.functional
+    values = {name: torch.tensor(entry.value) for name, entry in layer.parameters.items()}
+    running = torch.zeros(5, dtype=torch.float64), torch.ones(5, dtype=torch.float64)
+    learned = [values[name].requires_grad_() for name in ("weights", "gain", "bias")]
+    samples = torch.tensor(inputs, requires_grad=True)
+    sums = functional.conv2d(samples, learned[0].reshape(5, 3, 3, 3), padding=1)
+    normalised = functional.batch_norm(sums, *running, *learned[1:], training=True, momentum=0.1)
+    expected = functional.relu(normalised)
+    (expected * torch.tensor(by_results)).sum().backward()
+
+    assert found.T.reshape(6, 5, 8, 8) == pytest.approx(expected.detach().numpy())
+    assert samples.grad is not None
+    assert by_inputs.T.reshape(6, 3, 8, 8) == pytest.approx(samples.grad.numpy())
+    for name, value in zip(("weights", "gain", "bias"), learned, strict=True):
+        assert value.grad is not None
+        assert layer.parameters[name].gradient == pytest.approx(value.grad.numpy()), name
+    assert layer.mean.value == pytest.approx(running[0].numpy())
+    assert layer.variance.value == pytest.approx(running[1].numpy())

@@ -6,6 +6,7 @@ every shifted copy of a convolution runs over contiguous memory.
 """
 
 from axnn.nn.layers.addition import Addition
+from axnn.nn.layers.batch_norm import BatchNorm
 from axnn.nn.layers.convolution import Convolution
 from axnn.nn.layers.dense import Dense
 from axnn.nn.layers.dropout import Dropout
@@ -25,6 +26,7 @@ __all__ = [
     "SLOPES",
     "Addition",
     "AveragePooling",
+    "BatchNorm",
     "Convolution",
     "Dense",
     "Dropout",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from axnn.nn.layers.neuron import FloatArray, NeuronLayer, Parameter, SourceLayer
-from axnn.nn.spec import weights_name
+from axnn.nn.spec import parameter_name
 from qcnpe.spec.geometry import Wiring
 
 
@@ -45,13 +45,30 @@ class Addition(NeuronLayer):
 
     @property
     def parameters(self) -> dict[str, Parameter]:
-        """The weights of the parts that have some, and the bias."""
+        """Those of the parts, but for their biases, and the bias."""
         found = {
-            weights_name(number): part.weights
+            parameter_name(name, number): parameter
             for number, part in enumerate(self.parts)
-            if part.parameters
+            for name, parameter in part.parameters.items()
+            if name != "bias"
         }
         return {**found, "bias": self.bias}
+
+    def set_training(self, generator: np.random.Generator | None) -> None:
+        """The same for each part."""
+        for part in self.parts:
+            part.set_training(generator)
+
+    def folded(self) -> dict[str, FloatArray]:
+        """The folded weights of the parts; what they shift their sums by is added to the bias."""
+        found = {"bias": self.bias.value.copy()}
+        for number, part in enumerate(self.parts):
+            for name, value in part.folded().items():
+                if name == "bias":
+                    found[name] += value
+                else:
+                    found[parameter_name(name, number)] = value
+        return found
 
     def operand_weights(self) -> FloatArray:
         """Those of the parts, side by side."""

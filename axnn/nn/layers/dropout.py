@@ -32,6 +32,11 @@ class Dropout(Layer):
         """None."""
         return {}
 
+    def set_training(self, generator: np.random.Generator | None) -> None:
+        """Drop at random by this generator, or, given None, nothing."""
+        super().set_training(generator)
+        self.generator = generator
+
     def forward(self, inputs: FloatArray) -> FloatArray:
         """The inputs, some of them dropped."""
         if self.generator is None:

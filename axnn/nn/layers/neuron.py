@@ -53,12 +53,23 @@ class Parameter:
 
 
 class Layer(ABC):
-    """Something that has a forward and a backward pass."""
+    """Something that has a forward and a backward pass.
+
+    Attributes
+    ----------
+    training : whether it computes as in training
+    """
+
+    training = False
 
     @property
     @abstractmethod
     def parameters(self) -> dict[str, Parameter]:
         """What training changes, by name."""
+
+    def set_training(self, generator: np.random.Generator | None) -> None:
+        """Compute as in training, at random by this generator, or, given None, as outside it."""
+        self.training = generator is not None
 
     @abstractmethod
     def forward(self, inputs: FloatArray) -> FloatArray:
@@ -109,6 +120,10 @@ class NeuronLayer(Layer):
     def parameters(self) -> dict[str, Parameter]:
         """Weights and bias."""
         return {"weights": self.weights, "bias": self.bias}
+
+    def folded(self) -> dict[str, FloatArray]:
+        """Values of the parameters of the same layer without batch normalisation."""
+        return {name: parameter.value.copy() for name, parameter in self.parameters.items()}
 
     @property
     def results(self) -> FloatArray:

@@ -184,3 +184,60 @@ def test_gradients_of_a_graph_add_up_over_all_readers():
     for name, parameter in network.parameters.items():
         expected = finite_differences(loss, parameter.value)
         assert found[name] == pytest.approx(expected, abs=1e-7), name
+
+
+def residual_spec() -> NetworkSpec:
+    """A residual network with normalised sums, pooled in its first layer."""
+    kernel: dict[str, Any] = {"kernel": (3, 3), "padding": (1, 1), "function": "relu"}
+    projection = SourceSpec(layer=0, kind="convolution", stride=(2, 2), batch_norm=True)
+    return NetworkSpec(
+        name="residual",
+        input_shape=(2, 8, 8),
+        layers=(
+            LayerSpec(kind="convolution", channels=4, pool=(2, 2), batch_norm=True, **kernel),
+            LayerSpec(kind="convolution", channels=6, stride=(2, 2), batch_norm=True, **kernel),
+            LayerSpec(
+                kind="convolution", channels=6, adds=(projection,), batch_norm=True, **kernel
+            ),
+            LayerSpec(kind="average", kernel=(2, 2), function="identity"),
+            LayerSpec(kind="dense", channels=3, function="identity", batch_norm=True),
+        ),
+    )
+
+
+def test_folded_network_computes_the_same_without_batch_norm():
+    network = Network(residual_spec(), seed=1)
+    rng = np.random.default_rng(2)
+    for name, parameter in network.parameters.items():
+        if "variance" not in name:
+            parameter.value[...] = rng.normal(0, 0.5, parameter.value.shape)
+        else:
+            parameter.value[...] = rng.uniform(0.5, 2, parameter.value.shape)
+    folded = network.folded()
+    assert {name.split(".")[1] for name in folded.parameters} == {"weights", "weights_1", "bias"}
+    samples = rng.normal(size=(5, 2, 8, 8)).astype(np.float32)
+    assert folded.predict(samples) == pytest.approx(network.predict(samples), abs=1e-4)
+
+
+def test_running_statistics_become_those_of_the_batches():
+    network = Network(residual_spec(), seed=1)
+    samples = np.random.default_rng(2).normal(size=(64, 2, 8, 8)).astype(np.float32)
+    with network.training(np.random.default_rng(0)):
+        for _ in range(100):
+            trained = network.forward(batch_innermost(samples)).T
+    assert network.predict(samples) == pytest.approx(trained, abs=0.05)
+
+
+def test_normalised_network_passes_through_its_file(tmp_path):
+    network = Network(residual_spec(), seed=1)
+    network.save(tmp_path / "n.npz", {})
+    loaded, _ = Network.load(tmp_path / "n.npz")
+    assert loaded.digest == network.digest
+    assert loaded.spec == network.spec
+
+
+def test_only_weighted_sums_are_normalised():
+    with pytest.raises(ConfigError, match="batch_norm of kind average must be False, not True"):
+        LayerSpec(kind="average", kernel=(2, 2), function="identity", batch_norm=True)
+    with pytest.raises(ConfigError, match="batch_norm of kind identity must be False, not True"):
+        SourceSpec(layer=0, batch_norm=True)

@@ -257,7 +257,7 @@ def test_dropout_drops_nothing_once_training_is_over():
         replace(spec, layers=(replace(spec.layers[0], dropout=0.5), spec.layers[1])), seed=1
     )
     before = network.predict(DATA.validation.inputs)
-    with network.dropping(np.random.default_rng(0)):
+    with network.training(np.random.default_rng(0)):
         assert not np.array_equal(network.predict(DATA.validation.inputs), before)
     assert np.array_equal(network.predict(DATA.validation.inputs), before)
 

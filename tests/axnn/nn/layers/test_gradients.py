@@ -8,6 +8,7 @@ import pytest
 from axnn.nn.layers import (
     Addition,
     AveragePooling,
+    BatchNorm,
     Convolution,
     Dense,
     Dropout,
@@ -198,3 +199,30 @@ def test_gradient_of_a_tie_goes_to_one_of_the_largest():
     )
     layer.forward(np.array([[2.0], [3.0], [3.0], [1.0]]))
     assert layer.backward(np.full((1, 1), 7.0)) == pytest.approx(np.array([[0], [7], [0], [0]]))
+
+
+@pytest.mark.parametrize("name", ["padded", "pooled by 4", "grouped"])
+def test_batch_norm(name, monkeypatch):
+    monkeypatch.setattr("axnn.nn.layers.batch_norm._BLOCK_BYTES", 1)
+    layer = BatchNorm(make_convolution(name))
+    layer.gain.value[:] = [0.5, -2.0, 1.5, 0.1]  # its magnitude counts
+    layer.set_training(np.random.default_rng(0))
+    check_gradients(layer, 4 * 5 * 6)
+
+
+def test_addition_of_normalised_sums():
+    geometry = Geometry(input_shape=(2, 4, 4), channels=3, kernel=(3, 3), padding=(1, 1))
+    parts = [BatchNorm(make_layer(Convolution, geometry, "identity")) for _ in range(2)]
+    layer = Addition(
+        name="sum",
+        wiring=Wiring((Source(geometry, 1), Source(geometry, 0))),
+        function="tanh",
+        parts=parts,
+        bias=np.random.default_rng(3).normal(size=3),
+    )
+    names = {
+        f"{name}{end}" for name in ("weights", "gain", "mean", "variance") for end in ("", "_1")
+    }
+    assert set(layer.parameters) == {*names, "bias"}
+    layer.set_training(np.random.default_rng(0))
+    check_gradients(layer, 2 * 32)
