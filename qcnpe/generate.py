@@ -77,6 +77,7 @@ targets:
 """
 
 _PASSES = (
+    "delete *qcnpe_sram_*/t:$meminit_v2",  # an SRAM's first contents are undefined
     "proc -norom",
     "opt_expr",
     "opt_clean",
