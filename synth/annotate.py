@@ -8,12 +8,7 @@ from synth.errors import SynthesisError
 from synth.liberty.cells import CellKind
 from synth.liberty.models import CellModel, Tied
 from synth.netlist import CONSTANT_NETS, Netlist, Placed
-
-WIRE_FF_PER_SINK = 0.5
-"""Wire capacitance for each pin that a net feeds: 2.8 um (two mean cell pitches) at 0.18 fF/um."""
-
-PORT_FF = 9.0
-"""Load of an output port: 50 um to the neighbour, about a compute unit's edge, at 0.18 fF/um."""
+from synth.wires import Lengths, Wires
 
 PORT_SLEW_NS = 0.03
 """Transition time of inputs, including the clock."""
@@ -27,15 +22,18 @@ class Annotation:
     ----------
     loads_ff : by net, wires and pins
     slews_ns : transition time by net, the mean over the arcs that drive it
+    lengths : of the wires
     """
 
     loads_ff: Mapping[int, float]
     slews_ns: Mapping[int, float]
+    lengths: Lengths
 
 
-def annotate(netlist: Netlist, models: Mapping[str, CellModel]) -> Annotation:
+def annotate(netlist: Netlist, models: Mapping[str, CellModel], wires: Wires) -> Annotation:
     """Loads of all nets and transitions along the netlist, inputs before outputs."""
-    loads = _loads(netlist, models)
+    lengths = wires.lengths(netlist)
+    loads = _loads(netlist, models, wires, lengths)
     slews: dict[int, float] = defaultdict(lambda: PORT_SLEW_NS)
     for placed in in_order(netlist, models):
         model = models[placed.cell]
@@ -52,7 +50,7 @@ def annotate(netlist: Netlist, models: Mapping[str, CellModel]) -> Annotation:
             ]
             if found:
                 slews[net] = max(sum(found) / len(found), 0.002)
-    return Annotation(loads, slews)
+    return Annotation(loads, slews, lengths)
 
 
 def tied_inputs(model: CellModel, pins: Mapping[str, int]) -> Tied:
@@ -62,15 +60,19 @@ def tied_inputs(model: CellModel, pins: Mapping[str, int]) -> Tied:
     )
 
 
-def _loads(netlist: Netlist, models: Mapping[str, CellModel]) -> dict[int, float]:
+def _loads(
+    netlist: Netlist, models: Mapping[str, CellModel], wires: Wires, lengths: Lengths
+) -> dict[int, float]:
     loads: dict[int, float] = defaultdict(float)
+    loads.update({net: wires.capacitance_ff(um) for net, um in lengths.um.items()})
     for placed in netlist.placed:
         for pin, capacitance in models[placed.cell].capacitance_ff.items():
-            loads[placed.pins[pin]] += capacitance + WIRE_FF_PER_SINK
+            loads[placed.pins[pin]] += capacitance
+    outside_ff = wires.capacitance_ff(lengths.outside_um) + wires.outside_ff
     for port in netlist.ports.values():
         if port.direction == "output":
             for net in port.nets:
-                loads[net] += PORT_FF
+                loads[net] += outside_ff
     return loads
 
 

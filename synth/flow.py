@@ -23,6 +23,7 @@ from synth.mapping import LIBRARY_FILE, GenericGates, LibertyCells
 from synth.row import ComplementLane, ResolveRow, ReverseFields
 from synth.structural import STRUCTURAL_CELLS, StructuralNcu
 from synth.units import elaborate_units, leaf_rtlil, short_name
+from synth.wires import Wires, committed_wires
 
 DEFAULT_LIBERTY = Path(__file__).parent / "tech" / "axnn45.lib"
 """Our own 45 nm cells; generic gates are used where the file is missing."""
@@ -104,15 +105,15 @@ class SynthesisReport:
         return sum(unit.places * unit.flipflops for unit in self.units)
 
 
-def own_cells() -> LibertyCells:
-    """Our own library's cells.
+def own_cells(wires: Wires | None = None) -> LibertyCells:
+    """Our own library's cells, by default with the wires of the committed layout.
 
     Raises
     ------
     LibertyError
         If the file is missing or unusable.
     """
-    return LibertyCells(read_library(DEFAULT_LIBERTY))
+    return LibertyCells(read_library(DEFAULT_LIBERTY), wires=wires or committed_wires())
 
 
 def choose_cells(liberty: Sequence[Path] = (), *, quick: bool = False) -> Cells:

@@ -30,6 +30,7 @@ from synth.liberty.library import Library
 from synth.liberty.logic import MAX_INPUTS
 from synth.liberty.models import CellModel
 from synth.netlist import Netlist
+from synth.wires import Wires, committed_wires
 
 _CELL = np.dtype(
     [
@@ -84,15 +85,16 @@ class Circuit:
     ----------
     netlist : flat, of library cells only
     library : the library to which it was mapped
+    wires : default: those of the committed layout
     """
 
-    def __init__(self, netlist: Netlist, library: Library) -> None:
+    def __init__(self, netlist: Netlist, library: Library, wires: Wires | None = None) -> None:
         self.netlist, self.supply_v = netlist, library.supply_v
         self.models = library.models(sorted({cell.cell for cell in netlist.placed}))
         check_connections(netlist, self.models)
         self._check_size()
         try:
-            self.annotation = annotate(netlist, self.models)
+            self.annotation = annotate(netlist, self.models, wires or committed_wires())
         except LibertyError as error:
             raise LibertyError(f"{library.where}: {error}") from error
         self.areas_um2 = np.array([library.area_um2(cell.cell) for cell in netlist.placed])

@@ -1,7 +1,7 @@
 """The Yosys passes that map a unit to the cells of a Liberty file, or to generic gates."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -11,6 +11,7 @@ from synth.errors import LibertyError
 from synth.liberty.cells import Cell, CellKind, ClockGatePins
 from synth.liberty.library import Library
 from synth.liberty.plain import plain_text
+from synth.wires import Wires, committed_wires
 
 GATE_EQUIVALENT_UM2 = 0.798
 """Area of a two-input NAND: NAND2_X1 of the Nangate 45 nm Open Cell Library."""
@@ -128,6 +129,7 @@ class LibertyCells:
     quick : map once, without sizing and without a search for better structures
     places_adders : map multipliers to the library's full adders, if it has any; not for our own
         library, whose adders `adder_tree` places, and whose remaining adders are smaller as gates
+    wires : between placed cells; they do not influence the mapping
 
     Raises
     ------
@@ -138,6 +140,7 @@ class LibertyCells:
     library: Library
     quick: bool = False
     places_adders: bool = False
+    wires: Wires = field(default_factory=committed_wires)
 
     def __post_init__(self) -> None:
         gates = [cell for cell in self.library.for_mapping if cell.table]

@@ -95,7 +95,7 @@ def _circuit(units: Units, module: str, cells: LibertyCells) -> Circuit:
         netlist = Path(folder, "netlist.v")
         map_design(units.rtlil, module, cells, netlist, units.keep_apart(module))
         found = read_netlist(netlist.with_suffix(".json"), module, units.others(module))
-    return Circuit(found, cells.library)
+    return Circuit(found, cells.library, cells.wires)
 
 
 def make_bench(leaf: Ncu, cells: LibertyCells) -> NcuBench:

@@ -1,7 +1,10 @@
 """A mapped netlist as placed cells on numbered nets, read from Yosys' JSON."""
 
+import hashlib
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,6 +74,13 @@ class Netlist:
         used = [net for cell in self.placed for net in cell.pins.values()]
         used += [net for port in self.ports.values() for net in port.nets]
         return max(used, default=1) + 1
+
+    @cached_property
+    def sha256(self) -> str:
+        """Digest of cells, connections and ports, whatever the names of cells and signals."""
+        cells = [[placed.cell, sorted(placed.pins.items())] for placed in self.placed]
+        ports = [[name, port.direction, port.nets] for name, port in sorted(self.ports.items())]
+        return hashlib.sha256(json.dumps([cells, ports]).encode()).hexdigest()
 
 
 def read_netlist(path: Path, module: str, apart: Collection[str] = ()) -> Netlist:

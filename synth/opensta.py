@@ -6,10 +6,18 @@ from tempfile import TemporaryDirectory
 
 from qcnpe.tools.find import OPENSTA
 from qcnpe.tools.process import Process
-from synth.annotate import PORT_FF, PORT_SLEW_NS, WIRE_FF_PER_SINK
+from synth.annotate import PORT_SLEW_NS
+from synth.wires import FanoutLengths, Wires
 
 _CAPACITANCE = re.compile(r"^(\s*(?:rise_|fall_)?capacitance : )([\d.]+);", re.MULTILINE)
 _LIMIT_S = 600
+
+WIRE_FF_PER_SINK = 0.5
+PORT_FF = 9.0
+WIRES = Wires(
+    FanoutLengths((1,), (1.0,)), ff_per_um=WIRE_FF_PER_SINK, outside_um=0.0, outside_ff=PORT_FF
+)
+"""Wires that can be given to OpenSTA without a file of parasitics."""
 
 _ARRIVAL = re.compile(r"^\s+([\d.]+)\s+data arrival time", re.MULTILINE)
 
@@ -17,7 +25,7 @@ _ARRIVAL = re.compile(r"^\s+([\d.]+)\s+data arrival time", re.MULTILINE)
 def arrival_ns(netlist: Path, module: str, liberty: Path) -> float:
     """Latest arrival at a flip-flop's data pin, including the delay of clock gates.
 
-    Wires are those of `synth.annotate`: a capacitance for each pin, which is added to the pin's.
+    Wires are `WIRES`: a capacitance for each pin that a net feeds, which is added to the pin's.
 
     Parameters
     ----------
@@ -44,7 +52,7 @@ def arrival_ns(netlist: Path, module: str, liberty: Path) -> float:
             "create_clock -name clk -period 2 [get_ports clk]",
             "set_propagated_clock clk",
             f"set_input_transition {PORT_SLEW_NS} [all_inputs]",
-            f"set_load {PORT_FF} [all_outputs]",
+            f"set_load {PORT_FF + WIRE_FF_PER_SINK} [all_outputs]",
             "report_checks -path_delay max -digits 5 -from [all_registers -clock_pins]"
             " -to [all_registers -data_pins]",
             "exit",

@@ -1,6 +1,7 @@
 """The gate-level simulator against the reference simulator, which is compared with SPICE."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from synth.flow import DEFAULT_LIBERTY, own_cells
 from synth.gatesim import TOGGLE, Circuit, simulator
 from synth.library.gate_energy import GateSimulator, Instance, LibertyFile, Toggle
 from synth.netlist import Netlist, Placed, Port
+from synth.wires import NO_WIRES
 from tests.hostile import WEIRD, hostile_variables
 
 WIDTH = 6
@@ -61,12 +63,11 @@ def test_energy_agrees_with_the_simulator_that_spice_was_compared_with(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The reference has no wires.
-    monkeypatch.setattr(annotate, "WIRE_FF_PER_SINK", 0.0)
-    monkeypatch.setattr(annotate, "PORT_FF", LOAD_FF)
+    wires = replace(NO_WIRES, outside_ff=LOAD_FF)
     monkeypatch.setattr(annotate, "PORT_SLEW_NS", 0.02)
     netlist, cycles = ripple_adder(), 200
     toggles = random_toggles(netlist.ports["operands"].nets, cycles)
-    circuit = Circuit(netlist, own_cells().library)
+    circuit = Circuit(netlist, own_cells().library, wires)
     last = cycles * PERIOD_PS - 1
     outputs = netlist.ports["total"].nets
     ours = circuit.run(np.array(toggles, TOGGLE), [0.0, last], outputs)

@@ -14,6 +14,7 @@ from synth.ncu_bench import NcuBench
 from synth.partial_products import ProductPlan, reverse_fields
 from synth.structural import StructuralNcu
 from synth.traces import Tile, load
+from synth.wires import NO_WIRES
 
 FUSED = EngineConfig()
 PLAIN = EngineConfig(ncu="plain16", precisions=(16,))
@@ -110,7 +111,8 @@ def test_a_wrong_netlist_is_seen(bench: NcuBench, monkeypatch: pytest.MonkeyPatc
     placed = [
         replace(cell, pins=swapped) if cell is victim else cell for cell in circuit.netlist.placed
     ]
-    broken = type(circuit)(replace(circuit.netlist, placed=tuple(placed)), own_cells().library)
+    changed = replace(circuit.netlist, placed=tuple(placed))
+    broken = type(circuit)(changed, own_cells().library, NO_WIRES)
     wrong = NcuBench(broken, bench.config, bench.tree)
     with pytest.raises(SynthesisError, match="the netlist is wrong"):
         wrong.run(corner_tiles(bench.config))
