@@ -9,8 +9,8 @@ host reads from its memory: one that keeps the last block of activations and the
 weights needs but one new block for most tiles, if each shares one with the tile before it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 
@@ -28,6 +28,8 @@ from qcnpe.spec.commands import (
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.fixed import pack
+from qcnpe.spec.geometry import NETWORK_INPUT
+from qcnpe.spec.memory.maps import LayerOrder, StoredMap, channel_slots
 from qcnpe.spec.qnet import Copies, QuantLayer, QuantNet
 
 
@@ -41,7 +43,9 @@ class TileGroup:
     block : block of inputs that its neurons read (`Wiring.groups`)
     channels : (cols,) the neurons' channels, one a column
     outputs : (n,) output positions at which these channels have this precision
-    operands : (n,) which of a neuron's operands are streamed: those of which a weight is not zero
+    operands : (n,) which operands are streamed, indices into those of `Wiring.ungrouped`; the index
+        after the last of them is streamed as zero
+    words : (beats,) words of the layer's `Words` that are fetched; empty without stored maps
     weights : uint16 (beats, engine columns), packed
     parameters : uint32 (cols,) parameter words
     tiles : commands, all alike but the last, which may have fewer rows
@@ -53,6 +57,7 @@ class TileGroup:
     channels: NDArray[np.intp]
     outputs: NDArray[np.intp]
     operands: NDArray[np.intp]
+    words: NDArray[np.intp]
     weights: NDArray[np.uint16]
     parameters: NDArray[np.uint32]
     tiles: tuple[TileCommand, ...]
@@ -100,12 +105,15 @@ class Program:
     net : the network
     batch : samples that one run takes
     layers : in order
+    maps : the order in which results, and the network's input, are stored on the chip, by the index
+        of their layer; empty if a host makes the streams
     """
 
     config: EngineConfig
     net: QuantNet
     batch: int
     layers: tuple[LayerProgram, ...]
+    maps: Mapping[int, StoredMap] = field(default_factory=dict)
 
     @property
     def layer_counts(self) -> tuple[EventCounts, ...]:
@@ -128,7 +136,9 @@ class Program:
         return sum(layer.fetched_words for layer in self.layers)
 
 
-def compile_network(net: QuantNet, config: EngineConfig, batch: int) -> Program:
+def compile_network(
+    net: QuantNet, config: EngineConfig, batch: int, *, stored: bool = False
+) -> Program:
     """Compile a network for an engine and a batch.
 
     Parameters
@@ -136,6 +146,7 @@ def compile_network(net: QuantNet, config: EngineConfig, batch: int) -> Program:
     net : the network
     config : the engine
     batch : samples in one run, at least 1
+    stored : operands have the order in which an autonomous engine stores them
 
     Raises
     ------
@@ -146,11 +157,41 @@ def compile_network(net: QuantNet, config: EngineConfig, batch: int) -> Program:
         raise CapacityError(f"batch must be at least 1, not {batch}")
     for layer in net.layers:
         check_capacity(layer, config)
+    maps = _stored_maps(net, config) if stored else {}
     layers = tuple(
-        compile_layer(layer, net.copies(index), config, batch)
+        compile_layer(
+            layer,
+            net.copies(index),
+            config,
+            batch,
+            LayerOrder.of(layer.wiring, maps, index, f"layer {layer.name}") if stored else None,
+        )
         for index, layer in enumerate(net.layers)
     )
-    return Program(config=config, net=net, batch=batch, layers=layers)
+    return Program(config=config, net=net, batch=batch, layers=layers, maps=maps)
+
+
+def _stored_maps(net: QuantNet, config: EngineConfig) -> dict[int, StoredMap]:
+    """The network's input and the results of each layer, as they are stored."""
+    maps = {NETWORK_INPUT: _stored_input(net)}
+    for index, layer in enumerate(net.layers):
+        groups = [group.channels for group in group_neurons(layer, config.cols)]
+        widths = net.read_widths(index) or (OPERAND_BITS,)
+        slots = channel_slots(groups, layer.wiring.channels, config, widths)
+        maps[index] = StoredMap(layer.wiring.output_shape, slots, widths)
+    return maps
+
+
+def _stored_input(net: QuantNet) -> StoredMap:
+    """The input, in the shape in which windows of it are read."""
+    shapes = [
+        source.geometry.input_shape
+        for index, layer in enumerate(net.layers)
+        for source in layer.sources
+        if source.reads(index) == NETWORK_INPUT
+    ]
+    shape = max(shapes, key=lambda shape: shape[1] * shape[2])
+    return StoredMap(shape, np.arange(shape[0]), net.read_widths(NETWORK_INPUT))
 
 
 def check_capacity(layer: QuantLayer, config: EngineConfig) -> None:
@@ -198,7 +239,11 @@ def _operand_places(config: EngineConfig, width: int) -> int:
 
 
 def compile_layer(
-    layer: QuantLayer, copies: Copies, config: EngineConfig, batch: int
+    layer: QuantLayer,
+    copies: Copies,
+    config: EngineConfig,
+    batch: int,
+    stored: LayerOrder | None = None,
 ) -> LayerProgram:
     """Compile one layer, of which `check_capacity` has nothing to say.
 
@@ -208,13 +253,16 @@ def compile_layer(
     copies : narrow copies of its results that later layers read
     config : the engine
     batch : samples in one run
+    stored : how it reads and stores maps; None if a host makes the streams
     """
     knots = None if layer.table is None else layer.table.astype(np.uint16).astype(np.uint32)
     groups = tuple(
-        _build_group(layer, config, batch, neurons, copies)
+        _build_group(layer, config, batch, neurons, copies, stored)
         for neurons in group_neurons(layer, config.cols)
     )
     order, fetched = _order_tiles(groups)
+    if stored is not None:
+        order = np.arange(len(order))
     tiles = [tile for group in groups for tile in group.tiles]
     load = [] if knots is None else [TableLoad()]
     counts = count_events(config, [*load, *(tiles[index] for index in order.tolist())])
@@ -300,13 +348,16 @@ def _build_group(
     batch: int,
     neurons: Neurons,
     copies: Copies,
+    stored: LayerOrder | None,
 ) -> TileGroup:
     """Pack a group's weights and write its commands."""
     width, channels = neurons.precision, neurons.channels
+    if stored is not None:
+        channels = channels[np.argsort(stored.slots[channels])]
     operands = layer.widths[width]
     chosen = operands.weights[channels]
-    streamed = _streamed(chosen)
-    packed = pack(chosen[:, streamed], width, config.pairs(width))
+    streamed, words, values = _order_operands(layer, neurons, chosen, config.pairs(width), stored)
+    packed = pack(values, width, config.pairs(width))
     weights = np.zeros((packed.shape[1], config.cols), np.uint16)
     weights[:, : len(channels)] = packed.T
     shift = operands.shift[channels].astype(np.int64) + _operand_places(config, width)
@@ -333,6 +384,7 @@ def _build_group(
         channels=channels,
         outputs=neurons.outputs,
         operands=streamed,
+        words=words,
         weights=weights,
         parameters=parameter_words(layer.bias[channels], shift),
         tiles=tuple(tiles[count] for count in rows),
@@ -340,14 +392,38 @@ def _build_group(
     )
 
 
-def _streamed(weights: NDArray[np.int16]) -> NDArray[np.intp]:
-    """Operands with a weight other than zero; one where there is none: a tile has a beat at least.
+def _order_operands(
+    layer: QuantLayer,
+    neurons: Neurons,
+    weights: NDArray[np.int16],
+    pairs: int,
+    stored: LayerOrder | None,
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int16]]:
+    """`TileGroup.operands` and `words`, and the weights by which these operands are multiplied.
 
     Parameters
     ----------
-    weights : (cols, fan_in) of the neurons of a tile
+    layer, neurons : whose operands
+    weights : (cols, fan_in) of the neurons
+    pairs : operands in a word
+    stored : how the layer reads stored maps, or None
     """
-    found = np.flatnonzero(weights.any(axis=0))
+    own = layer.wiring.block_operands(neurons.block)
+    if stored is None:
+        streamed = _not_zero(weights.any(axis=0))
+        return own[streamed], np.zeros(0, np.intp), weights[:, streamed]
+    words = stored.words(pairs)
+    column = np.full(layer.wiring.ungrouped.fan_in + 1, len(own))
+    column[own] = np.arange(len(own))
+    values = np.pad(weights, ((0, 0), (0, 1)))[:, column[words.operands]]
+    fetched = _not_zero(values.any(axis=(0, 2)))
+    kept = values[:, fetched].reshape(len(weights), -1)
+    return words.operands[fetched].ravel(), fetched, kept
+
+
+def _not_zero(used: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Numbers of what is used; the first where nothing is: a tile has a beat at least."""
+    found = np.flatnonzero(used)
     return found if len(found) else np.zeros(1, np.intp)
 
 

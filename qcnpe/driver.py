@@ -193,8 +193,7 @@ def _pack_rows(
     """(tiles * beats, engine rows) lanes of one group's tiles."""
     config, wiring = program.config, layer.layer.wiring
     padded = np.concatenate([values, np.zeros((len(values), 1), np.int64)], axis=1)
-    rows_read = wiring.operands(group.block, group.outputs)[:, :, group.operands]
-    operands = padded[:, rows_read]
+    operands = padded[:, wiring.chosen_operands(group.outputs, group.operands)]
     lanes = pack(operands, group.precision, config.pairs(group.precision))
     rows = lanes.reshape(-1, lanes.shape[-1])
     used = config.window_rows(wiring.window)

@@ -1,7 +1,7 @@
 """Which values each neuron of a layer reads: windows of one map, or of several that are summed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import lcm, prod
 from typing import Any
@@ -366,11 +366,60 @@ class Wiring:
 
     def _operands(self, source: Source, block: int, outputs: NDArray[np.intp]) -> NDArray[np.int32]:
         geometry = source.geometry
-        rows = geometry.gather[block * geometry.groups // self.groups, outputs]
+        return self._in_flat_input(
+            source, geometry.gather[block * geometry.groups // self.groups, outputs]
+        )
+
+    def _in_flat_input(self, source: Source, rows: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Indices into the map of a source, as indices into the flat input."""
         if len(self.layers) == 1:
             return rows
-        start = self.layers[source.layer]
-        return np.where(rows == geometry.inputs, self.inputs, rows + start).astype(np.int32)
+        start, size = self.layers[source.layer], source.geometry.inputs
+        return np.where(rows == size, self.inputs, rows + start).astype(np.int32)
+
+    @cached_property
+    def ungrouped(self) -> "Wiring":
+        """The same sources, of which every neuron reads all channels.
+
+        An operand of any block is one of its operands, see `block_operands`.
+        """
+        if all(source.geometry.groups == 1 for source in self.sources):
+            return self
+        return Wiring(
+            tuple(replace(each, geometry=replace(each.geometry, groups=1)) for each in self.sources)
+        )
+
+    def block_operands(self, block: int) -> NDArray[np.intp]:
+        """(fan_in,) indices of a block's operands among those of `ungrouped`."""
+        found, start = [], 0
+        for source in self.sources:
+            geometry = source.geometry
+            first = start + block * geometry.groups // self.groups * geometry.fan_in
+            found.append(np.arange(first, first + geometry.fan_in))
+            start += geometry.groups * geometry.fan_in
+        return np.concatenate(found)
+
+    def chosen_operands(
+        self, outputs: NDArray[np.intp], operands: NDArray[np.intp]
+    ) -> NDArray[np.int32]:
+        """(outputs, window, operands) index of some operands of `ungrouped` in the flat input.
+
+        Parameters
+        ----------
+        outputs : positions
+        operands : indices; the one after the last operand stands for no operand at all
+
+        Returns
+        -------
+        The index `inputs` stands for padding, or no operand, and must read zero.
+        """
+        wiring = self.ungrouped
+        found = np.full((len(outputs), self.window, len(operands)), self.inputs, np.int32)
+        for source, place in wiring.columns():
+            here = np.flatnonzero((operands >= place.start) & (operands < place.stop))
+            chosen = np.ix_(outputs, np.arange(self.window), operands[here] - place.start)
+            found[:, :, here] = wiring._in_flat_input(source, source.geometry.gather[0][chosen])
+        return found
 
 
 def _result_shape(geometry: Geometry) -> tuple[Any, ...]:

@@ -272,6 +272,15 @@ class QuantNet:
                     )
         return Copies(dict(sorted(shifts.items())), signs == {True})
 
+    def read_widths(self, index: int) -> tuple[int, ...]:
+        """Operand widths at which a layer's results, or the network's input, are read, descending."""
+        found = {
+            width
+            for layer, _ in self._readers.get(index, ())
+            for width in np.unique(layer.precision).tolist()
+        }
+        return tuple(sorted(found, reverse=True))
+
     @property
     def inputs(self) -> int:
         """Number of values that the network reads for one sample."""

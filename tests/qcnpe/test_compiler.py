@@ -88,20 +88,21 @@ def test_groups_hold_their_own_weights_and_parameters(geometry, seed):
     for group in compiled.groups:
         operands = layer.widths[group.precision]
         seen = unpack(group.weights.T, group.precision, config.pairs(group.precision))
+        own = group.operands - group.block * geometry.fan_in
         left_out = np.ones(geometry.fan_in, bool)
-        left_out[group.operands] = False
+        left_out[own] = False
         for col, channel in enumerate(group.channels.tolist()):
             weights = operands.weights[channel]
-            assert seen[col, : len(group.operands)].tolist() == weights[group.operands].tolist()
+            assert seen[col, : len(own)].tolist() == weights[own].tolist()
             assert not weights[left_out].any(), "only zeros are left out"
             word = int(group.parameters[col])
             assert word & 0xFFFF == int(layer.bias[channel]) % 2**16
             assert word >> 16 == int(operands.shift[channel]) + 16
             assert geometry.group_of(channel) == group.block
         assert not seen[len(group.channels) :].any(), "idle columns carry zeros"
-        assert not seen[:, len(group.operands) :].any(), "missing operands are zeros"
-        used = operands.weights[group.channels][:, group.operands].any(axis=0)
-        assert used.all() or len(group.operands) == 1, "all zeros are left out"
+        assert not seen[:, len(own) :].any(), "missing operands are zeros"
+        used = operands.weights[group.channels][:, own].any(axis=0)
+        assert used.all() or len(own) == 1, "all zeros are left out"
 
 
 @settings(max_examples=30)
