@@ -77,6 +77,7 @@ class LayerProgram:
     fetched_words : 16-bit words of operands that a host reads which keeps the last block of each
     copies : narrow copies of the results that later layers read
     counts : events of the whole batch
+    stored : how it reads and stores maps on the chip; None if a host makes the streams
     """
 
     layer: QuantLayer
@@ -86,6 +87,7 @@ class LayerProgram:
     fetched_words: int
     copies: Copies
     counts: EventCounts
+    stored: LayerOrder | None = None
 
     @property
     def commands(self) -> NDArray[np.uint64]:
@@ -274,6 +276,7 @@ def compile_layer(
         fetched_words=fetched,
         copies=copies,
         counts=counts,
+        stored=stored,
     )
 
 
@@ -356,7 +359,7 @@ def _build_group(
         channels = channels[np.argsort(stored.slots[channels])]
     operands = layer.widths[width]
     chosen = operands.weights[channels]
-    streamed, words, values = _order_operands(layer, neurons, chosen, config.pairs(width), stored)
+    streamed, fetched, values = _order_operands(layer, neurons, chosen, config.pairs(width), stored)
     packed = pack(values, width, config.pairs(width))
     weights = np.zeros((packed.shape[1], config.cols), np.uint16)
     weights[:, : len(channels)] = packed.T
@@ -384,7 +387,7 @@ def _build_group(
         channels=channels,
         outputs=neurons.outputs,
         operands=streamed,
-        words=words,
+        words=fetched,
         weights=weights,
         parameters=parameter_words(layer.bias[channels], shift),
         tiles=tuple(tiles[count] for count in rows),
@@ -410,13 +413,13 @@ def _order_operands(
     """
     own = layer.wiring.block_operands(neurons.block)
     if stored is None:
-        streamed = _not_zero(weights.any(axis=0))
+        streamed = _not_zero(np.asarray(weights.any(axis=0)))
         return own[streamed], np.zeros(0, np.intp), weights[:, streamed]
     words = stored.words(pairs)
     column = np.full(layer.wiring.ungrouped.fan_in + 1, len(own))
     column[own] = np.arange(len(own))
     values = np.pad(weights, ((0, 0), (0, 1)))[:, column[words.operands]]
-    fetched = _not_zero(values.any(axis=(0, 2)))
+    fetched = _not_zero(np.asarray(values.any(axis=(0, 2))))
     kept = values[:, fetched].reshape(len(weights), -1)
     return words.operands[fetched].ravel(), fetched, kept
 

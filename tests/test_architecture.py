@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qcnpe.spec": SPEC | {"msgspec"},
     "qcnpe.events": SPEC,
     "qcnpe.compiler": SPEC | {"qcnpe.events"},
+    "qcnpe.placement": SPEC | {"qcnpe.placement", "qcnpe.compiler"},
     "qcnpe.promotion": SPEC | {"qcnpe.compiler", "qcnpe.events"},
     "qcnpe.random_work": SPEC,
     "qcnpe.testbench": SPEC | {"qcnpe.random_work"},

@@ -180,8 +180,22 @@ class Geometry:
         inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
         index = np.where(inside, index, self.inputs)
         index = index.reshape(self.groups, self.outputs, prod(self.pool), self.fan_in)
-        places = np.minimum(np.arange(self.window), prod(self.pool) - 1)
-        return np.ascontiguousarray(index[:, :, places], np.int32)
+        return np.ascontiguousarray(index[:, :, self._window_places], np.int32)
+
+    @cached_property
+    def corners(self) -> NDArray[np.int64]:
+        """(outputs, window, 2) row and column in the map of the first kernel element's operand."""
+        y, x = self._reach(0)[:, :, 0], self._reach(1)[:, :, 0]
+        shape = (*y.shape, *x.shape)
+        rows = np.broadcast_to(y[:, :, None, None], shape).transpose(0, 2, 1, 3)
+        cols = np.broadcast_to(x[None, None], shape).transpose(0, 2, 1, 3)
+        found = np.stack([rows, cols], axis=-1).reshape(self.outputs, prod(self.pool), 2)
+        return found[:, self._window_places]
+
+    @property
+    def _window_places(self) -> NDArray[np.intp]:
+        """Number of the pooling window's position that each position of `window` computes."""
+        return np.minimum(np.arange(self.window), prod(self.pool) - 1)
 
     def operands(self, block: int, outputs: NDArray[np.intp]) -> NDArray[np.int32]:
         """As `Wiring.operands`."""

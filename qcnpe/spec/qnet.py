@@ -273,7 +273,7 @@ class QuantNet:
         return Copies(dict(sorted(shifts.items())), signs == {True})
 
     def read_widths(self, index: int) -> tuple[int, ...]:
-        """Operand widths at which a layer's results, or the network's input, are read, descending."""
+        """Widths at which a layer's results, or the network's input, are read, descending."""
         found = {
             width
             for layer, _ in self._readers.get(index, ())

@@ -104,8 +104,8 @@ class MapReader:
     def __post_init__(self) -> None:
         if not self.is_window and self.geometry.outputs * self.geometry.window > 1:
             raise CapacityError(
-                f"{self.where}: reads a map of {self.map.shape} as {self.geometry.input_shape}; only"
-                " layers with one output position can"
+                f"{self.where}: reads a map of {self.map.shape} as {self.geometry.input_shape};"
+                " only layers with one output position can"
             )
 
     @property

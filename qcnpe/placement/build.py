@@ -1,0 +1,372 @@
+"""Images of networks: what is resident, what is loaded by phase, and the list of descriptors."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.compiler import Program, TileGroup, compile_network
+from qcnpe.placement.layout import Spacing, name_of, space_maps
+from qcnpe.placement.phase import TABLES, Phase, PhaseBuilder
+from qcnpe.spec.commands import PARAMETER_BITS
+from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.errors import CapacityError
+from qcnpe.spec.geometry import NETWORK_INPUT
+from qcnpe.spec.memory.config import ENTRY_BITS, Memory, MemoryConfig
+from qcnpe.spec.memory.descriptors import (
+    DESCRIPTOR_BYTES,
+    Base,
+    Descriptor,
+    End,
+    Fill,
+    Load,
+    Store,
+    Tiles,
+    Wait,
+)
+from qcnpe.spec.memory.descriptors import Table as TableDescriptor
+from qcnpe.spec.memory.image import Image, MapTransfer, PlacedMap
+from qcnpe.spec.qnet import QuantNet
+
+_Bytes = NDArray[np.uint8]
+
+LOADED = (Memory.WEIGHTS, *TABLES)
+"""Memories that phases use."""
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """A program with the places of everything.
+
+    Attributes
+    ----------
+    program, config : the network, and the memories
+    placed : each map at each width, by (layer, width)
+    phases : in order
+    resident : memories that hold all phases at once
+    image : what external memory holds
+    """
+
+    program: Program
+    config: MemoryConfig
+    placed: Mapping[tuple[int, int], PlacedMap]
+    phases: tuple[Phase, ...]
+    resident: frozenset[Memory]
+    image: Image
+
+
+def place_network(net: QuantNet, config: MemoryConfig, batch: int) -> Placement:
+    """Compile a network for an autonomous engine.
+
+    Parameters
+    ----------
+    net : the network
+    config : the engine and its memories
+    batch : samples in one run
+
+    Raises
+    ------
+    CapacityError
+        If the network does not fit the engine, or its memories.
+    """
+    program = compile_network(net, config.engine, batch, stored=True)
+    spacings = space_maps(program, config)
+    placed = _place_maps(program, config, spacings)
+    builder = PhaseBuilder(program, config, spacings, placed)
+    phases, resident = _cut_phases(builder)
+    writer = _ImageWriter(builder, phases, resident)
+    return Placement(program, config, placed, phases, resident, writer.write())
+
+
+def _place_maps(
+    program: Program, config: MemoryConfig, spacings: Mapping[int, Spacing]
+) -> dict[tuple[int, int], PlacedMap]:
+    """First fit of each map among those that live at the same time, in the order of the layers.
+
+    A map lives from the layer that makes it to the last one that reads it.
+    """
+    ends = {index: index for index in program.maps}
+    for reader in range(len(program.layers)):
+        for read in program.net.reads(reader):
+            ends[read] = reader
+    ends[len(program.layers) - 1] = len(program.layers)
+    found: dict[tuple[int, int], PlacedMap] = {}
+    for index in sorted(program.maps):
+        for width in program.maps[index].widths:
+            pairs = program.config.pairs(width)
+            wanted = spacings[index].at_width(width, pairs, program.batch)
+            alive = [each for (other, _), each in found.items() if ends[other] >= index]
+            first = _first_fit(wanted.rows(config.banks), alive, config.banks)
+            if first + wanted.rows(config.banks) > config.activation_rows:
+                raise CapacityError(
+                    f"{name_of(program, index)}: its map at {width} bits needs rows up to"
+                    f" {first + wanted.rows(config.banks)} of the activation banks, which have"
+                    f" {config.activation_rows}; set activation_rows, or lower the batch"
+                )
+            found[index, width] = replace(wanted, first=first)
+    return found
+
+
+def _first_fit(rows: int, alive: Sequence[PlacedMap], banks: int) -> int:
+    """The lowest row from which on so many rows are free."""
+    first = 0
+    for each in sorted(alive, key=lambda each: each.first):
+        if first + rows <= each.first:
+            break
+        first = max(first, each.first + each.rows(banks))
+    return first
+
+
+def _cut_phases(builder: PhaseBuilder) -> tuple[tuple[Phase, ...], frozenset[Memory]]:
+    """A phase for each layer; more where a memory that is not resident cannot hold two."""
+    config, layers = builder.config, builder.program.layers
+    whole = [builder.build(index, layer.groups) for index, layer in enumerate(layers)]
+    resident = frozenset(LOADED)
+    while True:
+        found = [
+            part
+            for phase in whole
+            for part in _split(builder, phase, layers[phase.layer].groups, resident)
+        ]
+        too_small = {
+            memory
+            for memory in resident
+            if sum(phase.rows(memory, config) for phase in found) > config.depth(memory)
+        }
+        if not too_small:
+            return tuple(found), resident
+        resident -= too_small
+
+
+def _split(
+    builder: PhaseBuilder, phase: Phase, groups: Sequence[TileGroup], resident: frozenset[Memory]
+) -> list[Phase]:
+    """The phase, or parts of it of which two fit each memory that is not resident."""
+    large = [
+        memory
+        for memory in LOADED
+        if memory not in resident
+        and phase.rows(memory, builder.config) > builder.config.depth(memory) // 2
+    ]
+    if not large:
+        return [phase]
+    if len(groups) == 1:
+        raise _too_small(builder, phase, large[0])
+    middle = len(groups) // 2
+    return [
+        part
+        for half in (groups[:middle], groups[middle:])
+        for part in _split(builder, builder.build(phase.layer, half), half, resident)
+    ]
+
+
+def _too_small(builder: PhaseBuilder, phase: Phase, memory: Memory) -> CapacityError:
+    rows = phase.rows(memory, builder.config)
+    depth = builder.config.depth(memory)
+    return CapacityError(
+        f"{name_of(builder.program, phase.layer)}: {rows} rows of {memory.name.lower()} do not fit"
+        f" twice into a memory of {depth}; make it larger"
+    )
+
+
+class _ImageWriter:
+    """Writes descriptors and contents one after another."""
+
+    def __init__(
+        self, builder: PhaseBuilder, phases: tuple[Phase, ...], resident: frozenset[Memory]
+    ) -> None:
+        self.builder, self.config = builder, builder.config
+        self.program = builder.program
+        self.phases, self.resident = phases, resident
+        self._parts: list[_Bytes] = []
+        self._size = 0
+        self._bases = self._place_phases()
+        self._input_offsets: dict[int, int] = {}
+
+    def write(self) -> Image:
+        """The image."""
+        setup = [load for number in range(len(self.phases)) for load in self._loads(number, True)]
+        inputs, input_bytes = self._inputs()
+        output = self._output()
+        run: list[Descriptor] = [self._load_input(each) for each in inputs]
+        run += self._loads(0, False)
+        for number in range(len(self.phases)):
+            run += self._phase(number)
+        store = Store(
+            row=output.map.first,
+            rows=output.map.rows(self.config.banks),
+            words=output.bank_words,
+            base=Base.OUTPUT,
+            offset=0,
+        )
+        descriptors = [*setup, *run, store, End()]
+        if len(descriptors) > self.config.descriptor_rows:
+            raise CapacityError(
+                f"network {self.program.net.name}: {len(descriptors)} descriptors are more than the"
+                f" {self.config.descriptor_rows} of the memory; set descriptor_rows"
+            )
+        return Image(
+            config=self.config,
+            data=self._data(descriptors),
+            boot_rows=len(descriptors),
+            again=len(setup),
+            batch=self.program.batch,
+            inputs=inputs,
+            output=output,
+            input_bytes=input_bytes,
+            output_bytes=store.rows * store.words * self.config.bus_bytes,
+        )
+
+    def _place_phases(self) -> list[dict[Memory, int]]:
+        """First row of each phase in each memory: one after another, or in alternating halves."""
+        ends = dict.fromkeys(LOADED, 0)
+        found = []
+        for number, phase in enumerate(self.phases):
+            bases = {}
+            for memory in LOADED:
+                if memory in self.resident:
+                    bases[memory] = ends[memory]
+                    ends[memory] += phase.rows(memory, self.config)
+                else:
+                    bases[memory] = number % 2 * (self.config.depth(memory) // 2)
+            found.append(bases)
+        return found
+
+    def _loads(self, number: int, resident: bool) -> list[Descriptor]:
+        """Loads of a phase's memories, of those that are resident or of the others."""
+        phase, found = self.phases[number], []
+        for memory in LOADED:
+            if (memory in self.resident) is not resident or not phase.rows(memory, self.config):
+                continue
+            content = phase_content(phase, memory, self.config)
+            words = content.shape[1] // self.config.bus_bytes
+            found.append(
+                Load(
+                    memory=memory,
+                    row=self._bases[number][memory],
+                    rows=len(content),
+                    words=words,
+                    base=Base.IMAGE,
+                    offset=self._append(content),
+                )
+            )
+        return list[Descriptor](found)
+
+    def _append(self, content: _Bytes) -> int:
+        offset = self._size
+        self._parts.append(content.ravel())
+        self._size += content.size
+        return offset
+
+    def _data(self, descriptors: Sequence[Descriptor]) -> _Bytes:
+        """Descriptors, then the contents, whose offsets counted from the end of the former."""
+        head = len(descriptors) * DESCRIPTOR_BYTES
+        words = [
+            replace(each, offset=each.offset + head).word()
+            if isinstance(each, Load) and each.base == Base.IMAGE
+            else each.word()
+            for each in descriptors
+        ]
+        octets = b"".join(word.to_bytes(DESCRIPTOR_BYTES, "little") for word in words)
+        return np.concatenate([np.frombuffer(octets, np.uint8), *self._parts])
+
+    def _inputs(self) -> tuple[tuple[MapTransfer, ...], int]:
+        copies = self.program.net.copies(NETWORK_INPUT)
+        words = self.config.row_words(Memory.ACTIVATIONS)
+        found, offset = [], 0
+        for width in self.program.maps[NETWORK_INPUT].widths:
+            placed = self.builder.placed[NETWORK_INPUT, width]
+            found.append(
+                MapTransfer(
+                    map=placed,
+                    offset=offset,
+                    bank_words=words,
+                    shift=copies.shifts.get(width, 0),
+                    unsigned=copies.unsigned and width < OPERAND_BITS,
+                )
+            )
+            offset += placed.rows(self.config.banks) * words * self.config.bus_bytes
+        return tuple(found), offset
+
+    def _load_input(self, each: MapTransfer) -> Load:
+        return Load(
+            memory=Memory.ACTIVATIONS,
+            row=each.map.first,
+            rows=each.map.rows(self.config.banks),
+            words=each.bank_words,
+            base=Base.INPUT,
+            offset=each.offset,
+        )
+
+    def _output(self) -> MapTransfer:
+        """The last map; of its rows only the banks that have positions are stored."""
+        placed = self.builder.placed[len(self.program.layers) - 1, OPERAND_BITS]
+        used = min(placed.positions, self.config.banks) * OPERAND_BITS
+        return MapTransfer(map=placed, offset=0, bank_words=-(-used // self.config.bus_bits))
+
+    def _phase(self, number: int) -> list[Descriptor]:
+        """Wait for the phase before, load the next one, compute."""
+        phase = self.phases[number]
+        found: list[Descriptor] = [Wait(loads=True, tiles=number > 0)]
+        if number + 1 < len(self.phases):
+            found += self._loads(number + 1, False)
+        if number == 0 or self.phases[number - 1].layer != phase.layer:
+            found += self._fills(phase.layer)
+        bases = self._bases[number]
+        entries = {memory: bases[memory] * self.config.entries(memory) for memory in LOADED}
+        if phase.knots is not None:
+            found.append(TableDescriptor(parameters=entries[Memory.PARAMETERS] + phase.knots))
+        return found + [_moved(tiles, entries) for tiles in phase.tiles]
+
+    def _fills(self, layer: int) -> list[Descriptor]:
+        """Zeros where a layer's map has margins, or octets that no tile writes."""
+        found: list[Descriptor] = []
+        for width in self.program.maps[layer].widths:
+            placed = self.builder.placed[layer, width]
+            if any(self.builder.spacings[layer].margins) or _has_fillers(placed):
+                found.append(Fill(row=placed.first, rows=placed.rows(self.config.banks)))
+        return found
+
+
+def _moved(tiles: Tiles, entries: Mapping[Memory, int]) -> Tiles:
+    """The descriptor of a phase whose tables begin at these entries."""
+    return replace(
+        tiles,
+        weights=tiles.weights + entries[Memory.WEIGHTS],
+        parameters=tiles.parameters + entries[Memory.PARAMETERS],
+        lanes=tiles.lanes + entries[Memory.LANES],
+        store_lanes=tiles.store_lanes + entries[Memory.LANES],
+        walks=tiles.walks + entries[Memory.TAPS],
+        taps=tiles.taps + entries[Memory.TAPS],
+        store_walks=tiles.store_walks + entries[Memory.WRITES],
+        writes=tiles.writes + entries[Memory.WRITES],
+    )
+
+
+def _has_fillers(placed: PlacedMap) -> bool:
+    """Whether there are octets of its words that hold no channel."""
+    if placed.pairs == 1:
+        return False
+    octets = np.unique(placed.map.slots * placed.width // 8)
+    return len(octets) < 2 * placed.words
+
+
+def phase_content(phase: Phase, memory: Memory, config: MemoryConfig) -> _Bytes:
+    """(rows, octets) of a phase in external memory, in whole bus words."""
+    rows = phase.rows(memory, config)
+    if memory is Memory.WEIGHTS:
+        words = -(-phase.columns() * OPERAND_BITS // config.bus_bits)
+        width = words * config.bus_bytes
+        block = np.concatenate(phase.weights).astype("<u2").view(np.uint8)
+        found = np.zeros((rows, width), np.uint8)
+        used = min(width, block.shape[1])
+        found[:, :used] = block[:, :used]
+        return found
+    width = config.row_words(memory) * config.bus_bytes
+    entry = {Memory.PARAMETERS: PARAMETER_BITS, Memory.LANES: width * 8}.get(
+        memory, ENTRY_BITS
+    ) // 8
+    octets = b"".join(word.to_bytes(entry, "little") for word in phase.tables[memory].entries)
+    padded = octets.ljust(rows * width, b"\0")
+    return np.frombuffer(padded, np.uint8).reshape(rows, width)

@@ -1,0 +1,262 @@
+"""Phases: tiles of one layer whose operands and tables are loaded together."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.compiler import LayerProgram, Program, TileGroup
+from qcnpe.placement.lanes import find_runs
+from qcnpe.placement.layout import Spacing, cut_tiles, passes_of
+from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.errors import CapacityError
+from qcnpe.spec.memory.config import Memory, MemoryConfig
+from qcnpe.spec.memory.descriptors import Tiles
+from qcnpe.spec.memory.image import PlacedMap
+from qcnpe.spec.memory.maps import StoredMap
+from qcnpe.spec.memory.tables import MAX_SOURCES, Lane, Tap, Walk, Write, lane_word
+
+_Ints = NDArray[np.intp]
+
+
+TABLES: tuple[Memory, ...] = (Memory.PARAMETERS, Memory.LANES, Memory.TAPS, Memory.WRITES)
+"""Memories of a phase besides the weights."""
+
+
+class Table:
+    """Entries of one memory of a phase; equal sequences are kept once."""
+
+    def __init__(self) -> None:
+        self.entries: list[int] = []
+        self._known: dict[Hashable, int] = {}
+
+    def add(self, entries: Sequence[int]) -> int:
+        """Address of the first of these entries, from the table's beginning."""
+        key = tuple(entries)
+        if key not in self._known:
+            self._known[key] = len(self.entries)
+            self.entries.extend(entries)
+        return self._known[key]
+
+
+@dataclass(eq=False)
+class Phase:
+    """What is loaded together, and the tiles that use it.
+
+    Attributes
+    ----------
+    layer : index of the layer
+    weights : uint16 (beats, engine columns) of each group
+    tables : entries by memory
+    knots : address of the activation function's table among the parameters, or None
+    tiles : descriptors; their addresses count from the phase's part of each memory
+    """
+
+    layer: int
+    weights: list[NDArray[np.uint16]] = field(default_factory=list)
+    tables: Mapping[Memory, Table] = field(
+        default_factory=lambda: {memory: Table() for memory in TABLES}
+    )
+    knots: int | None = None
+    tiles: list[Tiles] = field(default_factory=list)
+
+    def rows(self, memory: Memory, config: MemoryConfig) -> int:
+        """Rows of a memory that it takes."""
+        if memory is Memory.WEIGHTS:
+            return sum(len(block) for block in self.weights)
+        return -(-len(self.tables[memory].entries) // config.entries(memory))
+
+    def columns(self) -> int:
+        """Columns of the array that have weights."""
+        used = [int(np.flatnonzero(block.any(axis=0)).max(initial=0)) for block in self.weights]
+        return max(used, default=0) + 1
+
+
+@dataclass(frozen=True, eq=False)
+class PhaseBuilder:
+    """Makes the phases of a layer.
+
+    Attributes
+    ----------
+    program, config : the network, and the memories
+    spacings : positions of each map
+    placed : each map at each width, by (layer, width)
+    known_passes : what has been found for the positions of tiles
+    """
+
+    program: Program
+    config: MemoryConfig
+    spacings: Mapping[int, Spacing]
+    placed: Mapping[tuple[int, int], PlacedMap]
+    known_passes: dict[Hashable, list[list[int]]] = field(default_factory=dict)
+
+    def build(self, index: int, groups: Sequence[TileGroup]) -> Phase:
+        """The phase of some groups of layer `index`; those that come first load its table."""
+        layer = self.program.layers[index]
+        if len(layer.layer.sources) > MAX_SOURCES:
+            raise CapacityError(
+                f"layer {layer.layer.name}: reads {len(layer.layer.sources)} sources; an autonomous"
+                f" engine reads {MAX_SOURCES} at most"
+            )
+        phase = Phase(index)
+        if layer.knots is not None and groups[0] is layer.groups[0]:
+            phase.knots = phase.tables[Memory.PARAMETERS].add(layer.knots.tolist())
+        beat = 0
+        for group in groups:
+            self._add_group(phase, layer, group, beat)
+            phase.weights.append(group.weights)
+            beat += len(group.weights)
+        return phase
+
+    def _add_group(self, phase: Phase, layer: LayerProgram, group: TileGroup, beat: int) -> None:
+        index = phase.layer
+        reads = self._reads(layer, index, group)
+        stores = [self.placed[index, width] for width in self.program.maps[index].widths]
+        used = self.config.engine.window_rows(layer.layer.wiring.window)
+        window, batch = layer.layer.wiring.window, self.program.batch
+        own = self.spacings[index].stored(group.outputs, window, batch)
+        places = [cut_tiles(each, used) for _, each in reads] + [cut_tiles(own, used)]
+        runs, entries = find_runs(places)
+        lanes = self._add_lanes(phase, [map_ for map_, _ in reads], places[:-1], entries)
+        store_lanes = self._add_lanes(phase, stores, [places[-1]] * len(stores), entries)
+        taps = phase.tables[Memory.TAPS].add(self._taps(layer, index, group))
+        writes = phase.tables[Memory.WRITES].add(self._writes(index, group))
+        parameters = phase.tables[Memory.PARAMETERS].add(group.parameters.tolist())
+        for run in runs:
+            walks = self._walks([map_ for map_, _ in reads], run.starts[:-1], run.steps[:-1])
+            store_walks = self._walks(
+                stores, run.starts[-1:] * len(stores), run.steps[-1:] * len(stores)
+            )
+            phase.tiles.append(
+                Tiles(
+                    sources=len(reads),
+                    maps=len(stores),
+                    tiles=run.tiles,
+                    repeat=run.repeat,
+                    command=int(group.commands[run.first]),
+                    weights=beat,
+                    parameters=parameters,
+                    lanes=lanes + run.entry * len(reads),
+                    walks=phase.tables[Memory.TAPS].add(walks),
+                    taps=taps,
+                    store_lanes=store_lanes + run.entry * len(stores),
+                    store_walks=phase.tables[Memory.WRITES].add(store_walks),
+                    writes=writes,
+                )
+            )
+
+    def _reads(
+        self, layer: LayerProgram, index: int, group: TileGroup
+    ) -> list[tuple[PlacedMap, _Ints]]:
+        """The map of each source, and the positions of the first tap in it."""
+        assert layer.stored is not None
+        found = []
+        for source, reader in zip(layer.layer.sources, layer.stored.readers, strict=True):
+            read = source.reads(index)
+            places = self.spacings[read].read(reader, group.outputs, self.program.batch)
+            found.append((self.placed[read, group.precision], places))
+        return found
+
+    def _add_lanes(
+        self, phase: Phase, maps: Sequence[PlacedMap], places: Sequence[_Ints], entries: list[int]
+    ) -> int:
+        """Lane entries of tiles, those of all maps of a tile one after another."""
+        words = []
+        passes = [self._passes(each[entries]) for each in places]
+        for number, tile in enumerate(entries):
+            for map_, each, own in zip(maps, places, passes, strict=True):
+                words.append(self._lane_word(map_, each[tile].tolist(), own[number]))
+        return phase.tables[Memory.LANES].add(words)
+
+    def _passes(self, places: _Ints) -> list[list[int]]:
+        key = places.shape, places.tobytes()
+        if key not in self.known_passes:
+            self.known_passes[key] = passes_of(places, self.config.banks).tolist()
+        return self.known_passes[key]
+
+    def _lane_word(self, map_: PlacedMap, positions: list[int], passes: list[int]) -> int:
+        banks = self.config.banks
+        lanes = [
+            Lane(number, position % banks, map_.first + position // banks * map_.words)
+            if position >= 0
+            else None
+            for position, number in zip(positions, passes, strict=True)
+        ]
+        return lane_word(self.config, lanes)
+
+    def _offset(self, map_: PlacedMap, positions: int) -> tuple[int, int]:
+        """Bank and row of an offset in positions."""
+        return positions % self.config.banks, positions // self.config.banks * map_.words
+
+    def _walks(
+        self, maps: Sequence[PlacedMap], starts: Sequence[int], steps: Sequence[int]
+    ) -> list[int]:
+        return [
+            Walk(*self._offset(map_, start), *self._offset(map_, step), map_.words).word()
+            for map_, start, step in zip(maps, starts, steps, strict=True)
+        ]
+
+    def _taps(self, layer: LayerProgram, index: int, group: TileGroup) -> list[int]:
+        """Taps of a group: words that follow one another in a position are one tap."""
+        assert layer.stored is not None
+        words = layer.stored.words(self.config.engine.pairs(group.precision))
+        source, tap, word = (part[group.words] for part in (words.source, words.tap, words.word))
+        joined = (np.diff(source) == 0) & (np.diff(tap) == 0) & (np.diff(word) == 1)
+        starts = np.flatnonzero(np.concatenate([[True], ~joined]))
+        counts = np.diff(np.append(starts, len(word)))
+        found = []
+        for start, count in zip(starts.tolist(), counts.tolist(), strict=True):
+            number = int(source[start])
+            read = layer.layer.sources[number].reads(index)
+            map_ = self.placed[read, group.precision]
+            reader = layer.stored.readers[number]
+            offset = self.spacings[read].tap_offset(reader, int(tap[start]))
+            bank, row = self._offset(map_, offset)
+            last = start + count == len(word)
+            found.append(Tap(number, bank, row + int(word[start]), count, last).word())
+        return found
+
+    def _writes(self, index: int, group: TileGroup) -> list[int]:
+        """Writes of a group's columns; an octet is written with the last of its columns."""
+        stored = self.program.maps[index]
+        slots = stored.slots[group.channels]
+        found: list[Write] = []
+        for column in range(len(slots)):
+            for number, width in enumerate(stored.widths):
+                found.append(self._write(stored, slots, column, number, width))
+        final = len(stored.widths)
+        return [
+            Write(
+                **{
+                    **vars(write),
+                    "pop": number % final == final - 1,
+                    "last": number == len(found) - 1,
+                }
+            ).word()
+            for number, write in enumerate(found)
+        ]
+
+    def _write(
+        self, stored: StoredMap, slots: _Ints, column: int, number: int, width: int
+    ) -> Write:
+        """The write of a column at one width."""
+        engine = self.config.engine
+        pairs = engine.pairs(width)
+        word, slot = divmod(int(slots[column]), pairs)
+        place = slot * width if pairs > 1 else OPERAND_BITS - width
+        is_done = column + 1 == len(slots) or slots[column + 1] // pairs != word
+        octets = 0
+        if is_done:
+            fields = slots[slots // pairs == word] % pairs
+            octets = 3 if pairs == 1 else sum({1 << int(field) * width // 8 for field in fields})
+        return Write(
+            map=number,
+            width=engine.precisions.index(width),
+            place=place,
+            bytes=octets,
+            bank=0,
+            row=word,
+            pop=False,
+            last=False,
+        )

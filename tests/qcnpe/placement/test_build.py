@@ -1,0 +1,161 @@
+"""Images: their streams are the driver's, their results those of the network."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qcnpe.driver import Driver, ModelTransport
+from qcnpe.placement.build import LOADED, place_network
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import CapacityError
+from qcnpe.spec.geometry import Geometry
+from qcnpe.spec.inference import infer
+from qcnpe.spec.memory.config import Memory, MemoryConfig
+from qcnpe.spec.memory.machine import expand, run_image
+from tests.qcnpe.networks import (
+    by_channel,
+    geometries,
+    network,
+    random_graph,
+    random_inputs,
+    random_layer,
+)
+
+SEEDS = st.integers(0, 2**32 - 1)
+ENGINES = [
+    EngineConfig(rows=5, cols=3),
+    EngineConfig(rows=4, cols=7, ncu="gated", precisions=(16, 9, 4)),
+    EngineConfig(rows=16, cols=16),
+]
+
+
+@st.composite
+def engines(draw):
+    """Arrays of any size up to 16x16; four rows at least, which the largest window needs."""
+    ncu = draw(st.sampled_from(["fused", "gated"]))
+    rows, cols = draw(st.integers(4, 16)), draw(st.integers(1, 16))
+    return EngineConfig(rows=rows, cols=cols, ncu=ncu, precisions=(16, 8, 4, 2))
+
+
+def memories(engine, **sizes):
+    """Memories in which tables of neurons that all have widths of their own find room."""
+    wide = {"descriptor_rows": 2048, "tap_rows": 8192, "write_rows": 4096, "parameter_rows": 2048}
+    return replace(MemoryConfig.default(engine), **{**wide, **sizes})
+
+
+class Recorder(ModelTransport):
+    """The integer model, which keeps the streams that the driver sends."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.sent = []
+
+    def exchange(self, streams):
+        """Keep and execute the streams."""
+        self.sent.append(streams)
+        return super().exchange(streams)
+
+
+def check(net, config, inputs):
+    """Compare streams with the driver's array for array, and results with the network's."""
+    placement = place_network(net, config, len(inputs))
+    recorder = Recorder(config.engine)
+    Driver(recorder).run(placement.program, inputs)
+    made = expand(placement.image, inputs)
+    for name in ("commands", "activations", "weights", "parameters"):
+        sent = np.concatenate([getattr(streams, name) for streams in recorder.sent])
+        np.testing.assert_array_equal(getattr(made, name), sent, err_msg=name)
+    assert made.results == sum(streams.results for streams in recorder.sent)
+    results, _ = run_image(placement.image, inputs)
+    np.testing.assert_array_equal(results, infer(net, inputs))
+
+
+@settings(max_examples=8)
+@given(geometries(), SEEDS, engines(), st.integers(1, 3), st.sampled_from([64, 128]))
+def test_any_geometry(geometry, seed, engine, batch, bus_bits):
+    """A layer that computes the map, then the geometry at widths of each neuron's own."""
+    rng = np.random.default_rng(seed)
+    depth, height, width = geometry.input_shape
+    before = Geometry(input_shape=(2, height, width), channels=depth)
+    pixels = Geometry.dense(geometry.channels * geometry.outputs, 3)
+    widths = (16, 8, 4, 2) if seed % 2 else (int(rng.choice([16, 8, 4, 2])),)
+    net = network(
+        random_layer(rng, before, function="relu", widths=widths),
+        random_layer(rng, geometry, function="tanh", widths=widths, input_unsigned=True),
+        random_layer(rng, pixels, widths=widths),
+    )
+    check(net, memories(engine, bus_bits=bus_bits), random_inputs(rng, net, batch))
+
+
+@settings(max_examples=4)
+@given(SEEDS, engines(), st.integers(1, 3))
+def test_graphs(seed, engine, batch):
+    """Shortcuts, maps read as one, the network's input read late."""
+    rng = np.random.default_rng(seed)
+    net = random_graph(rng)
+    check(net, memories(engine), random_inputs(rng, net, batch))
+
+
+def convolutions(rng, width=16):
+    """Two convolutions of one width and a dense layer."""
+    first = Geometry(input_shape=(1, 12, 12), channels=6, kernel=(3, 3), padding=(1, 1))
+    second = Geometry(input_shape=(6, 12, 12), channels=8, kernel=(3, 3), stride=(2, 2))
+    layers = [
+        random_layer(rng, geometry, function="relu", precision=by_channel([width] * n, geometry))
+        for geometry, n in ((first, 6), (second, 8), (Geometry.dense(200, 40), 40))
+    ]
+    return network(*layers)
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.ncu)
+def test_operands_and_tables_are_loaded_by_phase(engine):
+    """Memories of half the size: no run finds what it needs, so that it is loaded as it goes."""
+    rng = np.random.default_rng(3)
+    net = convolutions(rng)
+    inputs = random_inputs(rng, net, 4)
+    roomy = place_network(net, memories(engine), 2)
+    assert roomy.resident == set(LOADED)
+    needed = {
+        memory: [phase.rows(memory, roomy.config) for phase in roomy.phases] for memory in LOADED
+    }
+    sizes = {
+        f"{memory.name.lower().rstrip('s')}_rows": max(2 * max(rows), 2)
+        for memory, rows in needed.items()
+    }
+    sizes["weight_rows"] = 400
+    config = memories(engine, **sizes)
+    placement = place_network(net, config, 2)
+    assert Memory.WEIGHTS not in placement.resident
+    results, machine = run_image(placement.image, inputs)
+    np.testing.assert_array_equal(results, infer(net, inputs))
+    _, resident = run_image(roomy.image, inputs)
+    assert machine.words_read > resident.words_read
+
+
+def test_tiles_that_repeat_share_lane_entries():
+    """28 columns are seven tiles of four rows: one line of them, whatever the lines and samples."""
+    geometry = Geometry(input_shape=(1, 32, 32), channels=4, kernel=(5, 5))
+    layer = random_layer(
+        np.random.default_rng(1), geometry, precision=by_channel([16] * 4, geometry)
+    )
+    engine = EngineConfig(rows=4, cols=4)
+    placement = place_network(network(layer), memories(engine, activation_rows=4096), 1)
+    (tiles,) = placement.phases[0].tiles
+    assert (tiles.tiles, tiles.repeat) == (7, 28) or (tiles.tiles, tiles.repeat) == (1, 196)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"activation_rows": 8}, "set activation_rows, or lower the batch"),
+        ({"descriptor_rows": 4}, "set descriptor_rows"),
+        ({"weight_rows": 8}, r"rows of weights do not fit twice into a memory of 8"),
+    ],
+)
+def test_networks_that_do_not_fit_are_refused(sizes, message):
+    net = convolutions(np.random.default_rng(1))
+    with pytest.raises(CapacityError, match=message):
+        place_network(net, memories(ENGINES[2], **sizes), 2)
