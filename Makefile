@@ -26,7 +26,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -I -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-cpu apps apps-smoke tables report bench-training bench-frontend synth library library-test lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board
+.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-cpu apps apps-smoke tables docs docs-check report bench-training bench-frontend synth library library-test release-check lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +93,13 @@ apps-smoke: $(READY) ## run every kind of experiment once, on the small digits: 
 tables: $(READY) ## write the tables of README and docs from results/
 	@$(PYTHON_VENV) -m docs.tables
 
+docs: $(VENV)/ready-docs ## build the documentation site into build/site, and check its links
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON_VENV) -m mkdocs build --quiet --strict
+	@$(PYTHON_VENV) -m docs.site.check build/site
+
+docs-check: $(READY) ## run the tutorials
+	@$(PYTHON_VENV) -m pytest tests/docs -o python_files='check_*.py'
+
 report: $(READY) ## show the results of `make apps` so far on one page: build/report/index.html
 	@$(VENV)/bin/axnn report --folder build/apps --out build/report --engine results/energy.json
 
@@ -126,6 +133,9 @@ sim-board: $(READY) ## simulate a board to the pins of its UART, also with fault
 
 fuzz: $(VENV)/ready-fuzz ## fuzz the readers of every kind of file, a minute each [KIND= SECONDS=]
 	@$(PYTHON_VENV) -m tests.mutants.fuzz --seconds $(SECONDS) $(if $(KIND),--kind "$(KIND)")
+
+release-check: $(VENV)/ready-release ## build the packages twice, install them with each extra, use them: half an hour
+	@$(PYTHON_VENV) -m pytest tests/release -o python_files='check_*.py'
 
 lint: $(READY) ## check rules, format and types
 	@$(PYTHON_VENV) -m ruff check $(CODE)
