@@ -1,0 +1,1 @@
+"""The documentation site: generated pages, links to files, and checks of the result."""
