@@ -9,7 +9,7 @@ host reads from its memory: one that keeps the last block of activations and the
 weights needs but one new block for most tiles, if each shares one with the tile before it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -29,7 +29,7 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.fixed import pack
 from qcnpe.spec.geometry import NETWORK_INPUT
-from qcnpe.spec.memory.maps import LayerOrder, StoredMap, channel_slots
+from qcnpe.spec.memory.maps import OCTET, LayerOrder, StoredMap, channel_slots
 from qcnpe.spec.qnet import Copies, QuantLayer, QuantNet
 
 
@@ -40,7 +40,7 @@ class TileGroup:
     Attributes
     ----------
     precision : operand width in bits
-    block : block of inputs that its neurons read (`Wiring.groups`)
+    block : block of inputs that its neurons read (`Wiring.groups`), the first one of several
     channels : (cols,) the neurons' channels, one a column
     outputs : (n,) output positions at which these channels have this precision
     operands : (n,) which operands are streamed, indices into those of `Wiring.ungrouped`; the index
@@ -166,22 +166,52 @@ def compile_network(
             net.copies(index),
             config,
             batch,
-            LayerOrder.of(layer.wiring, maps, index, f"layer {layer.name}") if stored else None,
+            _layer_order(layer, maps, index, config) if stored else None,
         )
         for index, layer in enumerate(net.layers)
     )
     return Program(config=config, net=net, batch=batch, layers=layers, maps=maps)
 
 
+def _layer_order(
+    layer: QuantLayer, maps: Mapping[int, StoredMap], index: int, config: EngineConfig
+) -> LayerOrder:
+    """How layer `index` reads stored maps, and stores its own."""
+    joined = _joined_blocks(layer, config, maps[index].widths)
+    return LayerOrder.of(layer.wiring, maps, index, f"layer {layer.name}", joined)
+
+
 def _stored_maps(net: QuantNet, config: EngineConfig) -> dict[int, StoredMap]:
     """The network's input and the results of each layer, as they are stored."""
     maps = {NETWORK_INPUT: _stored_input(net)}
     for index, layer in enumerate(net.layers):
-        groups = [group.channels for group in group_neurons(layer, config.cols)]
         widths = net.read_widths(index) or (OPERAND_BITS,)
+        joined = _joined_blocks(layer, config, widths)
+        groups = [group.channels for group in group_neurons(layer, config.cols, joined)]
         slots = channel_slots(groups, layer.wiring.channels, config, widths)
         maps[index] = StoredMap(layer.wiring.output_shape, slots, widths)
     return maps
+
+
+def _joined_blocks(layer: QuantLayer, config: EngineConfig, stored: Sequence[int]) -> int:
+    """Blocks of inputs that a tile reads together, where a word holds several of them.
+
+    That takes no more beats than a tile for each of them; and narrow results that share an octet
+    must come from one tile.
+
+    Parameters
+    ----------
+    layer : whose blocks
+    config : the engine
+    stored : widths at which its results are stored
+    """
+    wiring = layer.wiring
+    per_word = config.pairs(int(layer.precision.max()))
+    depth = max(source.geometry.input_shape[0] for source in wiring.ungrouped.sources)
+    packed = [width for width in stored if config.pairs(width) > 1]
+    per_octet = max([1, *(OCTET // width for width in packed)])
+    inputs = max(1, per_word * wiring.groups // depth)
+    return max(inputs, per_octet * wiring.groups // wiring.channels, 1)
 
 
 def _stored_input(net: QuantNet) -> StoredMap:
@@ -260,7 +290,7 @@ def compile_layer(
     knots = None if layer.table is None else layer.table.astype(np.uint16).astype(np.uint32)
     groups = tuple(
         _build_group(layer, config, batch, neurons, copies, stored)
-        for neurons in group_neurons(layer, config.cols)
+        for neurons in group_neurons(layer, config.cols, 1 if stored is None else stored.joined)
     )
     order, fetched = _order_tiles(groups)
     if stored is not None:
@@ -328,14 +358,20 @@ class Neurons:
     outputs: NDArray[np.intp]
 
 
-def group_neurons(layer: QuantLayer, cols: int) -> Iterator[Neurons]:
+def group_neurons(layer: QuantLayer, cols: int, joined: int = 1) -> Iterator[Neurons]:
     """Groups of at most `cols` neurons, widest first within a set of outputs.
 
     Output positions whose channels all have the same precisions are taken together.
+
+    Parameters
+    ----------
+    layer : whose neurons
+    cols : columns of the engine
+    joined : neighbouring blocks of inputs that one group may read
     """
-    per_block = layer.wiring.channels // layer.wiring.groups
-    for block in range(layer.wiring.groups):
-        members = np.arange(block * per_block, (block + 1) * per_block)
+    groups, per_block = layer.wiring.groups, layer.wiring.channels // layer.wiring.groups
+    for block in range(0, groups, joined):
+        members = np.arange(block * per_block, min(block + joined, groups) * per_block)
         patterns, which = np.unique(layer.precision[members], axis=1, return_inverse=True)
         for index in range(patterns.shape[1]):
             outputs = np.flatnonzero(which.ravel() == index)
@@ -359,7 +395,9 @@ def _build_group(
         channels = channels[np.argsort(stored.slots[channels])]
     operands = layer.widths[width]
     chosen = operands.weights[channels]
-    streamed, fetched, values = _order_operands(layer, neurons, chosen, config.pairs(width), stored)
+    streamed, fetched, values = _order_operands(
+        layer, neurons, channels, chosen, config.pairs(width), stored
+    )
     packed = pack(values, width, config.pairs(width))
     weights = np.zeros((packed.shape[1], config.cols), np.uint16)
     weights[:, : len(channels)] = packed.T
@@ -398,6 +436,7 @@ def _build_group(
 def _order_operands(
     layer: QuantLayer,
     neurons: Neurons,
+    channels: NDArray[np.intp],
     weights: NDArray[np.int16],
     pairs: int,
     stored: LayerOrder | None,
@@ -407,18 +446,23 @@ def _order_operands(
     Parameters
     ----------
     layer, neurons : whose operands
+    channels : the neurons' channels, one a column
     weights : (cols, fan_in) of the neurons
     pairs : operands in a word
     stored : how the layer reads stored maps, or None
     """
-    own = layer.wiring.block_operands(neurons.block)
     if stored is None:
+        own = layer.wiring.block_operands(neurons.block)
         streamed = _not_zero(np.asarray(weights.any(axis=0)))
         return own[streamed], np.zeros(0, np.intp), weights[:, streamed]
     words = stored.words(pairs)
-    column = np.full(layer.wiring.ungrouped.fan_in + 1, len(own))
-    column[own] = np.arange(len(own))
-    values = np.pad(weights, ((0, 0), (0, 1)))[:, column[words.operands]]
+    spread = np.zeros((len(weights), layer.wiring.ungrouped.fan_in + 1), np.int16)
+    blocks = channels * layer.wiring.groups // layer.wiring.channels
+    for block in np.unique(blocks).tolist():
+        spread[np.ix_(blocks == block, layer.wiring.block_operands(block))] = weights[
+            blocks == block
+        ]
+    values = spread[:, words.operands]
     fetched = _not_zero(np.asarray(values.any(axis=(0, 2))))
     kept = values[:, fetched].reshape(len(weights), -1)
     return words.operands[fetched].ravel(), fetched, kept

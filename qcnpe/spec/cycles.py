@@ -42,7 +42,7 @@ def count_cycles(config: EngineConfig, commands: Sequence[Command]) -> int:
     """
     if not commands:
         return 0
-    schedule = _Schedule(config)
+    schedule = Schedule(config)
     for command in commands:
         if isinstance(command, TableLoad):
             schedule.load_table()
@@ -51,8 +51,12 @@ def count_cycles(config: EngineConfig, commands: Sequence[Command]) -> int:
     return max(schedule.finished, schedule.returned) + 1
 
 
-class _Schedule:
+class Schedule:
     """Cycle numbers of what happened last.
+
+    Parameters
+    ----------
+    config : the engine
 
     Attributes
     ----------
@@ -70,29 +74,38 @@ class _Schedule:
         self._drained_row = 0
         self._columns = 0
         self._words = 0
-        self._unreturned: deque[tuple[int, int]] = deque()
+        self._column_cycles = 1
+        self._unreturned: deque[tuple[int, int, int]] = deque()
         self._in_flight: deque[int] = deque()
 
     def run_tile(self, beats: int, rows: int, cols: int) -> None:
-        """Beats enter; the last one waits for the three accounts of `rtl.admission`.
+        """Beats enter, one a cycle; the last one waits for admission.
 
         Parameter words enter their queue one a cycle from cycle -1 on. The queue holds more than
         two drains, so that it has never kept out a word that is asked for.
         """
-        finish = max(
-            self.finished + beats,
-            self._drained_row,
-            self._room_for(cols),
-            self._words + cols - 1,
-        )
+        finish = max(self.finished + beats, self._words + cols - 1, self.admit(cols))
+        self._words += cols
+        self.finish_tile(finish, rows, cols)
+
+    def admit(self, cols: int) -> int:
+        """First cycle in which a tile's last beat may enter: the three accounts of `rtl.admission`.
+
+        It is to be asked for once for each tile.
+        """
+        finish = max(self._drained_row, self._room_for(cols))
         if len(self._in_flight) == TILES_IN_FLIGHT:
             finish = max(finish, self._in_flight.popleft() + 1 - self._stages)
-        self._words += cols
+        return finish
+
+    def finish_tile(self, finish: int, rows: int, cols: int, column_cycles: int = 1) -> None:
+        """A tile's last beat enters in cycle `finish`; its columns leave every `column_cycles`."""
         self.finished, self._drained_row = finish, finish + cols
-        first = max(finish + rows - 1 + self._way_out, self.returned + 1)
-        self._unreturned.append((self._columns, first))
+        first = max(finish + rows - 1 + self._way_out, self.returned + self._column_cycles)
+        self._unreturned.append((self._columns, first, column_cycles))
         self._columns += cols
-        self.returned = first + cols - 1
+        self._column_cycles = column_cycles
+        self.returned = first + (cols - 1) * column_cycles
         self._in_flight.append(self.returned)
 
     def load_table(self) -> None:
@@ -108,5 +121,5 @@ class _Schedule:
             return 0
         while len(self._unreturned) > 1 and self._unreturned[1][0] <= index:
             self._unreturned.popleft()
-        start, cycle = self._unreturned[0]
-        return cycle + index - start + 1
+        start, cycle, column_cycles = self._unreturned[0]
+        return cycle + (index - start) * column_cycles + 1

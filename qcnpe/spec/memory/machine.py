@@ -72,22 +72,47 @@ class _Places:
     words: int
 
 
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What a descriptor of tiles makes the memories do.
+
+    Attributes
+    ----------
+    tiles : the descriptor
+    command : of each tile
+    taps, writes : fields of the entries of a tile
+    fetch_passes : (tiles, sources) passes of each source of the tiles that have lane entries
+    store_passes : (tiles, maps) the same for the results
+    """
+
+    tiles: Tiles
+    command: TileCommand
+    taps: list[dict[str, int]]
+    writes: list[dict[str, int]]
+    fetch_passes: _Ints
+    store_passes: _Ints
+
+
 class Machine:
     """The memories of an autonomous engine, and the processor of its descriptors.
 
     Parameters
     ----------
     config : the engine and its memories
+    computes : whether tiles are computed; else the machine only keeps track of what is done
 
     Attributes
     ----------
     external : what the base registers point at, uint8
     streams : what the engine was given by each descriptor, in order
+    done : descriptors in the order in which they were executed; in place of tiles what they did
     words_read, words_written : bus words
     """
 
-    def __init__(self, config: MemoryConfig) -> None:
+    def __init__(self, config: MemoryConfig, *, computes: bool = True) -> None:
         self.config = config
+        self.computes = computes
+        self.done: list[Descriptor | Job] = []
         self.external: dict[Base, NDArray[np.uint8]] = {}
         self.streams: list[Streams] = []
         self.words_read = self.words_written = 0
@@ -121,6 +146,7 @@ class Machine:
         for _ in range(_MOST_DESCRIPTORS):
             descriptor = self._fetch(row)
             if isinstance(descriptor, End):
+                self.done.append(descriptor)
                 return
             try:
                 self._step(descriptor)
@@ -151,6 +177,8 @@ class Machine:
                 self._table(first)
             case Tiles():
                 self._tiles(descriptor)
+                return
+        self.done.append(descriptor)
 
     def _load(self, load: Load) -> None:
         rows = self._external(load)
@@ -223,6 +251,25 @@ class Machine:
         command = decode_command(self.config.engine, tiles.command)
         if not isinstance(command, TileCommand):
             raise _FoundFaultError(Fault.ENGINE)
+        self.done.append(self._job(tiles, command))
+        if self.computes:
+            self._compute(tiles, command)
+
+    def _job(self, tiles: Tiles, command: TileCommand) -> Job:
+        def passes(first: int, number: int) -> _Ints:
+            lanes = self._lanes(first, tiles.tiles * number)
+            return lanes.passes.max(axis=1).reshape(tiles.tiles, number) + 1
+
+        return Job(
+            tiles=tiles,
+            command=command,
+            taps=self._list(Memory.TAPS, tiles.taps),
+            writes=self._list(Memory.WRITES, tiles.writes),
+            fetch_passes=passes(tiles.lanes, tiles.sources),
+            store_passes=passes(tiles.store_lanes, tiles.maps),
+        )
+
+    def _compute(self, tiles: Tiles, command: TileCommand) -> None:
         count = tiles.tiles * tiles.repeat
         weights = self._memories[Memory.WEIGHTS][:, : self.config.engine.cols * 2].view("<u2")
         if tiles.weights + command.beats > len(weights):

@@ -15,7 +15,8 @@ from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.geometry import Geometry, Wiring
 
-_OCTET = 8
+OCTET = 8
+"""Bits of an octet, the least that a bank writes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ def channel_slots(
     for channel in sorted(range(channels), key=lambda channel: (members[channel], channel)):
         atoms.setdefault(tuple(members[channel]), []).append(channel)
     packed = [width for width in widths if config.pairs(width) > 1]
-    step = max([1, *(_OCTET // width for width in packed)])
+    step = max([1, *(OCTET // width for width in packed)])
     slots = np.zeros(channels, np.intp)
     start = 0
     for atom in atoms.values():
@@ -146,15 +147,17 @@ class LayerOrder:
     wiring : of the layer
     readers : of its sources
     slots : (channels,) of its results
+    joined : blocks of inputs that a tile reads together
     """
 
     wiring: Wiring
     readers: tuple[MapReader, ...]
     slots: NDArray[np.intp]
+    joined: int
 
     @classmethod
     def of(
-        cls, wiring: Wiring, maps: Mapping[int, StoredMap], index: int, where: str
+        cls, wiring: Wiring, maps: Mapping[int, StoredMap], index: int, where: str, joined: int
     ) -> "LayerOrder":
         """The order of layer `index`, given its map and those of all that it reads.
 
@@ -167,7 +170,7 @@ class LayerOrder:
             MapReader(source.geometry, maps[source.reads(index)], where)
             for source in wiring.ungrouped.sources
         )
-        return cls(wiring, readers, maps[index].slots)
+        return cls(wiring, readers, maps[index].slots, joined)
 
     def words(self, pairs: int) -> Words:
         """All words that hold operands of the layer."""

@@ -1,0 +1,202 @@
+"""How many cycles a run of an autonomous engine takes, descriptor by descriptor.
+
+The engine itself follows `qcnpe.spec.cycles`. Around it, beats come when the banks have been read,
+pass by pass, and results leave when they have been stored.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from qcnpe.spec.cycles import Schedule
+from qcnpe.spec.memory.config import Memory, MemoryConfig
+from qcnpe.spec.memory.descriptors import Base, Descriptor, End, Fill, Load, Store, Table, Wait
+from qcnpe.spec.memory.image import Image
+from qcnpe.spec.memory.machine import Job, Machine
+
+DESCRIPTOR_CYCLES = 3
+"""Cycles in which the processor reads, checks and begins a descriptor."""
+
+WALK_LATENCY = 4
+"""Cycles from the start of tiles to the first tap, besides one for each source."""
+
+LOOK_AHEAD = 2
+"""Cycles before the last tap of tiles in which the next tiles may start."""
+
+FETCH_LATENCY = 4
+"""Cycles from a tap to the first cycle in which its beat may enter the array."""
+
+FETCHED_BEATS = 3
+"""Beats that may be on their way from the banks, besides those in the engine's queue."""
+
+STORE_JOBS = 2
+"""Tiles descriptors whose stores may wait behind the one in progress."""
+
+WRITE_LATENCY = 2
+"""Cycles from a column's last write until the banks hold it, and a `Wait` goes on."""
+
+
+@dataclass(frozen=True)
+class RunCount:
+    """Cycles and traffic of a run.
+
+    Attributes
+    ----------
+    cycles : from the start to the interrupt
+    stalled : of these, cycles in which the processor waited for loads
+    words_read, words_written : bus words
+    waits : cycle in which each `Wait` went on, and the last one: a phase ends there
+    """
+
+    cycles: int
+    stalled: int
+    words_read: int
+    words_written: int
+    waits: tuple[int, ...]
+
+
+def count_run(image: Image, *, first: bool, bus_latency: int = 30) -> RunCount:
+    """Cycles and traffic of a run.
+
+    Parameters
+    ----------
+    image : of a network
+    first : the run after the boot, which loads what is resident; else a further one
+    bus_latency : cycles after which the external memory answers; then it transfers a bus word in
+        every cycle
+    """
+    machine = Machine(image.config, computes=False)
+    machine.external = {
+        Base.IMAGE: image.data,
+        Base.INPUT: np.zeros(image.input_bytes, np.uint8),
+        Base.OUTPUT: np.zeros(image.output_bytes, np.uint8),
+    }
+    machine.run(boot_rows=image.boot_rows)
+    timer = _Timer(image.config, bus_latency)
+    if first:
+        words = image.config.row_words(Memory.DESCRIPTORS)
+        timer.now = bus_latency + image.boot_rows * words
+    else:
+        machine.done, machine.words_read, machine.words_written = [], 0, 0
+        machine.run(start=image.again)
+    for each in machine.done:
+        timer.step(each)
+    return RunCount(
+        timer.now, timer.stalled, machine.words_read, machine.words_written, tuple(timer.waits)
+    )
+
+
+class _Timer:
+    """Cycle numbers of what happened last.
+
+    Attributes
+    ----------
+    now : the processor begins its next descriptor
+    loaded : the last load ends
+    written : the last result is in its bank
+    """
+
+    def __init__(self, config: MemoryConfig, bus_latency: int) -> None:
+        self.now = self.loaded = self.written = self.stalled = 0
+        self.waits: list[int] = []
+        self._config, self._latency = config, bus_latency
+        self._schedule = Schedule(config.engine)
+        self._walker = 0
+        self._issued = self._entered = self._parameters = 0
+        depth = config.engine.fifo_depth + FETCHED_BEATS
+        self._history: deque[int] = deque([0] * depth, maxlen=depth)
+        self._stores: deque[int] = deque([0] * STORE_JOBS, maxlen=STORE_JOBS)
+
+    def step(self, done: Descriptor | Job) -> None:
+        """Execute a descriptor."""
+        self.now += DESCRIPTOR_CYCLES
+        match done:
+            case Load(rows=rows, words=words):
+                self.loaded = max(self.loaded, self.now + self._latency) + rows * words
+            case Store(rows=rows, words=words):
+                self.now = max(self.now, self.written) + self._latency + rows * words
+            case Fill(rows=rows):
+                self.now = max(self.now, self.written) + rows
+            case Table():
+                self._schedule.finished = max(self._schedule.finished, self.now)
+                self._schedule.load_table()
+                self.written = max(self.written, self._schedule.finished + 1)
+                self._parameters = self._schedule.finished
+            case Wait(loads=loads, tiles=tiles):
+                self._wait(loads, tiles)
+            case End():
+                self.now = max(self.now, self.written, self.loaded)
+                self.waits.append(self.now)
+            case Job():
+                self._tiles(done)
+
+    def _wait(self, loads: bool, tiles: bool) -> None:
+        if tiles:
+            self.now = max(self.now, self.written)
+        if loads and self.loaded > self.now:
+            self.stalled += self.loaded - self.now
+            self.now = self.loaded
+        self.waits.append(self.now)
+
+    def _tiles(self, job: Job) -> None:
+        """Start when fetch and store take the job, then tile by tile."""
+        self.now = max(self.now, self._walker, self._stores[0])
+        self._issued = max(self._issued, self.now + job.tiles.sources + WALK_LATENCY)
+        self._parameters = max(self._parameters, self.now)
+        segments = [_segments(job, tile) for tile in range(job.tiles.tiles)]
+        columns = [_column_cycles(job, tile) for tile in range(job.tiles.tiles)]
+        for number in range(job.tiles.tiles * job.tiles.repeat):
+            tile = number % job.tiles.tiles
+            self._tile(job, segments[tile], columns[tile])
+        self._walker = self._issued - LOOK_AHEAD
+        self._stores.append(self.written)
+
+    def _tile(self, job: Job, segments: list[tuple[int, int]], column_cycles: int) -> None:
+        for beats, passes in segments:
+            self._fetch(beats, passes)
+        rows, cols = job.command.rows, job.command.cols
+        self._parameters += cols
+        finish = max(self._entered, self._parameters, self._schedule.admit(cols))
+        self._entered = self._history[-1] = finish
+        self._schedule.finish_tile(finish, rows, cols, column_cycles)
+        self.written = self._schedule.returned + column_cycles - 1 + WRITE_LATENCY
+
+    def _fetch(self, beats: int, passes: int) -> None:
+        """Beats are read while there is room, and enter one by one; a steady state is skipped."""
+        steady = 0
+        for beat in range(beats):
+            issued = max(self._issued + passes, self._history[0] + 1)
+            entered = max(self._entered + 1, issued + FETCH_LATENCY - 1)
+            is_even = issued - self._issued == passes == entered - self._entered
+            steady = steady + 1 if is_even else 0
+            self._issued, self._entered = issued, entered
+            self._history.append(entered)
+            if steady > len(self._history):
+                skipped = (beats - beat - 1) * passes
+                self._issued += skipped
+                self._entered += skipped
+                self._history = deque(
+                    (cycle + skipped for cycle in self._history), maxlen=self._history.maxlen
+                )
+                return
+
+
+def _segments(job: Job, tile: int) -> list[tuple[int, int]]:
+    """Beats of a tile that take equally many passes."""
+    found: list[tuple[int, int]] = []
+    for tap in job.taps:
+        passes = int(job.fetch_passes[tile, tap["source"]])
+        if found and found[-1][1] == passes:
+            found[-1] = found[-1][0] + tap["count"], passes
+        else:
+            found.append((tap["count"], passes))
+    return found
+
+
+def _column_cycles(job: Job, tile: int) -> int:
+    """Cycles in which a column of results is stored, on average, rounded up."""
+    total = sum(
+        int(job.store_passes[tile, write["map"]]) if write["bytes"] else 1 for write in job.writes
+    )
+    return -(-total // job.command.cols)
