@@ -57,7 +57,7 @@ def train(spec: NetworkSpec, data: DataSet, *, seed: int = 1) -> Network:
     """
     network = Network(spec, seed=seed)
     _train(network, data, default_training(data), seed=seed)
-    return network
+    return network.folded()
 
 
 def approximate(

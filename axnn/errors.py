@@ -11,6 +11,10 @@ class TrainingError(QcnpeError):
     """Training diverged, or was asked for something that it cannot do."""
 
 
+class DivergenceError(TrainingError):
+    """The loss of a training is no longer a number."""
+
+
 class RunError(QcnpeError):
     """A run folder lacks what a step needs."""
 

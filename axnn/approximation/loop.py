@@ -1,42 +1,30 @@
 """AxNN for an engine: from a trained network to one whose resilient neurons are narrow.
 
 The unit that is lowered is a tile (`axnn.approximation.tiles`), since the engine computes a tile at
-one precision; `axnn.approximation.search` is the loop.
+one precision; `axnn.approximation.search` is the loop. Around the paper's loop there are what the
+plan asks for: a beginning that is low already (`axnn.approximation.ladder`), learning rates found
+for each width (`axnn.approximation.uniform`), and a long retraining at the end. That often gains
+more than the bound needs, and then the loop goes on from there once.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from axnn.approximation.event_counter import EventCounter
-from axnn.approximation.search import OnEpoch, Outcome, Progress, Search, nothing_frozen
-from axnn.approximation.state import Identity, continue_tighter, resume, save_state
-from axnn.approximation.widths import ApproximationPlan, Trial, WidthPoint, WidthTarget
+from axnn.approximation.ladder import LadderStart
+from axnn.approximation.search import OnEpoch, nothing_frozen
+from axnn.approximation.session import Approximation, Beginning, OnTrial, Session
+from axnn.approximation.state import read_end
+from axnn.approximation.uniform import approximate_uniformly
+from axnn.approximation.widths import ApproximationPlan, one_width
 from axnn.data import DataSet
 from axnn.nn.network import Network
-from qcnpe.spec.qnet import QuantNet
+from qcnpe.spec.config import OPERAND_BITS
 
+__all__ = ["Approximation", "approximate"]
 
-@dataclass(frozen=True, eq=False)
-class Approximation:
-    """The result of the loop.
-
-    Attributes
-    ----------
-    plan : how it was done
-    exact, axnn : the networks in integers, before and after
-    trials : all trials, in order, the first one the exact network
-    """
-
-    plan: ApproximationPlan
-    exact: QuantNet
-    axnn: QuantNet
-    trials: tuple[Trial, ...]
-
-    @property
-    def last_kept(self) -> Trial:
-        """The trial that gave the approximate network."""
-        return [trial for trial in self.trials if trial.kept][-1]
+_LONG_RETRAININGS = 2
+"""Long retrainings at most: after the second one, nothing more is lowered."""
 
 
 def approximate(
@@ -48,7 +36,8 @@ def approximate(
     seed: int,
     state: Path | None = None,
     start: Path | None = None,
-    on_trial: Callable[[Trial], None] | None = None,
+    uniform: Sequence[Path] = (),
+    on_trial: OnTrial | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Approximation:
     """Approximate a trained network; it ends with the weights of the last trial that was kept.
@@ -63,58 +52,90 @@ def approximate(
     counter : the engine, whose widths and tiles are used, and what counts its events
     seed : of the retraining and of the random criterion
     state : file that is written after each trial and, if it exists, resumed from
-    start : state file of a run under a tighter bound, from whose last network this one goes on
+    start : state file of a run under a tighter bound; this one goes on from its last network, or,
+        if the plan says `ladder`, from whatever is narrower
+    uniform : state files of networks of one width below 16 bits, if the plan needs them; without
+        them, they are made here
     on_trial : called after each trial, also for those that a state file holds
     on_epoch : called after each epoch of a retraining
     """
-    target = WidthTarget(network, data, plan, counter)
-    exact = target.exact
-    identity = Identity(plan, seed, data.digest, counter.config, network.digest)
-    if state is not None and state.exists():
-        progress = resume(state, identity, exact)
-    elif start is not None:
-        progress = continue_tighter(start, identity, exact)
-    else:
-        progress = _begin(target, plan)
-
-    def save() -> None:
-        if state is not None:
-            save_state(state, identity, progress)
-
-    def tell(trial: Trial) -> None:
-        network.set_state(progress.point.network.state())
-        if on_trial is not None:
-            on_trial(trial)
-
-    floor = progress.trials[0].accuracy - plan.bound_percent / 100
-    search = Search(target, data, plan, floor=floor, seed=seed, progress=progress)
-    search.run(save=save, on_trial=tell, on_epoch=on_epoch)
-    if state is not None and not state.exists():
-        save()
-    return Approximation(
-        plan=plan,
-        exact=exact.integers,
-        axnn=progress.point.integers,
-        trials=tuple(progress.trials),
+    trained = network.copy()
+    session = Session(
+        network,
+        data,
+        plan,
+        counter,
+        seed=seed,
+        state=state,
+        start=None if plan.start == "ladder" else start,
+        on_trial=on_trial,
+        on_epoch=on_epoch,
     )
+    known: list[Beginning] = []
+    if plan.needs_uniform and uniform:
+        known = [read_beginning(session, path) for path in uniform]
+    elif plan.needs_uniform:
+        known = _make_uniform(trained, data, plan, counter, seed, on_epoch)
+    session.target.rates = {one_width(b.point.precision): b.trial.learning_rate for b in known}
+    if plan.start == "ladder":
+        tighter = None if start is None else read_beginning(session, start)
+        _begin_low(session, known, tighter)
+    _lower_and_restore(session)
+    return session.result()
 
 
-def _begin(target: WidthTarget, plan: ApproximationPlan) -> Progress[WidthPoint, Trial]:
-    """A search that has only seen the exact network, its trial 0."""
-    exact = target.exact
-    quality = target.accuracy(exact)
-    outcome = Outcome(
-        number=0,
-        share=0.0,
-        lowered=0,
-        before_retraining=quality,
-        accuracy=quality,
-        kept=True,
-        rounds=0,
-    )
-    return Progress(
-        point=exact,
-        frozen=nothing_frozen(exact.precision),
-        share=plan.share,
-        trials=[target.cost(exact, outcome)],
-    )
+def read_beginning(session: Session, path: Path) -> Beginning:
+    """Where the run of a state file ended, for a run under a looser bound."""
+    return Beginning.of(read_end(path, session.identity, session.target.exact))
+
+
+def _make_uniform(
+    network: Network,
+    data: DataSet,
+    plan: ApproximationPlan,
+    counter: EventCounter,
+    seed: int,
+    on_epoch: OnEpoch | None,
+) -> list[Beginning]:
+    found = []
+    for width in counter.config.precisions:
+        if width < OPERAND_BITS:
+            session = approximate_uniformly(
+                network.copy(), data, plan, counter, width=width, seed=seed, on_epoch=on_epoch
+            )
+            found.append(Beginning.of(session.progress))
+    return found
+
+
+def _begin_low(session: Session, known: Sequence[Beginning], tighter: Beginning | None) -> None:
+    """Bring the search to the lowest beginning, unless it is past it."""
+    trials = session.progress.trials
+    if trials[-1].stage not in ("exact", "start", "ladder"):
+        return
+    ladder = LadderStart(session.search, session.target, session.plan, known, tighter)
+    for _ in ladder.run(session.on_epoch):
+        session.commit()
+    # All that can be lowered is known to fail at once: half of it is tried first.
+    session.progress.share = session.plan.share / 2
+
+
+def _lower_and_restore(session: Session) -> None:
+    """The loop and the long retraining, as often as both find something to do."""
+    progress = session.progress
+    session.lower_all()
+    while session.plan.long_epochs and _is_long_retraining_due(session):
+        accuracy = Beginning.of(progress).trial.accuracy
+        progress.frozen = nothing_frozen(progress.point.precision)
+        progress.share = session.plan.share / 2
+        session.restore(progress.point, accuracy, stage="long")
+        session.lower_all()
+
+
+def _is_long_retraining_due(session: Session) -> bool:
+    """Whether a long retraining is due: something is lower than at the last one."""
+    stages = [trial.stage for trial in session.progress.trials if trial.kept]
+    if stages.count("long") == _LONG_RETRAININGS:
+        return False
+    lowered = [index for index, stage in enumerate(stages) if stage in ("ladder", "lower")]
+    retrained = [index for index, stage in enumerate(stages) if stage in ("start", "long")]
+    return max(lowered, default=-1) > max(retrained, default=-1)

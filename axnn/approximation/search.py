@@ -105,6 +105,7 @@ class Outcome:
     before_retraining, accuracy : fraction right on validation
     kept : whether the bound held
     rounds : how often the trial was retrained
+    stage : what the trial is part of; `lower` is the loop
     """
 
     number: int
@@ -114,6 +115,7 @@ class Outcome:
     accuracy: float
     kept: bool
     rounds: int
+    stage: str = "lower"
 
 
 Point = TypeVar("Point")
@@ -247,9 +249,19 @@ class Search(Generic[Point, Trial]):
             when it is saved
         on_epoch : called after each epoch of a retraining
         """
-        trials = self.progress.trials
-        for trial in tuple(trials):
+        for trial in tuple(self.progress.trials):
             on_trial(trial)
+        self.lower_all(save=save, on_trial=on_trial, on_epoch=on_epoch)
+
+    def lower_all(
+        self,
+        *,
+        save: Callable[[], None],
+        on_trial: Callable[[Trial], None],
+        on_epoch: OnEpoch | None = None,
+    ) -> None:
+        """The same without telling the trials that the progress already holds."""
+        trials = self.progress.trials
         while self.plan.trials is None or len(trials) < self.plan.trials:
             if not self._try_next(on_epoch):
                 return
@@ -261,44 +273,62 @@ class Search(Generic[Point, Trial]):
         progress = self.progress
         opening = None if progress.trials else self.target.opening(progress.point)
         if opening is not None:
-            self._judge(opening, 1.0, on_epoch)
+            self.judge(opening, 1.0, on_epoch)
             return True
-        train = self._draw(0).train
-        units = self.target.score(progress.point, progress.frozen, train, seed=self._seed(0))
+        train = self.draw(0).train
+        units = self.target.score(progress.point, progress.frozen, train, seed=self.seed_of(0))
         if not units:
             return False
         share = max(progress.share, self._smallest_share(units))
         chosen = self.target.take(units, share)
-        if not self._judge(self.target.lower(progress.point, chosen), share, on_epoch):
+        if not self.judge(self.target.lower(progress.point, chosen), share, on_epoch):
             self._back_off(units, chosen)
         return True
 
-    def _judge(self, lowered: Point, share: float, on_epoch: OnEpoch | None) -> bool:
+    def judge(
+        self, lowered: Point, share: float, on_epoch: OnEpoch | None, *, stage: str = "lower"
+    ) -> bool:
         """Retrain, record the trial, and take the network for the present one if it is kept."""
-        progress, target = self.progress, self.target
+        target = self.target
         qualities = [target.accuracy(lowered)]
         present = lowered
         while self._is_worth_a_round(qualities):
             round_ = len(qualities) - 1
             present = target.retrain(
-                present, self._draw(round_), seed=self._seed(round_), on_epoch=on_epoch
+                present, self.draw(round_), seed=self.seed_of(round_), on_epoch=on_epoch
             )
             qualities.append(target.accuracy(present))
+        return self.record(present, qualities, share=share, stage=stage)
+
+    def record(
+        self, present: Point, qualities: Sequence[float], *, share: float = 1.0, stage: str
+    ) -> bool:
+        """Record a trial, and take its network for the present one if the bound holds.
+
+        Parameters
+        ----------
+        present : the network after its retraining
+        qualities : accuracies before retraining and after each round
+        share : of what could be lowered that was to be
+        stage : what the trial is part of
+        """
+        progress, target = self.progress, self.target
         outcome = Outcome(
             number=len(progress.trials),
             share=share,
-            lowered=_count_changes(target.levels(progress.point), target.levels(lowered)),
+            lowered=_count_changes(target.levels(progress.point), target.levels(present)),
             before_retraining=qualities[0],
             accuracy=qualities[-1],
-            kept=self._holds(qualities[-1]),
+            kept=self.holds(qualities[-1]),
             rounds=len(qualities) - 1,
+            stage=stage,
         )
         progress.trials.append(target.cost(present, outcome))
         if outcome.kept:
             progress.point = present
         return outcome.kept
 
-    def _holds(self, quality: float) -> bool:
+    def holds(self, quality: float) -> bool:
         """Whether an accuracy holds the bound."""
         return quality >= self.floor - _ROUNDING
 
@@ -307,7 +337,7 @@ class Search(Generic[Point, Trial]):
         rounds = len(qualities) - 1
         if rounds == 0:
             return True
-        if rounds == self.plan.rounds or self._holds(qualities[-1]):
+        if rounds == self.plan.rounds or self.holds(qualities[-1]):
             return False
         return qualities[-1] - qualities[-2] >= self.floor - qualities[-1]
 
@@ -328,11 +358,11 @@ class Search(Generic[Point, Trial]):
         movable = sum(unit.size for unit in units)
         return min(1.0, self.plan.smallest_share * self.target.size / movable)
 
-    def _seed(self, round_: int) -> int:
+    def seed_of(self, round_: int) -> int:
         """A seed of the coming trial, so that a resumed search needs no generator's state."""
         entropy = [self.seed, len(self.progress.trials), round_]
         return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
-    def _draw(self, round_: int) -> DataSet:
+    def draw(self, round_: int) -> DataSet:
         """What the coming trial characterises, and retrains with in one of its rounds."""
-        return draw_part(self.data, self.plan.samples, seed=self._seed(round_))
+        return draw_part(self.data, self.plan.samples, seed=self.seed_of(round_))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,19 +89,22 @@ def continue_tighter(
     path: Path, identity: Identity, start: WidthPoint
 ) -> Progress[WidthPoint, Trial]:
     """Where a run under a tighter bound ended; everything may be lowered again."""
-
-    def check(theirs: Identity) -> None:
-        if replace(theirs, plan=identity.plan) != identity:
-            raise RunError(
-                f"{path}: of a run with another engine, data, network or seed; delete it"
-            )
-        if theirs.plan.bound_percent > identity.plan.bound_percent:
-            raise RunError(f"{path}: of a run under a looser bound; start from a tighter one")
-
-    progress = _read(path, check, start)
+    progress = read_end(path, identity, start)
     progress.share = identity.plan.share
     progress.frozen = nothing_frozen(start.precision)
     return progress
+
+
+def read_end(path: Path, identity: Identity, start: WidthPoint) -> Progress[WidthPoint, Trial]:
+    """Where a run of the same network under a tighter bound ended, whatever its plan."""
+    return _read(path, partial(_check_tighter, path, identity), start)
+
+
+def _check_tighter(path: Path, identity: Identity, theirs: Identity) -> None:
+    if replace(theirs, plan=identity.plan) != identity:
+        raise RunError(f"{path}: of a run with another engine, data, network or seed; delete it")
+    if theirs.plan.bound_percent > identity.plan.bound_percent:
+        raise RunError(f"{path}: of a run under a looser bound; start from a tighter one")
 
 
 def _read(

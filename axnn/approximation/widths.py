@@ -1,8 +1,10 @@
 """What the loop lowers for an engine: the width of tiles of neurons."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from math import exp, log
+from pathlib import Path
 
 import numpy as np
 
@@ -19,8 +21,10 @@ from axnn.approximation.search import (
 )
 from axnn.approximation.tiles import UNITS, form_layers, form_tiles, lower
 from axnn.data import DataSet, Split
+from axnn.errors import DivergenceError
 from axnn.nn.network import Network
 from axnn.nn.retrain import retrain
+from axnn.nn.train import Epoch, TrainingPlan
 from axnn.quantisation.calibration import calibrate
 from axnn.quantisation.integers import to_integers
 from axnn.quantisation.quantize import Precision, QuantisedNetwork, Scales, uniform_precision
@@ -28,6 +32,14 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet
+
+STARTS = ("exact", "ladder")
+"""Where the loop begins: with the exact network, as in the paper, or as low as whole layers can be
+lowered, see `axnn.approximation.ladder`."""
+
+STAGES = ("exact", "rate", "uniform", "start", "ladder", "lower", "long")
+"""What a trial is part of: the exact network; a learning rate that is tried; a network of one
+width; the network that the loop begins with; whole layers; the loop; the long retraining."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,16 +50,51 @@ class ApproximationPlan(SearchPlan):
     ----------
     criterion : one of `resilience.CRITERIA`
     unit : what is lowered together, one of `tiles.UNITS`
+    start : where the loop begins, one of `STARTS`
+    rate_factors : multiples of the retraining's learning rate that are tried at each width: the
+        best on validation is used
+    long_epochs : epochs of the long retraining at the end, with all training samples; 0: none
     """
 
     criterion: str = "quantisation"
     unit: str = "tile"
+    start: str = "exact"
+    rate_factors: tuple[float, ...] = (1.0,)
+    long_epochs: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_criterion(self.criterion)
         if self.unit not in UNITS:
             raise ConfigError(f"unit must be {' or '.join(UNITS)}, not {self.unit!r}")
+        if self.start not in STARTS:
+            raise ConfigError(f"start must be {' or '.join(STARTS)}, not {self.start!r}")
+        if not self.rate_factors or min(self.rate_factors) <= 0:
+            raise ConfigError(f"rate_factors must be positive numbers, not {self.rate_factors}")
+        if self.long_epochs < 0:
+            raise ConfigError(f"long_epochs must be 0 or more, not {self.long_epochs}")
+
+    @property
+    def needs_uniform(self) -> bool:
+        """Whether it begins with the networks of one width, or takes learning rates from them."""
+        return self.start == "ladder" or len(self.rate_factors) > 1
+
+    @property
+    def long_retraining(self) -> TrainingPlan:
+        """Hyper-parameters of the long retraining."""
+        epochs = self.long_epochs or self.retraining.epochs
+        return replace(self.retraining, epochs=epochs, patience=epochs)
+
+    @property
+    def of_uniform(self) -> "ApproximationPlan":
+        """What networks of one width depend on: the same for all bounds and criteria."""
+        return ApproximationPlan(
+            bound_percent=0.0,
+            retraining=self.retraining,
+            samples=self.samples,
+            rate_factors=self.rate_factors,
+            long_epochs=self.long_epochs,
+        )
 
 
 @dataclass(frozen=True)
@@ -64,6 +111,9 @@ class Trial:
     histogram : neurons by width
     kept : whether the bound held
     rounds : how often it was retrained
+    stage : one of `STAGES`
+    learning_rate : of the retraining, at its start
+    passes : over the whole training part, in all its retrainings
     """
 
     number: int
@@ -75,6 +125,9 @@ class Trial:
     histogram: dict[str, int]
     kept: bool
     rounds: int
+    stage: str = "lower"
+    learning_rate: float = 0.0
+    passes: float = 0.0
 
 
 def histogram(precision: Precision) -> dict[str, int]:
@@ -84,6 +137,12 @@ def histogram(precision: Precision) -> dict[str, int]:
     )
     pairs = zip(widths[::-1].tolist(), counts[::-1].tolist(), strict=True)
     return {str(width): count for width, count in pairs}
+
+
+def one_width(precision: Precision) -> int:
+    """The width of all neurons."""
+    (width,) = histogram(precision)
+    return int(width)
 
 
 def integer_accuracy(net: QuantNet, split: Split) -> float:
@@ -113,6 +172,21 @@ class WidthPoint:
         """The network as the engine computes it."""
         return to_integers(self.network, self.scales, self.precision, self.config)
 
+    def at(self, precision: Precision) -> "WidthPoint":
+        """The same weights and scales at other widths."""
+        return replace(self, precision=precision)
+
+    @property
+    def mean_width(self) -> float:
+        """Mean width of a multiplication, in bits: what it costs, without prices."""
+        weights = [
+            layer.geometry.macs / (layer.geometry.channels * layer.geometry.outputs)
+            for layer in self.network.neuron_layers
+        ]
+        pairs = list(zip(weights, self.precision, strict=True))
+        bits = sum(weight * float(widths.sum()) for weight, widths in pairs)
+        return bits / sum(weight * widths.size for weight, widths in pairs)
+
 
 class WidthTarget:
     """Networks for one engine, from exact 16 bits down to the engine's narrowest width.
@@ -123,11 +197,17 @@ class WidthTarget:
     data : its training part calibrates, its validation part judges
     plan : the criterion, the unit and the retraining
     counter : the engine, and what counts its events
+
+    Attributes
+    ----------
+    rates : learning rate of the retraining by width; the plan's for the others
     """
 
     def __init__(
         self, network: Network, data: DataSet, plan: ApproximationPlan, counter: EventCounter
     ) -> None:
+        self.rates: dict[int, float] = {}
+        self._passes = 0.0
         self._network = network.copy()
         self._data = data
         self._plan = plan
@@ -142,11 +222,16 @@ class WidthTarget:
     @cached_property
     def exact(self) -> WidthPoint:
         """The network with every neuron at 16 bits."""
-        return self._point(self._network, uniform_precision(self._network, OPERAND_BITS))
+        return self.calibrated(self._network, uniform_precision(self._network, OPERAND_BITS))
 
-    def _point(self, network: Network, precision: Precision) -> WidthPoint:
+    def calibrated(self, network: Network, precision: Precision) -> WidthPoint:
+        """A network at these widths, with scales for them."""
         scales = calibrate(network, self._data.train.inputs, precision, self._config)
         return WidthPoint(network=network, precision=precision, scales=scales, config=self._config)
+
+    def draw_training(self, samples: int | None, *, seed: int) -> Split:
+        """So many training samples; None: all."""
+        return self._data.train.draw(samples, seed=seed)
 
     def opening(self, point: WidthPoint) -> None:
         """The loop begins with its units at once."""
@@ -173,7 +258,7 @@ class WidthTarget:
 
     def lower(self, point: WidthPoint, units: Sequence[Unit]) -> WidthPoint:
         """The same weights with these tiles one width down, calibrated anew."""
-        return self._point(point.network, lower(point.precision, units, self._config))
+        return self.calibrated(point.network, lower(point.precision, units, self._config))
 
     def levels(self, point: WidthPoint) -> Levels:
         """The width of each neuron."""
@@ -183,12 +268,76 @@ class WidthTarget:
         self, point: WidthPoint, data: DataSet, *, seed: int, on_epoch: OnEpoch | None
     ) -> WidthPoint:
         """The point with its weights retrained through the quantised network."""
+        return self.retrain_by(self._plan.retraining, point, data, seed=seed, on_epoch=on_epoch)
+
+    def retrain_by(
+        self,
+        plan: TrainingPlan,
+        point: WidthPoint,
+        data: DataSet,
+        *,
+        seed: int,
+        checkpoint: Path | None = None,
+        on_epoch: OnEpoch | None = None,
+    ) -> WidthPoint:
+        """The same by a plan, with the learning rate for the widths; as it was if that diverges."""
         network = point.network.copy()
         model = QuantisedNetwork(network, point.scales, point.precision, self._config)
-        retrain(model, data, self._plan.retraining, seed=seed, on_epoch=on_epoch)
-        return WidthPoint(
-            network=network, precision=point.precision, scales=point.scales, config=point.config
+
+        def tell(epoch: Epoch) -> None:
+            self._passes += len(data.train) / len(self._data.train)
+            if on_epoch is not None:
+                on_epoch(epoch)
+
+        rate = self.learning_rate(point.precision)
+        plan = replace(plan, learning_rate=rate)
+        try:
+            retrain(model, data, plan, seed=seed, checkpoint=checkpoint, on_epoch=tell)
+        except DivergenceError:
+            return point
+        return replace(point, network=network)
+
+    def learning_rate(self, precision: Precision) -> float:
+        """The geometric mean of the rates for the neurons' widths."""
+        counts = histogram(precision)
+        plan_rate = self._plan.retraining.learning_rate
+        logarithms = [
+            count * log(self.rates.get(int(width), plan_rate)) for width, count in counts.items()
+        ]
+        mean = exp(sum(logarithms) / sum(counts.values()))
+        return float(f"{mean:.6g}")  # of equal rates: that rate
+
+    def restore(
+        self,
+        point: WidthPoint,
+        *,
+        seed: int,
+        checkpoint: Path | None = None,
+        on_epoch: OnEpoch | None = None,
+    ) -> tuple[WidthPoint, float]:
+        """The long retraining; the point itself, if that does not improve it.
+
+        Parameters
+        ----------
+        point : what is retrained, at its widths
+        seed : of the order of the samples
+        checkpoint : file that is written after each epoch and, if it exists, resumed from
+        on_epoch : called after each epoch
+
+        Returns
+        -------
+        point and accuracy on validation.
+        """
+        found = self.retrain_by(
+            self._plan.long_retraining,
+            point,
+            self._data,
+            seed=seed,
+            checkpoint=checkpoint,
+            on_epoch=on_epoch,
         )
+        best = max((point, found), key=self.accuracy)
+        return best, self.accuracy(best)
 
     def accuracy(self, point: WidthPoint) -> float:
         """Fraction of the validation part that the network in integers classifies right."""
@@ -196,6 +345,7 @@ class WidthTarget:
 
     def cost(self, point: WidthPoint, outcome: Outcome) -> Trial:
         """The trial's record with what happens in the engine, and the neurons by width."""
+        passes, self._passes = self._passes, 0.0
         return Trial(
             number=outcome.number,
             share=outcome.share,
@@ -206,4 +356,7 @@ class WidthTarget:
             histogram=histogram(point.precision),
             kept=outcome.kept,
             rounds=outcome.rounds,
+            stage=outcome.stage,
+            learning_rate=self.learning_rate(point.precision) if outcome.rounds else 0.0,
+            passes=round(passes, 3),
         )

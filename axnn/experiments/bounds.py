@@ -1,6 +1,7 @@
 """The approximations of an application: the paper's three bounds, and the controls.
 
-The bounds form a chain: a looser one goes on from where the tighter one ended.
+Networks of one width come first: the loop begins with the best of them, or with the result for
+the tighter bound, or lower.
 """
 
 from collections.abc import Callable
@@ -8,18 +9,8 @@ from dataclasses import replace
 
 from axnn.approximation.widths import ApproximationPlan, Trial
 from axnn.experiments.folder import AppFolder
-from axnn.experiments.uniform import approximate_uniformly, same_budget
 from axnn.flow.energy import EnergyPrices
-from axnn.flow.notes import ApproximationNotes
-from axnn.flow.run_folder import RunFolder
-from axnn.flow.steps import (
-    approximate_step,
-    approximation_ancestry,
-    evaluate_step,
-    event_counter,
-    save_approximation,
-)
-from axnn.nn.train import TrainingPlan
+from axnn.flow.steps import approximate_step, evaluate_step, uniform_step
 
 BOUNDS = (0.5, 2.5, 7.5)
 """Loss of accuracy in percentage points (the paper's three quality constraints)."""
@@ -80,38 +71,11 @@ def run_choices(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None
 
 
 def run_uniform(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None:
-    """Approximate all neurons alike, with the retraining that the loosest bound's AxNN had."""
-    axnn = folder.variant(bound_name(BOUNDS[-1])).approximated()
-    retraining = same_budget(axnn, len(folder.trained.samples().train))
+    """Approximate all neurons alike, with the retraining that all other approximations have."""
     for width in UNIFORM_WIDTHS:
-        run = folder.variant(uniform_name(width))
-        accuracy = _lower_uniformly(run, width, retraining)
-        if accuracy is not None:
-            notify(f"{uniform_name(width)}: validation {accuracy:.2%}")
+        tell = _tell(uniform_name(width), notify)
+        run = uniform_step(folder.trained, folder.app.approximation, width, on_trial=tell)
         evaluate_step(run, prices)
-
-
-def _lower_uniformly(run: RunFolder, width: int, retraining: TrainingPlan) -> float | None:
-    """Approximate with one width; the accuracy on validation, None if that was done before."""
-    trained = run.trained()  # anew: each width retrains the network
-    made_from = approximation_ancestry(run, retraining=retraining, width=width)
-    part = made_from.unfinished(run.axnn, "uniform")
-    if run.axnn.exists() and ApproximationNotes.ancestry(run.axnn) == made_from:
-        part.unlink(missing_ok=True)
-        return None
-    samples = run.samples()
-    found = approximate_uniformly(
-        trained.network,
-        samples,
-        event_counter(trained.app.engine, samples),
-        retraining,
-        width=width,
-        seed=trained.seed,
-        checkpoint=part,
-    )
-    save_approximation(run, found, made_from)
-    part.unlink(missing_ok=True)
-    return found.last_kept.accuracy
 
 
 def _tell(name: str, notify: Notify) -> Callable[[Trial], None]:

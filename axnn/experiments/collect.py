@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean, stdev
@@ -117,6 +117,8 @@ def _app_figures(folder: Path, name: str, prices: EnergyPrices) -> dict[str, flo
     figures |= {f"{name}.{key}": value for key, value in _edges(place).items()}
     figures |= {f"{name}.{key}": value for key, value in _hardware(place).items()}
     figures |= {f"{name}.{key}": value for key, value in _studies(place).items()}
+    figures |= {f"{name}.{key}": value for key, value in _ablation(place).items()}
+    figures |= {f"{name}.{key}": value for key, value in _training_cost(place, judged).items()}
     figures |= {f"{name}.{key}": value for key, value in _spread(folder, name, prices).items()}
     return figures
 
@@ -207,6 +209,26 @@ def _studies(place: AppFolder) -> dict[str, float]:
                     percent = 100 if key.endswith("accuracy") else 1
                     figures[f"{study}.{name.replace(' ', '_')}.{key}"] = percent * value
     return figures
+
+
+def _ablation(place: AppFolder) -> dict[str, float]:
+    """Accuracy on test and energy of each setting of the method, by bound."""
+    figures = {}
+    for setting, entry in (place.figures("ablation") or {}).items():
+        for bound, (accuracy, ratio) in entry["bounds"].items():
+            figures[f"ablation.{setting}.{bound}.accuracy"] = 100 * accuracy
+            figures[f"ablation.{setting}.{bound}.energy_ratio"] = ratio
+    return figures
+
+
+def _training_cost(place: AppFolder, names: Iterable[str]) -> dict[str, float]:
+    """Passes over the training part of each variant's retrainings, and minutes of each stage."""
+    figures = {
+        f"{name.removeprefix('bound-')}.passes": place.variant(name).approximated().passes
+        for name in names
+    }
+    minutes = {stage: seconds / 60 for stage, seconds in place.spent().items()}
+    return figures | {f"minutes.{stage}": value for stage, value in minutes.items()}
 
 
 def _spread(folder: Path, name: str, prices: EnergyPrices) -> dict[str, float]:

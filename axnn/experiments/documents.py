@@ -5,7 +5,7 @@ from typing import Any
 
 from axnn.approximation.resilience import CRITERIA
 from axnn.nn.train import Epoch
-from qcnpe.spec.documents import Fraction, Natural
+from qcnpe.spec.documents import Fraction, Natural, Positive
 from qcnpe.spec.errors import FormatError
 
 HARDWARE = "hardware"
@@ -118,12 +118,29 @@ class Dropped:
     removal_ranking: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ablated:
+    """What one setting of the method gave.
+
+    Attributes
+    ----------
+    bounds : by bound, accuracy on the test part and energy ratio
+    """
+
+    bounds: dict[str, tuple[Fraction, Positive]]
+
+    def __post_init__(self) -> None:
+        if not self.bounds:
+            raise FormatError("a setting without bounds")
+
+
 SCHEMAS: dict[str, Any] = {
     "ordering": Ordering,
     "edges": Edges,
     HARDWARE: Hardware,
     "overfitting": dict[str, Overfitting],
     "dropout": dict[str, Dropped],
+    "ablation": dict[str, Ablated],
 }
 """What the document of each stage is besides its ancestors; those of trainings have an entry for
 each."""

@@ -10,7 +10,7 @@ from axnn.experiments.documents import HARDWARE, SCHEMAS
 from axnn.flow.ancestry import MADE_FROM, Ancestry
 from axnn.flow.apps import App, find_app
 from axnn.flow.run_folder import RunFolder
-from qcnpe.spec.documents import convert_document, read_document, write_document
+from qcnpe.spec.documents import NotNegative, convert_document, read_document, write_document
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,20 @@ class AppFolder:
     def document(self, stage: str) -> Path:
         """The figures of a stage."""
         return self.path / f"{stage}.json"
+
+    def spent(self) -> dict[str, float]:
+        """Seconds that each stage took so far, without those of interrupted processes."""
+        path = self._seconds
+        return read_document(path, dict[str, NotNegative]) if path.exists() else {}
+
+    def spend(self, stage: str, seconds: float) -> None:
+        """Add to the seconds of a stage."""
+        spent = self.spent()
+        write_document(self._seconds, {**spent, stage: round(spent.get(stage, 0) + seconds, 1)})
+
+    @property
+    def _seconds(self) -> Path:
+        return self.path / "seconds.json"
 
     def check(self) -> None:
         """Refuse a folder whose run is of another application or seed than its name says."""

@@ -126,6 +126,7 @@ def _run(job: Job, folder: Path, prices: EnergyPrices, notify: Callable[[str], N
                     begin = perf_counter()
                     stage.run(place, prices, partial(_prefixed, notify, stage.name))
                     seconds[stage.name] = perf_counter() - begin
+                    place.spend(stage.name, seconds[stage.name])
     except (QcnpeError, OSError) as error:
         return Finished(job, seconds, one_line(error))
     return Finished(job, seconds, None)

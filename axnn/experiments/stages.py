@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from axnn.approximation.resilience import CRITERIA
+from axnn.experiments.ablation import ablation_runs, compare_settings
 from axnn.experiments.bounds import Notify, run_bounds, run_choices, run_uniform
 from axnn.experiments.dropout import compare_dropout, rate_runs
 from axnn.experiments.edges import find_edges
@@ -22,6 +23,9 @@ SMALL = ("census", "letters", "faces")
 SEEDS = (1, 2, 3)
 STUDIED = ("letters", "faces", "digits8x8")
 """Applications that are trained anew for the questions about overfitting and dropout."""
+
+ABLATED = ("digits8x8", "census", "letters", "digits")
+"""Applications on which each change of the paper's method is measured."""
 
 JUDGED = 2000
 """Validation samples that judge without retraining, at most."""
@@ -48,12 +52,15 @@ class Stage:
 
 def stages(name: str, seed: int) -> tuple[Stage, ...]:
     """What is run for an application and a seed, in order."""
-    core = (Stage("train", _train), Stage("bounds", run_bounds), Stage("uniform", run_uniform))
+    core = (Stage("train", _train), Stage("uniform", run_uniform), Stage("bounds", run_bounds))
     if seed != SEEDS[0]:
         return core
     rest = (Stage("ordering", _ordering), Stage("edges", _edges), Stage("choices", run_choices))
     studies = (Stage("overfitting", _overfitting), Stage("dropout", _dropout))
-    return core + rest + (studies if name in STUDIED else ())
+    ablation = (Stage("ablation", _ablation),)
+    return (
+        core + rest + (studies if name in STUDIED else ()) + (ablation if name in ABLATED else ())
+    )
 
 
 def check_stages(names: Collection[str]) -> None:
@@ -136,10 +143,16 @@ def _dropout(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None:
     _compared(folder, "dropout", rate_runs(folder), found)
 
 
+def _ablation(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None:
+    found = compare_settings(folder, prices, notify)
+    runs = {f"{name}-{bound:g}": run for name, bound, run in ablation_runs(folder)}
+    _compared(folder, "ablation", runs, found)
+
+
 def _compared(
     folder: AppFolder, stage: str, runs: Mapping[str, RunFolder], found: Mapping[str, Any]
 ) -> None:
-    """Write the figures of trainings that were compared, each in a run of its own."""
+    """Write the figures of runs that were compared."""
     files = [file for run in runs.values() for file in (run.network, run.axnn, run.evaluation)]
     folder.write(stage, found, folder.ancestry(stage, files))
 
@@ -153,5 +166,5 @@ def _document(
         folder.write(stage, measure(), made_from)
 
 
-STAGE_NAMES = tuple(stage.name for stage in stages(STUDIED[0], SEEDS[0]))
+STAGE_NAMES = tuple(stage.name for stage in stages("letters", SEEDS[0]))
 """Names of all stages."""

@@ -101,6 +101,10 @@ class RunFolder:
         """The figures of the whole run."""
         return self.path / "summary.json"
 
+    def uniform(self, width: int) -> "RunFolder":
+        """The run of the network of one width; runs of one trained network share it."""
+        return RunFolder(self.root / f"uniform-{width}", trained_in=self.root)
+
     @contextmanager
     def lock(self) -> Iterator[Check]:
         """Lock to hold while writing, see `lock_folder`; runs of one trained network share it."""

@@ -5,7 +5,7 @@ A step is skipped if its file was made from the present inputs, continued if it 
 repeated, with a notice, if its inputs have changed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from axnn import data
 from axnn.approximation.event_counter import EventCounter
 from axnn.approximation.loop import Approximation, approximate
 from axnn.approximation.resilience import CRITERIA, Scores, characterize
+from axnn.approximation.uniform import approximate_uniformly
 from axnn.approximation.widths import ApproximationPlan, Trial
 from axnn.data import Agreement, DataSet
 from axnn.errors import RunError
@@ -157,14 +158,17 @@ def approximate_step(
 ) -> Approximation:
     """Approximate the trained network under the plan's bound.
 
-    It begins with the exact network, or with the result for a tighter bound in the folder `start`.
+    Networks of one width that the plan needs are made first. It begins as the plan says, or with
+    the result for a tighter bound in the folder `start`.
     """
     with run.lock() as check:
         trained = run.trained()
+        uniform = _uniform_states(run, plan, on_trial=on_trial, on_epoch=on_epoch)
         if start is not None:
             start.approximated()  # raises if its ancestors have changed
         origin = start.state if start is not None else None
-        made_from = approximation_ancestry(run, origin, plan=plan)
+        files = [*uniform, *([] if origin is None else [origin])]
+        made_from = approximation_ancestry(run, files, plan=plan)
         part = made_from.unfinished(run.axnn, "approximation")
         if not _is_made(run.axnn, ApproximationNotes.ancestry, made_from, notify):
             found = approximate(
@@ -175,24 +179,81 @@ def approximate_step(
                 seed=trained.seed,
                 state=part,
                 start=origin,
+                uniform=uniform,
                 on_trial=_checked(check, on_trial),
                 on_epoch=_checked(check, on_epoch),
             )
             save_approximation(run, found, made_from, state=part)
-        part.unlink(missing_ok=True)
+        _forget(part)
     return run.approximated()
 
 
-def approximation_ancestry(run: RunFolder, start: Path | None = None, **how: Any) -> Ancestry:
+def _uniform_states(
+    run: RunFolder,
+    plan: ApproximationPlan,
+    *,
+    on_trial: Callable[[Trial], None] | None,
+    on_epoch: Callable[[Epoch], None] | None,
+) -> list[Path]:
+    """State files of the networks of one width that an approximation needs."""
+    if not plan.needs_uniform:
+        return []
+    widths = [width for width in run.record().app.engine.precisions if width < OPERAND_BITS]
+    for width in widths:
+        uniform_step(run, plan, width, on_trial=on_trial, on_epoch=on_epoch)
+    return [run.uniform(width).state for width in widths]
+
+
+def uniform_step(
+    run: RunFolder,
+    plan: ApproximationPlan,
+    width: int,
+    *,
+    on_trial: Callable[[Trial], None] | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> RunFolder:
+    """Lower every neuron to one width and retrain; the folder of the result.
+
+    Parameters
+    ----------
+    run : any run of the trained network
+    plan : the retraining, its learning rates, and the long retraining
+    width : in bits
+    on_trial : called after each trial
+    on_epoch : called after each epoch of a retraining
+    """
+    plan, uniform = plan.of_uniform, run.uniform(width)
+    with uniform.lock() as check:
+        made_from = approximation_ancestry(uniform, (), plan=plan, width=width)
+        part = made_from.unfinished(uniform.axnn, "uniform")
+        if not _is_made(uniform.axnn, ApproximationNotes.ancestry, made_from, None):
+            trained, samples = run.trained(), run.samples()
+            session = approximate_uniformly(
+                trained.network,
+                samples,
+                plan,
+                event_counter(trained.app.engine, samples),
+                width=width,
+                seed=trained.seed,
+                state=part,
+                on_trial=_checked(check, on_trial),
+                on_epoch=_checked(check, on_epoch),
+            )
+            save_approximation(uniform, session.result(), made_from, state=part)
+        _forget(part)
+    return uniform
+
+
+def approximation_ancestry(run: RunFolder, starts: Sequence[Path] = (), **how: Any) -> Ancestry:
     """The present ancestry of an approximation's networks.
 
     Parameters
     ----------
     run : the run
-    start : state file that the approximation continues from
+    starts : state files that the approximation may begin with
     how : the plan, or what takes its place
     """
-    files = [run.network] if start is None else [run.network, start]
+    files = [run.network, *starts]
     return Ancestry.of(run.axnn, files, activity=_ACTIVITY, **how, **run.record().approximation)
 
 
@@ -271,6 +332,12 @@ def judgement_ancestry(run: RunFolder, prices: EnergyPrices) -> Ancestry:
 def recorded_judgement(path: Path) -> Ancestry:
     """The ancestry of the evaluation in a file."""
     return Judgement.read(path).made_from
+
+
+def _forget(part: Path) -> None:
+    """Delete the state of a step, and the epochs of its long retrainings."""
+    for path in part.parent.glob(f"{part.stem}.*"):
+        path.unlink(missing_ok=True)
 
 
 def _checked(

@@ -8,7 +8,7 @@ import numpy as np
 
 from axnn.data import DataSet, Split
 from axnn.data.task import Labels, Task
-from axnn.errors import TrainingError
+from axnn.errors import DivergenceError, TrainingError
 from axnn.nn.augmentation import flip, shift
 from axnn.nn.layers import FloatArray
 from axnn.nn.network import LayerStack, Network, batch_innermost
@@ -195,7 +195,7 @@ class _Run:
         total = self._pass_over(data.train, self.plan.rate(number), generator)
         loss, quality = validate(self.model, data.validation)
         if not np.isfinite(total + loss):
-            raise TrainingError(
+            raise DivergenceError(
                 f"the loss is no longer a number in epoch {number + 1}; lower learning_rate "
                 f"({self.plan.learning_rate:g}) or look for inputs out of range"
             )

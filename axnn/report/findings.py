@@ -20,7 +20,7 @@ from axnn.flow.run_folder import Trained
 from axnn.flow.steps import characterize_step, energy_model
 from qcnpe.spec.qnet import QuantNet
 
-DOCUMENTS = ("ordering", "edges", "overfitting", "dropout", HARDWARE)
+DOCUMENTS = ("ordering", "edges", "overfitting", "dropout", "ablation", HARDWARE)
 """Stages that write their figures to a document."""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from axnn.experiments.ablation import OURS, OURS_TITLE, SETTINGS
 from axnn.experiments.bounds import (
     BOUNDS,
     CHOICES,
@@ -110,8 +111,8 @@ def _controls(found: Findings) -> Section | None:
 def _on_controls(found: Findings) -> Iterator[str]:
     if uniform_name(UNIFORM_WIDTHS[0]) in found.judged:
         yield (
-            "Each uniform network was retrained with as many samples as the AxNN of the loosest "
-            "bound. At 16 bit it is the exact network with more training, on the configurable "
+            "Each uniform network has its own learning rate and the same long retraining as the "
+            "AxNN. At 16 bit it is the exact network with more training, on the configurable "
             "engine: its energy shows what configurability costs, its accuracy what more training "
             "gains."
         )
@@ -262,6 +263,47 @@ def _dropout(found: Findings) -> Section | None:
     return Section(title=title, text=(text,), tables=(table,))
 
 
+def _ablation(found: Findings) -> Section | None:
+    title = "From the paper's method to this one"
+    if "ablation" not in found.documents:
+        return _not_run(title, found, "ablation")
+    titles = {setting.name: setting.title for setting in SETTINGS} | {OURS: OURS_TITLE}
+    rows = tuple(
+        (titles[name], *(times(ratio) for _, ratio in entry["bounds"].values()))
+        for name, entry in found.documents["ablation"].items()
+    )
+    table = Table(
+        caption="Energy under each bound; each row has the changes of the rows before it, too",
+        head=("setting", *map(bound_points, BOUNDS)),
+        rows=rows,
+    )
+    return Section(title=title, tables=(table,))
+
+
+def _cost(found: Findings) -> Section | None:
+    minutes = [
+        (key.split(".")[1], f"{value:.1f}")
+        for key, value in found.figures.items()
+        if key.startswith("minutes.")
+    ]
+    passes = [
+        (key.removesuffix(".passes"), f"{value:.1f}")
+        for key, value in found.figures.items()
+        if key.endswith(".passes")
+    ]
+    if not minutes:
+        return None
+    tables = (
+        Table(caption="Time of the stages", head=("stage", "minutes"), rows=tuple(minutes)),
+        Table(
+            caption="Retraining of each network, in passes over the training part",
+            head=("network", "passes"),
+            rows=tuple(passes),
+        ),
+    )
+    return Section(title="What training costs", tables=tables)
+
+
 def _seeds(found: Findings) -> Section | None:
     figures = found.figures
     rows = []
@@ -314,6 +356,8 @@ _BUILDERS = (
     _ordering,
     _training,
     _dropout,
+    _ablation,
+    _cost,
     _seeds,
     _engine,
 )

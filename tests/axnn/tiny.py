@@ -33,6 +33,11 @@ for _width, _pairs in ((16, 1), (8, 2), (4, 4), (2, 8)):
         PRICES[f"ncu_{_event}_{_width}b"] = PRICES[f"plain16_{_event}_{_width}b"] = 0.0
     PRICES[f"ncu_beat_{_width}b"] = _pairs * PRICES[f"ncu_mac_{_width}b"]
 PRICES["plain16_beat_16b"] = PRICES["plain16_mac_16b"]
+# Scaling the precision of a multiplier of 16 bits saves less than packing its lanes.
+for _width, _price in ((16, 2.1), (8, 1.4), (4, 1.0), (2, 0.8)):
+    for _event in ("lane", "zero_flip", "product_toggle", "tile"):
+        PRICES[f"gated_{_event}_{_width}b"] = 0.0
+    PRICES[f"gated_mac_{_width}b"] = PRICES[f"gated_beat_{_width}b"] = _price
 TABLE = EnergyPrices(PRICES, {"source": "made up for tests"})
 PLAN = TrainingPlan(epochs=20, batch=16, learning_rate=0.1)
 

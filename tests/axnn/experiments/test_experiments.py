@@ -52,7 +52,13 @@ APP = App(
     network=SPEC,
     training=replace(PLAN, epochs=8, weight_decay=1e-4),
     approximation=replace(
-        APPROXIMATION, share=1.0, smallest_share=0.5, retraining=replace(PLAN, epochs=2)
+        APPROXIMATION,
+        share=1.0,
+        smallest_share=0.5,
+        start="ladder",
+        rate_factors=(0.5, 1.0),
+        long_epochs=3,
+        retraining=replace(PLAN, epochs=2),
     ),
     engine=ENGINE,
 )
@@ -65,6 +71,7 @@ def tiny_app():
         patch.setitem(data.LOADERS, "tiny", lambda seed: make_data(noise=0.4))
         patch.setattr(stages, "SMALL", ("tiny",))
         patch.setattr(stages, "STUDIED", ("tiny",))
+        patch.setattr(stages, "ABLATED", ("tiny",))
         patch.setattr(stages, "SEEDS", (1, 2))
         yield
 
@@ -120,13 +127,44 @@ def test_bounds_hold_and_a_looser_one_is_never_dearer(place):
     assert prices == sorted(prices, reverse=True)
 
 
-def test_uniform_controls_have_one_width_and_the_budget_of_the_axnn(place):
-    axnn = place.variant("bound-7.5").approximated()
-    kept = sum(step.kept for step in axnn.trials) - 1
+def test_uniform_controls_have_one_width_and_the_retraining_of_the_axnn(place):
     for width in UNIFORM_WIDTHS:
         found = place.variant(f"uniform-{width}").approximated()
         assert list(found.last_kept.histogram) == [str(width)]
-        assert found.plan.retraining.epochs == max(1, kept * 2)
+        assert [trial.stage for trial in found.trials] == ["exact", "rate", "rate", "uniform"]
+        # Two short retrainings of 2 epochs, a long one of 3.
+        assert found.passes == 7
+    for bound in BOUNDS:
+        axnn = place.variant(f"bound-{bound:g}").approximated()
+        retrained = [trial for trial in axnn.trials if trial.stage in ("ladder", "lower")]
+        assert {trial.passes / trial.rounds for trial in retrained} <= {2}
+
+
+def test_no_bound_is_dearer_than_the_best_uniform_width(place):
+    judged = judge_variants(place, TABLE)
+    for bound in BOUNDS:
+        best = over_best_uniform(place, bound, judged)
+        assert best is not None
+        assert best >= 1
+
+
+def test_ablation_ends_with_the_method_itself(folder, place):
+    figures = collect(folder, ["tiny"], TABLE)["figures"]
+    for bound in BOUNDS:
+        for setting in ("paper", "packed", "criterion", "retraining"):
+            assert figures[f"tiny.ablation.{setting}.{bound:g}.energy_ratio"] > 0
+        last = figures[f"tiny.ablation.ladder.{bound:g}.energy_ratio"]
+        assert last == figures[f"tiny.{bound:g}.energy_ratio"]
+    run = place.retrained("ablation-gated")
+    assert run.record().app.engine.ncu == "gated"
+    assert run.network.read_bytes() == place.trained.network.read_bytes()
+
+
+def test_cost_of_training_is_told(folder, place):
+    figures = collect(folder, ["tiny"], TABLE)["figures"]
+    assert figures["tiny.uniform-4.passes"] == 7
+    for stage in ("train", "uniform", "bounds", "ablation"):
+        assert figures[f"tiny.minutes.{stage}"] >= 0
 
 
 def test_the_choice_by_layers_lowers_layers_whole(place):
@@ -139,7 +177,7 @@ def test_best_uniform_is_the_cheapest_that_holds_the_bound_on_validation(place):
     for bound in BOUNDS:
         holding = [16]
         for width in UNIFORM_WIDTHS[1:]:
-            exact, uniform = place.variant(f"uniform-{width}").approximated().trials
+            exact, *_, uniform = place.variant(f"uniform-{width}").approximated().trials
             if uniform.accuracy >= exact.accuracy - bound / 100:
                 holding.append(width)
         cheapest = min(judged[f"uniform-{width}"].axnn_pj for width in holding)
@@ -341,7 +379,7 @@ def test_jobs_are_of_the_seeds_and_stages_that_are_asked_for():
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        (("--stage", "magic"), "stage must be one of train, bounds"),
+        (("--stage", "magic"), "stage must be one of train, uniform"),
         (("--seed", "7"), "seed must be one of 1, 2"),
     ],
 )

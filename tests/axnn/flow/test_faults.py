@@ -59,9 +59,10 @@ def approximate(folder: Path) -> None:
 
 
 def approximate_on(folder: Path) -> None:
-    """Under a looser bound, in a folder of its own."""
+    """Under a looser bound, in a folder of its own, also from networks of one width."""
     run = RunFolder(folder / "loose", trained_in=folder)
-    approximate_step(run, replace(APP.approximation, rounds=2), start=RunFolder(folder))
+    plan = replace(APP.approximation, start="ladder", long_epochs=1)
+    approximate_step(run, plan, start=RunFolder(folder))
 
 
 def evaluate(folder: Path) -> None:
@@ -113,17 +114,17 @@ def work(tmp_path, monkeypatch):
     def counted(owner: type, name: str, counts: Callable[[Any], bool]) -> None:
         original = getattr(owner, name)
 
-        def call(self: Any, *arguments: Any) -> Any:
+        def call(self: Any, *arguments: Any, **options: Any) -> Any:
             if counts(self):
                 with path.open("ab") as file:
                     file.write(b"+")
-            return original(self, *arguments)
+            return original(self, *arguments, **options)
 
         monkeypatch.setattr(owner, name, call)
 
     # Epochs of retraining are part of a trial.
     counted(training._Run, "step_epoch", lambda run: isinstance(run.model, Network))
-    counted(search.Search, "_judge", lambda _: True)
+    counted(search.Search, "record", lambda _: True)
     return path
 
 
