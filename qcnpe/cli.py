@@ -1,8 +1,9 @@
 """The `qcnpe` command: generates, simulates and synthesises engines, and compiles networks."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from enum import Enum
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any
@@ -17,6 +18,8 @@ from qcnpe.options import JsonOption, QuietOption, make_cli
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.errors import ConfigError, QcnpeError
+from qcnpe.spec.files import replace_bytes
+from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.ncu_kind import find_kind, kinds
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
@@ -54,6 +57,9 @@ NetNcuOption = Annotated[
 NetArgument = Annotated[
     Path, typer.Argument(help="Integer network (.npz), as of `axnn approximate`.")
 ]
+
+_SIZE_DIGITS = 8
+"""Most digits of a size that is read."""
 
 ALL_PRECISIONS = "16,8,4,2"
 DEFAULT_FIFO_DEPTH = EngineConfig().fifo_depth
@@ -177,6 +183,13 @@ def tool_path() -> None:
     print(folders())
 
 
+class Top(Enum):
+    """What is around an engine."""
+
+    STREAM = "stream"
+    AUTONOMOUS = "autonomous"
+
+
 @cli.command(name="compile", epilog="Example: qcnpe compile build/demo/axnn.npz")
 def compile_command(
     net: NetArgument,
@@ -185,18 +198,83 @@ def compile_command(
     precisions: NetPrecisionsOption = None,
     ncu: NetNcuOption = None,
     batch: Annotated[int, typer.Option(min=1, help="Samples in one run.")] = 16,
-    out: Annotated[Path | None, typer.Option(help="Also write the JSON result here.")] = None,
+    top: Annotated[
+        Top,
+        typer.Option(
+            help="stream: a host makes the engine's streams; autonomous: the engine has memories."
+        ),
+    ] = Top.STREAM,
+    memory: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Size of an autonomous engine, such as activation_rows=2048 or bus_bits=128;"
+            " repeat it for others."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Also write here: the JSON result; of an autonomous engine its image."),
+    ] = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compile a network into tiles; show cycles and events of each layer."""
+    """Compile a network into tiles; show cycles and events of each layer.
+
+    For an autonomous engine, write the image that it reads from external memory.
+    """
     network = QuantNet.load(net)
     engine = NetworkEngine.choose(network, rows=rows, cols=cols, precisions=precisions, ncu=ncu)
+    if top is Top.AUTONOMOUS:
+        _compile_autonomous(network, engine, batch, memory or [], out, quiet, as_json)
+        return
+    if memory:
+        raise ConfigError("--memory is for --top autonomous")
     program = compile_network(network, engine.config, batch)
     document = {**engine.document, **_program_document(program)}
     if out is not None:
         write_document(out, document, indent=1)
     show(_program_table(program, engine), document, quiet=quiet, as_json=as_json)
+
+
+def _compile_autonomous(
+    network: QuantNet,
+    engine: NetworkEngine,
+    batch: int,
+    sizes: list[str],
+    out: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Place a network in the memories of an autonomous engine."""
+    from qcnpe.placement.build import place_network
+    from qcnpe.placement.report import PlacementReport
+    from qcnpe.spec.memory.image_file import encode_image
+
+    config = changed_sizes(MemoryConfig.default(engine.config), sizes)
+    placement = place_network(network, config, batch)
+    report = PlacementReport.of(placement)
+    if out is not None:
+        replace_bytes(out, encode_image(placement.image))
+    document = {**engine.document, "memories": report.memories, **report.document}
+    title = f"{network.name}, {batch} samples: {report.cycles:,} cycles"
+    table = Table(title=title, caption=f"Engine: {engine.title}\n{report.caption}")
+    for index, heading in enumerate(report.headings):
+        table.add_column(heading, justify="right" if index else "left")
+    for row in report.rows:
+        table.add_row(*row)
+    show(table, document, quiet=quiet, as_json=as_json)
+
+
+def changed_sizes(config: MemoryConfig, sizes: Iterable[str]) -> MemoryConfig:
+    """Memories with some sizes replaced, each given as NAME=NUMBER."""
+    names = [field.name for field in fields(config) if field.name != "engine"]
+    for size in sizes:
+        name, _, number = size.partition("=")
+        if name not in names or not number.isdecimal() or len(number) > _SIZE_DIGITS:
+            raise ConfigError(f"memory must be NAME=NUMBER, NAME of {', '.join(names)}, not {size}")
+        values: dict[str, Any] = {name: int(number)}
+        config = replace(config, **values)
+    return config
 
 
 def _program_document(program: Program) -> dict[str, Any]:

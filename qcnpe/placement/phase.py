@@ -19,6 +19,9 @@ from qcnpe.spec.memory.tables import MAX_SOURCES, Lane, Tap, Walk, Write, lane_w
 
 _Ints = NDArray[np.intp]
 
+_NO_WORD = 1 << 16
+"""More than any word of a position."""
+
 
 TABLES: tuple[Memory, ...] = (Memory.PARAMETERS, Memory.LANES, Memory.TAPS, Memory.WRITES)
 """Memories of a phase besides the weights."""
@@ -47,7 +50,7 @@ class Phase:
     Attributes
     ----------
     layer : index of the layer
-    weights : uint16 (beats, engine columns) of each group
+    weights : uint16 (beats, engine columns) of each group; those of equal groups once
     tables : entries by memory
     knots : address of the activation function's table among the parameters, or None
     tiles : descriptors; their addresses count from the phase's part of each memory
@@ -60,6 +63,15 @@ class Phase:
     )
     knots: int | None = None
     tiles: list[Tiles] = field(default_factory=list)
+    _known_weights: dict[bytes, int] = field(default_factory=dict)
+
+    def add_weights(self, block: NDArray[np.uint16]) -> int:
+        """Row of the first beat of a group's weights."""
+        key = block.tobytes()
+        if key not in self._known_weights:
+            self._known_weights[key] = sum(len(block) for block in self.weights)
+            self.weights.append(block)
+        return self._known_weights[key]
 
     def rows(self, memory: Memory, config: MemoryConfig) -> int:
         """Rows of a memory that it takes."""
@@ -102,14 +114,11 @@ class PhaseBuilder:
         phase = Phase(index)
         if layer.knots is not None and groups[0] is layer.groups[0]:
             phase.knots = phase.tables[Memory.PARAMETERS].add(layer.knots.tolist())
-        beat = 0
         for group in groups:
-            self._add_group(phase, layer, group, beat)
-            phase.weights.append(group.weights)
-            beat += len(group.weights)
+            self._add_group(phase, layer, group)
         return phase
 
-    def _add_group(self, phase: Phase, layer: LayerProgram, group: TileGroup, beat: int) -> None:
+    def _add_group(self, phase: Phase, layer: LayerProgram, group: TileGroup) -> None:
         index = phase.layer
         reads = self._reads(layer, index, group)
         stores = [self.placed[index, width] for width in self.program.maps[index].widths]
@@ -120,13 +129,16 @@ class PhaseBuilder:
         runs, entries = find_runs(places)
         lanes = self._add_lanes(phase, [map_ for map_, _ in reads], places[:-1], entries)
         store_lanes = self._add_lanes(phase, stores, [places[-1]] * len(stores), entries)
-        taps = phase.tables[Memory.TAPS].add(self._taps(layer, index, group))
+        found, words = self._taps(layer, index, group)
+        taps = phase.tables[Memory.TAPS].add(found)
+        weights = phase.add_weights(group.weights)
         writes = phase.tables[Memory.WRITES].add(self._writes(index, group))
         parameters = phase.tables[Memory.PARAMETERS].add(group.parameters.tolist())
         for run in runs:
-            walks = self._walks([map_ for map_, _ in reads], run.starts[:-1], run.steps[:-1])
+            walks = self._walks([map_ for map_, _ in reads], run.starts[:-1], run.steps[:-1], words)
+            maps = len(stores)
             store_walks = self._walks(
-                stores, run.starts[-1:] * len(stores), run.steps[-1:] * len(stores)
+                stores, run.starts[-1:] * maps, run.steps[-1:] * maps, [0] * maps
             )
             phase.tiles.append(
                 Tiles(
@@ -135,7 +147,7 @@ class PhaseBuilder:
                     tiles=run.tiles,
                     repeat=run.repeat,
                     command=int(group.commands[run.first]),
-                    weights=beat,
+                    weights=weights,
                     parameters=parameters,
                     lanes=lanes + run.entry * len(reads),
                     walks=phase.tables[Memory.TAPS].add(walks),
@@ -190,21 +202,37 @@ class PhaseBuilder:
         return positions % self.config.banks, positions // self.config.banks * map_.words
 
     def _walks(
-        self, maps: Sequence[PlacedMap], starts: Sequence[int], steps: Sequence[int]
+        self,
+        maps: Sequence[PlacedMap],
+        starts: Sequence[int],
+        steps: Sequence[int],
+        words: Sequence[int],
     ) -> list[int]:
-        return [
-            Walk(*self._offset(map_, start), *self._offset(map_, step), map_.words).word()
-            for map_, start, step in zip(maps, starts, steps, strict=True)
-        ]
+        """Walk entries, of starts and steps in positions, and words added to the starts."""
+        found = []
+        for map_, start, step, word in zip(maps, starts, steps, words, strict=True):
+            bank, row = self._offset(map_, start)
+            found.append(Walk(bank, row + word, *self._offset(map_, step), map_.words).word())
+        return found
 
-    def _taps(self, layer: LayerProgram, index: int, group: TileGroup) -> list[int]:
-        """Taps of a group: words that follow one another in a position are one tap."""
+    def _taps(
+        self, layer: LayerProgram, index: int, group: TileGroup
+    ) -> tuple[list[int], list[int]]:
+        """Taps of a group, and the first word of a position that each source reads.
+
+        Words that follow one another in a position are one tap. Taps count from the first word, so
+        that blocks of channels that are read in the same way have the same taps.
+        """
         assert layer.stored is not None
         words = layer.stored.words(self.config.engine.pairs(group.precision))
         source, tap, word = (part[group.words] for part in (words.source, words.tap, words.word))
         joined = (np.diff(source) == 0) & (np.diff(tap) == 0) & (np.diff(word) == 1)
         starts = np.flatnonzero(np.concatenate([[True], ~joined]))
         counts = np.diff(np.append(starts, len(word)))
+        firsts = [
+            int(word[source == number].min(initial=_NO_WORD)) % _NO_WORD
+            for number in range(len(layer.layer.sources))
+        ]
         found = []
         for start, count in zip(starts.tolist(), counts.tolist(), strict=True):
             number = int(source[start])
@@ -214,8 +242,9 @@ class PhaseBuilder:
             offset = self.spacings[read].tap_offset(reader, int(tap[start]))
             bank, row = self._offset(map_, offset)
             last = start + count == len(word)
-            found.append(Tap(number, bank, row + int(word[start]), count, last).word())
-        return found
+            row += int(word[start]) - firsts[number]
+            found.append(Tap(number, bank, row, count, last).word())
+        return found, firsts
 
     def _writes(self, index: int, group: TileGroup) -> list[int]:
         """Writes of a group's columns; an octet is written with the last of its columns."""

@@ -49,6 +49,38 @@ def test_compile_counts_cycles_and_events(files):
     assert all(layer["fetched_words"] > 0 for layer in found["layers"])
 
 
+def test_compile_writes_an_image_for_an_autonomous_engine(files):
+    image = files / "image.bin"
+    words = ("compile", files / "net.npz", "--top", "autonomous", "--batch", "2")
+    run = qcnpe(*words, "--out", image, "--json")
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert image.read_bytes()[:4] == b"QCNI"
+    assert found["image_bytes"] < image.stat().st_size
+    assert [layer["name"] for layer in found["layers"]] == ["start", "hidden", "logits"]
+    assert found["cycles"] == sum(layer["cycles"] for layer in found["layers"])
+    assert all(memory["resident"] for memory in found["memories"].values())
+    assert "hidden" in qcnpe(*words).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("--top", "autonomous", "--memory", "rows=1"),
+            "memory must be NAME=NUMBER, NAME of banks",
+        ),
+        (("--top", "autonomous", "--memory", "banks=-1"), "not banks=-1"),
+        (("--top", "autonomous", "--memory", "banks=8"), "banks must be a power of two, 16..512"),
+        (("--memory", "banks=32"), "--memory is for --top autonomous"),
+    ],
+)
+def test_bad_sizes_of_memories_are_refused(files, words, message):
+    run = qcnpe("compile", files / "net.npz", *words)
+    assert run.returncode == 1
+    assert message in " ".join(run.stderr.split())
+
+
 def test_the_engine_of_the_network_is_the_default(files):
     """16 samples of 6-5-3 on 4 x 4 NCUs: four row blocks, two column blocks, then one."""
     net = replace(QuantNet.load(files / "net.npz"), engine=EngineConfig(rows=4, cols=4))

@@ -19,6 +19,9 @@ MAX_BANKS = 512
 MAX_ROWS = 1 << 16
 """Largest depth of a memory: rows have 16-bit addresses."""
 
+_DEFAULT_ACTIVATIONS = 1 << 15
+_DEFAULT_WEIGHTS = 1 << 16
+
 BUS_BITS = (64, 128)
 """Widths that the bus to the external memory may have."""
 
@@ -110,8 +113,17 @@ class MemoryConfig:
 
     @classmethod
     def default(cls, engine: EngineConfig) -> "MemoryConfig":
-        """Memories of default sizes for an engine: twice as many banks as rows, at least."""
-        return cls(engine=engine, banks=max(2, 1 << (2 * engine.rows - 1).bit_length()))
+        """Memories of default sizes: 64 kB of activations and 128 kB of weights.
+
+        There are twice as many banks as rows, or more.
+        """
+        banks = max(2, 1 << (2 * engine.rows - 1).bit_length())
+        return cls(
+            engine=engine,
+            banks=banks,
+            activation_rows=_DEFAULT_ACTIVATIONS // banks,
+            weight_rows=_DEFAULT_WEIGHTS // engine.cols,
+        )
 
     @property
     def bus_bytes(self) -> int:

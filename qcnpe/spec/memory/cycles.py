@@ -38,22 +38,52 @@ WRITE_LATENCY = 2
 
 
 @dataclass(frozen=True)
-class RunCount:
-    """Cycles and traffic of a run.
+class Span:
+    """From one `Wait` to the next: the time of a phase.
 
     Attributes
     ----------
-    cycles : from the start to the interrupt
-    stalled : of these, cycles in which the processor waited for loads
-    words_read, words_written : bus words
-    waits : cycle in which each `Wait` went on, and the last one: a phase ends there
+    cycles : in all
+    stalled : of these, cycles in which the processor waited for loads, at its end
+    words_read, words_written : bus words whose transfer began
     """
 
     cycles: int
     stalled: int
     words_read: int
     words_written: int
-    waits: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RunCount:
+    """Cycles and traffic of a run.
+
+    Attributes
+    ----------
+    spans : what precedes the first phase, then every phase
+    """
+
+    spans: tuple[Span, ...]
+
+    @property
+    def cycles(self) -> int:
+        """Cycles from the start to the interrupt."""
+        return sum(span.cycles for span in self.spans)
+
+    @property
+    def stalled(self) -> int:
+        """Of these, cycles in which the processor waited for loads."""
+        return sum(span.stalled for span in self.spans)
+
+    @property
+    def words_read(self) -> int:
+        """Bus words read from external memory."""
+        return sum(span.words_read for span in self.spans)
+
+    @property
+    def words_written(self) -> int:
+        """Bus words written to external memory."""
+        return sum(span.words_written for span in self.spans)
 
 
 def count_run(image: Image, *, first: bool, bus_latency: int = 30) -> RunCount:
@@ -75,16 +105,13 @@ def count_run(image: Image, *, first: bool, bus_latency: int = 30) -> RunCount:
     machine.run(boot_rows=image.boot_rows)
     timer = _Timer(image.config, bus_latency)
     if first:
-        words = image.config.row_words(Memory.DESCRIPTORS)
-        timer.now = bus_latency + image.boot_rows * words
+        timer.boot(image.boot_rows)
     else:
-        machine.done, machine.words_read, machine.words_written = [], 0, 0
+        machine.done = []
         machine.run(start=image.again)
     for each in machine.done:
         timer.step(each)
-    return RunCount(
-        timer.now, timer.stalled, machine.words_read, machine.words_written, tuple(timer.waits)
-    )
+    return RunCount(tuple(timer.spans))
 
 
 class _Timer:
@@ -95,11 +122,13 @@ class _Timer:
     now : the processor begins its next descriptor
     loaded : the last load ends
     written : the last result is in its bank
+    spans : that have ended
     """
 
     def __init__(self, config: MemoryConfig, bus_latency: int) -> None:
-        self.now = self.loaded = self.written = self.stalled = 0
-        self.waits: list[int] = []
+        self.now = self.loaded = self.written = 0
+        self.spans: list[Span] = []
+        self._start = self._words_read = self._words_written = 0
         self._config, self._latency = config, bus_latency
         self._schedule = Schedule(config.engine)
         self._walker = 0
@@ -108,13 +137,20 @@ class _Timer:
         self._history: deque[int] = deque([0] * depth, maxlen=depth)
         self._stores: deque[int] = deque([0] * STORE_JOBS, maxlen=STORE_JOBS)
 
+    def boot(self, rows: int) -> None:
+        """Load descriptors."""
+        self._words_read = rows * self._config.row_words(Memory.DESCRIPTORS)
+        self.now = self._latency + self._words_read
+
     def step(self, done: Descriptor | Job) -> None:
         """Execute a descriptor."""
         self.now += DESCRIPTOR_CYCLES
         match done:
             case Load(rows=rows, words=words):
+                self._words_read += rows * words
                 self.loaded = max(self.loaded, self.now + self._latency) + rows * words
             case Store(rows=rows, words=words):
+                self._words_written += rows * words
                 self.now = max(self.now, self.written) + self._latency + rows * words
             case Fill(rows=rows):
                 self.now = max(self.now, self.written) + rows
@@ -126,18 +162,18 @@ class _Timer:
             case Wait(loads=loads, tiles=tiles):
                 self._wait(loads, tiles)
             case End():
-                self.now = max(self.now, self.written, self.loaded)
-                self.waits.append(self.now)
+                self._wait(loads=True, tiles=True)
             case Job():
                 self._tiles(done)
 
     def _wait(self, loads: bool, tiles: bool) -> None:
         if tiles:
             self.now = max(self.now, self.written)
-        if loads and self.loaded > self.now:
-            self.stalled += self.loaded - self.now
-            self.now = self.loaded
-        self.waits.append(self.now)
+        stalled = max(0, self.loaded - self.now) if loads else 0
+        self.now += stalled
+        span = Span(self.now - self._start, stalled, self._words_read, self._words_written)
+        self.spans.append(span)
+        self._start, self._words_read, self._words_written = self.now, 0, 0
 
     def _tiles(self, job: Job) -> None:
         """Start when fetch and store take the job, then tile by tile."""

@@ -35,7 +35,7 @@ from qcnpe.spec.memory.tables import (
 )
 
 ENGINE = EngineConfig(rows=5, cols=3)
-CONFIG = MemoryConfig.default(ENGINE)
+CONFIG = MemoryConfig(engine=ENGINE, banks=16)
 TILES = Tiles(
     sources=2, maps=1, tiles=3, repeat=4, command=1, weights=5, parameters=6, lanes=7, walks=8,
     taps=9, store_lanes=10, store_walks=11, writes=12,
@@ -48,6 +48,12 @@ LOAD = Load(memory=Memory.WEIGHTS, row=8, rows=2, words=1, base=1, offset=64)
 )
 def test_default_has_twice_as_many_banks_as_rows(rows, banks):
     assert MemoryConfig.default(EngineConfig(rows=rows)).banks == banks
+
+
+def test_default_sizes():
+    config = MemoryConfig.default(EngineConfig(rows=8, cols=8))
+    assert config.banks * config.activation_rows * 2 == 64 << 10
+    assert config.engine.cols * config.weight_rows * 2 == 128 << 10
 
 
 def test_rows_are_whole_bus_words():

@@ -1,0 +1,183 @@
+"""Reports on placements: cycles, utilisation, stalls and traffic by layer."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from qcnpe.placement.build import LOADED, Placement, phase_content
+from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.memory.config import Memory
+from qcnpe.spec.memory.cycles import RunCount, Span, count_run
+
+BUS_LATENCY = 30
+"""Cycles after which the external memory answers."""
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """What a layer costs in a run.
+
+    Attributes
+    ----------
+    name : of the layer
+    cycles : from its first phase to its results, with loads that it waited for
+    stalled : of these, cycles in which it waited for loads
+    utilisation : multiplications at full rate in these cycles, as a fraction of all that the array
+        could do
+    words_read, words_written : 16-bit words of external memory, read beforehand for this layer, and
+        written
+    """
+
+    name: str
+    cycles: int
+    stalled: int
+    utilisation: float
+    words_read: int
+    words_written: int
+
+
+@dataclass(frozen=True)
+class PlacementReport:
+    """A report on a placement.
+
+    Attributes
+    ----------
+    layers : what precedes the layers, then each layer, of a run that is not the first
+    first, further : counts of the first run, and of a further one
+    rows_used : rows of each memory that the network needs; of those that are not resident, what all
+        phases need together
+    placement : what it is about
+    """
+
+    layers: tuple[LayerReport, ...]
+    first: RunCount
+    further: RunCount
+    rows_used: dict[str, int]
+    placement: Placement
+
+    @classmethod
+    def of(cls, placement: Placement) -> "PlacementReport":
+        """Count the runs of a placement."""
+        first, further = (
+            count_run(placement.image, first=first, bus_latency=BUS_LATENCY)
+            for first in (True, False)
+        )
+        config = placement.config
+        rows = {
+            memory.name.lower(): sum(phase.rows(memory, config) for phase in placement.phases)
+            for memory in LOADED
+        }
+        maps = placement.placed.values()
+        rows["activations"] = max(each.first + each.rows(config.banks) for each in maps)
+        rows["descriptors"] = placement.image.boot_rows
+        return cls(_by_layer(placement, further), first, further, rows, placement)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of a further run."""
+        return self.further.cycles
+
+    @property
+    def memories(self) -> dict[str, Any]:
+        """Each memory's depth, what is used, and whether it holds the whole network."""
+        placement = self.placement
+        held = {*placement.resident, Memory.ACTIVATIONS, Memory.DESCRIPTORS}
+        return {
+            memory.name.lower(): {
+                "rows": placement.config.depth(memory),
+                "used": self.rows_used[memory.name.lower()],
+                "resident": memory in held,
+            }
+            for memory in Memory
+        }
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Figures for a JSON document."""
+        per_word = self._words_per_bus_word
+        return {
+            "batch": self.placement.program.batch,
+            "cycles": self.cycles,
+            "stream_cycles": self.placement.program.cycles,
+            "first_cycles": self.first.cycles,
+            "words_read": self.further.words_read * per_word,
+            "words_written": self.further.words_written * per_word,
+            "first_words_read": self.first.words_read * per_word,
+            "image_bytes": len(self.placement.image.data),
+            "layers": [asdict(layer) for layer in self.layers],
+        }
+
+    @property
+    def caption(self) -> str:
+        """The first run, and what is loaded again in every run."""
+        again = [memory.name.lower() for memory in LOADED if memory not in self.placement.resident]
+        loaded = f"loaded in every run: {', '.join(again)}" if again else "all of it stays loaded"
+        words = self.first.words_read * self._words_per_bus_word
+        return f"First run: {self.first.cycles:,} cycles, {words:,} words read; {loaded}."
+
+    headings = ("layer", "cycles", "stalled", "utilisation", "words read", "words written")
+    """Headings of the table."""
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """Rows of the table."""
+        return [
+            (
+                layer.name,
+                f"{layer.cycles:,}",
+                f"{layer.stalled:,}",
+                f"{layer.utilisation:.0%}",
+                f"{layer.words_read:,}",
+                f"{layer.words_written:,}",
+            )
+            for layer in self.layers
+        ]
+
+    @property
+    def _words_per_bus_word(self) -> int:
+        return self.placement.config.bus_bits // OPERAND_BITS
+
+
+def _by_layer(placement: Placement, run: RunCount) -> tuple[LayerReport, ...]:
+    """Spans of phases, added up by layer."""
+    program, config = placement.program, placement.config
+    area = config.engine.rows * config.engine.cols
+    per_word = config.bus_bits // OPERAND_BITS
+    found = []
+    names = ["start", *(layer.layer.name for layer in program.layers)]
+    owners = [-1, *(phase.layer for phase in placement.phases)]
+    reads = [0, *(span.words_read for span in run.spans)]  # each phase is read in the one before
+    reads[0:2] = [reads[1] - _first_phase_words(placement), _first_phase_words(placement)]
+    for index, name in enumerate(names, start=-1):
+        chosen = [number for number, owner in enumerate(owners) if owner == index]
+        total = _sum([run.spans[number] for number in chosen])
+        beats = sum(program.layers[index].counts.ncu_beats.values()) if index >= 0 else 0
+        found.append(
+            LayerReport(
+                name=name,
+                cycles=total.cycles,
+                stalled=total.stalled,
+                utilisation=beats / max(1, total.cycles * area),
+                words_read=sum(reads[number] for number in chosen) * per_word,
+                words_written=total.words_written * per_word,
+            )
+        )
+    return tuple(found)
+
+
+def _first_phase_words(placement: Placement) -> int:
+    """Bus words that are loaded for the first phase in every run, together with the input."""
+    found = 0
+    for memory in LOADED:
+        if memory not in placement.resident:
+            content = phase_content(placement.phases[0], memory, placement.config)
+            found += content.size // placement.config.bus_bytes
+    return found
+
+
+def _sum(spans: list[Span]) -> Span:
+    return Span(
+        sum(span.cycles for span in spans),
+        sum(span.stalled for span in spans),
+        sum(span.words_read for span in spans),
+        sum(span.words_written for span in spans),
+    )

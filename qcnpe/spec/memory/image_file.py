@@ -1,0 +1,121 @@
+"""The file of an image: a header of 32-bit words that a driver in C reads, then the image's data.
+
+All words are unsigned, lowest octet first. `HEADER` is followed by a record `MAP` for each width of
+the input and one for the output, then by the slot of each channel of the output. The data begins at
+`data_offset`. A driver copies it to an address that is a multiple of the bus word, and writes
+channel c of line y, column x of sample s at width w as follows (`inputs` records; `output`
+likewise):
+
+    position = origin + s * sample_step + y * pitch + x
+    slot = c                            (of the output: the c-th of the slots)
+    row = position / banks * words + slot / pairs
+    octet = offset + row * row_bytes + position % banks * 2
+    bit = pairs > 1 ? slot % pairs * width : 16 - width         (in the 16-bit word at that octet)
+    value = saturate((sample + (1 << shift >> 1)) >> shift)     (to `width` bits, signed or not)
+
+All other bits of the input are zero.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.memory.image import Image, MapTransfer
+
+MAGIC = int.from_bytes(b"QCNI", "little")
+IMAGE_VERSION = 1
+"""Changes whenever the header or a descriptor changes its meaning."""
+
+HEADER: tuple[tuple[str, str], ...] = (
+    ("magic", "the letters QCNI"),
+    ("version", "of this format"),
+    ("data_offset", "octets before the data"),
+    ("data_bytes", "octets of the data"),
+    ("rows", "rows of the array"),
+    ("cols", "columns of the array"),
+    ("banks", "activation banks"),
+    ("bus_bytes", "octets of a bus word"),
+    ("boot_rows", "register `boot` at the first start, whose row is 0"),
+    ("again", "row of further starts, with `boot` zero"),
+    ("batch", "samples in a run"),
+    ("input_bytes", "octets of the memory at register `input`"),
+    ("output_bytes", "octets of the memory at register `output`"),
+    ("inputs", "records of the input"),
+    ("slots", "slots of the output, one for each of its channels"),
+)
+"""Words of the header, and what they mean."""
+
+MAP: tuple[tuple[str, str], ...] = (
+    ("channels", "of the map"),
+    ("height", "lines"),
+    ("width_pixels", "columns"),
+    ("width", "operand width in bits"),
+    ("shift", "right shift from 16 bits"),
+    ("is_unsigned", "1: values saturate to unsigned"),
+    ("pairs", "slots in a word"),
+    ("words", "words of a position"),
+    ("origin", "position of line 0, column 0 of sample 0"),
+    ("pitch", "positions from line to line"),
+    ("sample_step", "positions from sample to sample"),
+    ("offset", "octets before its first row"),
+    ("row_bytes", "octets of a row"),
+)
+"""Words of the record of a map, and what they mean."""
+
+_ALIGNMENT = 64
+
+
+def encode_image(image: Image) -> bytes:
+    """The octets of an image's file."""
+    outputs = image.output.map.map.slots.tolist()
+    words = len(HEADER) + (len(image.inputs) + 1) * len(MAP) + len(outputs)
+    start = -(-4 * words // _ALIGNMENT) * _ALIGNMENT
+    config = image.config
+    values = {
+        "magic": MAGIC,
+        "version": IMAGE_VERSION,
+        "data_offset": start,
+        "data_bytes": len(image.data),
+        "rows": config.engine.rows,
+        "cols": config.engine.cols,
+        "banks": config.banks,
+        "bus_bytes": config.bus_bytes,
+        "boot_rows": image.boot_rows,
+        "again": image.again,
+        "batch": image.batch,
+        "input_bytes": image.input_bytes,
+        "output_bytes": image.output_bytes,
+        "inputs": len(image.inputs),
+        "slots": len(outputs),
+    }
+    head = [values[name] for name, _ in HEADER]
+    for each in (*image.inputs, image.output):
+        head += _map_words(image, each)
+    octets = _pack([*head, *outputs]).ljust(start, b"\0")
+    return octets + image.data.tobytes()
+
+
+def _map_words(image: Image, each: MapTransfer) -> list[int]:
+    placed = each.map
+    channels, height, width = placed.map.shape
+    values = {
+        "channels": channels,
+        "height": height,
+        "width_pixels": width,
+        "width": placed.width,
+        "shift": each.shift if placed.width < OPERAND_BITS else 0,
+        "is_unsigned": int(each.unsigned),
+        "pairs": placed.pairs,
+        "words": placed.words,
+        "origin": placed.origin,
+        "pitch": placed.pitch,
+        "sample_step": placed.sample_step,
+        "offset": each.offset,
+        "row_bytes": each.bank_words * image.config.bus_bytes,
+    }
+    return [values[name] for name, _ in MAP]
+
+
+def _pack(words: Iterable[int]) -> bytes:
+    return np.array(list(words), "<u4").tobytes()
