@@ -183,7 +183,15 @@ class Machine:
     def _load(self, load: Load) -> None:
         rows = self._external(load)
         self.words_read += load.rows * load.words
-        self._memories[Memory(load.memory)][load.row : load.row + load.rows, : rows.shape[1]] = rows
+        memory = Memory(load.memory)
+        kept = self._kept_bits(memory)[: rows.shape[1]]
+        self._memories[memory][load.row : load.row + load.rows, : rows.shape[1]] = rows & kept
+
+    def _kept_bits(self, memory: Memory) -> NDArray[np.uint8]:
+        """A mask of the bits of a row that are stored."""
+        bits = np.zeros(self.config.row_words(memory) * self.config.bus_bits, np.uint8)
+        bits[: self.config.row_content_bits(memory)] = 1
+        return np.packbits(bits, bitorder="little")
 
     def _store(self, store: Store) -> None:
         rows = self._external(store)

@@ -81,9 +81,10 @@ def test_a_driver_needs_only_the_header(ncu, unsigned):
     }
     assert len(data) == head["data_bytes"]
     machine.run(boot_rows=head["boot_rows"])
+    stored = output.tobytes()
     results = [
         struct.unpack_from(
-            "<h", output, bit_address(records[-1], head["banks"], sample, 0, 0, slot)[0]
+            "<h", stored, bit_address(records[-1], head["banks"], sample, 0, 0, slot)[0]
         )
         for sample in range(2)
         for slot in slots
