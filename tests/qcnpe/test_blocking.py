@@ -97,9 +97,14 @@ def test_narrow_inputs_share_a_word():
         Geometry(input_shape=(1, 16, 16), channels=2, kernel=(1, 5), stride=(1, 4)),
         widths=(4,),
     )
-    net = network(
-        layer, random_layer(np.random.default_rng(1), Geometry.dense(2 * 48, 1), widths=(4,))
-    )
-    program = compile_blocked(net, EngineConfig(rows=16, cols=16), 1)
-    assert program.input_factor == 4
-    assert {tile.beats for group in program.layers[0].groups for tile in group.tiles} == {2}
+    config = EngineConfig(rows=16, cols=16)
+    beats = [
+        {tile.beats for group in program.layers[0].groups for tile in group.tiles}
+        for program in (
+            compile_network(network(layer), config, 1, stored=True),
+            compile_network(block_network(network(layer), {-1: 4, 0: 1}), config, 1, stored=True),
+        )
+    ]
+    assert beats == [{5}, {2}]
+    dense = random_layer(np.random.default_rng(1), Geometry.dense(2 * 48, 1), widths=(4,))
+    assert choose_factors(network(layer, dense), config, 1)[-1] == 4
