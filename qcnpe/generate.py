@@ -10,6 +10,8 @@ from typing import Any
 
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.leaf import ModuleLibrary, flat_ports
+from qcnpe.rtl.memory.autonomous import Autonomous
+from qcnpe.rtl.memory.sram import MacroLibrary
 from qcnpe.rtl.top import Top
 from qcnpe.spec.commands import PARAMETER_FIELDS, Field, command_fields
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
@@ -23,6 +25,9 @@ from qcnpe.yosys import run_yosys
 
 TOP = "qcnpe_engine"
 """Name of the top module, unless the engine is given a name of its own."""
+
+AUTONOMOUS_TOP = "qcnpe_autonomous"
+"""Name of the top module of an autonomous engine, unless it is given a name of its own."""
 
 _CORE_NAME = "qcnpe"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -176,6 +181,19 @@ def top_verilog(top: Top, prefix: str = "") -> str:
     """
     library = ModuleLibrary(prefix=prefix)
     return _header(top.config) + component_verilog(top, prefix + TOP, library)
+
+
+def autonomous_verilog(top: Autonomous, prefix: str = "", *, macros: bool = False) -> str:
+    """An autonomous engine as Verilog text, each distinct component once.
+
+    Parameters
+    ----------
+    top : the engine and its memories
+    prefix : of the names of all modules
+    macros : leave the modules of the memories to the integrator, see `MacroLibrary`
+    """
+    library = (MacroLibrary if macros else ModuleLibrary)(prefix=prefix)
+    return _header(top.config.engine) + component_verilog(top, prefix + AUTONOMOUS_TOP, library)
 
 
 def component_verilog(component: Component, name: str, library: ModuleLibrary) -> str:

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from qcnpe.generate import TOP, top_verilog
+from qcnpe.generate import AUTONOMOUS_TOP, TOP, autonomous_verilog, top_verilog
+from qcnpe.rtl.memory.autonomous import Autonomous
 from qcnpe.rtl.top import Top
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.memory.config import MemoryConfig
 from sim import verilator
 from sim.verilator import DEFAULT_FOLDER, Design
 
@@ -46,6 +48,29 @@ def build(
         return _design(config, verilog, bare=bare, coverage=coverage)
 
     return verilator.build(name, ingredients, folder, make)
+
+
+def build_autonomous(config: MemoryConfig, folder: Path = DEFAULT_FOLDER) -> Path:
+    """Folder of a Verilated autonomous engine, without a harness; builds it if it does not exist.
+
+    Parameters
+    ----------
+    config : the engine and its memories
+    folder : for built simulations
+
+    Raises
+    ------
+    ToolMissingError
+        If a program is missing: before anything is done.
+    ToolError
+        If Verilator or the C++ compiler fails; its log stays in the folder.
+    """
+    name = f"autonomous-{config.engine.rows}x{config.engine.cols}-{config.engine.ncu}"
+    verilator.check_builder(folder, name)
+    verilog = autonomous_verilog(Autonomous(config))
+    sources = {"modules.vlt": _keep_modules(config.engine), f"{AUTONOMOUS_TOP}.v": verilog}
+    design = Design(top=AUTONOMOUS_TOP, sources=sources)
+    return verilator.build(name, (verilog,), folder, lambda: design)
 
 
 def _design(config: EngineConfig, verilog: str, *, bare: bool, coverage: bool) -> Design:

@@ -24,9 +24,11 @@ from qcnpe.rtl import layouts
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.halt import Halt
 from qcnpe.rtl.layouts import ACTIVATION_LANE, NO_CONTROL
+from qcnpe.rtl.memory.layouts import TAP_LAYOUT
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.frames import LINK_VERSION, Welcome
 from qcnpe.spec.link import LinkConfig
+from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.registers import registers
 
 ROOT = Path(__file__).parents[1]
@@ -97,6 +99,7 @@ def test_each_kind_of_object_can_fail() -> None:
 
 
 CONFIG = EngineConfig(rows=3, cols=5)
+MEMORIES = MemoryConfig.default(CONFIG)
 
 # What a component is made with here, by the name of the parameter.
 ARGUMENTS: dict[str, Any] = {
@@ -108,10 +111,13 @@ ARGUMENTS: dict[str, Any] = {
     "control": NO_CONTROL,
     "data_bits": 64,
     "depth": 8,
+    "entry": TAP_LAYOUT,
     "granularity": 3,
     "lane": ACTIVATION_LANE,
     "lanes": 3,
+    "memory": Memory.TAPS,
     "link": LinkConfig(engine=CONFIG, clock_hz=12e6, baud=115200),
+    "selector": "source",
     "store_depth": 512,
     "table": registers(CONFIG),
     "tree": None,
@@ -165,7 +171,10 @@ def is_right(line: re.Match[str], member: Any, names: dict[str, Any]) -> bool:
 
 def badly_described(kind: type[Component], docstring: str) -> list[str]:
     """List the ports that a component's docstring leaves out, or describes wrongly or twice."""
-    arguments = {name: ARGUMENTS[name] for name in inspect.signature(kind).parameters}
+    arguments = {
+        name: MEMORIES if parameter.annotation is MemoryConfig else ARGUMENTS[name]
+        for name, parameter in inspect.signature(kind).parameters.items()
+    }
     names = {**vars(layouts), **vars(import_module(kind.__module__)), **arguments}
     bad = []
     for port, member in kind(**arguments).signature.members.items():

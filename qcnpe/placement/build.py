@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.blocking import compile_blocked
-from qcnpe.compiler import Program, TileGroup
+from qcnpe.compiler import Program, TileGroup, compile_network
 from qcnpe.placement.layout import Spacing, name_of, space_maps
 from qcnpe.placement.phase import TABLES, Phase, PhaseBuilder
 from qcnpe.spec.commands import PARAMETER_BITS
@@ -71,7 +70,7 @@ def place_network(net: QuantNet, config: MemoryConfig, batch: int) -> Placement:
     CapacityError
         If the network does not fit the engine, or its memories.
     """
-    program = compile_blocked(net, config.engine, batch)
+    program = compile_network(net, config.engine, batch, stored=True)
     spacings = space_maps(program, config)
     placed = _place_maps(program, config, spacings)
     builder = PhaseBuilder(program, config, spacings, placed)
@@ -214,7 +213,6 @@ class _ImageWriter:
             again=len(setup),
             batch=self.program.batch,
             inputs=inputs,
-            input_factor=self.program.input_factor,
             output=output,
             input_bytes=input_bytes,
             output_bytes=store.rows * store.words * self.config.bus_bytes,

@@ -9,7 +9,8 @@ from qcnpe.spec.commands import PARAMETER_FIELDS, Field, command_fields
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
 
-def _struct(fields: tuple[Field, ...]) -> data.StructLayout:
+def word_layout(fields: tuple[Field, ...]) -> data.StructLayout:
+    """A word with the fields of a table, lowest bits first."""
     return data.StructLayout(
         {field.name: Shape(field.bits, signed=field.signed) for field in fields}
     )
@@ -17,10 +18,10 @@ def _struct(fields: tuple[Field, ...]) -> data.StructLayout:
 
 def command_layout(config: EngineConfig) -> data.StructLayout:
     """A command word."""
-    return _struct(command_fields(config))
+    return word_layout(command_fields(config))
 
 
-PARAMETER_LAYOUT = _struct(PARAMETER_FIELDS)
+PARAMETER_LAYOUT = word_layout(PARAMETER_FIELDS)
 """A parameter word: bias and shift of one neuron."""
 
 

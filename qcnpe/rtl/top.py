@@ -1,18 +1,11 @@
 """The top level: the engine behind AXI4-Stream and AXI4-Lite."""
 
-from amaranth.hdl import (
-    Cat,
-    ClockDomain,
-    ClockSignal,
-    Module,
-    Mux,
-    ResetSignal,
-    Signal,
-)
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, ResetSignal
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.axi import AxiLiteRegisters, lite_ports, stream_ports
 from qcnpe.rtl.component import Component
+from qcnpe.rtl.control import connect_lite, control_engine, show_constants, show_counters
 from qcnpe.rtl.counters import Counters
 from qcnpe.rtl.engine import Engine
 from qcnpe.spec.commands import COMMAND_BITS, PARAMETER_BITS, ErrorCause
@@ -70,7 +63,7 @@ class Top(Component):
         m.submodules.counters = counters = Counters(self.config)
         m.submodules.registers = file = AxiLiteRegisters(self.table)
         self._build_streams(m, engine)
-        self._build_bus(m, file)
+        connect_lite(m, self, file)
         m.d.comb += [
             counters.busy.eq(engine.busy),
             counters.events.eq(engine.events),
@@ -78,8 +71,15 @@ class Top(Component):
             self.busy.eq(engine.busy),
             self.error.eq(engine.error != ErrorCause.NONE),
         ]
-        self._build_control(m, file, engine, counters)
-        self._build_values(m, file, engine, counters)
+        control_engine(m, self.config, file, engine, counters.clear)
+        show_constants(m, file, feature_words(self.config))
+        m.d.comb += [
+            file.value_status.eq(Cat(engine.busy, self.error, engine.halted)),
+            file.value_precision.eq(engine.precision),
+            file.value_error.eq(engine.error),
+        ]
+        names = counter_names(self.config)
+        show_counters(m, file, {name: getattr(counters, f"count_{name}") for name in names})
         return m
 
     def _build_streams(self, m: Module, engine: Engine) -> None:
@@ -96,49 +96,3 @@ class Top(Component):
             self.m_axis_results_tvalid.eq(engine.results.valid),
             engine.results.ready.eq(self.m_axis_results_tready),
         ]
-
-    def _build_bus(self, m: Module, file: AxiLiteRegisters) -> None:
-        for name, member in lite_ports("", address_bits(self.table)).items():
-            ours, its = getattr(self, f"s_axil{name}"), getattr(file, f"axi{name}")
-            m.d.comb += its.eq(ours) if member.flow is In else ours.eq(its)
-
-    def _build_control(
-        self, m: Module, file: AxiLiteRegisters, engine: Engine, counters: Counters
-    ) -> None:
-        """The control register acts one cycle after it is written and holds no state."""
-        action = Signal(3)
-        ceiling = Signal(5, init=OPERAND_BITS)
-        m.d.sync += action.eq(Mux(file.written_control, file.data, 0))
-        m.d.comb += [
-            Cat(engine.halt, engine.resume, counters.clear).eq(action),
-            engine.ceiling.eq(ceiling),
-            file.value_ceiling.eq(ceiling),
-        ]
-        if self.config.kind.is_gated:
-            with m.If(file.written_ceiling), m.Switch(file.data):
-                with m.Case(*self.config.precisions):
-                    m.d.sync += ceiling.eq(file.data)
-
-    def _build_values(
-        self, m: Module, file: AxiLiteRegisters, engine: Engine, counters: Counters
-    ) -> None:
-        for name, fields in feature_words(self.config).items():
-            (register,) = (entry for entry in self.table if entry.name == name)
-            word = place = 0
-            for field in register.fields:
-                word |= fields[field.name] << place
-                place += field.bits
-            m.d.comb += getattr(file, f"value_{name}").eq(word)
-        m.d.comb += [
-            file.value_status.eq(Cat(engine.busy, self.error, engine.halted)),
-            file.value_precision.eq(engine.precision),
-            file.value_error.eq(engine.error),
-        ]
-        for name in counter_names(self.config):
-            count, high = getattr(counters, f"count_{name}"), Signal(32, name=f"{name}_high")
-            with m.If(getattr(file, f"read_{name}_low")):
-                m.d.sync += high.eq(count[32:])
-            m.d.comb += [
-                getattr(file, f"value_{name}_low").eq(count[:32]),
-                getattr(file, f"value_{name}_high").eq(high),
-            ]

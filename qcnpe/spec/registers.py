@@ -26,6 +26,7 @@ class Access(Enum):
     READ = "read"
     WRITE = "write"
     READ_WRITE = "read, write"
+    READ_CLEAR = "read, write 1 to clear"
 
 
 @dataclass(frozen=True)

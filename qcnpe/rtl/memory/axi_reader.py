@@ -41,6 +41,7 @@ class AxiReader(Component):
     abort : in, 1 bit, give up the transfer
     done : out, 1 bit, high for one cycle: the transfer has ended and all its words have left
     response : out, `Response`, with `done`: the first error response, or OKAY
+    idle : out, 1 bit, there is no transfer
     axi_* : bus, AXI4 manager, the channels on which it reads
     """
 
@@ -52,6 +53,7 @@ class AxiReader(Component):
             "abort": In(1),
             "done": Out(1),
             "response": Out(Response),
+            "idle": Out(1),
         }
         super().__init__(ports | read_ports("axi", **self.bus))
 
@@ -66,6 +68,7 @@ class AxiReader(Component):
             splitter.transfer.payload.eq(self.transfer.payload),
             splitter.transfer.valid.eq(self.transfer.valid & ~active),
             self.transfer.ready.eq(splitter.transfer.ready & ~active),
+            self.idle.eq(~active),
             splitter.stop.eq(gives_up),
             self.axi_arvalid.eq(splitter.bursts.valid),
             splitter.bursts.ready.eq(self.axi_arready),

@@ -35,6 +35,7 @@ class AxiWriter(Component):
     abort : in, 1 bit, give up the transfer
     done : out, 1 bit, high for one cycle: every burst has been answered
     response : out, `Response`, with `done`: the first error response, or OKAY
+    idle : out, 1 bit, there is no transfer
     axi_* : bus, AXI4 manager, the channels on which it writes
     """
 
@@ -46,6 +47,7 @@ class AxiWriter(Component):
             "abort": In(1),
             "done": Out(1),
             "response": Out(Response),
+            "idle": Out(1),
         }
         super().__init__(ports | write_ports("axi", **self.bus))
 
@@ -58,6 +60,7 @@ class AxiWriter(Component):
             splitter.transfer.payload.eq(self.transfer.payload),
             splitter.transfer.valid.eq(self.transfer.valid & ~active),
             self.transfer.ready.eq(splitter.transfer.ready & ~active),
+            self.idle.eq(~active),
             splitter.stop.eq(gives_up),
         ]
         with m.If(self.transfer.valid & self.transfer.ready):

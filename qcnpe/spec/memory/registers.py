@@ -111,10 +111,10 @@ _RUN: list[_Row] = [
     ),
     (
         "interrupt",
-        Access.READ_WRITE,
+        Access.READ_CLEAR,
         (
-            Field("done", 1, "a run has ended well; writing 1 clears it"),
-            Field("fault", 1, "a run has ended with a fault; writing 1 clears it"),
+            Field("done", 1, "a run has ended well"),
+            Field("fault", 1, "a run has ended with a fault"),
         ),
     ),
     (

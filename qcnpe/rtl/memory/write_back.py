@@ -1,0 +1,135 @@
+"""The write-back unit: results to the activation banks."""
+
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from qcnpe.rtl.component import Component
+from qcnpe.rtl.layouts import result_beat
+from qcnpe.rtl.memory.lane_places import LanePlaces
+from qcnpe.rtl.memory.layouts import (
+    WRITE_LAYOUT,
+    bank_writes_layout,
+    lane_layout,
+    place_layout,
+    step_layout,
+)
+from qcnpe.rtl.memory.select import join
+from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.memory.config import MemoryConfig
+
+
+class WriteBack(Component):
+    """Executes writes on the beats of results: gathers narrow copies, and stores words.
+
+    Latency: the banks are written in the cycle after that in which a write takes its pass.
+    Throughput: one pass of a write a cycle; a write that only gathers has one.
+
+    Parameters
+    ----------
+    config : the memories
+
+    Ports
+    -----
+    steps : in, stream of `step_layout(config, WRITE_LAYOUT)`, of the `Walker`
+    lanes : in, `lane_layout(config)`, the lane entry of the step
+    results : in, stream of `result_beat(config.engine)`, of the engine
+    banks : out, `bank_writes_layout(config)`, writes of this cycle
+    writes : out, 1 bit, the banks are written
+    outside, conflict : out, 1 bit each, a fault in this cycle
+    idle : out, 1 bit, nothing is being written
+    """
+
+    def __init__(self, config: MemoryConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "steps": In(stream.Signature(step_layout(config, WRITE_LAYOUT))),
+                "lanes": In(lane_layout(config)),
+                "results": In(stream.Signature(result_beat(config.engine))),
+                "banks": Out(bank_writes_layout(config)),
+                "writes": Out(1),
+                "outside": Out(1),
+                "conflict": Out(1),
+                "idle": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Gathering and places in one cycle, the crossbar in the next."""
+        m = Module()
+        m.submodules.lane_places = lane_places = LanePlaces(self.config)
+        rows = self.config.engine.rows
+        step, number = self.steps.payload.entry, Signal(self.config.pass_bits)
+        goes, ends, stores = Signal(), Signal(), Signal()
+        m.d.comb += [
+            stores.eq(step.bytes != 0),
+            goes.eq(self.steps.valid & self.results.valid),
+            ends.eq(goes & (~stores | (number == self.lanes.last_pass))),
+            self.steps.ready.eq(ends),
+            self.results.ready.eq(ends & step.pop),
+            lane_places.lanes.eq(self.lanes),
+            lane_places.offset.eq(self.steps.payload.offset),
+            lane_places.pass_number.eq(number),
+        ]
+        with m.If(goes):
+            m.d.sync += number.eq(Mux(ends, 0, number + 1))
+        places: Any = Signal(data.ArrayLayout(place_layout(self.config), rows))
+        words: Any = Signal(data.ArrayLayout(OPERAND_BITS, rows))
+        octets = Signal(OPERAND_BITS // 8)
+        for row in range(rows):
+            m.d.sync += words[row].eq(self._build_word(m, row, ends, stores))
+        m.d.sync += [
+            places.eq(lane_places.places),
+            octets.eq(Mux(goes & stores, step.bytes, 0)),
+            self.writes.eq(goes & stores),
+        ]
+        m.d.comb += self.idle.eq(~self.writes)
+        self._build_crossbar(m, places, words, octets)
+        return m
+
+    def _build_word(self, m: Module, row: int, ends: Value, stores: Value) -> Value:
+        """The word of a row: its result, or the gathered word with the copy put in."""
+        step, lane = self.steps.payload.entry, self.results.payload.lanes[row]
+        word: Value = lane.result
+        for index, width in enumerate(self.config.engine.narrow_precisions, 1):
+            gathered = Signal(OPERAND_BITS, name=f"gathered_{width}_{row}")
+            merged = Signal(OPERAND_BITS, name=f"merged_{width}_{row}")
+            mask = Signal(OPERAND_BITS, name=f"mask_{width}_{row}")
+            copy = getattr(lane, f"copy_{width}")
+            m.d.comb += [
+                mask.eq(Const((1 << width) - 1, width) << step.place),
+                merged.eq((gathered & ~mask) | (copy << step.place)),
+            ]
+            with m.If(ends & (step.width == index)):
+                m.d.sync += gathered.eq(Mux(stores, 0, merged))
+            word = Mux(step.width == index, merged, word)
+        return word
+
+    def _build_crossbar(self, m: Module, places: Any, words: Any, octets: Signal) -> None:
+        """Each bank takes the word of the lane that writes it."""
+        active = [place.valid & (octets != 0) for place in places]
+        conflicts = []
+        for bank in range(self.config.banks):
+            here = [
+                valid & (place.bank == bank) for valid, place in zip(active, places, strict=True)
+            ]
+            hits = Cat(*here)
+            conflicts.append((hits & (hits - 1)[: len(hits)]).any())
+            m.d.comb += [
+                self.banks.bytes[bank].eq(Mux(hits.any(), octets, 0)),
+                self.banks.rows[bank].eq(join(here, [place.row for place in places])),
+                self.banks.words[bank].eq(join(here, words)),
+            ]
+        no_width = self.steps.valid & (
+            self.steps.payload.entry.width >= len(self.config.engine.precisions)
+        )
+        outside = (valid & place.outside for valid, place in zip(active, places, strict=True))
+        m.d.comb += [
+            self.conflict.eq(Cat(*conflicts).any()),
+            self.outside.eq(reduce(or_, outside) | no_width),
+        ]
