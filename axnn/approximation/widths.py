@@ -151,6 +151,9 @@ def integer_accuracy(net: QuantNet, split: Split) -> float:
     return split.task.quality(net.real_outputs(results), split.labels)
 
 
+_CALIBRATION_SEED = 0
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class WidthPoint:
     """A network, the width of each of its neurons, and the scales for them.
@@ -212,6 +215,7 @@ class WidthTarget:
         self._data = data
         self._plan = plan
         self._counter = counter
+        self._calibration = data.train.draw(plan.samples, seed=_CALIBRATION_SEED)
         self._config = counter.config
 
     @property
@@ -225,8 +229,12 @@ class WidthTarget:
         return self.calibrated(self._network, uniform_precision(self._network, OPERAND_BITS))
 
     def calibrated(self, network: Network, precision: Precision) -> WidthPoint:
-        """A network at these widths, with scales for them."""
-        scales = calibrate(network, self._data.train.inputs, precision, self._config)
+        """A network at these widths, with scales for them.
+
+        Where trials see a part of the samples, so does the calibration: ranges keep a bit of
+        headroom, and a look at all samples would take longer than the retraining.
+        """
+        scales = calibrate(network, self._calibration.inputs, precision, self._config)
         return WidthPoint(network=network, precision=precision, scales=scales, config=self._config)
 
     def draw_training(self, samples: int | None, *, seed: int) -> Split:

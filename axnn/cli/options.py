@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from axnn.experiments.collect import PAPER_APPS
+from axnn.experiments.collect import ALL_APPS
 
 RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run's files.")]
 PricesOption = Annotated[
@@ -57,7 +57,7 @@ ClassWeightsOption = Annotated[
     ),
 ]
 AppsArgument = Annotated[
-    list[str], typer.Argument(help=f"Applications, or all: {', '.join(PAPER_APPS)}.")
+    list[str], typer.Argument(help=f"Applications, or all: {', '.join(ALL_APPS)}.")
 ]
 FolderOption = Annotated[Path, typer.Option(help="Folder of all applications.")]
 PointOption = Annotated[str, typer.Option(help="Network of the run: axnn or exact16.")]

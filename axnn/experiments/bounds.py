@@ -4,11 +4,12 @@ Networks of one width come first: the loop begins with the best of them, or with
 the tighter bound, or lower.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from axnn.approximation.widths import ApproximationPlan, Trial
+from axnn.approximation.widths import Trial
 from axnn.experiments.folder import AppFolder
+from axnn.flow.apps import App
 from axnn.flow.energy import EnergyPrices
 from axnn.flow.steps import approximate_step, evaluate_step, uniform_step
 
@@ -21,6 +22,12 @@ UNIFORM_WIDTHS = (16, 8, 4, 2)
 CHOICES = ("gradient", "quantisation", "logits", "weight", "random", "layers")
 """Controls at the tightest bound: other criteria than the application's own, the paper's among
 them, and whole layers in place of tiles."""
+
+FEWER_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "objects": ("gradient", "random"),
+    "resnet8": (),
+}
+"""The same for applications whose retraining takes most of an hour."""
 
 Notify = Callable[[str], None]
 """Called with what has just been done."""
@@ -41,9 +48,10 @@ def choice_name(choice: str) -> str:
     return f"choice-{choice}"
 
 
-def choices_of(plan: ApproximationPlan) -> tuple[str, ...]:
-    """The controls of an application: `CHOICES` without its own criterion."""
-    return tuple(choice for choice in CHOICES if choice != plan.criterion)
+def choices_of(app: App) -> tuple[str, ...]:
+    """The controls of an application: those of `CHOICES` but its own criterion."""
+    choices = FEWER_CHOICES.get(app.name, CHOICES)
+    return tuple(choice for choice in choices if choice != app.approximation.criterion)
 
 
 def run_bounds(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None:
@@ -59,7 +67,7 @@ def run_bounds(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None:
 
 def run_choices(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None:
     """Approximate under the tightest bound by other choices of what is lowered."""
-    for choice in choices_of(folder.app.approximation):
+    for choice in choices_of(folder.app):
         run = folder.variant(choice_name(choice))
         plan = replace(folder.app.approximation, bound_percent=BOUNDS[0])
         if choice == "layers":

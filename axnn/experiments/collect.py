@@ -29,12 +29,15 @@ from axnn.flow.steps import evaluate_step
 PAPER_APPS = ("digits", "objects", "garments", "faces", "census", "letters")
 """Applications that count in the means."""
 
+ALL_APPS = ("resnet8", *PAPER_APPS)
+"""Applications of `all`, the one that takes longest first."""
+
 TOOLS = ("numpy",)
 
 
 def named_apps(names: Sequence[str]) -> list[str]:
-    """Names of applications; `all` stands for those of the paper."""
-    return list(PAPER_APPS) if list(names) == ["all"] else [find_app(name).name for name in names]
+    """Names of applications; `all` stands for `ALL_APPS`."""
+    return list(ALL_APPS) if list(names) == ["all"] else [find_app(name).name for name in names]
 
 
 def collect(
@@ -131,7 +134,7 @@ def judge_variants(place: AppFolder, prices: EnergyPrices) -> dict[str, Evaluati
     names = [
         *map(bound_name, BOUNDS),
         *map(uniform_name, UNIFORM_WIDTHS),
-        *map(choice_name, choices_of(place.app.approximation)),
+        *map(choice_name, choices_of(place.app)),
     ]
     runs = {name: place.variant(name) for name in names}
     return {name: evaluate_step(run, prices) for name, run in runs.items() if run.axnn.exists()}

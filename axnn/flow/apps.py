@@ -115,8 +115,8 @@ def perceptron(name: str, *, inputs: int, hidden: int, classes: int) -> NetworkS
     )
 
 
-_RATE_FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
-"""Multiples of a plan's learning rate that are tried at each width: fours, with twos between."""
+_RATE_FACTORS = (0.25, 1.0, 4.0)
+"""Multiples of a plan's learning rate that are tried at each width."""
 
 _DIGITS8X8 = App(
     title="Handwritten digits, 8x8",
@@ -187,7 +187,7 @@ _GARMENTS = App(
         smallest_share=0.125,
         samples=20_000,
         retraining=TrainingPlan(
-            epochs=2, batch=64, learning_rate=0.001, weight_decay=1e-4, flip=True
+            epochs=2, batch=64, learning_rate=0.002, weight_decay=1e-4, flip=True
         ),
     ),
     engine=EngineConfig(),
@@ -248,12 +248,12 @@ _LETTERS = App(
         bound_percent=0.5,
         start="ladder",
         rate_factors=_RATE_FACTORS,
-        long_epochs=120,
+        long_epochs=90,
         share=1.0,
         rounds=2,
         smallest_share=0.0625,
-        # Some tiles at 4 bits need 60 epochs to recover; after 20 they failed.
-        retraining=TrainingPlan(epochs=60, batch=32, learning_rate=0.1, patience=60),
+        # Some tiles at 4 bits need many epochs to recover; after 20 they failed.
+        retraining=TrainingPlan(epochs=30, batch=32, learning_rate=0.05, patience=30),
     ),
     engine=EngineConfig(),
 )
@@ -295,13 +295,13 @@ _OBJECTS = App(
         bound_percent=0.5,
         start="ladder",
         rate_factors=_RATE_FACTORS,
-        long_epochs=6,
+        long_epochs=4,
         share=1.0,
         rounds=3,
         smallest_share=0.25,
         samples=6_000,
         retraining=TrainingPlan(
-            epochs=2, batch=64, learning_rate=0.002, weight_decay=5e-4, shift_pixels=3, flip=True
+            epochs=2, batch=64, learning_rate=0.003, weight_decay=5e-4, shift_pixels=3, flip=True
         ),
     ),
     engine=EngineConfig(),
@@ -324,7 +324,7 @@ _RESNET8 = App(
         bound_percent=0.5,
         start="ladder",
         rate_factors=_RATE_FACTORS,
-        long_epochs=6,
+        long_epochs=4,
         share=1.0,
         rounds=2,
         smallest_share=0.25,

@@ -93,7 +93,7 @@ def _controls(found: Findings) -> Section | None:
         return _not_run(title, found, "uniform")
     controls = {
         "uniform": list(map(uniform_name, UNIFORM_WIDTHS)),
-        "choices": list(map(choice_name, choices_of(found.place.app.approximation))),
+        "choices": list(map(choice_name, choices_of(found.place.app))),
     }
     return Section(
         title=title,

@@ -34,7 +34,7 @@ from axnn.quantisation.quantize import Precision, QuantisedNetwork, uniform_prec
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.inference import infer
-from tests.peers.torch_network import torch_network
+from tests.peers.torch_network import TorchNetwork
 
 Report = Callable[[str], None]
 Figures = dict[str, float]
@@ -47,7 +47,7 @@ BATCH = 64
 ROUNDS = 9
 """Repetitions of which the median is taken."""
 
-STEPS = {"lenet": 60, "mlp": 400, "objects": 6}
+STEPS = {"lenet": 60, "mlp": 400, "objects": 6, "resnet8": 3}
 """Training steps of one repetition."""
 
 EPOCH_SAMPLES = {"digits": 6400, "objects": 640}
@@ -63,6 +63,7 @@ def specs() -> dict[str, NetworkSpec]:
         "lenet": find_app("digits").network,
         "mlp": perceptron("mlp", inputs=784, hidden=128, classes=10),
         "objects": find_app("objects").network,
+        "resnet8": find_app("resnet8").network,
     }
 
 
@@ -123,7 +124,7 @@ def compare(name: str, spec: NetworkSpec, seed: int, report: Report) -> Figures:
     rate = 0.001
     split = random_split(spec, STEPS[name] * BATCH, np.random.default_rng(seed))
     network = Network(spec, seed=seed)
-    peer = torch_network(network)
+    peer = TorchNetwork(network)
     check_equal(network, peer, split)
     optimizer = torch.optim.SGD(peer.parameters(), lr=rate, momentum=0.9)
     ours, theirs = [], []

@@ -81,10 +81,10 @@ class Subject:
 
 
 def squashing(network: NetworkSpec) -> NetworkSpec:
-    """The same network with tanh in place of ReLU."""
+    """The same network with tanh in place of ReLU, whose sums need no normalisation."""
     layers = tuple(
         replace(layer, function="tanh") if layer.function == "relu" else layer
-        for layer in network.layers
+        for layer in network.folded.layers
     )
     return replace(network, layers=layers)
 
