@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from qcnpe.compiler import Program, TileGroup, compile_network
 from qcnpe.placement.layout import Spacing, name_of, space_maps
+from qcnpe.placement.parts import cut_descriptors
 from qcnpe.placement.phase import TABLES, Phase, PhaseBuilder
 from qcnpe.spec.commands import PARAMETER_BITS
 from qcnpe.spec.config import OPERAND_BITS
@@ -182,15 +183,14 @@ class _ImageWriter:
         self._parts: list[_Bytes] = []
         self._size = 0
         self._bases = self._place_phases()
-        self._input_offsets: dict[int, int] = {}
 
     def write(self) -> Image:
         """The image."""
-        setup = [load for number in range(len(self.phases)) for load in self._loads(number, True)]
+        setup = self._setup()
         inputs, input_bytes = self._inputs()
         output = self._output()
         run: list[Descriptor] = [self._load_input(each) for each in inputs]
-        run += self._loads(0, False)
+        run += self._loads(0)
         for number in range(len(self.phases)):
             run += self._phase(number)
         store = Store(
@@ -200,17 +200,13 @@ class _ImageWriter:
             base=Base.OUTPUT,
             offset=0,
         )
-        descriptors = [*setup, *run, store, End()]
-        if len(descriptors) > self.config.descriptor_rows:
-            raise CapacityError(
-                f"network {self.program.net.name}: {len(descriptors)} descriptors are more than the"
-                f" {self.config.descriptor_rows} of the memory; set descriptor_rows"
-            )
+        found = cut_descriptors(setup, [*run, store, End()], self.config)
         return Image(
             config=self.config,
-            data=self._data(descriptors),
-            boot_rows=len(descriptors),
-            again=len(setup),
+            data=self._data(found.descriptors),
+            boot_rows=found.boot_rows,
+            again=found.again,
+            again_boot_rows=found.again_boot_rows,
             batch=self.program.batch,
             inputs=inputs,
             output=output,
@@ -233,25 +229,42 @@ class _ImageWriter:
             found.append(bases)
         return found
 
-    def _loads(self, number: int, resident: bool) -> list[Descriptor]:
-        """Loads of a phase's memories, of those that are resident or of the others."""
-        phase, found = self.phases[number], []
+    def _setup(self) -> list[Descriptor]:
+        """Loads of what is resident; rows that follow one another are loaded together."""
+        found: list[Load] = []
         for memory in LOADED:
-            if (memory in self.resident) is not resident or not phase.rows(memory, self.config):
+            if memory not in self.resident:
                 continue
-            content = phase_content(phase, memory, self.config)
-            words = content.shape[1] // self.config.bus_bytes
-            found.append(
-                Load(
-                    memory=memory,
-                    row=self._bases[number][memory],
-                    rows=len(content),
-                    words=words,
-                    base=Base.IMAGE,
-                    offset=self._append(content),
-                )
-            )
+            for number, phase in enumerate(self.phases):
+                if not phase.rows(memory, self.config):
+                    continue
+                load = self._load(number, memory)
+                last = found[-1] if found else None
+                if last and (last.memory, last.words) == (memory, load.words):
+                    found[-1] = replace(last, rows=last.rows + load.rows)
+                else:
+                    found.append(load)
         return list[Descriptor](found)
+
+    def _loads(self, number: int) -> list[Descriptor]:
+        """Loads of a phase's memories that are not resident."""
+        phase = self.phases[number]
+        return [
+            self._load(number, memory)
+            for memory in LOADED
+            if memory not in self.resident and phase.rows(memory, self.config)
+        ]
+
+    def _load(self, number: int, memory: Memory) -> Load:
+        content = phase_content(self.phases[number], memory, self.config)
+        return Load(
+            memory=memory,
+            row=self._bases[number][memory],
+            rows=len(content),
+            words=content.shape[1] // self.config.bus_bytes,
+            base=Base.IMAGE,
+            offset=self._append(content),
+        )
 
     def _append(self, content: _Bytes) -> int:
         offset = self._size
@@ -264,7 +277,9 @@ class _ImageWriter:
         head = len(descriptors) * DESCRIPTOR_BYTES
         words = [
             replace(each, offset=each.offset + head).word()
-            if isinstance(each, Load) and each.base == Base.IMAGE
+            if isinstance(each, Load)
+            and each.base == Base.IMAGE
+            and each.memory != Memory.DESCRIPTORS
             else each.word()
             for each in descriptors
         ]
@@ -308,9 +323,9 @@ class _ImageWriter:
     def _phase(self, number: int) -> list[Descriptor]:
         """Wait for the phase before, load the next one, compute."""
         phase = self.phases[number]
-        found: list[Descriptor] = [Wait(loads=True, tiles=number > 0)]
+        found: list[Descriptor] = [Wait(loads=True, tiles=True)]
         if number + 1 < len(self.phases):
-            found += self._loads(number + 1, False)
+            found += self._loads(number + 1)
         if number == 0 or self.phases[number - 1].layer != phase.layer:
             found += self._fills(phase.layer)
         bases = self._bases[number]

@@ -39,12 +39,12 @@ WRITE_LATENCY = 2
 
 @dataclass(frozen=True)
 class Span:
-    """From one `Wait` to the next: the time of a phase.
+    """From one `Wait` for loads and tiles to the next: the time of a phase.
 
     Attributes
     ----------
     cycles : in all
-    stalled : of these, cycles in which the processor waited for loads, at its end
+    stalled : of these, cycles in which the processor waited for loads
     words_read, words_written : bus words whose transfer began
     """
 
@@ -108,7 +108,8 @@ def count_run(image: Image, *, first: bool, bus_latency: int = 30) -> RunCount:
         timer.boot(image.boot_rows)
     else:
         machine.done = []
-        machine.run(start=image.again)
+        machine.run(boot_rows=image.again_boot_rows, start=image.again)
+        timer.boot(image.again_boot_rows)
     for each in machine.done:
         timer.step(each)
     return RunCount(tuple(timer.spans))
@@ -128,7 +129,7 @@ class _Timer:
     def __init__(self, config: MemoryConfig, bus_latency: int) -> None:
         self.now = self.loaded = self.written = 0
         self.spans: list[Span] = []
-        self._start = self._words_read = self._words_written = 0
+        self._start = self._stalled = self._words_read = self._words_written = 0
         self._config, self._latency = config, bus_latency
         self._schedule = Schedule(config.engine)
         self._walker = 0
@@ -138,7 +139,9 @@ class _Timer:
         self._stores: deque[int] = deque([0] * STORE_JOBS, maxlen=STORE_JOBS)
 
     def boot(self, rows: int) -> None:
-        """Load descriptors."""
+        """Load descriptors, if any."""
+        if not rows:
+            return
         self._words_read = rows * self._config.row_words(Memory.DESCRIPTORS)
         self.now = self._latency + self._words_read
 
@@ -171,9 +174,12 @@ class _Timer:
             self.now = max(self.now, self.written)
         stalled = max(0, self.loaded - self.now) if loads else 0
         self.now += stalled
-        span = Span(self.now - self._start, stalled, self._words_read, self._words_written)
-        self.spans.append(span)
-        self._start, self._words_read, self._words_written = self.now, 0, 0
+        self._stalled += stalled
+        if loads and tiles:
+            cycles = self.now - self._start
+            self.spans.append(Span(cycles, self._stalled, self._words_read, self._words_written))
+            self._start = self.now
+            self._stalled = self._words_read = self._words_written = 0
 
     def _tiles(self, job: Job) -> None:
         """Start when fetch and store take the job, then tile by tile."""

@@ -106,7 +106,8 @@ class Image:
     config : the engine and its memories
     data : uint8, what lies at the address in the register `image`
     boot_rows : value of the register `boot` at the first start, whose row is 0
-    again : row of the start of further runs, with `boot` zero
+    again : row of the start of further runs
+    again_boot_rows : value of the register `boot` at their starts; zero if all descriptors fit
     batch : samples in one run
     inputs : the network's input at each width that is read, in the memory at `input`
     output : the result, in the memory at `output`
@@ -117,6 +118,7 @@ class Image:
     data: NDArray[np.uint8]
     boot_rows: int
     again: int
+    again_boot_rows: int
     batch: int
     inputs: tuple[MapTransfer, ...]
     output: MapTransfer

@@ -447,7 +447,7 @@ def run_image(image: Image, inputs: NDArray[np.int16]) -> tuple[NDArray[np.int16
         if start == 0:
             machine.run(boot_rows=image.boot_rows)
         else:
-            machine.run(start=image.again)
+            machine.run(boot_rows=image.again_boot_rows, start=image.again)
         results.append(image.unpack_outputs(output))
     return np.concatenate(results), machine
 

@@ -135,6 +135,18 @@ def test_operands_and_tables_are_loaded_by_phase(engine):
     assert machine.words_read > resident.words_read
 
 
+@pytest.mark.parametrize("rows", [8, 16, 23, 24, 40])
+def test_descriptors_load_one_another(rows):
+    """Parts of one descriptor and of many; of three runs, the first loads what is resident."""
+    rng = np.random.default_rng(5)
+    net = convolutions(rng)
+    placement = place_network(net, memories(ENGINES[0], descriptor_rows=rows), 1)
+    assert placement.image.boot_rows <= rows
+    inputs = random_inputs(rng, net, 3)
+    results, _ = run_image(placement.image, inputs)
+    np.testing.assert_array_equal(results, infer(net, inputs))
+
+
 def test_tiles_that_repeat_share_lane_entries():
     """28 columns are seven tiles of four rows: one line of them, whatever the lines and samples."""
     geometry = Geometry(input_shape=(1, 32, 32), channels=4, kernel=(5, 5))
@@ -151,7 +163,7 @@ def test_tiles_that_repeat_share_lane_entries():
     ("sizes", "message"),
     [
         ({"activation_rows": 8}, "set activation_rows, or lower the batch"),
-        ({"descriptor_rows": 4}, "set descriptor_rows"),
+        ({"descriptor_rows": 6}, "6 descriptors cannot load further ones; set descriptor_rows"),
         ({"weight_rows": 8}, r"rows of weights do not fit twice into a memory of 8"),
     ],
 )

@@ -44,6 +44,18 @@ def test_a_dense_layer_takes_its_beats_and_a_start(neurons):
     assert placement.program.cycles < few.cycles + 100 * (neurons // 4 - 1)
 
 
+def test_descriptors_in_parts_cost_their_loads():
+    """Three times as many neurons as descriptors fit, in parts of 16: each part is read again."""
+    net = network(dense_layer(100, 12 * 4))
+    whole, parts = (
+        count_run(place_network(net, replace(MEMORIES, descriptor_rows=rows), 1).image, first=False)
+        for rows in (64, 16)
+    )
+    assert len(whole.spans) == len(parts.spans) == 2
+    assert parts.words_read - whole.words_read >= 12 * 4
+    assert whole.cycles < parts.cycles < whole.cycles + 12 * 60
+
+
 def test_words_of_a_run():
     """100 words of one position in as many rows; two bus words each, for eight banks."""
     placement = place_network(network(dense_layer(100, 6)), MEMORIES, 1)
