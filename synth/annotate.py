@@ -30,27 +30,62 @@ class Annotation:
     lengths: Lengths
 
 
-def annotate(netlist: Netlist, models: Mapping[str, CellModel], wires: Wires) -> Annotation:
-    """Loads of all nets and transitions along the netlist, inputs before outputs."""
+def annotate(
+    netlist: Netlist,
+    models: Mapping[str, CellModel],
+    wires: Wires,
+    loads_ff: Mapping[int, float] | None = None,
+) -> Annotation:
+    """Loads of all nets and transitions along the netlist, inputs before outputs.
+
+    Parameters
+    ----------
+    netlist, models : the netlist and its cells
+    wires : between its cells
+    loads_ff : of all nets, by default those of a unit on its own
+    """
     lengths = wires.lengths(netlist)
-    loads = _loads(netlist, models, wires, lengths)
-    slews: dict[int, float] = defaultdict(lambda: PORT_SLEW_NS)
+    if loads_ff is None:
+        outside_ff = wires.capacitance_ff(lengths.outside_um) + wires.outside_ff
+        loads_ff = net_loads(netlist, models, wires, outside_ff)
+    slews: dict[int, float] = {}
+    known: dict[_Driven, float | None] = {}
     for placed in in_order(netlist, models):
-        model = models[placed.cell]
+        model, pins = models[placed.cell], placed.pins
+        tied = tied_inputs(model, pins)
+        arriving = tuple(slews.get(pins[pin], PORT_SLEW_NS) for pin in model.inputs)
         for output in model.outputs:
-            if output not in placed.pins:
+            if output not in pins:
                 continue
-            net = placed.pins[output]
-            found = [
-                drive.transition.at(slews[placed.pins[pin]], loads[net])
-                for row in model.steps(tied_inputs(model, placed.pins))
-                for pin, step in zip(model.inputs, row, strict=True)
-                for drive in step.drives
-                if drive.output == output
-            ]
-            if found:
-                slews[net] = max(sum(found) / len(found), 0.002)
-    return Annotation(loads, slews, lengths)
+            net = pins[output]
+            driven = (placed.cell, output, tied, arriving, loads_ff[net])
+            if driven not in known:  # most units are placed many times
+                known[driven] = _transition(model, output, tied, arriving, loads_ff[net])
+            if (found := known[driven]) is not None:
+                slews[net] = found
+    return Annotation(loads_ff, defaultdict(_port_slew, slews), lengths)
+
+
+_Driven = tuple[str, str, Tied, tuple[float, ...], float]
+"""All that the transition of a cell's output depends on."""
+
+
+def _port_slew() -> float:
+    return PORT_SLEW_NS
+
+
+def _transition(
+    model: CellModel, output: str, tied: Tied, slews_ns: tuple[float, ...], load_ff: float
+) -> float | None:
+    """Mean transition time of an output over all arcs that drive it; None if there is none."""
+    found = [
+        drive.transition.at(slew, load_ff)
+        for row in model.steps(tied)
+        for slew, step in zip(slews_ns, row, strict=True)
+        for drive in step.drives
+        if drive.output == output
+    ]
+    return max(sum(found) / len(found), 0.002) if found else None
 
 
 def tied_inputs(model: CellModel, pins: Mapping[str, int]) -> Tied:
@@ -60,15 +95,16 @@ def tied_inputs(model: CellModel, pins: Mapping[str, int]) -> Tied:
     )
 
 
-def _loads(
-    netlist: Netlist, models: Mapping[str, CellModel], wires: Wires, lengths: Lengths
+def net_loads(
+    netlist: Netlist, models: Mapping[str, CellModel], wires: Wires, outside_ff: float
 ) -> dict[int, float]:
+    """Load of every net in fF: pins, wires, and `outside_ff` more beyond output ports."""
     loads: dict[int, float] = defaultdict(float)
-    loads.update({net: wires.capacitance_ff(um) for net, um in lengths.um.items()})
+    um = wires.lengths(netlist).um
+    loads.update({net: wires.capacitance_ff(length) for net, length in um.items()})
     for placed in netlist.placed:
         for pin, capacitance in models[placed.cell].capacitance_ff.items():
             loads[placed.pins[pin]] += capacitance
-    outside_ff = wires.capacitance_ff(lengths.outside_um) + wires.outside_ff
     for port in netlist.ports.values():
         if port.direction == "output":
             for net in port.nets:

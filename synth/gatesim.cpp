@@ -146,6 +146,11 @@ class Simulator {
   int64_t events_ = 0;         // since the last change from outside
 };
 
+void put_part(std::ofstream& file, const Simulator& simulator) {
+  put(file, simulator.energy());
+  put(file, simulator.toggles());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -160,21 +165,23 @@ int main(int argc, char** argv) {
   const auto toggles = take<Toggle>(in);
   const auto samples = take<double>(in);       // times at which the watched nets are read
   const auto watched = take<int32_t>(in);
-  const auto begin = take<double>(in);         // energies count from begin[0] on
+  const auto begins = take<double>(in);        // of parts whose energies are counted
   Simulator simulator(std::move(cells), std::move(steps), std::move(values));
+  std::ofstream out(argv[2], std::ios::binary);
   std::vector<uint8_t> seen;
-  size_t next_sample = 0;
-  bool counting = false;
+  size_t next_sample = 0, next_begin = 0;
+  const auto begin_part = [&] {
+    simulator.run_until(begins[next_begin]);
+    if (next_begin++ > 0) put_part(out, simulator);
+    simulator.forget();
+  };
   const auto advance = [&](double time_ps) {
     while (next_sample < samples.size() && samples[next_sample] < time_ps) {
-      if (!counting && samples[next_sample] >= begin[0]) {
-        simulator.run_until(begin[0]);
-        simulator.forget();
-        counting = true;
-      }
+      while (next_begin < begins.size() && begins[next_begin] <= samples[next_sample]) begin_part();
       simulator.run_until(samples[next_sample++]);
       for (const int32_t net : watched) seen.push_back(simulator.values()[net]);
     }
+    while (next_begin < begins.size() && begins[next_begin] < time_ps) begin_part();
     simulator.run_until(time_ps);
   };
   for (const Toggle& toggle : toggles) {
@@ -182,9 +189,7 @@ int main(int argc, char** argv) {
     simulator.schedule(toggle.time_ps, toggle.net, toggle.value, -1, 0.0F);
   }
   advance(1e300);
-  std::ofstream out(argv[2], std::ios::binary);
-  put(out, simulator.energy());
-  put(out, simulator.toggles());
+  put_part(out, simulator);
   put(out, seen);
   return out ? 0 : 1;
 }

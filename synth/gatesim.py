@@ -28,7 +28,7 @@ from synth.errors import LibertyError, SynthesisError
 from synth.liberty.cell_reader import MAX_OUTPUTS
 from synth.liberty.library import Library
 from synth.liberty.logic import MAX_INPUTS
-from synth.liberty.models import CellModel
+from synth.liberty.models import CellModel, Tied
 from synth.netlist import Netlist
 from synth.wires import Wires, committed_wires
 
@@ -70,7 +70,7 @@ class Activity:
     ----------
     energy_fj : by placed cell, switching and internal, without leakage
     toggles : by net
-    samples : (times, watched nets) values
+    samples : (times, watched nets) values, of the whole simulation
     """
 
     energy_fj: NDArray[np.float64]
@@ -86,15 +86,23 @@ class Circuit:
     netlist : flat, of library cells only
     library : the library to which it was mapped
     wires : default: those of the committed layout
+    loads_ff : loads of all nets, by default those of a unit on its own
     """
 
-    def __init__(self, netlist: Netlist, library: Library, wires: Wires | None = None) -> None:
+    def __init__(
+        self,
+        netlist: Netlist,
+        library: Library,
+        wires: Wires | None = None,
+        loads_ff: Mapping[int, float] | None = None,
+    ) -> None:
         self.netlist, self.supply_v = netlist, library.supply_v
         self.models = library.models(sorted({cell.cell for cell in netlist.placed}))
         check_connections(netlist, self.models)
         self._check_size()
         try:
-            self.annotation = annotate(netlist, self.models, wires or committed_wires())
+            wires = wires or committed_wires()
+            self.annotation = annotate(netlist, self.models, wires, loads_ff)
         except LibertyError as error:
             raise LibertyError(f"{library.where}: {error}") from error
         self.areas_um2 = np.array([library.area_um2(cell.cell) for cell in netlist.placed])
@@ -130,7 +138,24 @@ class Circuit:
         stimulus : array of `TOGGLE`
         samples_ps : times at which nets are read
         watched : the nets
-        begin_ps : energies and toggles are counted from the first sample at or after this time
+        begin_ps : energies and toggles are counted from this time
+        """
+        (found,) = self.run_parts(stimulus, samples_ps, watched, [begin_ps])
+        return found
+
+    def run_parts(
+        self,
+        stimulus: NDArray[np.void],
+        samples_ps: Sequence[float],
+        watched: Sequence[int],
+        begins_ps: Sequence[float],
+    ) -> list[Activity]:
+        """The same, with energies and toggles of several parts.
+
+        Parameters
+        ----------
+        stimulus, samples_ps, watched : see `run`; the samples are those of all parts
+        begins_ps : times at which the parts begin, rising; a part ends where the next one begins
         """
         nets, count = len(self._values), len(self.netlist.placed)
         parts = (
@@ -140,7 +165,7 @@ class Circuit:
             stimulus.astype(TOGGLE),
             np.asarray(samples_ps, np.float64),
             np.asarray(watched, np.int32),
-            np.array([begin_ps]),
+            np.asarray(begins_ps, np.float64),
         )
         with TemporaryDirectory(prefix="qcnpe-") as name:
             folder = Path(name)
@@ -149,10 +174,17 @@ class Circuit:
                     file.write(np.int64(len(part)).tobytes() + part.tobytes())
             run("gate-level simulation", [simulator(), "given", "made"], folder)
             raw = (folder / "made").read_bytes()
-        energy = np.frombuffer(raw, np.float64, count)
-        toggles = np.frombuffer(raw, np.int64, nets, offset=8 * count)
-        seen = np.frombuffer(raw, np.uint8, offset=8 * (count + nets))
-        return Activity(energy, toggles, seen.reshape(len(samples_ps), len(watched)))
+        size = 8 * (count + nets)
+        seen = np.frombuffer(raw, np.uint8, offset=size * len(begins_ps))
+        samples = seen.reshape(len(samples_ps), len(watched))
+        return [
+            Activity(
+                np.frombuffer(raw, np.float64, count, offset=size * part),
+                np.frombuffer(raw, np.int64, nets, offset=size * part + 8 * count),
+                samples,
+            )
+            for part in range(len(begins_ps))
+        ]
 
     def _settle(self) -> NDArray[np.int32]:
         """Values of all nets after power-up, iterated where registers set or clear one another."""
@@ -181,39 +213,70 @@ class Circuit:
         )
 
     def _tables(self) -> tuple[NDArray[np.void], NDArray[np.void]]:
-        cells = np.zeros(len(self.netlist.placed), _CELL)
+        """The simulator's cells, and their steps; cells in equal circumstances share them."""
+        rows, firsts = [], {}
         blocks, first = [np.zeros(0, _STEP)], 0
         spare = len(self._values) - 1
-        for index, placed in enumerate(self.netlist.placed):
-            model = self.models[placed.cell]
-            nets = [placed.pins.get(output, spare) for output in model.outputs]
-            block = _steps(model, placed.pins, self.annotation, self.supply_v)
-            entry = cells[index]
-            entry["inputs"] = len(model.inputs)
-            entry["input_nets"][: len(model.inputs)] = [placed.pins[pin] for pin in model.inputs]
-            entry["output_nets"][: len(nets)] = nets
-            entry["first_step"] = first
-            entry["state"] = self._state(placed.pins, model, self._values)
-            blocks.append(block)
-            first += len(block)
-        return cells, np.concatenate(blocks)
+        for placed in self.netlist.placed:
+            model, pins = self.models[placed.cell], placed.pins
+            around = _Around.of(model, pins, self.annotation)
+            if (placed.cell, around) not in firsts:
+                firsts[placed.cell, around] = first
+                blocks.append(_steps(model, around, self.supply_v))
+                first += len(blocks[-1])
+            rows.append(
+                (
+                    len(model.inputs),
+                    _filled([pins[pin] for pin in model.inputs], MAX_INPUTS),
+                    _filled([pins.get(output, spare) for output in model.outputs], MAX_OUTPUTS),
+                    firsts[placed.cell, around],
+                    self._state(pins, model, self._values),
+                )
+            )
+        return np.array(rows, _CELL), np.concatenate(blocks)
 
 
-def _steps(
-    model: CellModel, pins: Mapping[str, int], annotation: Annotation, supply_v: float
-) -> NDArray[np.void]:
+@dataclass(frozen=True)
+class _Around:
+    """All that the steps of a placed cell depend on.
+
+    Attributes
+    ----------
+    tied : its constant inputs
+    slews_ns : transition times of its inputs
+    loads_ff : of its outputs; None where one is open
+    """
+
+    tied: Tied
+    slews_ns: tuple[float, ...]
+    loads_ff: tuple[float | None, ...]
+
+    @classmethod
+    def of(cls, model: CellModel, pins: Mapping[str, int], annotation: Annotation) -> "_Around":
+        slews, loads = annotation.slews_ns, annotation.loads_ff
+        return cls(
+            tied_inputs(model, pins),
+            tuple(slews[pins[pin]] for pin in model.inputs),
+            tuple(loads[pins[out]] if out in pins else None for out in model.outputs),
+        )
+
+
+def _filled(nets: list[int], places: int) -> list[int]:
+    return nets + [0] * (places - len(nets))
+
+
+def _steps(model: CellModel, around: _Around, supply_v: float) -> NDArray[np.void]:
     """Steps of one placed cell, numbered state * inputs + input."""
     rows = []
-    for state in model.steps(tied_inputs(model, pins)):
-        for pin, step in zip(model.inputs, state, strict=True):
-            slew = annotation.slews_ns[pins[pin]]
+    for state in model.steps(around.tied):
+        for slew, step in zip(around.slews_ns, state, strict=True):
             changed = values = 0
             delays, energies = [0.0] * MAX_OUTPUTS, [0.0] * MAX_OUTPUTS
             for drive in step.drives:
-                if drive.output not in pins:
-                    continue
                 place = model.outputs.index(drive.output)
-                load = annotation.loads_ff[pins[drive.output]]
+                load = around.loads_ff[place]
+                if load is None:
+                    continue
                 changed |= 1 << place
                 values |= drive.value << place
                 delays[place] = max(1000 * drive.delay.at(slew, load), 0.1)

@@ -50,6 +50,22 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Instance:
+    """A unit inside a unit.
+
+    Attributes
+    ----------
+    name : in the netlist
+    unit : its module
+    pins : nets of each port, lowest bit first
+    """
+
+    name: str
+    unit: str
+    pins: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
 class Netlist:
     """Cells, ports and names of nets of one flat module.
 
@@ -59,20 +75,26 @@ class Netlist:
     placed : its cells
     ports : by name
     signals : nets of every named signal, lowest bit first
-    is_whole : whether it contains all units
+    instances : other units inside it, whose cells are not in `placed`
     """
 
     name: str
     placed: tuple[Placed, ...]
     ports: Mapping[str, Port]
     signals: Mapping[str, tuple[int, ...]]
-    is_whole: bool = True
+    instances: tuple[Instance, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it contains all units."""
+        return not self.instances
 
     @property
     def net_count(self) -> int:
         """One more than the highest net."""
         used = [net for cell in self.placed for net in cell.pins.values()]
         used += [net for port in self.ports.values() for net in port.nets]
+        used += [net for each in self.instances for nets in each.pins.values() for net in nets]
         return max(used, default=1) + 1
 
     @cached_property
@@ -90,7 +112,7 @@ def read_netlist(path: Path, module: str, apart: Collection[str] = ()) -> Netlis
     ----------
     path : the file
     module : its name in the file
-    apart : names of other units, whose instances are left out
+    apart : names of other units
 
     Raises
     ------
@@ -117,7 +139,9 @@ def read_netlist(path: Path, module: str, apart: Collection[str] = ()) -> Netlis
                 for name, port in body.ports.items()
             },
             signals={name: _nets(name, signal.bits) for name, signal in body.netnames.items()},
-            is_whole=not any(cell.type in apart for cell in body.cells.values()),
+            instances=tuple(
+                _instance(name, cell) for name, cell in body.cells.items() if cell.type in apart
+            ),
         )
     except SynthesisError as error:
         raise SynthesisError(f"{path}: {error}; run the synthesis again") from error
@@ -129,6 +153,11 @@ def _placed(name: str, cell: "_Cell") -> Placed:
         if len(nets) > 1:
             raise SynthesisError(f"{pin} of {name} has {len(nets)} bits, not one")
     return Placed(name, cell.type, {pin: nets[0] for pin, nets in pins.items() if nets})
+
+
+def _instance(name: str, cell: "_Cell") -> Instance:
+    pins = {pin: _nets(f"{pin} of {name}", bits) for pin, bits in cell.connections.items()}
+    return Instance(name, cell.type, pins)
 
 
 def _nets(what: str, bits: "list[_Bit]") -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from amaranth.hdl import Fragment
@@ -44,11 +44,21 @@ class Units:
 
 def elaborate_units(config: EngineConfig) -> Units:
     """Convert an engine, each distinct component once, and count the instances of each unit."""
-    engine = Engine(config)
-    library = ModuleLibrary()
+    return collect_units(Engine(config), ModuleLibrary())
+
+
+def collect_units(engine: Engine, library: ModuleLibrary, inside: Collection[str] = ()) -> Units:
+    """The units of an engine.
+
+    Parameters
+    ----------
+    engine : the engine
+    library : collects its modules
+    inside : modules that are parts of units, not units of their own
+    """
     top = library.convert(engine, TOP, engine)
     rtlil = "".join((*library.modules.values(), top))
-    units = {TOP, *library.modules, *(f"{TOP}.{block}" for block in _BLOCKS)}
+    units = {TOP, *library.modules, *(f"{TOP}.{block}" for block in _BLOCKS)} - set(inside)
     total = _count_places(_children(rtlil), TOP)
     return Units(rtlil, {name: total[name] for name in sorted(units & set(total))})
 

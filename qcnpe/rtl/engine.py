@@ -67,7 +67,7 @@ class Engine(Component):
         """Queues to the sequencer, beats to the array, sums to the AFUs, results to the host."""
         m = Module()
         m.submodules.sequencer = sequencer = Sequencer(self.config)
-        m.submodules.array = array = NcuArray(self.config)
+        m.submodules.array = array = self._make_array()
         m.submodules.collector = collector = Collector(self.config)
         depth = self.config.fifo_depth
         unit = BlockQueue if depth > REGISTER_QUEUE_DEPTH else Fifo
@@ -83,6 +83,9 @@ class Engine(Component):
         self._build_afus(m, sequencer, array, collector)
         self._build_output(m, sequencer, collector)
         return m
+
+    def _make_array(self) -> NcuArray:
+        return NcuArray(self.config)
 
     def _build_queue(self, m: Module, name: str, source, sink, unit, depth: int):  # type: ignore[no-untyped-def]
         fifo = unit(width=len(source.payload.as_value()), depth=depth)

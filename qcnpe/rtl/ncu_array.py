@@ -1,5 +1,7 @@
 """The systolic array of neural compute units (NCUs), with the skew of its operands."""
 
+from typing import Any
+
 from amaranth.hdl import Const, Module, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
@@ -62,22 +64,33 @@ class NcuRow(Leaf):
     def build(self) -> Module:
         """The NCUs, each one fed by its western neighbour."""
         m = Module()
-        west = self.west
-        result: Value = Const(0)
-        done: Value = Const(0)
-        for col in range(self.config.cols):
-            m.submodules[f"ncu_{col}"] = ncu = Ncu(self.config)
-            m.d.comb += [
-                ncu.west.eq(west),
-                ncu.north.eq(self.north[col]),
-                self.south[col].eq(ncu.south),
-            ]
-            west = ncu.east
-            result, done = result | ncu.result, done | ncu.done
+        result, done = self._build_ncus(m, self.west)
         if self.config.is_staged:
             result, done = delayed(m, "result", result, reset_less=True), delayed(m, "done", done)
         m.d.comb += [self.result.eq(result), self.done.eq(done)]
         return m
+
+    def _build_ncus(self, m: Module, west: Any) -> tuple[Value, Value]:
+        """The NCUs and the ORs of their results and of their `done`."""
+        result: Value = Const(0)
+        done: Value = Const(0)
+        for col in range(self.config.cols):
+            m.submodules[f"ncu_{col}"] = ncu = self._make_ncu()
+            m.d.comb += [
+                ncu.west.eq(west),
+                ncu.north.eq(self._enter_column(m, col, west)),
+                self.south[col].eq(ncu.south),
+            ]
+            west = ncu.east
+            result, done = result | ncu.result, done | ncu.done
+        return result, done
+
+    def _make_ncu(self) -> Ncu:
+        return Ncu(self.config)
+
+    def _enter_column(self, _m: Module, col: int, _west: Any) -> Any:
+        """The weight lane of a column's NCU."""
+        return self.north[col]
 
 
 class NcuArray(Component):
@@ -140,7 +153,7 @@ class NcuArray(Component):
         ]
         weights = north.lane_out
         for row in range(rows):
-            m.submodules[f"row_{row}"] = unit = NcuRow(self.config)
+            m.submodules[f"row_{row}"] = unit = self._make_row(row)
             m.d.comb += [
                 unit.west.lane.eq(west.lane_out[row]),
                 unit.west.control.eq(west.control_out[row]),
@@ -150,3 +163,6 @@ class NcuArray(Component):
             ]
             weights = unit.south
         return m
+
+    def _make_row(self, _row: int) -> NcuRow:
+        return NcuRow(self.config)

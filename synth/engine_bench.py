@@ -1,0 +1,257 @@
+"""Runs streams on a whole engine at gate level, checks every result and gives energies by unit.
+
+The engine's ports are driven cycle by cycle as in a simulation of its RTL, in which every stream is
+always valid and results are always taken.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from amaranth.hdl import Value
+from amaranth.sim import Simulator
+from numpy.typing import NDArray
+
+from qcnpe.generate import TOP
+from qcnpe.rtl.engine import Engine
+from qcnpe.rtl.leaf import flat_ports
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.streams import Streams
+from synth.assembly import Assembly, assemble
+from synth.engine_units import UNITS, unit_of
+from synth.engine_wires import lengths_um
+from synth.errors import SynthesisError
+from synth.floorplan import Floorplan
+from synth.flow import WORKERS
+from synth.gatesim import Activity, Circuit
+from synth.liberty.cells import CellKind
+from synth.liberty.models import CellModel
+from synth.mapping import LibertyCells
+from synth.measure import CLOCK_TREE, map_module
+from synth.stimulus import PERIOD_PS, RESET_CYCLES, stimulus
+from synth.structural_engine import structural_units
+from synth.timing import path_ns
+
+IDLE_CYCLES = 32
+"""Cycles after the reset in which nothing is sent."""
+
+GAP_CYCLES = 2
+"""Cycles after the last result of a run, in which the engine becomes idle."""
+
+_LIMIT_CYCLES = 1 << 16
+"""Cycles after which a run is taken to hang."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Runs of an engine's RTL one after another, each from an idle engine to an idle engine.
+
+    Attributes
+    ----------
+    inputs : values of the input ports in each cycle
+    results : in each cycle the word of results, or None if there is none
+    begins : first cycle of each run; `IDLE_CYCLES` cycles precede the first one
+    """
+
+    inputs: list[Mapping[str, int]]
+    results: list[int | None]
+    begins: list[int]
+
+
+def record(config: EngineConfig, runs: Sequence[Streams]) -> Recording:
+    """Run streams on an engine's RTL, in Amaranth's simulator."""
+    engine = Engine(config)
+    simulator = Simulator(engine)
+    inputs = {name: s for name, way, s in flat_ports(engine.signature, engine) if way == "in"}
+    made = Recording([], [], [])
+
+    async def testbench(ctx):  # type: ignore[no-untyped-def]
+        async def cycle(ready=()):  # type: ignore[no-untyped-def]
+            made.inputs.append({name: int(ctx.get(signal)) for name, signal in inputs.items()})
+            watched = (engine.results.valid, Value.cast(engine.results.payload), *ready)
+            _, _, valid, word, *taken = await ctx.tick().sample(*watched)
+            made.results.append(word if valid else None)
+            return taken
+
+        ctx.set(engine.results.ready, 1)
+        for _ in range(IDLE_CYCLES):
+            await cycle()
+        for streams in runs:
+            made.begins.append(len(made.inputs))
+            await _send(ctx, engine, streams, made, cycle)
+            for _ in range(GAP_CYCLES):
+                await cycle()
+
+    simulator.add_clock(PERIOD_PS * 1e-12)
+    simulator.add_testbench(testbench)
+    simulator.run()
+    return made
+
+
+async def _send(ctx, engine, streams, made, cycle):  # type: ignore[no-untyped-def]
+    """Send the words of all streams as the engine takes them, until all results have left."""
+    words = {
+        "commands": streams.commands.tolist(),
+        "activations": _joined(streams.activations),
+        "weights": _joined(streams.weights),
+        "parameters": streams.parameters.tolist(),
+    }
+    ports = {name: getattr(engine, name) for name in words}
+    begin, places = len(made.inputs), dict.fromkeys(words, 0)
+    returned = 0
+    while returned < streams.results or any(places[name] < len(words[name]) for name in ports):
+        for name, port in ports.items():
+            left = places[name] < len(words[name])
+            ctx.set(port.valid, left)
+            if left:
+                ctx.set(Value.cast(port.payload), words[name][places[name]])
+        taken = await cycle([port.ready for port in ports.values()])
+        for name, took in zip(ports, taken, strict=True):
+            places[name] += took and places[name] < len(words[name])
+        returned += made.results[-1] is not None
+        if len(made.inputs) - begin > _LIMIT_CYCLES:
+            raise SynthesisError("the engine's RTL returns too few results")
+
+
+def _joined(lanes: NDArray[np.uint16]) -> list[int]:
+    """Each beat's lanes as one word."""
+    return [
+        sum(lane << OPERAND_BITS * place for place, lane in enumerate(beat))
+        for beat in lanes.tolist()
+    ]
+
+
+@dataclass(frozen=True)
+class EngineRun:
+    """What a run took.
+
+    Attributes
+    ----------
+    streams : what was executed
+    cycles : from the first word until the engine is idle
+    energies_fj : by unit
+    """
+
+    streams: Streams
+    cycles: int
+    energies_fj: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class EngineBench:
+    """A mapped engine.
+
+    Attributes
+    ----------
+    config : the engine
+    assembly : its netlist
+    circuit : the same with delays and energies
+    clocks_ff : load of each module on the clock, without the units inside it
+    """
+
+    config: EngineConfig
+    assembly: Assembly
+    circuit: Circuit
+    clocks_ff: Mapping[str, float]
+
+    @classmethod
+    def make(cls, config: EngineConfig, cells: LibertyCells) -> "EngineBench":
+        """Map every unit of an engine once and put them together."""
+        units = structural_units(config)
+        with ThreadPoolExecutor(WORKERS) as pool:
+            mapped = pool.map(lambda unit: map_module(units, unit, cells).netlist, units.places)
+            netlists = dict(zip(units.places, mapped, strict=True))
+        assembly = assemble(netlists, TOP)
+        models = cells.library.models(sorted({cell.cell for cell in assembly.netlist.placed}))
+        by_unit = assembly.unit_loads_ff(models, cells.wires)
+        loads = assembly.loads_ff(by_unit)
+        for net, length in lengths_um(assembly, Floorplan.of(config, cells.wires)).items():
+            loads[net] += cells.wires.capacitance_ff(length)
+        circuit = Circuit(assembly.netlist, cells.library, cells.wires, loads)
+        clocks_ff = {
+            name: sum(by_unit[name][net] for net in netlist.ports["clk"].nets)
+            for name, netlist in assembly.units.items()
+            if "clk" in netlist.ports
+        }
+        return cls(config, assembly, circuit, clocks_ff)
+
+    def run(self, runs: Sequence[Streams]) -> tuple[Mapping[str, float], list[EngineRun]]:
+        """Run streams of good commands, each from an idle engine to an idle engine.
+
+        Returns
+        -------
+        energies in fJ by unit of an idle cycle, and the runs
+
+        Raises
+        ------
+        SynthesisError
+            If the netlist returns a wrong result.
+        """
+        recording = record(self.config, runs)
+        cycles, begin = len(recording.inputs), RESET_CYCLES * PERIOD_PS
+        ports = self.circuit.netlist.ports
+        watched = (*ports["results__valid"].nets, *ports["results__payload"].nets)
+        ends = begin + PERIOD_PS * np.arange(1, cycles + 1) - 1
+        drive = stimulus(self.circuit.netlist, recording.inputs)
+        begins = [begin, *(begin + PERIOD_PS * cycle for cycle in recording.begins)]
+        idle, *parts = self.circuit.run_parts(drive, ends.tolist(), watched, begins)
+        self._check(recording, idle.samples)
+        idle_fj = self._energies_fj(idle, IDLE_CYCLES)
+        lengths = np.diff([*recording.begins, cycles]).tolist()
+        return {unit: fj / IDLE_CYCLES for unit, fj in idle_fj.items()}, [
+            EngineRun(streams, length, self._energies_fj(part, length))
+            for streams, part, length in zip(runs, parts, lengths, strict=True)
+        ]
+
+    def _check(self, recording: Recording, samples: NDArray[np.uint8]) -> None:
+        for cycle, (wanted, sample) in enumerate(zip(recording.results, samples, strict=True)):
+            bits = "".join(map(str, sample[:0:-1].tolist()))
+            found = int(bits, 2) if sample[0] else None
+            if found != wanted:
+                raise SynthesisError(
+                    f"{self.circuit.netlist.name}: the netlist returns {found} in cycle {cycle},"
+                    f" not {wanted}; its longest path takes {path_ns(self.circuit):.2f} ns"
+                )
+
+    def _energies_fj(self, activity: Activity, cycles: int) -> dict[str, float]:
+        """Energy of each unit, including leakage and the clock tree."""
+        (clock,) = self.circuit.netlist.ports["clk"].nets
+        swing_fj = float(activity.toggles[clock]) / 2 * self.circuit.supply_v**2
+        pins = swing_fj * self._clock_loads_ff
+        gates = self._by_unit(activity.energy_fj * self._is_gate)
+        leakage = self._by_unit(self._leakage_nw) * PERIOD_PS * 1e-6 * cycles
+        total = self._by_unit(activity.energy_fj) + pins + CLOCK_TREE * (pins + gates) + leakage
+        return dict(zip(UNITS, total.tolist(), strict=True))
+
+    def _by_unit(self, of_cells: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(self._units, of_cells, len(UNITS)).astype(np.float64)
+
+    @cached_property
+    def _units(self) -> NDArray[np.int64]:
+        """Number of the unit of each placed cell."""
+        return np.repeat(
+            [UNITS.index(unit_of(place.path)) for place in self.assembly.places],
+            [len(self.assembly.units[place.unit].placed) for place in self.assembly.places],
+        )
+
+    @cached_property
+    def _is_gate(self) -> NDArray[np.bool_]:
+        models = self._models()
+        return np.array([model.kind is CellKind.CLOCK_GATE for model in models])
+
+    @cached_property
+    def _leakage_nw(self) -> NDArray[np.float64]:
+        return np.array([model.leakage_nw for model in self._models()])
+
+    def _models(self) -> Iterator[CellModel]:
+        return (self.circuit.models[placed.cell] for placed in self.circuit.netlist.placed)
+
+    @cached_property
+    def _clock_loads_ff(self) -> NDArray[np.float64]:
+        """Load of each unit on the clock."""
+        loads = np.zeros(len(UNITS))
+        for place in self.assembly.places:
+            loads[UNITS.index(unit_of(place.path))] += self.clocks_ff.get(place.unit, 0)
+        return loads

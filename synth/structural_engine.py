@@ -1,0 +1,118 @@
+"""The engine with structural neural compute units (NCUs), as silicon has it.
+
+The units that convert between structural NCUs and the rest of the engine (`synth.row`) are where
+operands enter a row or a column, and where sums leave a row.
+"""
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value
+
+from qcnpe.rtl.engine import Engine
+from qcnpe.rtl.layouts import WEIGHT_LANE, mode_bits, west_layout
+from qcnpe.rtl.leaf import Leaf, ModuleLibrary
+from qcnpe.rtl.ncu_array import NcuArray, NcuRow
+from qcnpe.spec.config import EngineConfig
+from synth.partial_products import ProductPlan
+from synth.row import ComplementLane, ResolveRow, ReverseFields
+from synth.structural import TREE, MacTree, StructuralNcu
+from synth.units import Units, collect_units
+
+
+class StructuralRow(NcuRow):
+    """A row of structural NCUs with the ports of `NcuRow`.
+
+    The precision of a tile, which resolving needs, is kept from the tile's last beat until the last
+    beat of the next one.
+    """
+
+    @property
+    def module_name(self) -> str:
+        """Name of the Verilog module."""
+        return super().module_name.replace("qcnpe_ncu_row", "axnn_structural_row")
+
+    def build(self) -> Module:
+        """Complement, NCUs, ORs, resolver."""
+        m = Module()
+        m.submodules.complement = complement = ComplementLane()
+        west: Any = Signal(west_layout(self.config))
+        stored, done = self._build_ncus(m, west)
+        m.submodules.resolve = resolve = ResolveRow(self.config, self._tree.breaks)
+        m.d.comb += [
+            complement.lane.eq(self.west.lane.operands),
+            west.eq(self.west),
+            west.lane.operands.eq(complement.complement),
+            resolve.stored.eq(stored),
+            self.result.eq(resolve.result),
+            self.done.eq(done),
+        ]
+        if mode_bits(self.config):
+            m.d.comb += resolve.mode.eq(self._build_finished_mode(m))
+        return m
+
+    def _build_finished_mode(self, m: Module) -> Value:
+        """Mode of the tile whose sums are read: two cycles after its last beat and later."""
+        control = self.west.control
+        finished, read = Signal.like(control.mode), Signal.like(control.mode)
+        with m.If(self.west.lane.valid & control.last):
+            m.d.sync += finished.eq(control.mode)
+        m.d.sync += read.eq(finished)
+        return read
+
+    @property
+    def _tree(self) -> MacTree:
+        return MacTree(ProductPlan.of(self.config))
+
+    def _make_ncu(self) -> StructuralNcu:
+        return StructuralNcu(self.config)
+
+
+class FirstRow(StructuralRow):
+    """The northern row, where the fields of weights are reversed."""
+
+    @property
+    def module_name(self) -> str:
+        """Name of the Verilog module."""
+        return super().module_name.replace("axnn_structural_row", "axnn_first_row")
+
+    def _enter_column(self, m: Module, col: int, west: Any) -> Any:
+        if not self.config.kind.is_packed:
+            return self.north[col]
+        m.submodules[f"reverse_{col}"] = reverse = ReverseFields(self.config)
+        lane: Any = Signal(WEIGHT_LANE, name=f"north_{col}")
+        m.d.comb += [
+            reverse.lane.eq(self.north[col].operands),
+            reverse.mode.eq(west.control.mode),
+            lane.valid.eq(self.north[col].valid),
+            lane.operands.eq(reverse.reversed_lane),
+        ]
+        return lane
+
+
+class StructuralArray(NcuArray):
+    """The array of structural NCUs, with the ports of `NcuArray`."""
+
+    def _make_row(self, row: int) -> NcuRow:
+        return StructuralRow(self.config) if row else FirstRow(self.config)
+
+
+class StructuralEngine(Engine):
+    """The engine of structural NCUs, with the ports of `Engine`."""
+
+    def _make_array(self) -> NcuArray:
+        return StructuralArray(self.config)
+
+
+class StructuralLibrary(ModuleLibrary):
+    """Collects the modules of a structural engine, with the adder tree of its NCUs."""
+
+    def place(self, leaf: Leaf) -> Any:
+        """Convert the leaf's body if it is new and return an instance of it."""
+        if isinstance(leaf, StructuralNcu):
+            self.modules.setdefault(TREE, leaf.tree.rtlil())
+        return super().place(leaf)
+
+
+def structural_units(config: EngineConfig) -> Units:
+    """The units of a structural engine; netlists of all of them make the whole engine."""
+    return collect_units(StructuralEngine(config), StructuralLibrary(), inside=(TREE,))
