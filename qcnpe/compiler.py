@@ -29,7 +29,7 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.fixed import pack
 from qcnpe.spec.geometry import NETWORK_INPUT
-from qcnpe.spec.memory.maps import OCTET, LayerOrder, StoredMap, channel_slots
+from qcnpe.spec.memory.maps import OCTET, LayerOrder, StoredMap, block_order, channel_slots
 from qcnpe.spec.qnet import Copies, QuantLayer, QuantNet
 
 
@@ -109,6 +109,8 @@ class Program:
     layers : in order
     maps : the order in which results, and the network's input, are stored on the chip, by the index
         of their layer; empty if a host makes the streams
+    input_factor : so many neighbouring columns of the input are channels of `net`, see
+        `qcnpe.blocking`
     """
 
     config: EngineConfig
@@ -116,6 +118,15 @@ class Program:
     batch: int
     layers: tuple[LayerProgram, ...]
     maps: Mapping[int, StoredMap] = field(default_factory=dict)
+    input_factor: int = 1
+
+    def arrange_inputs(self, inputs: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Samples (batch, features) in the order that `net` reads."""
+        if self.input_factor == 1:
+            return inputs
+        channels, height, width = self.maps[NETWORK_INPUT].shape
+        shape = channels // self.input_factor, height, width * self.input_factor
+        return inputs[:, block_order(shape, self.input_factor)]
 
     @property
     def layer_counts(self) -> tuple[EventCounts, ...]:
@@ -191,6 +202,31 @@ def _stored_maps(net: QuantNet, config: EngineConfig) -> dict[int, StoredMap]:
         slots = channel_slots(groups, layer.wiring.channels, config, widths)
         maps[index] = StoredMap(layer.wiring.output_shape, slots, widths)
     return maps
+
+
+def count_stored_cycles(
+    net: QuantNet,
+    config: EngineConfig,
+    batch: int,
+    index: int,
+    layer: QuantLayer,
+    shapes: Mapping[int, tuple[int, int, int]],
+) -> int:
+    """Cycles of a layer that is to replace layer `index`, for maps stored in these shapes.
+
+    Parameters
+    ----------
+    net, config, batch : see `compile_network`
+    index : of the layer that is replaced
+    layer : in its place
+    shapes : of all maps that it reads, and of its own
+    """
+    maps = {
+        each: StoredMap(shape, np.arange(shape[0]), net.read_widths(each) or (OPERAND_BITS,))
+        for each, shape in shapes.items()
+    }
+    order = _layer_order(layer, maps, index, config)
+    return compile_layer(layer, net.copies(index), config, batch, order).counts.cycles
 
 
 def _joined_blocks(layer: QuantLayer, config: EngineConfig, stored: Sequence[int]) -> int:

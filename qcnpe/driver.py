@@ -128,7 +128,7 @@ class Driver:
             return results
 
         reads = [program.net.reads(index) for index in range(len(program.layers))]
-        first = _host_copies(program.net, inputs.astype(np.int64))
+        first = _host_copies(program.net, program.arrange_inputs(inputs).astype(np.int64))
         return run_graph(reads, first, run)[OPERAND_BITS].astype(np.int16)
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.compiler import Program, TileGroup, compile_network
+from qcnpe.blocking import compile_blocked
+from qcnpe.compiler import Program, TileGroup
 from qcnpe.placement.layout import Spacing, name_of, space_maps
 from qcnpe.placement.parts import cut_descriptors
 from qcnpe.placement.phase import TABLES, Phase, PhaseBuilder
@@ -71,7 +72,7 @@ def place_network(net: QuantNet, config: MemoryConfig, batch: int) -> Placement:
     CapacityError
         If the network does not fit the engine, or its memories.
     """
-    program = compile_network(net, config.engine, batch, stored=True)
+    program = compile_blocked(net, config.engine, batch)
     spacings = space_maps(program, config)
     placed = _place_maps(program, config, spacings)
     builder = PhaseBuilder(program, config, spacings, placed)
@@ -209,6 +210,7 @@ class _ImageWriter:
             again_boot_rows=found.again_boot_rows,
             batch=self.program.batch,
             inputs=inputs,
+            input_factor=self.program.input_factor,
             output=output,
             input_bytes=input_bytes,
             output_bytes=store.rows * store.words * self.config.bus_bytes,

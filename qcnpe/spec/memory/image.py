@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.fixed import narrow
 from qcnpe.spec.memory.config import Memory, MemoryConfig
-from qcnpe.spec.memory.maps import StoredMap
+from qcnpe.spec.memory.maps import StoredMap, block_order
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -110,6 +110,7 @@ class Image:
     again_boot_rows : value of the register `boot` at their starts; zero if all descriptors fit
     batch : samples in one run
     inputs : the network's input at each width that is read, in the memory at `input`
+    input_factor : neighbouring columns of the input that are channels of these maps
     output : the result, in the memory at `output`
     input_bytes, output_bytes : sizes of those memories
     """
@@ -121,13 +122,21 @@ class Image:
     again_boot_rows: int
     batch: int
     inputs: tuple[MapTransfer, ...]
+    input_factor: int
     output: MapTransfer
     input_bytes: int
     output_bytes: int
 
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the input."""
+        channels, height, width = self.inputs[0].map.map.shape
+        return channels // self.input_factor, height, width * self.input_factor
+
     def pack_inputs(self, inputs: NDArray[np.int16]) -> NDArray[np.uint8]:
         """The memory at `input` for the samples of one run (batch, features)."""
         found = np.zeros(self.input_bytes, np.uint8)
+        inputs = inputs[:, block_order(self.input_shape, self.input_factor)]
         for each in self.inputs:
             values: NDArray[np.integer] = inputs
             if each.map.width < OPERAND_BITS:

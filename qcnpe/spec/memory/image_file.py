@@ -6,8 +6,8 @@ the input and one for the output, then by the slot of each channel of the output
 channel c of line y, column x of sample s at width w as follows (`inputs` records; `output`
 likewise):
 
-    position = origin + s * sample_step + y * pitch + x
-    slot = c                            (of the output: the c-th of the slots)
+    position = origin + s * sample_step + y * pitch + x / factor
+    slot = c * factor + x % factor      (of the output: the c-th of the slots)
     row = position / banks * words + slot / pairs
     octet = offset + row * row_bytes + position % banks * 2
     bit = pairs > 1 ? slot % pairs * width : 16 - width         (in the 16-bit word at that octet)
@@ -51,6 +51,7 @@ MAP: tuple[tuple[str, str], ...] = (
     ("channels", "of the map"),
     ("height", "lines"),
     ("width_pixels", "columns"),
+    ("factor", "neighbouring columns that share a position"),
     ("width", "operand width in bits"),
     ("shift", "right shift from 16 bits"),
     ("is_unsigned", "1: values saturate to unsigned"),
@@ -92,19 +93,21 @@ def encode_image(image: Image) -> bytes:
         "slots": len(outputs),
     }
     head = [values[name] for name, _ in HEADER]
-    for each in (*image.inputs, image.output):
-        head += _map_words(image, each)
+    for each in image.inputs:
+        head += _map_words(image, each, image.input_factor)
+    head += _map_words(image, image.output, 1)
     octets = _pack([*head, *outputs]).ljust(start, b"\0")
     return octets + image.data.tobytes()
 
 
-def _map_words(image: Image, each: MapTransfer) -> list[int]:
+def _map_words(image: Image, each: MapTransfer, factor: int) -> list[int]:
     placed = each.map
     channels, height, width = placed.map.shape
     values = {
-        "channels": channels,
+        "channels": channels // factor,
         "height": height,
-        "width_pixels": width,
+        "width_pixels": width * factor,
+        "factor": factor,
         "width": placed.width,
         "shift": each.shift if placed.width < OPERAND_BITS else 0,
         "is_unsigned": int(each.unsigned),

@@ -19,6 +19,17 @@ OCTET = 8
 """Bits of an octet, the least that a bank writes."""
 
 
+def block_order(shape: tuple[int, int, int], factor: int) -> NDArray[np.intp]:
+    """Index in a flat map of each value of the map whose neighbouring columns are channels.
+
+    Channel c, column x is there channel `c * factor + x % factor`, column `x // factor`.
+    """
+    channels, height, width = shape
+    flat = np.arange(channels * height * width)
+    parts = flat.reshape(channels, height, width // factor, factor)
+    return parts.transpose(0, 3, 1, 2).ravel()
+
+
 @dataclass(frozen=True, eq=False)
 class StoredMap:
     """The order of a layer's results, or of the network's input, in the banks.

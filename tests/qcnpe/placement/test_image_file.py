@@ -22,10 +22,11 @@ def read_words(octets, start, table):
     return dict(zip([name for name, _ in table], words, strict=True))
 
 
-def bit_address(record, banks, sample, line, column, slot):
+def bit_address(record, banks, sample, line, column, channel):
     """Octet of the 16-bit word, and bit in it, of one value."""
     position = record["origin"] + sample * record["sample_step"]
-    position += line * record["pitch"] + column
+    position += line * record["pitch"] + column // record["factor"]
+    slot = channel * record["factor"] + column % record["factor"]
     row = position // banks * record["words"] + slot // record["pairs"]
     octet = record["offset"] + row * record["row_bytes"] + position % banks * 2
     packed = record["pairs"] > 1

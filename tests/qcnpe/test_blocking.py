@@ -1,0 +1,105 @@
+"""Columns over output positions: the same integers, in fewer cycles."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from qcnpe.blocking import block_network, choose_factors, compile_blocked
+from qcnpe.compiler import compile_network
+from qcnpe.driver import Driver, ModelTransport
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.geometry import Geometry
+from qcnpe.spec.inference import infer
+from qcnpe.spec.memory.maps import block_order
+from tests.qcnpe.networks import (
+    geometries,
+    network,
+    random_graph,
+    random_inputs,
+    random_layer,
+)
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def test_order_of_a_blocked_map():
+    """Two lines of four columns, two channels; pairs of columns become channels."""
+    values = np.arange(16).reshape(2, 2, 4)
+    found = values.ravel()[block_order((2, 2, 4), 2)].reshape(4, 2, 2)
+    assert found[0].tolist() == [[0, 2], [4, 6]]
+    assert found[1].tolist() == [[1, 3], [5, 7]]
+    assert found[3].tolist() == [[9, 11], [13, 15]]
+
+
+@settings(max_examples=30)
+@given(geometries(), SEEDS, st.integers(1, 4), st.integers(1, 4), st.integers(1, 3))
+def test_blocked_layers_compute_the_same(geometry, seed, read, made, columns):
+    """Kernels, strides, dilation, paddings and groups; a dense layer reads the blocked map."""
+    rng = np.random.default_rng(seed)
+    depth, height, _ = geometry.input_shape
+    width = geometry.input_shape[2] * read * columns
+    geometry = Geometry(
+        input_shape=(depth, height, width),
+        channels=geometry.channels,
+        kernel=geometry.kernel,
+        stride=geometry.stride,
+        padding=geometry.padding,
+        dilation=geometry.dilation,
+        groups=geometry.groups,
+    )
+    positions = geometry.output_shape[2]
+    assume(positions % made == 0)
+    assume(positions == made or geometry.stride[1] * made % read == 0)
+    net = network(
+        random_layer(rng, geometry, function="tanh"),
+        random_layer(rng, Geometry.dense(geometry.channels * geometry.outputs, 3)),
+    )
+    blocked = block_network(net, {-1: read, 0: made, 1: 1})
+    assert blocked.layers[0].wiring.outputs * made == geometry.outputs
+    inputs = random_inputs(rng, net, 2)
+    order = block_order(geometry.input_shape, read)
+    np.testing.assert_array_equal(infer(blocked, inputs[:, order]), infer(net, inputs))
+
+
+@settings(max_examples=6)
+@given(SEEDS)
+def test_the_driver_takes_inputs_in_their_own_order(seed):
+    rng = np.random.default_rng(seed)
+    net = random_graph(rng)
+    config = EngineConfig(rows=4, cols=8)
+    inputs = random_inputs(rng, net, 2)
+    program = compile_blocked(net, config, 2)
+    results = Driver(ModelTransport(config)).run(program, inputs)
+    np.testing.assert_array_equal(results, infer(net, inputs))
+
+
+def test_a_narrow_layer_fills_the_columns():
+    """LeNet's first: 25 beats on 6 of 16 columns; two positions take 30 beats on 12 columns."""
+    layer = random_layer(
+        np.random.default_rng(1),
+        Geometry(input_shape=(1, 32, 32), channels=6, kernel=(5, 5)),
+        widths=(16,),
+    )
+    after = random_layer(np.random.default_rng(1), Geometry.dense(6 * 28 * 28, 1), widths=(16,))
+    config = EngineConfig(rows=16, cols=16, accumulator_bits=48)
+    net = network(layer, after)
+    assert choose_factors(net, config, 1)[0] == 2
+    plain, blocked = compile_network(net, config, 1, stored=True), compile_blocked(net, config, 1)
+    saved = plain.layers[0].counts.cycles - blocked.layers[0].counts.cycles
+    assert saved == pytest.approx(49 * 25 - 25 * 30, abs=20)
+
+
+def test_narrow_inputs_share_a_word():
+    """Pixels of 4 bits: four columns in a word, so that five take two beats and not five."""
+    layer = random_layer(
+        np.random.default_rng(1),
+        Geometry(input_shape=(1, 16, 16), channels=2, kernel=(1, 5), stride=(1, 4)),
+        widths=(4,),
+    )
+    net = network(
+        layer, random_layer(np.random.default_rng(1), Geometry.dense(2 * 48, 1), widths=(4,))
+    )
+    program = compile_blocked(net, EngineConfig(rows=16, cols=16), 1)
+    assert program.input_factor == 4
+    assert {tile.beats for group in program.layers[0].groups for tile in group.tiles} == {2}
