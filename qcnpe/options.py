@@ -8,6 +8,16 @@ from typer.core import TyperGroup
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress and no table.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
+ProcessesOption = Annotated[
+    int, typer.Option(min=1, help="Working processes on this machine (extra cluster).")
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of a scheduler of dask.distributed, whose workers are used instead."
+    ),
+]
+
 PACKAGE = "axnn"
 """The distribution that contains both commands."""
 

@@ -23,7 +23,7 @@ QUANTISATION = NN | {"axnn.quantisation"}
 APPROXIMATION = QUANTISATION | {"axnn.approximation"}
 FRONTEND = APPROXIMATION | {"axnn.frontend"}
 FLOW = FRONTEND | {"axnn.flow", "qcnpe.tools.lock"}
-EXPERIMENTS = FLOW | {"axnn.experiments"}
+EXPERIMENTS = FLOW | {"axnn.experiments", "qcnpe.tasks"}
 CPU = FLOW | {"axnn.cpu"}
 OPEN = {"qcnpe", "axnn", "numpy", "rich"}
 
@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qcnpe.activity": SPEC | {"qcnpe.compiler", "qcnpe.driver", "qcnpe.events"},
     "qcnpe.rtl": RTL,
     "qcnpe.tools": {"qcnpe.spec", "qcnpe.tools", "filelock"},
+    "qcnpe.tasks": {"qcnpe.spec", "qcnpe.tools", "qcnpe.tasks", "distributed"},
     "qcnpe.command_line": {"qcnpe.spec", "qcnpe.tools"},
     "qcnpe.terminal": {"qcnpe.spec", "rich"},
     "qcnpe.yosys": {"qcnpe.tools"},
@@ -52,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qcnpe.generate": RTL | {"qcnpe.yosys", "qcnpe.testbench"},
     "qcnpe.boards": RTL
     | {"qcnpe.boards", "qcnpe.driver", "qcnpe.generate", "qcnpe.yosys"}
-    | {"qcnpe.command_line", "qcnpe.tools"}
+    | {"qcnpe.command_line", "qcnpe.tasks", "qcnpe.tools"}
     | {"amaranth_boards", "serial"},
     "qcnpe.options": {"typer"},
     "qcnpe.__main__": {"qcnpe.cli"},
@@ -76,7 +77,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "axnn.report": EXPERIMENTS | {"axnn.report", "jinja2", "matplotlib", "rich"},
     "axnn.api": FLOW | {"qcnpe.interchange"},
     "axnn.cli": {"axnn", "qcnpe.spec", "qcnpe.compiler", "qcnpe.boards", "numpy"}
-    | {"qcnpe.command_line", "qcnpe.interchange", "qcnpe.options", "qcnpe.terminal"}
+    | {"qcnpe.command_line", "qcnpe.interchange", "qcnpe.options", "qcnpe.tasks", "qcnpe.terminal"}
     | CLI,
     "sim": OPEN
     | {"sim", "amaranth", "pyosys", "cocotb", "cocotb_tools", "cocotbext", "find_libpython"}

@@ -28,9 +28,10 @@ from axnn.flow.steps import (
     energy_model,
     evaluate_step,
 )
-from qcnpe.options import JsonOption, QuietOption
+from qcnpe.options import JsonOption, ProcessesOption, QuietOption, SchedulerOption
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.results import read_figures
+from qcnpe.tasks import Workplace
 from qcnpe.terminal import show, show_progress
 
 
@@ -111,7 +112,8 @@ def experiments(
         list[int] | None,
         typer.Option(help=f"Only this seed; may be repeated: {', '.join(map(str, SEEDS))}."),
     ] = None,
-    processes: Annotated[int, typer.Option(min=1, help="Applications at once.")] = 1,
+    processes: ProcessesOption = 1,
+    scheduler: SchedulerOption = None,
     prices: PricesOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -119,6 +121,7 @@ def experiments(
     """Run the paper's experiments and their controls; what is finished is not done again."""
     check_stages(stage or [])
     check_seeds(seed or [])
+    where = Workplace(workers=processes, scheduler=scheduler)
     costs = EnergyPrices.load(prices)
     jobs = plan_jobs(named_apps(apps), stage or [], seed or [])
     done: list[Finished] = []
@@ -131,7 +134,7 @@ def experiments(
         def tell(job: Job, note: str) -> None:
             update(len(done), f"{job.title}: {note}")
 
-        run_jobs(jobs, folder, costs, processes=processes, notify=tell, on_finished=finish)
+        run_jobs(jobs, folder, costs, where=where, notify=tell, on_finished=finish)
     document = {"jobs": [_job_document(job) for job in done]}
     show(minutes_table(done), document, quiet=quiet, as_json=as_json)
     failed = [f"{job.job.title}: {job.error}" for job in done if job.error is not None]

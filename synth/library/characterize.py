@@ -6,17 +6,18 @@ Run with `python -m synth.library.characterize --out synth/tech/axnn45.lib`.
 import ast
 import hashlib
 import os
-from concurrent.futures import Future, as_completed
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from qcnpe.command_line import command
+from qcnpe.options import SchedulerOption
 from qcnpe.spec.documents import read_document, write_document
 from qcnpe.spec.files import replace_text
+from qcnpe.tasks import Workplace, run_tasks
 from qcnpe.terminal import Console, Progress
-from qcnpe.tools.workers import worker_processes
 from synth.library.cells import Cell, library
 from synth.library.characterize_cell import (
     CONSTRAINT_SLEWS_PS,
@@ -77,18 +78,21 @@ def cached(name: str, folder: Path) -> CellTables:
     return read_document(path, CellTables)
 
 
-def characterize_all(names: list[str], folder: Path, processes: int) -> dict[str, CellTables]:
+def _measure(folder: Path, name: str, tell: Callable[[str], None]) -> CellTables:
+    return cached(name, folder)
+
+
+def characterize_all(names: list[str], folder: Path, where: Workplace) -> dict[str, CellTables]:
     """Characterise the named cells, slowest first, with a progress bar."""
     cells = library()
     order = sorted(
         names, key=lambda n: (cells[n].kind == "logic", -len(cells[n].network.transistors))
     )
     done: dict[str, CellTables] = {}
-    with Progress() as bar, worker_processes(processes) as pool:
+    with Progress() as bar:
         task = bar.add_task("cells", total=len(names))
-        jobs: dict[Future[CellTables], str] = {pool.submit(cached, n, folder): n for n in order}
-        for job in as_completed(jobs):
-            done[jobs[job]] = job.result()
+        for index, tables in run_tasks(_measure, folder, order, where):
+            done[order[index]] = tables
             bar.advance(task)
     return done
 
@@ -98,6 +102,7 @@ def main(
         Path, typer.Option(help="Liberty file to write; the .v is written beside it")
     ] = DEFAULT_OUT,
     jobs: Annotated[int, typer.Option(help="processes; 0: one for each core")] = 0,
+    scheduler: SchedulerOption = None,
     fresh: Annotated[bool, typer.Option(help="ignore cached results")] = False,
 ) -> None:
     """Characterise the library."""
@@ -109,7 +114,8 @@ def main(
             for path in folder.glob("*.json"):
                 path.unlink()
         names = list(library())
-        tables = characterize_all(names, folder, jobs or os.cpu_count() or 1)
+        where = Workplace(workers=jobs or os.cpu_count() or 1, scheduler=scheduler)
+        tables = characterize_all(names, folder, where)
         pairs = [(library()[n], tables[n]) for n in names]
         replace_text(out, write_liberty(pairs, provenance()))
         replace_text(out.with_suffix(".v"), write_verilog([c for c, _ in pairs]))

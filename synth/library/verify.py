@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from qcnpe.command_line import command
+from qcnpe.tasks import Workplace
 from qcnpe.terminal import Console
 from synth.library.cells import library
 from synth.library.characterize import DEFAULT_OUT, characterize_all
@@ -53,7 +54,7 @@ def _worst(pairs: list[tuple[float, float]], floor: float) -> float:
 def remade(names: tuple[str, ...], jobs: int) -> LibertyFile:
     """Characterise the cells without any cache and read the result back."""
     with TemporaryDirectory() as folder:
-        tables = characterize_all(list(names), Path(folder), jobs)
+        tables = characterize_all(list(names), Path(folder), Workplace(workers=jobs))
         path = Path(folder) / "again.lib"
         path.write_text(write_liberty([(library()[n], tables[n]) for n in names], "again"))
         return LibertyFile.read(path)

@@ -24,9 +24,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(stages, "SMALL", ())
     jobs = plan_jobs(["tiny"], ["train", "bounds"])
     finished: list[Finished] = []
-    run_jobs(
-        jobs, tmp_path, TABLE, processes=1, notify=lambda *_: None, on_finished=finished.append
-    )
+    run_jobs(jobs, tmp_path, TABLE, notify=lambda *_: None, on_finished=finished.append)
     assert [each.error for each in finished] == [None]
     return tmp_path
 

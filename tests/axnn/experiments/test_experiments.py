@@ -82,7 +82,6 @@ def run_all(folder: Path, only=(), notes=None) -> list[Finished]:
         plan_jobs(["tiny"], only),
         folder,
         TABLE,
-        processes=1,
         notify=lambda job, note: notes.append(note) if notes is not None else None,
         on_finished=finished.append,
     )
@@ -428,7 +427,7 @@ def test_signal_ends_all_workers(running, number):
 def test_killed_worker_is_reported(running):
     children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
     for child in children:
-        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+        if b"qcnpe.tasks.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
             os.kill(int(child), signal.SIGKILL)
     printed, _ = running.communicate(timeout=20)
     assert running.returncode == 1

@@ -100,7 +100,6 @@ def folder(tiny_app, tmp_path_factory):
         plan_jobs(["tiny"], ()),
         path,
         TABLE,
-        processes=1,
         notify=lambda job, note: None,
         on_finished=finished.append,
     )
