@@ -198,7 +198,9 @@ def _stored_maps(net: QuantNet, config: EngineConfig) -> dict[int, StoredMap]:
     for index, layer in enumerate(net.layers):
         widths = net.read_widths(index) or (OPERAND_BITS,)
         joined = _joined_blocks(layer, config, widths)
-        groups = [group.channels for group in group_neurons(layer, config.cols, joined)]
+        groups = [
+            group.channels for group in group_neurons(layer, config.cols, joined, by_operands=True)
+        ]
         slots = channel_slots(groups, layer.wiring.channels, config, widths)
         maps[index] = StoredMap(layer.wiring.output_shape, slots, widths)
     return maps
@@ -326,7 +328,12 @@ def compile_layer(
     knots = None if layer.table is None else layer.table.astype(np.uint16).astype(np.uint32)
     groups = tuple(
         _build_group(layer, config, batch, neurons, copies, stored)
-        for neurons in group_neurons(layer, config.cols, 1 if stored is None else stored.joined)
+        for neurons in group_neurons(
+            layer,
+            config.cols,
+            1 if stored is None else stored.joined,
+            by_operands=stored is not None,
+        )
     )
     order, fetched = _order_tiles(groups)
     if stored is not None:
@@ -394,7 +401,9 @@ class Neurons:
     outputs: NDArray[np.intp]
 
 
-def group_neurons(layer: QuantLayer, cols: int, joined: int = 1) -> Iterator[Neurons]:
+def group_neurons(
+    layer: QuantLayer, cols: int, joined: int = 1, *, by_operands: bool = False
+) -> Iterator[Neurons]:
     """Groups of at most `cols` neurons, widest first within a set of outputs.
 
     Output positions whose channels all have the same precisions are taken together.
@@ -404,10 +413,14 @@ def group_neurons(layer: QuantLayer, cols: int, joined: int = 1) -> Iterator[Neu
     layer : whose neurons
     cols : columns of the engine
     joined : neighbouring blocks of inputs that one group may read
+    by_operands : neurons that multiply the same operands come together, and not in the order of
+        their channels
     """
     groups, per_block = layer.wiring.groups, layer.wiring.channels // layer.wiring.groups
     for block in range(0, groups, joined):
         members = np.arange(block * per_block, min(block + joined, groups) * per_block)
+        if by_operands:
+            members = members[_order_by_operands(layer, members)]
         patterns, which = np.unique(layer.precision[members], axis=1, return_inverse=True)
         for index in range(patterns.shape[1]):
             outputs = np.flatnonzero(which.ravel() == index)
@@ -415,6 +428,20 @@ def group_neurons(layer: QuantLayer, cols: int, joined: int = 1) -> Iterator[Neu
                 channels = members[patterns[:, index] == width]
                 for start in range(0, len(channels), cols):
                     yield Neurons(width, block, channels[start : start + cols], outputs)
+
+
+def _order_by_operands(layer: QuantLayer, members: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Order of channels, those whose weights are zero for the same operands together.
+
+    Where most channels have zeros of their own, as by chance, they keep their order.
+    """
+    used = np.zeros((len(members), layer.wiring.fan_in), bool)
+    for operands in layer.widths.values():
+        used |= operands.weights[members] != 0
+    patterns, which = np.unique(used, axis=0, return_inverse=True)
+    if 2 * len(patterns) > len(members):
+        return np.arange(len(members))
+    return np.argsort(which.ravel(), kind="stable")
 
 
 def _build_group(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qcnpe.spec.config import TILES_IN_FLIGHT
 from qcnpe.spec.cycles import Schedule
 from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.descriptors import Base, Descriptor, End, Fill, Load, Store, Table, Wait
@@ -30,8 +31,8 @@ FETCH_LATENCY = 4
 FETCHED_BEATS = 3
 """Beats that may be on their way from the banks, besides those in the engine's queue."""
 
-STORE_JOBS = 2
-"""Tiles descriptors whose stores may wait behind the one in progress."""
+STORE_JOBS = TILES_IN_FLIGHT
+"""Descriptors of tiles whose results may be in flight, or on their way to the banks."""
 
 WRITE_LATENCY = 2
 """Cycles from a column's last write until the banks hold it, and a `Wait` goes on."""
