@@ -84,10 +84,13 @@ def test_a_narrow_layer_fills_the_columns():
     after = random_layer(np.random.default_rng(1), Geometry.dense(6 * 28 * 28, 1), widths=(16,))
     config = EngineConfig(rows=16, cols=16, accumulator_bits=48)
     net = network(layer, after)
-    assert choose_factors(net, config, 1)[0] == 2
-    plain, blocked = compile_network(net, config, 1, stored=True), compile_blocked(net, config, 1)
-    saved = plain.layers[0].counts.cycles - blocked.layers[0].counts.cycles
+    plain, pairs = (
+        compile_network(block_network(net, {-1: 1, 0: factor, 1: 1}), config, 1, stored=True)
+        for factor in (1, 2)
+    )
+    saved = plain.layers[0].counts.cycles - pairs.layers[0].counts.cycles
     assert saved == pytest.approx(49 * 25 - 25 * 30, abs=20)
+    assert compile_blocked(net, config, 1).cycles <= pairs.cycles
 
 
 def test_narrow_inputs_share_a_word():
@@ -97,9 +100,14 @@ def test_narrow_inputs_share_a_word():
         Geometry(input_shape=(1, 16, 16), channels=2, kernel=(1, 5), stride=(1, 4)),
         widths=(4,),
     )
-    net = network(
-        layer, random_layer(np.random.default_rng(1), Geometry.dense(2 * 48, 1), widths=(4,))
-    )
-    program = compile_blocked(net, EngineConfig(rows=16, cols=16), 1)
-    assert program.input_factor == 4
-    assert {tile.beats for group in program.layers[0].groups for tile in group.tiles} == {2}
+    config = EngineConfig(rows=16, cols=16)
+    beats = [
+        {tile.beats for group in program.layers[0].groups for tile in group.tiles}
+        for program in (
+            compile_network(network(layer), config, 1, stored=True),
+            compile_network(block_network(network(layer), {-1: 4, 0: 1}), config, 1, stored=True),
+        )
+    ]
+    assert beats == [{5}, {2}]
+    dense = random_layer(np.random.default_rng(1), Geometry.dense(2 * 48, 1), widths=(4,))
+    assert choose_factors(network(layer, dense), config, 1)[-1] == 4
