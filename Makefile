@@ -26,7 +26,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -I -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-cpu apps apps-smoke tables docs docs-check report bench-training bench-frontend synth library library-test release-check lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board
+.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-cpu apps apps-smoke tables docs docs-check report bench-training bench-frontend synth layout library library-test release-check lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ ifndef QUICK
 endif
 	@$(VENV)/bin/qcnpe synth --rows $(ROWS) --cols $(COLS) --precisions $(PRECISIONS) \
 		--ncu $(NCU) --out build/synth $(if $(QUICK),--quick)
+
+layout: $(VENV)/ready-layout ## place and route the NCUs into build/layout, the lengths of their wires into synth/tech
+	@$(PYTHON_VENV) -m synth.layout
 
 sim-long: $(READY) ## compare over a million random results and bad commands of the Verilog with the model
 	@$(PYTHON_VENV) -m sim.long

@@ -8,7 +8,7 @@ from synth.errors import SynthesisError
 from synth.liberty.cells import CellKind
 from synth.liberty.models import CellModel, Tied
 from synth.netlist import CONSTANT_NETS, Netlist, Placed
-from synth.wires import Lengths, Wires
+from synth.wires import ABUTTING, Lengths, Wires
 
 PORT_SLEW_NS = 0.03
 """Transition time of inputs, including the clock."""
@@ -46,8 +46,7 @@ def annotate(
     """
     lengths = wires.lengths(netlist)
     if loads_ff is None:
-        outside_ff = wires.capacitance_ff(lengths.outside_um) + wires.outside_ff
-        loads_ff = net_loads(netlist, models, wires, outside_ff)
+        loads_ff = _unit_loads(netlist, models, wires, lengths)
     slews: dict[int, float] = {}
     known: dict[_Driven, float | None] = {}
     for placed in in_order(netlist, models):
@@ -110,6 +109,27 @@ def net_loads(
             for net in port.nets:
                 loads[net] += outside_ff
     return loads
+
+
+def _unit_loads(
+    netlist: Netlist, models: Mapping[str, CellModel], wires: Wires, lengths: Lengths
+) -> dict[int, float]:
+    """Load of every net of a unit on its own; if it was routed, between copies of itself."""
+    outside_ff = wires.capacitance_ff(lengths.outside_um) + wires.outside_ff
+    loads = net_loads(netlist, models, wires, outside_ff)
+    if lengths.routed:
+        inside = net_loads(netlist, models, wires, 0.0)
+        for name, port in netlist.ports.items():
+            for net, beyond in zip(port.nets, _beyond(netlist, name), strict=False):
+                loads[net] += inside[beyond] - outside_ff
+    return loads
+
+
+def _beyond(netlist: Netlist, output: str) -> tuple[int, ...]:
+    """Nets of the input port to which an output leads in the next copy of the unit, if there is."""
+    other = netlist.ports.get(ABUTTING.get(output, ""))
+    is_like = other is not None and len(other.nets) == len(netlist.ports[output].nets)
+    return other.nets if other is not None and is_like else ()
 
 
 def in_order(netlist: Netlist, models: Mapping[str, CellModel]) -> list[Placed]:

@@ -6,22 +6,15 @@ of a cell is suppressed and takes no energy. The simulator is a C++ program, bui
 user's cache folder.
 """
 
-import hashlib
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.spec.files import replace_file
-from qcnpe.tools.cache import user_cache
-from qcnpe.tools.find import COMPILER
 from qcnpe.tools.process import run
-from qcnpe.tools.trust import require_trusted
 from synth.annotate import Annotation, annotate, in_order, tied_inputs
 from synth.connections import check_connections
 from synth.errors import LibertyError, SynthesisError
@@ -30,6 +23,7 @@ from synth.liberty.library import Library
 from synth.liberty.logic import MAX_INPUTS
 from synth.liberty.models import CellModel, Tied
 from synth.netlist import Netlist
+from synth.programs import built
 from synth.wires import Wires, committed_wires
 
 _CELL = np.dtype(
@@ -55,7 +49,6 @@ MAX_STEPS = 1 << 25
 """Largest number of input toggles in all states of all placed cells; each takes 50 bytes. An
 activation function unit has 60,000."""
 
-_BUILD_LIMIT_S = 600
 _SETTLING_PASSES = 16
 
 TOGGLE = np.dtype([("time_ps", "f8"), ("net", "i4"), ("value", "i4")])
@@ -287,7 +280,6 @@ def _steps(model: CellModel, around: _Around, supply_v: float) -> NDArray[np.voi
     return np.array(rows, _STEP)
 
 
-@cache
 def simulator() -> Path:
     """The simulator program; builds it if it does not exist.
 
@@ -298,25 +290,4 @@ def simulator() -> Path:
     ToolError
         If it cannot be built, or if another user could have written the existing one.
     """
-    source = Path(__file__).with_suffix(".cpp")
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
-    program = user_cache(f"gatesim-{digest}").absolute()
-    if not program.is_file():
-        _build(source, program)
-    require_trusted(program)
-    return program
-
-
-def _build(source: Path, program: Path) -> None:
-    compiler = COMPILER.require()
-    with TemporaryDirectory(prefix="qcnpe-") as name:
-        folder = Path(name)
-        (folder / source.name).symlink_to(source)
-        options = ["-O2", "-std=c++17", "-o", "gatesim"]
-        run(COMPILER.name, [compiler, *options, source.name], folder, limit_s=_BUILD_LIMIT_S)
-
-        def place(temporary: Path) -> None:
-            shutil.copyfile(folder / "gatesim", temporary)
-            temporary.chmod(0o755)  # whatever the umask: others must not write what is run
-
-        replace_file(program, place)
+    return built(Path(__file__).with_suffix(".cpp"))

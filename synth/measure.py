@@ -31,6 +31,9 @@ CLOCK_TREE = 0.3
 
 IDLE_CYCLES = 64
 
+SLOW_PERIOD = 1.1
+"""Clock period of an NCU that is slower than the engine's clock, as a multiple of its path."""
+
 STILL_TILES = 16
 """Tiles of the trace, drawn at random, that are also simulated with zero activations."""
 
@@ -99,9 +102,11 @@ def _circuit(units: Units, module: str, cells: LibertyCells) -> Circuit:
 
 
 def make_bench(leaf: Ncu, cells: LibertyCells) -> NcuBench:
-    """Map an NCU and make a bench for it."""
+    """Map an NCU and make a bench for it, with a slower clock if its path needs that."""
     tree = leaf.tree if isinstance(leaf, StructuralNcu) else None
-    return NcuBench(map_leaf(leaf, cells), leaf.config, tree)
+    circuit = map_leaf(leaf, cells)
+    period_ps = max(PERIOD_PS, SLOW_PERIOD * 1000 * path_ns(circuit))
+    return NcuBench(circuit, leaf.config, tree, period_ps)
 
 
 def measure_ncu(

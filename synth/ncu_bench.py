@@ -36,10 +36,18 @@ class NcuBench:
     circuit : the NCU
     config : its engine
     tree : its adder tree, if it is a `StructuralNcu`
+    period_ps : of the clock
     """
 
-    def __init__(self, circuit: Circuit, config: EngineConfig, tree: MacTree | None = None) -> None:
+    def __init__(
+        self,
+        circuit: Circuit,
+        config: EngineConfig,
+        tree: MacTree | None = None,
+        period_ps: float = PERIOD_PS,
+    ) -> None:
         self.circuit, self.config, self.tree = circuit, config, tree
+        self.period_ps = period_ps
 
     def run(self, tiles: Sequence[Tile]) -> Activity:
         """Run tiles back to back; check every sum.
@@ -53,21 +61,22 @@ class NcuBench:
             If the netlist accumulates a wrong sum.
         """
         cycles = [*self._beats(tiles), *[{"west": 0, "north": 0}] * LATENCY]
-        begin = RESET_CYCLES * PERIOD_PS
+        begin = RESET_CYCLES * self.period_ps
         ends = np.cumsum([len(tile.weights) for tile in tiles])
         finished = [int(RESET_CYCLES + end - 1 + LATENCY) for end in ends]
-        samples = [begin, *((cycle + 1) * PERIOD_PS - 1 for cycle in finished)]
+        samples = [begin, *((cycle + 1) * self.period_ps - 1 for cycle in finished)]
         ports = self.circuit.netlist.ports
         watched = (*ports["result"].nets, *ports["done"].nets)
-        drive = stimulus(self.circuit.netlist, cycles)
+        drive = stimulus(self.circuit.netlist, cycles, self.period_ps)
         activity = self.circuit.run(drive, samples, watched, begin)
         self._check(tiles, activity.samples[1:])
         return activity
 
     def idle(self, cycles: int) -> Activity:
         """Run idle cycles: only the clock toggles."""
-        begin = RESET_CYCLES * PERIOD_PS
-        drive = stimulus(self.circuit.netlist, [{"west": 0, "north": 0}] * cycles)
+        begin = RESET_CYCLES * self.period_ps
+        still = [{"west": 0, "north": 0}] * cycles
+        drive = stimulus(self.circuit.netlist, still, self.period_ps)
         return self.circuit.run(drive, [begin], (), begin)
 
     def _beats(self, tiles: Sequence[Tile]) -> list[Mapping[str, int]]:
@@ -118,7 +127,9 @@ class NcuBench:
     def _cause(self) -> str:
         """Why a sum is wrong."""
         path_ps = 1000 * path_ns(self.circuit)
-        if path_ps <= PERIOD_PS:
+        if path_ps <= self.period_ps:
             return "the netlist is wrong"
-        slow = f"its longest path takes {path_ps:,.0f} ps, the clock's period {PERIOD_PS:,.0f} ps"
+        slow = (
+            f"its longest path takes {path_ps:,.0f} ps, the clock's period {self.period_ps:,.0f} ps"
+        )
         return f"{slow}; use a faster library"

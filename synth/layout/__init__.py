@@ -1,0 +1,1 @@
+"""Placement and routing of mapped units, for the lengths of their wires."""

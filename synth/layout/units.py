@@ -1,0 +1,140 @@
+"""Places and routes mapped units, and makes of them the file of wire lengths."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import ToolError
+from synth.errors import SynthesisError
+from synth.layout.design import UTILISATION, Design
+from synth.layout.placement import MOVES, place
+from synth.layout.routing import Routing, route
+from synth.mapping import LibertyCells
+from synth.measure import map_leaf
+from synth.ncu_variants import FUSED, GATED, PLAIN
+from synth.netlist import Netlist
+from synth.structural import StructuralNcu
+from synth.wires import FanoutLengths, RoutedUnit, WiresFile, sinks
+
+COMMAND = "make layout"
+UNITS: Mapping[str, EngineConfig] = {"fused": FUSED, "plain16": PLAIN, "gated": GATED}
+"""Engines whose NCUs are placed and routed."""
+
+ATTEMPTS = 6
+"""Seeds that are tried until all nets are routed."""
+
+_FIRST_SINKS = (1, 2, 3, 5, 9, 17, 33)
+"""First number of sinks of each entry of the table by fan-out."""
+
+
+@dataclass(frozen=True)
+class LaidOut:
+    """A placed and routed unit.
+
+    Attributes
+    ----------
+    routing : its wires
+    seed : of its placement
+    """
+
+    routing: Routing
+    seed: int
+
+    @property
+    def um_per_net(self) -> float:
+        """Mean length of a net with at least two ends."""
+        nets = self.routing.design.nets
+        return sum(self.routing.length_um(net) for net in nets) / len(nets)
+
+    @property
+    def unit(self) -> RoutedUnit:
+        """Lengths for `synth.wires`."""
+        design = self.routing.design
+        count = design.netlist.net_count
+        return RoutedUnit(
+            netlist_sha256=design.netlist.sha256,
+            width_um=round(design.width_um, 3),
+            height_um=round(design.height_um, 3),
+            um=tuple(round(self.routing.length_um(net), 2) for net in range(count)),
+        )
+
+
+def ncu_netlist(config: EngineConfig, cells: LibertyCells) -> Netlist:
+    """The mapped netlist of an engine's NCU."""
+    return map_leaf(StructuralNcu(config), cells).netlist
+
+
+def lay_out(
+    name: str,
+    netlist: Netlist,
+    cells: LibertyCells,
+    moves: int = MOVES,
+    progress: Callable[[str], None] | None = None,
+) -> LaidOut:
+    """Place and route a unit; with other seeds, until no net fails.
+
+    Raises
+    ------
+    SynthesisError
+        If nets still fail after `ATTEMPTS` seeds.
+    ToolError
+        If a tool is missing, or the router stops with every seed.
+    """
+    design = Design.of(name, netlist, cells.library, UTILISATION)
+    why = ""
+    for seed in range(1, ATTEMPTS + 1):
+        placement = place(design, seed, moves)
+        try:
+            routing = route(placement)
+        except ToolError as error:
+            why = str(error)
+            continue
+        if not (failed := routing.failed_nets):
+            return LaidOut(routing, seed)
+        why = f"{len(failed)} nets fail"
+        if progress:
+            progress(f"{name}, seed {seed}: {why}")
+    raise SynthesisError(f"{name}: not routed with {ATTEMPTS} seeds: {why}; lower the utilisation")
+
+
+def by_fanout(routings: Sequence[Routing]) -> FanoutLengths:
+    """Mean lengths of the nets of routed units by their sinks."""
+    found = [
+        (count, routing.length_um(net))
+        for routing in routings
+        for net, count in sinks(routing.design.netlist).items()
+    ]
+    ends = (*_FIRST_SINKS[1:], max(count for count, _ in found) + 1)
+    counts, lengths = [], []
+    for first, end in zip(_FIRST_SINKS, ends, strict=True):
+        group = [entry for entry in found if first <= entry[0] < end]
+        if group:
+            counts.append(round(sum(count for count, _ in group) / len(group), 2))
+            lengths.append(round(sum(um for _, um in group) / len(group), 2))
+    return FanoutLengths(tuple(counts), tuple(lengths))
+
+
+def wires_file(laid_out: Mapping[str, LaidOut]) -> WiresFile:
+    """Lengths of all units."""
+    return WiresFile(
+        by_fanout=by_fanout([unit.routing for unit in laid_out.values()]),
+        units={name: unit.unit for name, unit in laid_out.items()},
+        provenance={
+            "command": COMMAND,
+            "placement": f"simulated annealing, {MOVES:,} moves, cells cover {UTILISATION:.0%}",
+            "routing": f"coriolis-eda {version('coriolis-eda')}, metal 2 to 5",
+            "seeds": ", ".join(f"{name} {unit.seed}" for name, unit in laid_out.items()),
+            "unit": "um",
+        },
+    )
+
+
+def fanout_errors(table: FanoutLengths, laid_out: Mapping[str, LaidOut]) -> dict[str, float]:
+    """For each unit, by how much the table by fan-out misses the total length of its wires."""
+    errors = {}
+    for name, unit in laid_out.items():
+        netlist = unit.routing.design.netlist
+        routed = sum(unit.routing.length_um(net) for net in sinks(netlist))
+        errors[name] = sum(map(table.length_um, sinks(netlist).values())) / routed - 1
+    return errors
