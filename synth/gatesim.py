@@ -8,6 +8,7 @@ user's cache folder.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -280,6 +281,7 @@ def _steps(model: CellModel, around: _Around, supply_v: float) -> NDArray[np.voi
     return np.array(rows, _STEP)
 
 
+@cache
 def simulator() -> Path:
     """The simulator program; builds it if it does not exist.
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +14,6 @@ from qcnpe.tools.trust import require_trusted
 _BUILD_LIMIT_S = 600
 
 
-@cache
 def built(source: Path) -> Path:
     """The program of a source file; builds it if it does not exist.
 
