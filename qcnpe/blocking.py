@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 
 from qcnpe.compiler import Program, compile_network, count_stored_cycles
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import CapacityError, FormatError
 from qcnpe.spec.geometry import NETWORK_INPUT, Geometry, Source
 from qcnpe.spec.memory.maps import block_order
 from qcnpe.spec.qnet import QuantLayer, QuantNet, WidthOperands
 
-MOST_COLUMNS = 16
-"""Most columns of a map that become channels."""
+POWERS = (2, 4, 8)
+"""Factors that are tried; of a map of fewer columns, their number, too."""
 
-_MOST_TILES = 6
-"""Tiles that the channels of a map may fill, side by side."""
+MOST_CHANNELS = 512
+"""Most channels of a blocked map."""
 
 Factors = Mapping[int, int]
 """How many neighbouring columns become channels, by index of the layer or `NETWORK_INPUT`."""
@@ -236,15 +237,21 @@ def _candidates(net: QuantNet, config: EngineConfig, index: int) -> Iterator[int
     yield 1
     if index == len(net.layers) - 1:
         return
-    _, _, width = _shape_of(net, index)
+    channels, _, width = _shape_of(net, index)
+    most = MOST_CHANNELS // channels if _leaves_columns(net, config, index) else 1
     if index == NETWORK_INPUT:
         most = max(config.pairs(each) for each in net.read_widths(index))
-    else:
-        wiring = net.layers[index].wiring
-        most = _MOST_TILES * config.cols // (wiring.channels // wiring.groups)
-    for factor in range(2, min(max(most, 1), MOST_COLUMNS, width) + 1):
-        if width % factor == 0:
+    for factor in sorted({*POWERS, width} if width <= POWERS[-1] else POWERS):
+        if 1 < factor <= most and width % factor == 0:
             yield factor
+
+
+def _leaves_columns(net: QuantNet, config: EngineConfig, index: int) -> bool:
+    """Whether a layer, or one that reads it, has fewer channels in a block than columns."""
+    layers = [net.layers[index]] if index != NETWORK_INPUT else []
+    layers += [layer for reader, layer in enumerate(net.layers) if index in net.reads(reader)]
+    wirings = [layer.wiring for layer in layers]
+    return any(wiring.channels // wiring.groups < config.cols for wiring in wirings)
 
 
 def _cycles(
@@ -257,9 +264,15 @@ def _cycles(
         shape = _shape_of(net, read)
         if not _fits(source.geometry, shape, factors[read], factors[index]):
             return None
-    blocked = _block_layer(net, index, layer, factors)
+    try:
+        blocked = _block_layer(net, index, layer, factors)
+    except FormatError:  # more operands than a layer may have
+        return None
     shapes = {}
     for each in (*net.reads(index), index):
         channels, height, width = _shape_of(net, each)
         shapes[each] = channels * factors[each], height, width // factors[each]
-    return count_stored_cycles(net, config, batch, index, blocked, shapes)
+    try:
+        return count_stored_cycles(net, config, batch, index, blocked, shapes)
+    except CapacityError:
+        return None
