@@ -108,14 +108,19 @@ class Addition(NeuronLayer):
         """The gradient goes to every part."""
         by_inputs = None
         if inputs:
-            by_inputs = np.zeros((self.wiring.inputs, gradient.shape[-1]), gradient.dtype)
+            by_inputs = np.empty((self.wiring.inputs, gradient.shape[-1]), gradient.dtype)
+        seen = set()  # where maps begin of which one source's gradient is there already
         by_weights = np.zeros_like(weights) if own else None
         for (part, rows, columns), kept in zip(self.places(), saved, strict=True):
             found, own_found = part.sum_gradients(
                 gradient, weights[:, columns], kept, inputs=inputs, own=own
             )
             if by_inputs is not None and found is not None:
-                by_inputs[rows] += found
+                if rows.start in seen:
+                    by_inputs[rows] += found
+                else:
+                    by_inputs[rows] = found
+                seen.add(rows.start)
             if by_weights is not None and own_found is not None:
                 by_weights[:, columns] = own_found
         return by_inputs, by_weights
