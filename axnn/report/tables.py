@@ -114,6 +114,7 @@ def steps_table(found: Approximation, energy: EnergyModel) -> Table:
     table = Table(title=title, box=SIMPLE_HEAD)  # narrow enough for a terminal of 80 columns
     for heading in ("trial", "lowered", "before", "retrained", "energy"):
         table.add_column(heading, justify="right")
+    table.add_column("stage")
     table.add_column("")
     table.add_column("neurons by width")
     for step in found.trials:
@@ -123,6 +124,7 @@ def steps_table(found: Approximation, energy: EnergyModel) -> Table:
             f"{step.before_retraining:.2%}",
             f"{step.accuracy:.2%}",
             f"1/{energy.saving(found.exact, step.events):.2f}",
+            step.stage,
             "kept" if step.kept else "taken back",
             "  ".join(f"{width}:{count}" for width, count in step.histogram.items()),
         )

@@ -135,6 +135,26 @@ def seeds() -> str:
     return markdown(["three seeds", *(f"{bound} points" for bound in BOUNDS)], rows)
 
 
+def ablation() -> str:
+    """Energy under each bound, from the paper's method to this project's."""
+    apps = read_figures("apps")
+    names = [name for name in APPLICATIONS if f"{name}.ablation.paper.0.5.energy_ratio" in apps]
+
+    def cell(name: str, key: str) -> str:
+        start = f"{name}.ablation.{key}"
+        return " / ".join(times(apps, f"{start}.{bound}.energy_ratio") for bound in BOUNDS)
+
+    labels = {
+        "paper": "the paper: `gradient`, short retraining, precision scaling on `gated`",
+        "packed": "narrow lanes packed into the multiplier (`fused`)",
+        "criterion": "own criterion, trials retrained again",
+        "retraining": "learning rate by width, long retraining",
+        "ladder": "begins with the best network of one width, or lower",
+    }
+    rows = [[label, *(cell(name, key) for name in names)] for key, label in labels.items()]
+    return markdown(["each with those above it", *names], rows)
+
+
 def dropout() -> str:
     """Training with dropout."""
     apps = read_figures("apps")

@@ -16,6 +16,7 @@ from docs.tables.cells import ROOT
 _MARK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 TABLES: dict[str, Callable[[], str]] = {
+    "ablation": applications.ablation,
     "applications": applications.applications,
     "board-kinds": hardware.board_kinds,
     "boards": hardware.boards,
