@@ -13,7 +13,15 @@ from synth.errors import SynthesisError
 from synth.floorplan import Floorplan
 from synth.flow import own_cells
 from synth.netlist import Netlist, Placed, Port
-from synth.wires import OUTSIDE_UM, FanoutLengths, RoutedUnit, Wires, read_wires, sinks
+from synth.wires import (
+    OUTSIDE_UM,
+    FanoutLengths,
+    RoutedUnit,
+    Wires,
+    committed_wires,
+    read_wires,
+    sinks,
+)
 
 TABLE = FanoutLengths((1.0, 3.0), (4.0, 10.0))
 FF_PER_UM = 0.5
@@ -103,6 +111,18 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(FormatError, match=r"wires\.json"):
         read_wires(path)
+
+
+def test_committed_lengths_are_those_of_routed_ncus_at_45_nm() -> None:
+    """A net with one sink spans a few cells, which are about 1 to 3 um wide."""
+    wires = committed_wires()
+    table = wires.by_fanout
+    assert 2 < table.length_um(1) < 8
+    assert table.length_um(16) > 10 * table.length_um(1)
+    assert wires.routed.keys() == {"fused", "plain16", "gated"}
+    for unit in wires.routed.values():
+        assert 45 < unit.width_um < 60
+        assert 8 < sum(unit.um) / sum(length > 0 for length in unit.um) < 10
 
 
 def test_floorplan_against_sums_by_hand() -> None:
