@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from qcnpe.averages import channels_as_rows
 from qcnpe.compiler import Program, compile_network, count_stored_cycles
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import CapacityError, FormatError
@@ -35,7 +36,7 @@ _Shape = tuple[int, int, int]
 
 
 def compile_blocked(net: QuantNet, config: EngineConfig, batch: int) -> Program:
-    """As `compile_network` for an autonomous engine, with columns over output positions.
+    """As `compile_network` for an autonomous engine; columns over positions, rows over channels.
 
     Parameters
     ----------
@@ -46,6 +47,7 @@ def compile_blocked(net: QuantNet, config: EngineConfig, batch: int) -> Program:
     CapacityError
         If the network does not fit the engine.
     """
+    net = channels_as_rows(net)
     plain = compile_network(net, config, batch, stored=True)
     factors = choose_factors(net, config, batch)
     if set(factors.values()) == {1}:
@@ -170,7 +172,8 @@ class _SourceBlock:
         """(channels * made, fan_in) weights of the blocked source from those of the source."""
         geometry = self.before
         if geometry.input_shape != self.shape:
-            return weights[:, block_order(self.shape, self.read)]
+            shape = self.shape if geometry.is_dense else (1, *self.shape[1:])
+            return weights[:, block_order(shape, self.read)]
         channels, depth = len(weights), geometry.input_shape[0] // geometry.groups
         kernel = weights.reshape(channels, depth, *geometry.kernel)
         size = self.geometry.kernel
@@ -194,7 +197,8 @@ def _fits(geometry: Geometry, shape: _Shape, read: int, made: int) -> bool:
     if read == made == 1:
         return True
     if geometry.input_shape != shape:
-        return made == 1 and geometry.is_dense
+        lines = geometry.input_shape == (1, shape[0], shape[1] * shape[2])
+        return made == 1 and (geometry.is_dense or lines)
     pools = geometry.pool[1] > 1 or geometry.pool_stride is not None or any(geometry.pool_padding)
     if pools or shape[2] % read or geometry.output_shape[2] % made:
         return False

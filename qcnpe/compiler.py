@@ -197,6 +197,10 @@ def _stored_maps(net: QuantNet, config: EngineConfig) -> dict[int, StoredMap]:
     maps = {NETWORK_INPUT: _stored_input(net)}
     for index, layer in enumerate(net.layers):
         widths = net.read_widths(index) or (OPERAND_BITS,)
+        lines = line_map(net, index, layer.wiring.outputs)
+        if lines is not None:
+            maps[index] = lines
+            continue
         joined = _joined_blocks(layer, config, widths)
         groups = [
             group.channels for group in group_neurons(layer, config.cols, joined, by_operands=True)
@@ -204,6 +208,29 @@ def _stored_maps(net: QuantNet, config: EngineConfig) -> dict[int, StoredMap]:
         slots = channel_slots(groups, layer.wiring.channels, config, widths)
         maps[index] = StoredMap(layer.wiring.output_shape, slots, widths)
     return maps
+
+
+def line_map(net: QuantNet, index: int, outputs: int) -> StoredMap | None:
+    """The map of a layer whose channels are read as lines of one channel; None if they are not.
+
+    Parameters
+    ----------
+    net : the network
+    index : of the layer
+    outputs : its results for one channel
+    """
+    shapes = {
+        source.geometry.input_shape
+        for reader, layer in enumerate(net.layers)
+        for source in layer.sources
+        if source.reads(reader) == index
+    }
+    if len(shapes) != 1 or net.layers[index].wiring.channels == 1:
+        return None
+    ((depth, lines, length),) = shapes
+    if depth > 1 or lines == 1 or length % outputs:
+        return None
+    return StoredMap((1, lines, length), np.zeros(1, np.intp), net.read_widths(index), outputs)
 
 
 def count_stored_cycles(
@@ -223,10 +250,11 @@ def count_stored_cycles(
     layer : in its place
     shapes : of all maps that it reads, and of its own
     """
-    maps = {
-        each: StoredMap(shape, np.arange(shape[0]), net.read_widths(each) or (OPERAND_BITS,))
-        for each, shape in shapes.items()
-    }
+    maps = {}
+    for each, shape in shapes.items():
+        widths = net.read_widths(each) or (OPERAND_BITS,)
+        lines = None if each < 0 else line_map(net, each, shape[1] * shape[2])
+        maps[each] = lines or StoredMap(shape, np.arange(shape[0]), widths)
     order = _layer_order(layer, maps, index, config)
     return compile_layer(layer, net.copies(index), config, batch, order).counts.cycles
 

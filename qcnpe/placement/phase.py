@@ -1,7 +1,7 @@
 """Phases: tiles of one layer whose operands and tables are loaded together."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,14 +132,14 @@ class PhaseBuilder:
         found, words = self._taps(layer, index, group)
         taps = phase.tables[Memory.TAPS].add(found)
         weights = phase.add_weights(group.weights)
-        writes = phase.tables[Memory.WRITES].add(self._writes(index, group))
+        listed, moved, firsts = self._writes(index, group)
+        writes = phase.tables[Memory.WRITES].add(listed)
         parameters = phase.tables[Memory.PARAMETERS].add(group.parameters.tolist())
         for run in runs:
             walks = self._walks([map_ for map_, _ in reads], run.starts[:-1], run.steps[:-1], words)
             maps = len(stores)
-            store_walks = self._walks(
-                stores, run.starts[-1:] * maps, run.steps[-1:] * maps, [0] * maps
-            )
+            starts = [run.starts[-1] + moved] * maps
+            store_walks = self._walks(stores, starts, run.steps[-1:] * maps, firsts)
             phase.tiles.append(
                 Tiles(
                     sources=len(reads),
@@ -246,25 +246,39 @@ class PhaseBuilder:
             found.append(Tap(number, bank, row, count, last).word())
         return found, firsts
 
-    def _writes(self, index: int, group: TileGroup) -> list[int]:
-        """Writes of a group's columns; an octet is written with the last of its columns."""
+    def _writes(self, index: int, group: TileGroup) -> tuple[list[int], int, list[int]]:
+        """Writes of a group's columns, and where they begin: a position, and a word in each map.
+
+        An octet is written with the last of its columns. Writes count from the first column, so
+        that groups of other channels have the same writes.
+        """
         stored = self.program.maps[index]
-        slots = stored.slots[group.channels]
+        slots = stored.slot_of(group.channels)
+        first, *_ = moved = [self._moved(index, channel) for channel in group.channels.tolist()]
+        firsts = [int(slots[0]) // self.config.engine.pairs(width) for width in stored.widths]
         found: list[Write] = []
         for column in range(len(slots)):
             for number, width in enumerate(stored.widths):
-                found.append(self._write(stored, slots, column, number, width))
-        final = len(stored.widths)
-        return [
-            Write(
-                **{
-                    **vars(write),
-                    "pop": number % final == final - 1,
-                    "last": number == len(found) - 1,
-                }
-            ).word()
-            for number, write in enumerate(found)
-        ]
+                write = self._write(stored, slots, column, number, width)
+                bank, row = self._offset(self.placed[index, width], moved[column] - first)
+                found.append(
+                    replace(
+                        write,
+                        bank=bank,
+                        row=write.row + row - firsts[number],
+                        pop=number + 1 == len(stored.widths),
+                    )
+                )
+        found[-1] = replace(found[-1], last=True)
+        return [write.word() for write in found], first, firsts
+
+    def _moved(self, index: int, channel: int) -> int:
+        """Positions from the first channel's results to those of a channel."""
+        stored = self.program.maps[index]
+        if not stored.line_outputs:
+            return 0
+        line, column = stored.place_of(channel)
+        return line * self.spacings[index].pitch + column
 
     def _write(
         self, stored: StoredMap, slots: _Ints, column: int, number: int, width: int
@@ -274,10 +288,14 @@ class PhaseBuilder:
         pairs = engine.pairs(width)
         word, slot = divmod(int(slots[column]), pairs)
         place = slot * width if pairs > 1 else OPERAND_BITS - width
-        is_done = column + 1 == len(slots) or slots[column + 1] // pairs != word
+        is_done = (
+            stored.line_outputs > 0
+            or column + 1 == len(slots)
+            or slots[column + 1] // pairs != word
+        )
         octets = 0
         if is_done:
-            fields = slots[slots // pairs == word] % pairs
+            fields = np.unique(slots[slots // pairs == word] % pairs)
             octets = 3 if pairs == 1 else sum({1 << int(field) * width // 8 for field in fields})
         return Write(
             map=number,

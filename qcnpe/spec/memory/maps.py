@@ -39,15 +39,26 @@ class StoredMap:
     shape : (channels, height, width)
     slots : (channels,) slot of each channel in a position
     widths : operand widths at which it is stored, descending
+    line_outputs : if the channels of the layer that makes it lie in lines, and not in slots, its
+        results for one channel, which lie side by side; else 0
     """
 
     shape: tuple[int, int, int]
     slots: NDArray[np.intp]
     widths: tuple[int, ...]
+    line_outputs: int = 0
 
     def words(self, pairs: int) -> int:
         """Words of a position with so many slots in a word."""
         return int(self.slots.max()) // pairs + 1
+
+    def slot_of(self, channels: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Slot of channels of the layer that makes it."""
+        return np.zeros_like(channels) if self.line_outputs else self.slots[channels]
+
+    def place_of(self, channel: int) -> tuple[int, int]:
+        """Line and column by which a channel of that layer is moved."""
+        return divmod(channel * self.line_outputs, self.shape[2])
 
 
 def channel_slots(
@@ -157,7 +168,7 @@ class LayerOrder:
     ----------
     wiring : of the layer
     readers : of its sources
-    slots : (channels,) of its results
+    slots : (channels,) of its results; where they lie in lines, their numbers
     joined : blocks of inputs that a tile reads together
     """
 
@@ -181,7 +192,9 @@ class LayerOrder:
             MapReader(source.geometry, maps[source.reads(index)], where)
             for source in wiring.ungrouped.sources
         )
-        return cls(wiring, readers, maps[index].slots, joined)
+        own = maps[index]
+        slots = np.arange(wiring.channels) if own.line_outputs else own.slots
+        return cls(wiring, readers, slots, joined)
 
     def words(self, pairs: int) -> Words:
         """All words that hold operands of the layer."""
