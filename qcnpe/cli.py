@@ -142,6 +142,33 @@ def _parse_widths(text: str) -> tuple[int, ...]:
         raise ConfigError(f"precisions must be numbers like 16,8,4,2, not {text}") from None
 
 
+class Top(Enum):
+    """What is around an engine."""
+
+    STREAM = "stream"
+    AUTONOMOUS = "autonomous"
+
+
+TopOption = Annotated[
+    Top,
+    typer.Option(
+        help="stream: a host makes the engine's streams; autonomous: the engine has memories."
+    ),
+]
+MemoryOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Size of an autonomous engine, such as activation_rows=2048 or bus_bits=128;"
+        " repeat it for others."
+    ),
+]
+
+
+def _check_memory(top: Top, sizes: list[str] | None) -> None:
+    if sizes and top is not Top.AUTONOMOUS:
+        raise ConfigError("--memory is for --top autonomous")
+
+
 @cli.command(epilog="Example: qcnpe generate --rows 8 --cols 8 --out build/verilog")
 def generate(
     rows: RowsOption = 16,
@@ -155,16 +182,30 @@ def generate(
     fifo_depth: Annotated[
         int, typer.Option(help="Depth of each command and operand queue in words, see streams.md.")
     ] = DEFAULT_FIFO_DEPTH,
+    top: TopOption = Top.STREAM,
+    memory: MemoryOption = None,
+    macros: Annotated[
+        bool,
+        typer.Option("--macros", help="Leave an autonomous engine's SRAMs out, for macros."),
+    ] = False,
     out: Annotated[Path, typer.Option(help="Output folder.")] = Path("build/verilog"),
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write an engine's Verilog and its manifest."""
     from qcnpe.generate import generate as write_engine  # loads Amaranth
+    from qcnpe.generate import generate_autonomous as write_autonomous
 
     config = engine_config(rows, cols, precisions, ncu, fifo_depth)
+    _check_memory(top, memory)
+    if macros and top is not Top.AUTONOMOUS:
+        raise ConfigError("--macros is for --top autonomous")
     with only_writer(out), show_progress("generating", None, quiet=quiet or as_json):
-        made = write_engine(config, out, name)
+        if top is Top.STREAM:
+            made = write_engine(config, out, name)
+        else:
+            sizes = changed_sizes(MemoryConfig.default(config), memory or [])
+            made = write_autonomous(sizes, out, name, macros=macros)
     document = {**asdict(made), "verilog": str(made.verilog), "manifest": str(made.manifest)}
     table = _table(
         f"QC-NPE, {rows} x {cols}, {ncu}",
@@ -183,13 +224,6 @@ def tool_path() -> None:
     print(folders())
 
 
-class Top(Enum):
-    """What is around an engine."""
-
-    STREAM = "stream"
-    AUTONOMOUS = "autonomous"
-
-
 @cli.command(name="compile", epilog="Example: qcnpe compile build/demo/axnn.npz")
 def compile_command(
     net: NetArgument,
@@ -198,19 +232,8 @@ def compile_command(
     precisions: NetPrecisionsOption = None,
     ncu: NetNcuOption = None,
     batch: Annotated[int, typer.Option(min=1, help="Samples in one run.")] = 16,
-    top: Annotated[
-        Top,
-        typer.Option(
-            help="stream: a host makes the engine's streams; autonomous: the engine has memories."
-        ),
-    ] = Top.STREAM,
-    memory: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Size of an autonomous engine, such as activation_rows=2048 or bus_bits=128;"
-            " repeat it for others."
-        ),
-    ] = None,
+    top: TopOption = Top.STREAM,
+    memory: MemoryOption = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Also write here: the JSON result; of an autonomous engine its image."),
@@ -227,8 +250,7 @@ def compile_command(
     if top is Top.AUTONOMOUS:
         _compile_autonomous(network, engine, batch, memory or [], out, quiet, as_json)
         return
-    if memory:
-        raise ConfigError("--memory is for --top autonomous")
+    _check_memory(top, memory)
     program = compile_network(network, engine.config, batch)
     document = {**engine.document, **_program_document(program)}
     if out is not None:

@@ -18,7 +18,10 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.files import replace_text
-from qcnpe.spec.registers import register_map, registers
+from qcnpe.spec.memory.config import MemoryConfig
+from qcnpe.spec.memory.descriptors import DESCRIPTOR_FIELDS
+from qcnpe.spec.memory.tables import TAP_FIELDS, WALK_FIELDS, WRITE_FIELDS, lane_fields
+from qcnpe.spec.registers import Register, register_map, registers
 from qcnpe.spec.stream_guide import stream_guide
 from qcnpe.testbench import bench_files
 from qcnpe.yosys import run_yosys
@@ -79,6 +82,29 @@ targets:
       verilator_options:
         - -CFLAGS "-std=c++20 -fcoroutines -O0"
         - --output-split 0
+"""
+
+_AUTONOMOUS_CORE = """CAPI=2:
+name: axnn:ip:{core}_autonomous:{version}
+description: QC-NPE with memories, an AXI4 manager and an interrupt
+filesets:
+  rtl:
+    files: [{top}.v]
+    file_type: verilogSource
+  waivers:
+    files: [lint.vlt]
+    file_type: vlt
+targets:
+  default: &default
+    filesets: [rtl]
+    toplevel: {top}
+  lint:
+    <<: *default
+    filesets: [waivers, rtl]
+    flow: lint
+    flow_options:
+      tool: verilator
+      verilator_options: [-Wall]
 """
 
 _PASSES = (
@@ -159,6 +185,37 @@ def generate(config: EngineConfig, folder: Path, name: str | None = None) -> Gen
     return Generated(verilog, manifest, len(text.encode()), modules, changed)
 
 
+def generate_autonomous(
+    config: MemoryConfig, folder: Path, name: str | None = None, *, macros: bool = False
+) -> Generated:
+    """Write the Verilog of an autonomous engine, its manifest, its registers and `qcnpe.core`.
+
+    Parameters
+    ----------
+    config : the engine and its memories
+    folder, name : see `generate`
+    macros : leave the modules of the memories to the integrator, see `MacroLibrary`
+
+    Raises
+    ------
+    ConfigError
+        If `name` is no Verilog identifier of at most 64 characters.
+    """
+    prefix = _prefix(name)
+    module = prefix + AUTONOMOUS_TOP
+    top = Autonomous(config)
+    text = autonomous_verilog(top, prefix, macros=macros)
+    verilog, manifest = folder / f"{module}.v", folder / "manifest.json"
+    changed = replace_text(verilog, text)
+    write_document(manifest, describe_autonomous(top, module), indent=1)
+    replace_text(folder / "registers.md", register_map(config.engine, top.table))
+    core = _AUTONOMOUS_CORE.format(core=prefix + _CORE_NAME, top=module, version=PACKAGE_VERSION)
+    replace_text(folder / "qcnpe.core", core)
+    replace_text(folder / LINT_WAIVERS.name, LINT_WAIVERS.read_text())
+    modules = sum(line.startswith("module ") for line in text.splitlines())
+    return Generated(verilog, manifest, len(text.encode()), modules, changed)
+
+
 def _prefix(name: str | None) -> str:
     """Prefix of the names of an engine's modules."""
     if name is None:
@@ -213,23 +270,57 @@ def describe(top: Top, module: str) -> dict[str, Any]:
     return {
         "top": module,
         "config": asdict(top.config),
-        "ports": [
-            {"name": name, "direction": way, "bits": len(value)}
-            for name, way, value in flat_ports(top.signature, top)
-        ],
+        "ports": _describe_ports(top),
         "command": _places(command_fields(top.config)),
         "parameter": _places(PARAMETER_FIELDS),
         "result_lane": _places(_result_fields(top.config)),
-        "registers": [
-            {
-                "name": register.name,
-                "offset": register.offset,
-                "access": register.access.value,
-                "fields": _places(register.fields),
-            }
-            for register in registers(top.config)
-        ],
+        "registers": _describe_registers(registers(top.config)),
     }
+
+
+def describe_autonomous(top: Autonomous, module: str) -> dict[str, Any]:
+    """The manifest of an autonomous engine: layouts of descriptors and of table entries, too.
+
+    Parameters
+    ----------
+    top : the engine and its memories
+    module : name of its module
+    """
+    descriptors = {
+        operation.name.lower(): _places(fields) for operation, fields in DESCRIPTOR_FIELDS.items()
+    }
+    return {
+        "top": module,
+        "config": asdict(top.config),
+        "ports": _describe_ports(top),
+        "command": _places(command_fields(top.config.engine)),
+        "parameter": _places(PARAMETER_FIELDS),
+        "descriptors": descriptors,
+        "lane_entry": _places(lane_fields(top.config)),
+        "walk_entry": _places(WALK_FIELDS),
+        "tap_entry": _places(TAP_FIELDS),
+        "write_entry": _places(WRITE_FIELDS),
+        "registers": _describe_registers(top.table),
+    }
+
+
+def _describe_ports(top: Component) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "direction": way, "bits": len(value)}
+        for name, way, value in flat_ports(top.signature, top)
+    ]
+
+
+def _describe_registers(table: tuple[Register, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": register.name,
+            "offset": register.offset,
+            "access": register.access.value,
+            "fields": _places(register.fields),
+        }
+        for register in table
+    ]
 
 
 def fusesoc_core(bench: Iterable[str], prefix: str = "") -> str:

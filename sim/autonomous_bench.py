@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, RisingEdge
+from cocotb.triggers import ClockCycles, RisingEdge, SimTimeoutError, with_timeout
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiResp, AxiSlave
 from numpy.typing import NDArray
 
@@ -79,8 +79,8 @@ class ExternalMemory:
         self.octets[address : address + len(data)] = np.frombuffer(data, np.uint8)
 
 
-class TB:
-    """Owns clock, reset, the registers' manager and the external memory.
+class Host:
+    """Owns clock, reset and the registers' manager.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class TB:
     Attributes
     ----------
     config : the autonomous engine
-    memory : the external memory
+    offsets : address of each register
     """
 
     def __init__(self, dut: Any) -> None:
@@ -99,6 +99,70 @@ class TB:
         self.offsets = {entry.name: entry.offset for entry in memory_registers(self.config)}
         reset = (dut.aclk, dut.aresetn)
         self.control = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), *reset, False)
+
+    async def reset(self) -> None:
+        """Hold the reset for some cycles."""
+        self.dut.aresetn.value = 0
+        await ClockCycles(self.dut.aclk, 4)
+        self.dut.aresetn.value = 1
+        await ClockCycles(self.dut.aclk, 2)
+
+    async def read(self, register: str) -> int:
+        """A register's value."""
+        found = await self.control.read(self.offsets[register], 4)
+        assert found.resp == AxiResp.OKAY, f"{register}: {found.resp!r}"
+        return int.from_bytes(found.data, "little")
+
+    async def write(self, register: str, value: int) -> None:
+        """Write a register."""
+        found = await self.control.write(self.offsets[register], value.to_bytes(4, "little"))
+        assert found.resp == AxiResp.OKAY, f"{register}: {found.resp!r}"
+
+    async def counters(self) -> dict[str, int]:
+        """All counters; each is read whole."""
+        return {
+            name: await self.read(f"{name}_low") | await self.read(f"{name}_high") << 32
+            for name in (*counter_names(self.config.engine), *MEMORY_COUNTERS)
+        }
+
+    async def wait(self, timeout: int = TIMEOUT_CYCLES) -> Fault:
+        """Wait for the interrupt, clear it, and return the cause of the run's end.
+
+        Parameters
+        ----------
+        timeout : cycles to wait
+        """
+        if not self.dut.irq.value:
+            try:
+                await with_timeout(RisingEdge(self.dut.irq), timeout * PERIOD_NS, "ns")
+            except SimTimeoutError:
+                row = await self.read("run_status") >> 1
+                raise AssertionError(f"no interrupt at descriptor {row}") from None
+        assert await self.read("run_status") & 1 == 0
+        cause = Fault(await self.read("fault"))
+        causes = await self.read("interrupt")
+        assert causes == (1 if cause is Fault.NONE else 2)
+        await self.write("interrupt", causes)
+        assert await self.read("interrupt") == 0
+        assert not self.dut.irq.value
+        return cause
+
+
+class TB(Host):
+    """A host, and an external memory whose channels stall and fail on request.
+
+    Parameters
+    ----------
+    dut : the top module
+
+    Attributes
+    ----------
+    memory : the external memory
+    """
+
+    def __init__(self, dut: Any) -> None:
+        super().__init__(dut)
+        reset = (dut.aclk, dut.aresetn)
         self.memory = ExternalMemory(MEMORY_BYTES)
         self.bus = AxiSlave(
             AxiBus.from_prefix(dut, "m_axi"), *reset, self.memory, reset_active_level=False
@@ -120,13 +184,6 @@ class TB:
 
         channel.send = choose
 
-    async def reset(self) -> None:
-        """Hold the reset for some cycles."""
-        self.dut.aresetn.value = 0
-        await ClockCycles(self.dut.aclk, 4)
-        self.dut.aresetn.value = 1
-        await ClockCycles(self.dut.aclk, 2)
-
     def rest(self, seed: int | None) -> None:
         """Let every channel of the external memory be idle in random cycles, or in none."""
         for side, names in (("read_if", ("ar", "r")), ("write_if", ("aw", "w", "b"))):
@@ -136,24 +193,6 @@ class TB:
                 channel.pause = False
                 if seed is not None:
                     channel.set_pause_generator(_random_pauses(seed + number))
-
-    async def read(self, register: str) -> int:
-        """A register's value."""
-        found = await self.control.read(self.offsets[register], 4)
-        assert found.resp == AxiResp.OKAY, f"{register}: {found.resp!r}"
-        return int.from_bytes(found.data, "little")
-
-    async def write(self, register: str, value: int) -> None:
-        """Write a register."""
-        found = await self.control.write(self.offsets[register], value.to_bytes(4, "little"))
-        assert found.resp == AxiResp.OKAY, f"{register}: {found.resp!r}"
-
-    async def counters(self) -> dict[str, int]:
-        """All counters; each is read whole."""
-        return {
-            name: await self.read(f"{name}_low") | await self.read(f"{name}_high") << 32
-            for name in (*counter_names(self.config.engine), *MEMORY_COUNTERS)
-        }
 
     def place(self, program: RandomProgram) -> None:
         """Put a program into external memory, and its output's place to a known state."""
@@ -173,24 +212,6 @@ class TB:
         await self.write("boot", program.boot_rows)
         await self.write("interrupt_mask", 3)
         await self.write("start", 0)
-
-    async def wait(self) -> Fault:
-        """Wait for the interrupt, clear it, and return the cause of the run's end."""
-        for _ in range(TIMEOUT_CYCLES):
-            await RisingEdge(self.dut.aclk)
-            if self.dut.irq.value:
-                break
-        else:
-            row = await self.read("run_status") >> 1
-            raise AssertionError(f"no interrupt after {TIMEOUT_CYCLES} cycles, descriptor {row}")
-        assert await self.read("run_status") & 1 == 0
-        cause = Fault(await self.read("fault"))
-        causes = await self.read("interrupt")
-        assert causes == (1 if cause is Fault.NONE else 2)
-        await self.write("interrupt", causes)
-        assert await self.read("interrupt") == 0
-        assert not self.dut.irq.value
-        return cause
 
     async def run(self, program: RandomProgram) -> Fault:
         """Run a program to its end."""

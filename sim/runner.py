@@ -7,11 +7,22 @@ from qcnpe.rtl.memory.autonomous import Autonomous
 from qcnpe.rtl.top import Top
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.memory.config import MemoryConfig
+from qcnpe.spec.memory.registers import memory_registers
+from qcnpe.spec.registers import address_bits
 from sim import verilator
 from sim.verilator import DEFAULT_FOLDER, Design
 
 HARNESS = Path(__file__).with_name("harness.sv")
 HARNESS_TOP = "harness"
+
+MEMORY_HARNESS = Path(__file__).with_name("memory_harness.sv")
+MEMORY_HARNESS_TOP = "memory_harness"
+
+MEMORY_WORDS = 1 << 20
+"""Bus words of the external memory in the harness."""
+
+BUS_LATENCY = 30
+"""Latency of that memory in cycles, unless another one is given."""
 
 _COVERAGE = ("--coverage-line", "--coverage-toggle")
 
@@ -50,13 +61,16 @@ def build(
     return verilator.build(name, ingredients, folder, make)
 
 
-def build_autonomous(config: MemoryConfig, folder: Path = DEFAULT_FOLDER) -> Path:
-    """Folder of a Verilated autonomous engine, without a harness; builds it if it does not exist.
+def build_autonomous(
+    config: MemoryConfig, folder: Path = DEFAULT_FOLDER, *, latency: int | None = None
+) -> Path:
+    """Folder of a Verilated autonomous engine; builds it if it does not exist.
 
     Parameters
     ----------
     config : the engine and its memories
     folder : for built simulations
+    latency : of an ideal external memory in a harness, in cycles; None: no harness
 
     Raises
     ------
@@ -70,7 +84,19 @@ def build_autonomous(config: MemoryConfig, folder: Path = DEFAULT_FOLDER) -> Pat
     verilog = autonomous_verilog(Autonomous(config))
     sources = {"modules.vlt": _keep_modules(config.engine), f"{AUTONOMOUS_TOP}.v": verilog}
     design = Design(top=AUTONOMOUS_TOP, sources=sources)
-    return verilator.build(name, (verilog,), folder, lambda: design)
+    if latency is not None:
+        text = MEMORY_HARNESS.read_text()
+        parameters = {
+            "DATA_BITS": config.bus_bits,
+            "ADDRESS_BITS": config.address_bits,
+            "LITE_BITS": address_bits(memory_registers(config)),
+            "WORDS": MEMORY_WORDS,
+            "LATENCY": latency,
+        }
+        sources[MEMORY_HARNESS.name] = text
+        design = Design(top=MEMORY_HARNESS_TOP, sources=sources, parameters=parameters)
+    ingredients = (*sources.values(), f"latency {latency}")
+    return verilator.build(name, ingredients, folder, lambda: design)
 
 
 def _design(config: EngineConfig, verilog: str, *, bare: bool, coverage: bool) -> Design:

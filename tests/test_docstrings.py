@@ -104,6 +104,7 @@ MEMORIES = MemoryConfig.default(CONFIG)
 # What a component is made with here, by the name of the parameter.
 ARGUMENTS: dict[str, Any] = {
     "address_bits": 7,
+    "bank_bits": 4,
     "baud": 9600,
     "breaks": (3, 7),
     "clock_hz": 1e6,
@@ -117,6 +118,7 @@ ARGUMENTS: dict[str, Any] = {
     "lanes": 3,
     "memory": Memory.TAPS,
     "link": LinkConfig(engine=CONFIG, clock_hz=12e6, baud=115200),
+    "row_bits": 5,
     "selector": "source",
     "store_depth": 512,
     "table": registers(CONFIG),

@@ -188,8 +188,14 @@ def _counter_registers(config: EngineConfig) -> tuple[Register, ...]:
     return tuple(found)
 
 
-def register_map(config: EngineConfig) -> str:
-    """The register file as a Markdown document."""
+def register_map(config: EngineConfig, table: tuple[Register, ...] | None = None) -> str:
+    """The register file as a Markdown document.
+
+    Parameters
+    ----------
+    config : the engine
+    table : all registers, if there are others than the engine's
+    """
     lines = [
         "# Registers",
         "",
@@ -199,7 +205,7 @@ def register_map(config: EngineConfig) -> str:
         "| offset | register | access | bits | field | meaning |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for register in registers(config):
+    for register in table or registers(config):
         place = 0
         for field in register.fields:
             bits = f"{place + field.bits - 1}:{place}" if field.bits > 1 else str(place)

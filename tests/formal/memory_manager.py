@@ -62,7 +62,7 @@ class Transfer:
             m.d.sync += self.works.eq(0)
         harness.assume(request.count <= longest)
         inside = (request.first + request.count) <= (1 << len(request.first))
-        harness.assume(inside)
+        harness.assume(inside, implies(self.works, ~dut.transfer.valid))
 
     def claim_bursts(self) -> None:
         """Every burst lies within 4 kB and within the transfer, which ends."""

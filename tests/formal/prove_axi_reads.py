@@ -84,8 +84,8 @@ class TestReads(ProofTest):
             "axi_rready.eq(queue.i.ready | gives_up)",
             "axi_rready.eq(queue.i.ready & ~gives_up)",
         ),
-        "nothing is open at the end": Bug(axi_reader, "(requested == 0) & (queue", "(queue"),
-        "all words leave": Bug(axi_reader, "& (queue.level == 0)", ""),
+        "nothing is open at the end": Bug(axi_reader, "(requested != 0) | ", ""),
+        "all words leave": Bug(axi_reader, " | (queue.level != 0)", ""),
         "errors are told": Bug(
             axi_reader, "received & self.axi_rresp[1] & ~gives_up", "received & self.axi_rresp[1]"
         ),

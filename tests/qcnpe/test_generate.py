@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from qcnpe.generate import generate
+from qcnpe.generate import generate, generate_autonomous
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.ncu_kind import find_kind
 
 KILOBYTE = 1000
@@ -85,3 +86,26 @@ def test_words_are_named_once_where_their_sign_is_extended(default):
     mac, _, _ = mac.partition("endmodule")
     assert len(re.findall(r"\{ \$signed\(\w+\) \+ 33'sd0 \}", mac)) == 3
     assert not re.search(r"\{ \{\d+\{(\w+)\[\d+\]\}\}, \1 \}", text)
+
+
+AUTONOMOUS = MemoryConfig.default(EngineConfig(rows=2, cols=1, ncu="plain16", precisions=(16,)))
+
+
+def test_an_autonomous_engine_has_its_files_and_memories(tmp_path):
+    made = generate_autonomous(AUTONOMOUS, tmp_path, "my")
+    text, files = made.verilog.read_text(), written(tmp_path)
+    names = {"my_qcnpe_autonomous.v", "manifest.json", "registers.md", "qcnpe.core", "lint.vlt"}
+    assert files.keys() == names
+    modules = re.findall(r"^module (\S+?)\s*\(", text, re.MULTILINE)
+    assert len(modules) == len(set(modules)) == made.modules
+    assert sum(name.startswith("my_qcnpe_sram") for name in modules) >= 5
+    manifest = json.loads(files["manifest.json"])
+    assert manifest["descriptors"]["jump"][1]["low_bit"] == 4
+    assert {"irq", "m_axi_araddr", "s_axil_rdata"} <= {port["name"] for port in manifest["ports"]}
+    assert b"| interrupt | read, write 1 to clear |" in files["registers.md"]
+
+
+def test_macros_take_the_place_of_all_memories(tmp_path):
+    text = generate_autonomous(AUTONOMOUS, tmp_path, macros=True).verilog.read_text()
+    assert "module qcnpe_sram" not in text
+    assert len(re.findall(r"^  qcnpe_sram_\S+ bank_\d+ \(", text, re.MULTILINE)) == AUTONOMOUS.banks

@@ -2,9 +2,11 @@
 
 import pytest
 
-from qcnpe.generate import TOP, top_verilog
+from qcnpe.generate import AUTONOMOUS_TOP, TOP, autonomous_verilog, top_verilog
+from qcnpe.rtl.memory.autonomous import Autonomous
 from qcnpe.rtl.top import Top
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.yosys import run_yosys
 from tests.qcnpe.rtl.oracle import name_of
 
@@ -37,6 +39,23 @@ def inputs_behind_outputs(verilog, top, folder):
 @pytest.mark.parametrize("config", CONFIGS, ids=name_of)
 def test_no_input_reaches_an_output_in_its_cycle(config, tmp_path):
     assert inputs_behind_outputs(top_verilog(Top(config)), TOP, tmp_path) == set()
+
+
+def test_no_input_of_an_autonomous_engine_reaches_an_output_in_its_cycle(tmp_path):
+    engine = EngineConfig(rows=2, cols=1, ncu="plain16", precisions=(16,), table_segments=8)
+    memories = MemoryConfig(
+        engine=engine,
+        banks=2,
+        activation_rows=2,
+        weight_rows=2,
+        parameter_rows=2,
+        lane_rows=2,
+        tap_rows=2,
+        write_rows=2,
+        descriptor_rows=2,
+    )
+    verilog = autonomous_verilog(Autonomous(memories))
+    assert inputs_behind_outputs(verilog, AUTONOMOUS_TOP, tmp_path) == set()
 
 
 def test_a_path_is_seen(tmp_path):

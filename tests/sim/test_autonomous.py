@@ -1,12 +1,24 @@
 """Autonomous engines on the emitted Verilog, with an AXI4 memory of cocotb at their bus."""
 
+import numpy as np
+import pytest
+
 from qcnpe.generate import AUTONOMOUS_TOP
+from qcnpe.placement.build import place_network
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.geometry import Geometry
+from qcnpe.spec.inference import infer
 from qcnpe.spec.memory.config import MemoryConfig
+from qcnpe.spec.memory.cycles import count_run
+from sim.autonomous import run_on_verilog
 from sim.autonomous_bench import environment_of
 from sim.cocotb_process import run_cocotb
 from sim.runner import build_autonomous
+from tests.qcnpe.networks import by_channel, dense_layer, network, random_inputs, random_layer
 from tests.sim.test_axi import failed_tests
+
+CYCLES_APART = 100
+"""Cycles that a run may take more than counted, for the latencies of its loads and stores."""
 
 SMALL = MemoryConfig(
     engine=EngineConfig(rows=3, cols=2, precisions=(16, 8, 4)),
@@ -15,31 +27,52 @@ SMALL = MemoryConfig(
     weight_rows=100,
 )
 OTHER = MemoryConfig(
-    engine=EngineConfig(rows=2, cols=2, ncu="gated", precisions=(16, 12, 5)),
-    banks=2,
-    activation_rows=4096,
-    weight_rows=128,
+    engine=EngineConfig(rows=4, cols=2, ncu="gated", precisions=(16, 12, 5)),
+    banks=4,
     bus_bits=128,
     address_bits=40,
+    descriptor_rows=512,
 )
 
 
-def run(config, folder, only=""):
-    """Names of cocotb's tests that failed, and the number of all that ran."""
-    environment = environment_of(config) | ({"COCOTB_TEST_FILTER": only} if only else {})
-    simulation = build_autonomous(config)
-    cases = "sim.autonomous_cases"
-    results = run_cocotb(cases, simulation, folder, environment, toplevel=AUTONOMOUS_TOP)
-    return failed_tests(results)
-
-
 def test_runs_and_their_ends(tmp_path):
-    failed, count = run(SMALL, tmp_path)
+    """Random programs, errors of the bus, bad descriptors, and ends at any time."""
+    cases = "sim.autonomous_cases"
+    simulation = build_autonomous(SMALL)
+    environment = environment_of(SMALL)
+    results = run_cocotb(cases, simulation, tmp_path, environment, toplevel=AUTONOMOUS_TOP)
+    failed, count = failed_tests(results)
     assert not failed
-    assert count == 17
+    assert count == 18
 
 
-def test_another_bus(tmp_path):
-    failed, count = run(OTHER, tmp_path, only="run_random_programs")
-    assert not failed
-    assert count == 4
+def small_network(rng):
+    """A convolution of all widths with pooling, and a dense layer."""
+    geometry = Geometry(
+        input_shape=(2, 7, 7), channels=6, kernel=(3, 3), padding=(1, 1, 0, 0), pool=(2, 2)
+    )
+    widths = by_channel([16, 16, 12, 12, 5, 5], geometry)
+    first = random_layer(
+        rng,
+        geometry,
+        name="convolution",
+        function="tanh",
+        widths=OTHER.engine.precisions,
+        precision=widths,
+    )
+    return network(first, dense_layer(6 * geometry.outputs, 7))
+
+
+def test_a_network(tmp_path):
+    """Two runs of two samples: logits are the integer model's, traffic and cycles as counted."""
+    rng = np.random.default_rng(1)
+    net = small_network(rng)
+    inputs = random_inputs(rng, net, 4)
+    image = place_network(net, OTHER, 2).image
+    run = run_on_verilog(image, inputs)
+    np.testing.assert_array_equal(run.results, infer(net, inputs))
+    for first, counters in zip((True, False), run.counters, strict=True):
+        counted = count_run(image, first=first)
+        assert counters["words_read"] == counted.words_read
+        assert counters["words_written"] == counted.words_written
+        assert counters["run_cycles"] == pytest.approx(counted.cycles, abs=CYCLES_APART)

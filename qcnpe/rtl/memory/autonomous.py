@@ -144,10 +144,9 @@ class Autonomous(Component):
             writer.words.payload.eq(side.write_words.payload),
             writer.words.valid.eq(side.write_words.valid),
             side.write_words.ready.eq(writer.words.ready),
-            run.read_failed.eq(reader.done & (reader.response != Response.OKAY)),
+            run.read_failed.eq(reader.failed),
             run.write_failed.eq(writer.done & (writer.response != Response.OKAY)),
             run.bus_idle.eq(reader.idle & writer.idle),
-            side.read_done.eq(reader.done),
             side.write_done.eq(writer.done),
         ]
         for unit, port in ((reader, side.read_transfer), (writer, side.write_transfer)):

@@ -1,7 +1,5 @@
 """The reading half of the AXI4 manager."""
 
-from typing import Any
-
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
@@ -10,6 +8,7 @@ from qcnpe.rtl.component import Component
 from qcnpe.rtl.fifo import Fifo
 from qcnpe.rtl.memory.burst_splitter import BurstSplitter
 from qcnpe.rtl.memory.bus import (
+    BURST_BEATS,
     COUNT_BITS,
     Response,
     drive_request,
@@ -19,12 +18,13 @@ from qcnpe.rtl.memory.bus import (
 
 
 class AxiReader(Component):
-    """Reads a transfer from external memory, all of its bursts outstanding at once.
+    """Reads transfers from external memory, all of their bursts outstanding at once.
 
-    So the latency of the memory is paid once for each transfer, whatever its length. After an
-    error response, or `abort`, no further burst is requested, those that were are received, words
-    that have not left are discarded, and the transfer ends. Beats are counted; `rlast` and `rid`
-    are ignored, since all bursts have one identifier and come in order (IHI 0022, A5.3.1).
+    The next transfer is taken when all bursts of this one were requested. So the latency of the
+    memory is paid once, whatever the length and the number of the transfers. After an error
+    response, or `abort`, no further burst is requested, those that were are received, words that
+    have not left are discarded, and so the transfers end. Beats are counted; `rlast` and `rid` are
+    ignored, since all bursts have one identifier and come in order (IHI 0022, A5.3.1).
 
     Latency: three cycles from a transfer to its first request; a word leaves in the cycle after
     that in which it is received. Throughput: one word a cycle.
@@ -37,9 +37,10 @@ class AxiReader(Component):
     Ports
     -----
     transfer : in, stream of `transfer_layout(data_bits, address_bits)`, what to read
-    words : out, stream of `data_bits` bits, the words of the transfer in their order
-    abort : in, 1 bit, give up the transfer
-    done : out, 1 bit, high for one cycle: the transfer has ended and all its words have left
+    words : out, stream of `data_bits` bits, the words of the transfers in their order
+    abort : in, 1 bit, give up all transfers
+    failed : out, 1 bit, high for one cycle: a word came with an error, the first one
+    done : out, 1 bit, high for one cycle: all transfers have ended, and their words have left
     response : out, `Response`, with `done`: the first error response, or OKAY
     idle : out, 1 bit, there is no transfer
     axi_* : bus, AXI4 manager, the channels on which it reads
@@ -51,6 +52,7 @@ class AxiReader(Component):
             "transfer": In(stream.Signature(transfer_layout(**self.bus))),
             "words": Out(stream.Signature(data_bits)),
             "abort": In(1),
+            "failed": Out(1),
             "done": Out(1),
             "response": Out(Response),
             "idle": Out(1),
@@ -63,12 +65,14 @@ class AxiReader(Component):
         m.submodules.splitter = splitter = BurstSplitter(**self.bus)
         m.submodules.queue = queue = Fifo(width=len(self.axi_rdata), depth=2)
         active, gives_up, received = Signal(), Signal(), Signal()
-        requested: Any = Signal(COUNT_BITS)
+        open_, requested = Signal(), Signal(COUNT_BITS)
         m.d.comb += [
+            open_.eq(~splitter.idle | (requested != 0) | (queue.level != 0)),
             splitter.transfer.payload.eq(self.transfer.payload),
-            splitter.transfer.valid.eq(self.transfer.valid & ~active),
-            self.transfer.ready.eq(splitter.transfer.ready & ~active),
-            self.idle.eq(~active),
+            splitter.transfer.valid.eq(self.transfer.valid & ~gives_up),
+            self.transfer.ready.eq(splitter.transfer.ready & ~gives_up),
+            self.idle.eq(~open_ & ~active),
+            self.done.eq(active & ~open_),
             splitter.stop.eq(gives_up),
             self.axi_arvalid.eq(splitter.bursts.valid),
             splitter.bursts.ready.eq(self.axi_arready),
@@ -82,18 +86,20 @@ class AxiReader(Component):
             self.words.payload.eq(queue.o.payload),
             self.words.valid.eq(queue.o.valid & ~gives_up),
             queue.o.ready.eq(self.words.ready | gives_up),
-            self.done.eq(active & splitter.idle & (requested == 0) & (queue.level == 0)),
+            self.failed.eq(received & self.axi_rresp[1] & ~gives_up),
         ]
-        asked = Signal(range(257))
+        asked = Signal(range(BURST_BEATS + 1))
         with m.If(self.axi_arvalid & self.axi_arready):
             m.d.comb += asked.eq(splitter.bursts.payload.length + 1)
-        m.d.sync += requested.eq(requested + asked - received)
-        with m.If(self.transfer.valid & self.transfer.ready):
-            m.d.sync += [active.eq(1), self.response.eq(Response.OKAY)]
-        with m.If(active & self.abort):
+        m.d.sync += [requested.eq(requested + asked - received), active.eq(open_)]
+        with m.If(self.idle):
+            m.d.sync += self.response.eq(Response.OKAY)
+        with m.If(self.failed):
+            m.d.sync += self.response.eq(self.axi_rresp)
+        with m.If(~open_):
+            m.d.sync += gives_up.eq(0)
+        with m.Elif(self.abort | self.failed):
             m.d.sync += gives_up.eq(1)
-        with m.If(received & self.axi_rresp[1] & ~gives_up):
-            m.d.sync += [gives_up.eq(1), self.response.eq(self.axi_rresp)]
-        with m.If(self.done):
-            m.d.sync += [active.eq(0), gives_up.eq(0)]
+        with m.If(self.transfer.valid & self.transfer.ready):
+            m.d.sync += active.eq(1)
         return m

@@ -1,7 +1,5 @@
 """The fetch unit: operand beats from the activation banks and the weights."""
 
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
@@ -10,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.layouts import operand_beat
+from qcnpe.rtl.memory.bank_request import BankRequest
 from qcnpe.rtl.memory.lane_places import LanePlaces
 from qcnpe.rtl.memory.layouts import (
     TAP_LAYOUT,
@@ -20,8 +19,9 @@ from qcnpe.rtl.memory.layouts import (
     place_layout,
     step_layout,
 )
-from qcnpe.rtl.memory.select import join, select_word
 from qcnpe.rtl.memory.walker import ADDRESS_BITS
+from qcnpe.rtl.memory.word_select import WordSelect
+from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.memory.config import Memory, MemoryConfig
 
 
@@ -151,35 +151,46 @@ class Fetch(Component):
     def _build_reads(self, m: Module, moves: Signal, places: Any, reading: Any) -> None:
         """The crossbar of addresses: each bank takes the row of any lane that reads it."""
         config = self.config
-        active = [place.valid & reading.valid for place in places]
-        conflicts, enables = [], []
+        active = Signal(config.engine.rows, name="active_lanes")
+        lanes_outside = Cat(*(place.outside for place in places)) & active
+        m.d.comb += active.eq(
+            Cat(*(place.valid for place in places)) & reading.valid.replicate(len(active))
+        )
+        conflicts = []
         for bank in range(config.banks):
-            here = [
-                valid & (place.bank == bank) for valid, place in zip(active, places, strict=True)
+            request = BankRequest(
+                lanes=config.engine.rows,
+                bank_bits=config.bank_bits,
+                row_bits=config.row_bits,
+                width=0,
+            )
+            m.submodules[f"bank_{bank}"] = request
+            m.d.comb += [
+                request.number.eq(bank),
+                request.active.eq(active),
+                request.banks.eq(Cat(*(place.bank for place in places))),
+                request.rows.eq(Cat(*(place.row for place in places))),
+                self.banks.rows[bank].eq(request.row),
+                self.banks.enable[bank].eq(request.hit & moves),
             ]
-            row = Signal(config.row_bits, name=f"row_of_{bank}")
-            m.d.comb += row.eq(join(here, [place.row for place in places]))
-            conflicts += [hit & (place.row != row) for hit, place in zip(here, places, strict=True)]
-            enables.append(reduce(or_, here) & moves)
-            m.d.comb += self.banks.rows[bank].eq(row)
+            conflicts.append(request.conflict)
         weight_reads = reading.valid & reading.last
         weights_outside = weight_reads & (self._weight_row >= config.weight_rows)
-        lanes_outside = reduce(
-            or_, (valid & place.outside for valid, place in zip(active, places, strict=True))
-        )
         m.d.comb += [
-            self.banks.enable.eq(Cat(*enables)),
             self.conflict.eq(Cat(*conflicts).any()),
-            self.outside.eq(lanes_outside | weights_outside),
+            self.outside.eq(lanes_outside.any() | weights_outside),
             self.weight_enable.eq(weight_reads & moves),
         ]
 
     def _build_beat(self, m: Module, lanes: Any, read: Any) -> None:
         """The crossbar of words; a lane keeps what it read in an earlier pass of the beat."""
         for number, lane in enumerate(lanes):
+            select = WordSelect(width=OPERAND_BITS, words=self.config.banks)
+            m.submodules[f"lane_{number}"] = select
+            m.d.comb += [select.choices.eq(self.bank_words), select.number.eq(lane.bank)]
             held = self.activations.payload[number]
             with m.If(lane.valid):
-                m.d.sync += held.eq(select_word(list(self.bank_words), lane.bank))
+                m.d.sync += held.eq(select.word)
             with m.Elif(read.first):
                 m.d.sync += held.eq(0)
         with m.If(read.last):

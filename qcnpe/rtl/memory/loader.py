@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
-from amaranth.lib import stream
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
@@ -13,13 +13,13 @@ from qcnpe.rtl.memory.layouts import load_layout, transfer_job_layout
 from qcnpe.spec.memory.config import MemoryConfig
 
 WAITING_LOADS = 2
-"""Loads that may wait while another one is done."""
+"""Loads that may wait to be requested, and requested ones whose words may be awaited."""
 
 
 class Loader(Component):
     """Does one load after the other: row by row, bus word by bus word.
 
-    Latency: two cycles from a job to its transfer; bus words pass in the cycle in which they come.
+    Latency: one cycle from a job to its transfer; bus words pass in the cycle in which they come.
     Throughput: one bus word a cycle.
 
     Parameters
@@ -32,7 +32,6 @@ class Loader(Component):
     transfer : out, stream of `transfer_layout(config.bus_bits, config.address_bits)`, to the
         `AxiReader`
     words : in, stream of `config.bus_bits` bits, of the `AxiReader`
-    done : in, 1 bit, see `AxiReader`
     loads : out, stream of `load_layout(config)`, bus words with their places
     idle : out, 1 bit, there is no load
     """
@@ -45,42 +44,44 @@ class Loader(Component):
                 "jobs": In(stream.Signature(transfer_job_layout(config))),
                 "transfer": Out(stream.Signature(transfer)),
                 "words": In(stream.Signature(config.bus_bits)),
-                "done": In(1),
                 "loads": Out(stream.Signature(load_layout(config))),
                 "idle": Out(1),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
-        """A queue of loads; the one at its end is being done."""
+        """A queue of loads that are to be requested, and one of those that were."""
         m = Module()
-        width = len(self.jobs.payload.as_value())
-        m.submodules.queue = queue = Fifo(width=width, depth=WAITING_LOADS + 1)
-        job: Any = Signal(transfer_job_layout(self.config))
-        requested, row, word = Signal(), Signal(16), Signal(8)
+        layout = transfer_job_layout(self.config)
+        m.submodules.waiting = waiting = Fifo(width=layout.size, depth=WAITING_LOADS)
+        m.submodules.requested = requested = Fifo(width=layout.size, depth=WAITING_LOADS)
+        asked: Any = data.View(layout, waiting.o.payload)
+        job: Any = data.View(layout, requested.o.payload)
+        row, word, ends = Signal(16), Signal(8), Signal()
         m.d.comb += [
-            queue.i.payload.eq(self.jobs.payload),
-            queue.i.valid.eq(self.jobs.valid),
-            self.jobs.ready.eq(queue.i.ready),
-            job.eq(queue.o.payload),
-            queue.o.ready.eq(self.done),
-            self.transfer.payload.first.eq(job.first),
-            self.transfer.payload.count.eq(job.rows * job.words),
-            self.transfer.valid.eq(queue.o.valid & ~requested),
+            waiting.i.payload.eq(self.jobs.payload),
+            waiting.i.valid.eq(self.jobs.valid),
+            self.jobs.ready.eq(waiting.i.ready),
+            self.transfer.payload.first.eq(asked.first),
+            self.transfer.payload.count.eq(asked.rows * asked.words),
+            self.transfer.valid.eq(waiting.o.valid & requested.i.ready),
+            waiting.o.ready.eq(self.transfer.ready & requested.i.ready),
+            requested.i.payload.eq(waiting.o.payload),
+            requested.i.valid.eq(waiting.o.valid & self.transfer.ready),
+            requested.o.ready.eq(ends),
+            self.idle.eq(~waiting.o.valid & ~requested.o.valid),
+        ]
+        m.d.comb += [
             self.loads.payload.memory.eq(job.memory),
             self.loads.payload.row.eq(job.row + row),
             self.loads.payload.word.eq(word),
             self.loads.payload.data.eq(self.words.payload),
             self.loads.valid.eq(self.words.valid),
             self.words.ready.eq(self.loads.ready),
-            self.idle.eq(~queue.o.valid),
         ]
-        with m.If(self.transfer.valid & self.transfer.ready):
-            m.d.sync += requested.eq(1)
         with m.If(self.loads.valid & self.loads.ready):
             m.d.sync += word.eq(word + 1)
             with m.If(word + 1 == job.words):
-                m.d.sync += [word.eq(0), row.eq(row + 1)]
-        with m.If(self.done):
-            m.d.sync += [requested.eq(0), row.eq(0), word.eq(0)]
+                m.d.comb += ends.eq(row + 1 == job.rows)
+                m.d.sync += [word.eq(0), row.eq(Mux(ends, 0, row + 1))]
         return m

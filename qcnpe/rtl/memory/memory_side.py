@@ -24,10 +24,11 @@ from qcnpe.rtl.memory.storer import Storer
 from qcnpe.rtl.memory.walker import Walker
 from qcnpe.rtl.memory.write_back import WriteBack
 from qcnpe.spec.commands import COMMAND_BITS, PARAMETER_BITS
+from qcnpe.spec.config import TILES_IN_FLIGHT
 from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.descriptors import Base, Fault
 
-WAITING_WALKS = 2
+WAITING_WALKS = TILES_IN_FLIGHT - 1
 """Jobs that wait for the write-back of the tiles before: results come long after operands."""
 
 
@@ -54,7 +55,7 @@ class MemorySide(Component):
     write_transfer : out, stream of `transfer_layout(config.bus_bits, config.address_bits)`, writes
     read_words : in, stream of `config.bus_bits` bits, from the bus
     write_words : out, stream of `config.bus_bits` bits, to the bus
-    read_done, write_done : in, 1 bit each, a transfer has ended
+    write_done : in, 1 bit, a transfer has ended
     fault : out, `Fault`, a fault in this cycle, or NONE
     row : out, 16 bits, see `Processor`
     done : out, 1 bit, see `Processor`
@@ -82,7 +83,6 @@ class MemorySide(Component):
                 "write_transfer": Out(transfer),
                 "read_words": In(bus_word),
                 "write_words": Out(bus_word),
-                "read_done": In(1),
                 "write_done": In(1),
                 "fault": Out(Fault),
                 "row": Out(16),
@@ -234,7 +234,6 @@ class MemorySide(Component):
         connect(m, storer.words, flipped(self.write_words))
         for_banks = loader.loads.payload.memory == Memory.ACTIVATIONS
         m.d.comb += [
-            loader.done.eq(self.read_done),
             storer.done.eq(self.write_done),
             loader.loads.ready.eq(~for_banks | ~(self._writes | filler.fills)),
             banks.load.eq(loader.loads.payload),

@@ -1,15 +1,15 @@
 """The write-back unit: results to the activation banks."""
 
-from functools import reduce
-from operator import or_
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.layouts import result_beat
+from qcnpe.rtl.memory.bank_request import BankRequest
+from qcnpe.rtl.memory.gather import Gather
 from qcnpe.rtl.memory.lane_places import LanePlaces
 from qcnpe.rtl.memory.layouts import (
     WRITE_LAYOUT,
@@ -18,7 +18,6 @@ from qcnpe.rtl.memory.layouts import (
     place_layout,
     step_layout,
 )
-from qcnpe.rtl.memory.select import join
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.memory.config import MemoryConfig
 
@@ -95,41 +94,50 @@ class WriteBack(Component):
     def _build_word(self, m: Module, row: int, ends: Value, stores: Value) -> Value:
         """The word of a row: its result, or the gathered word with the copy put in."""
         step, lane = self.steps.payload.entry, self.results.payload.lanes[row]
-        word: Value = lane.result
-        for index, width in enumerate(self.config.engine.narrow_precisions, 1):
-            gathered = Signal(OPERAND_BITS, name=f"gathered_{width}_{row}")
-            merged = Signal(OPERAND_BITS, name=f"merged_{width}_{row}")
-            mask = Signal(OPERAND_BITS, name=f"mask_{width}_{row}")
-            copy = getattr(lane, f"copy_{width}")
-            m.d.comb += [
-                mask.eq(Const((1 << width) - 1, width) << step.place),
-                merged.eq((gathered & ~mask) | (copy << step.place)),
-            ]
-            with m.If(ends & (step.width == index)):
-                m.d.sync += gathered.eq(Mux(stores, 0, merged))
-            word = Mux(step.width == index, merged, word)
-        return word
+        if not self.config.engine.narrow_precisions:
+            return lane.result
+        m.submodules[f"gather_{row}"] = gather = Gather(self.config.engine)
+        m.d.comb += [
+            gather.lane.eq(lane),
+            gather.width.eq(step.width),
+            gather.place.eq(step.place),
+            gather.keep.eq(ends),
+            gather.clear.eq(ends & stores),
+        ]
+        return gather.word
 
     def _build_crossbar(self, m: Module, places: Any, words: Any, octets: Signal) -> None:
         """Each bank takes the word of the lane that writes it."""
-        active = [place.valid & (octets != 0) for place in places]
-        conflicts = []
-        for bank in range(self.config.banks):
-            here = [
-                valid & (place.bank == bank) for valid, place in zip(active, places, strict=True)
-            ]
-            hits = Cat(*here)
-            conflicts.append((hits & (hits - 1)[: len(hits)]).any())
-            m.d.comb += [
-                self.banks.bytes[bank].eq(Mux(hits.any(), octets, 0)),
-                self.banks.rows[bank].eq(join(here, [place.row for place in places])),
-                self.banks.words[bank].eq(join(here, words)),
-            ]
-        no_width = self.steps.valid & (
-            self.steps.payload.entry.width >= len(self.config.engine.precisions)
+        config = self.config
+        active = Signal(config.engine.rows, name="active_lanes")
+        outside = Cat(*(place.outside for place in places)) & active
+        m.d.comb += active.eq(
+            Cat(*(place.valid for place in places)) & (octets != 0).replicate(len(active))
         )
-        outside = (valid & place.outside for valid, place in zip(active, places, strict=True))
+        conflicts = []
+        for bank in range(config.banks):
+            request = BankRequest(
+                lanes=config.engine.rows,
+                bank_bits=config.bank_bits,
+                row_bits=config.row_bits,
+                width=OPERAND_BITS,
+            )
+            m.submodules[f"bank_{bank}"] = request
+            m.d.comb += [
+                request.number.eq(bank),
+                request.active.eq(active),
+                request.banks.eq(Cat(*(place.bank for place in places))),
+                request.rows.eq(Cat(*(place.row for place in places))),
+                request.words.eq(words),
+                self.banks.bytes[bank].eq(Mux(request.hit, octets, 0)),
+                self.banks.rows[bank].eq(request.row),
+                self.banks.words[bank].eq(request.word),
+            ]
+            conflicts.append(request.conflict)
+        no_width = self.steps.valid & (
+            self.steps.payload.entry.width >= len(config.engine.precisions)
+        )
         m.d.comb += [
             self.conflict.eq(Cat(*conflicts).any()),
-            self.outside.eq(reduce(or_, outside) | no_width),
+            self.outside.eq(outside.any() | no_width),
         ]

@@ -54,7 +54,6 @@ class Transfers:
         ctx.set(side.read_words.valid, self.offers)
         if self.offers:
             ctx.set(side.read_words.payload, self.reads[0])
-        ctx.set(side.read_done, self.done)
         ctx.set(side.write_transfer.ready, self.write is None)
         self.takes = self.left > 0 and happens(self.rng, self.chance)
         ctx.set(side.write_words.ready, self.takes)

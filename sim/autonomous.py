@@ -1,0 +1,101 @@
+"""Runs images on a Verilated autonomous engine with an ideal external memory."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.spec.memory.image import Image
+from sim import autonomous_network
+from sim.autonomous_bench import environment_of
+from sim.cocotb_process import run_cocotb
+from sim.runner import BUS_LATENCY, MEMORY_HARNESS_TOP, MEMORY_WORDS, build_autonomous
+from sim.verilator import DEFAULT_FOLDER
+
+_TIMEOUT_CYCLES = 100_000_000
+_ALIGNMENT = 4096
+
+
+@dataclass(frozen=True)
+class ImageRun:
+    """What an engine did with an image.
+
+    Attributes
+    ----------
+    results : int16 (samples, outputs)
+    counters : all counters of each run, by name
+    """
+
+    results: NDArray[np.int16]
+    counters: tuple[dict[str, int], ...]
+
+
+def run_on_verilog(
+    image: Image,
+    inputs: NDArray[np.int16],
+    *,
+    latency: int = BUS_LATENCY,
+    folder: Path = DEFAULT_FOLDER,
+) -> ImageRun:
+    """Run an image on the emitted Verilog; the engine is built if it was not before.
+
+    Parameters
+    ----------
+    image : of a network
+    inputs : int16 (samples, features), a multiple of the image's batch
+    latency : of the external memory in cycles
+    folder : for built simulations
+
+    Raises
+    ------
+    ToolError
+        If a run does not end well, or the simulation fails.
+    """
+    simulation = build_autonomous(image.config, folder, latency=latency)
+    runs = len(inputs) // image.batch
+    sizes = {
+        "image": len(image.data),
+        "input": image.input_bytes,
+        "output": image.output_bytes,
+    }
+    places, end = {}, 0
+    for name, size in sizes.items():
+        places[name] = end
+        end += -(-size // _ALIGNMENT) * _ALIGNMENT
+    assert end <= MEMORY_WORDS * image.config.bus_bytes
+    job = {
+        "places": places,
+        **{f"{name}_bytes": size for name, size in sizes.items()},
+        "bus_bytes": image.config.bus_bytes,
+        "boot_rows": image.boot_rows,
+        "again": image.again,
+        "again_boot_rows": image.again_boot_rows,
+        "runs": runs,
+        "timeout": _TIMEOUT_CYCLES,
+    }
+    packed = [
+        image.pack_inputs(inputs[start : start + image.batch])
+        for start in range(0, len(inputs), image.batch)
+    ]
+    octets = image.config.bus_bytes
+    with TemporaryDirectory(prefix="qcnpe-") as name:
+        work = Path(name)
+        (work / autonomous_network.JOB).write_text(json.dumps(job))
+        (work / "image.bin").write_bytes(_swap(image.data, octets))
+        (work / "input.bin").write_bytes(_swap(np.concatenate(packed), octets))
+        environment = environment_of(image.config)
+        module = "sim.autonomous_network"
+        run_cocotb(module, simulation, work, environment, toplevel=MEMORY_HARNESS_TOP)
+        output = np.frombuffer((work / "output.bin").read_bytes(), np.uint8)
+        counters = json.loads((work / autonomous_network.COUNTERS).read_text())
+    swapped = np.frombuffer(_swap(output, octets), np.uint8).reshape(runs, -1)
+    results = np.concatenate([image.unpack_outputs(run) for run in swapped])
+    return ImageRun(results, tuple(counters))
+
+
+def _swap(memory: NDArray[np.uint8], octets: int) -> bytes:
+    """Octets of each bus word in the other order."""
+    return memory.reshape(-1, octets)[:, ::-1].tobytes()
