@@ -33,6 +33,12 @@ from qcnpe.spec.qnet import QuantNet
 
 _Bytes = NDArray[np.uint8]
 
+_MOST_PIECES = 8
+"""Most pieces in which the network's input is loaded."""
+
+_PIECE_WORDS = 128
+"""Least bus words of a piece."""
+
 LOADED = (Memory.WEIGHTS, *TABLES)
 """Memories that phases use."""
 
@@ -75,10 +81,22 @@ def place_network(net: QuantNet, config: MemoryConfig, batch: int) -> Placement:
     program = compile_blocked(net, config.engine, batch)
     spacings = space_maps(program, config)
     placed = _place_maps(program, config, spacings)
-    builder = PhaseBuilder(program, config, spacings, placed)
+    builder = PhaseBuilder(
+        program, config, spacings, placed, _input_pieces(program, config, placed)
+    )
     phases, resident = _cut_phases(builder)
     writer = _ImageWriter(builder, phases, resident)
     return Placement(program, config, placed, phases, resident, writer.write())
+
+
+def _input_pieces(
+    program: Program, config: MemoryConfig, placed: Mapping[tuple[int, int], PlacedMap]
+) -> int:
+    """Pieces of the input that are loaded one by one: a few, each of which is worth a wait."""
+    maps = (placed[NETWORK_INPUT, width] for width in program.maps[NETWORK_INPUT].widths)
+    rows = sum(each.rows(config.banks) for each in maps)
+    words = rows * config.row_words(Memory.ACTIVATIONS)
+    return min(_MOST_PIECES, max(1, words // _PIECE_WORDS))
 
 
 def _place_maps(
@@ -190,10 +208,10 @@ class _ImageWriter:
         setup = self._setup()
         inputs, input_bytes = self._inputs()
         output = self._output()
-        run: list[Descriptor] = [self._load_input(each) for each in inputs]
-        run += self._loads(0)
+        pieces = self._input_loads(inputs)
+        run: list[Descriptor] = [*pieces[0], *self._loads(0)]
         for number in range(len(self.phases)):
-            run += self._phase(number)
+            run += self._phase(number, pieces[1:] if number == 0 else [])
         store = Store(
             row=output.map.first,
             rows=output.map.rows(self.config.banks),
@@ -306,14 +324,36 @@ class _ImageWriter:
             offset += placed.rows(self.config.banks) * words * self.config.bus_bytes
         return tuple(found), offset
 
-    def _load_input(self, each: MapTransfer) -> Load:
+    def _input_loads(self, inputs: Sequence[MapTransfer]) -> list[list[Descriptor]]:
+        """Loads of the input before each of the first tiles; with the last ones, all that is left.
+
+        The inputs that the first layer does not read at once come with the last tiles, too.
+        """
+        steps = self.phases[0].input_rows
+        found: list[list[Descriptor]] = []
+        loaded = {each.map.width: 0 for each in inputs}
+        for number, step in enumerate(steps):
+            loads: list[Descriptor] = []
+            for each in inputs:
+                rows = each.map.rows(self.config.banks)
+                end = rows if number + 1 == len(steps) else step.get(each.map.width, 0)
+                start = loaded[each.map.width]
+                if end > start:
+                    loads.append(self._load_input(each, start, end))
+                    loaded[each.map.width] = end
+            found.append(loads)
+        return found
+
+    def _load_input(self, each: MapTransfer, start: int, end: int) -> Load:
+        """Rows `start` to `end` - 1 of a map of the input."""
+        row_bytes = each.bank_words * self.config.bus_bytes
         return Load(
             memory=Memory.ACTIVATIONS,
-            row=each.map.first,
-            rows=each.map.rows(self.config.banks),
+            row=each.map.first + start,
+            rows=end - start,
             words=each.bank_words,
             base=Base.INPUT,
-            offset=each.offset,
+            offset=each.offset + start * row_bytes,
         )
 
     def _output(self) -> MapTransfer:
@@ -322,19 +362,30 @@ class _ImageWriter:
         used = min(placed.positions, self.config.banks) * OPERAND_BITS
         return MapTransfer(map=placed, offset=0, bank_words=-(-used // self.config.bus_bits))
 
-    def _phase(self, number: int) -> list[Descriptor]:
-        """Wait for the phase before, load the next one, compute."""
+    def _phase(self, number: int, inputs: Sequence[list[Descriptor]]) -> list[Descriptor]:
+        """Wait for the phase before, load the next one, compute.
+
+        Parameters
+        ----------
+        number : of the phase
+        inputs : loads of the network's input that all but the first of its tiles wait for
+        """
         phase = self.phases[number]
         found: list[Descriptor] = [Wait(loads=True, tiles=True)]
-        if number + 1 < len(self.phases):
-            found += self._loads(number + 1)
         if number == 0 or self.phases[number - 1].layer != phase.layer:
             found += self._fills(phase.layer)
         bases = self._bases[number]
         entries = {memory: bases[memory] * self.config.entries(memory) for memory in LOADED}
         if phase.knots is not None:
             found.append(TableDescriptor(parameters=entries[Memory.PARAMETERS] + phase.knots))
-        return found + [_moved(tiles, entries) for tiles in phase.tiles]
+        ahead = [*inputs, self._loads(number + 1) if number + 1 < len(self.phases) else []]
+        for index, tiles in enumerate(phase.tiles):
+            if 0 < index <= len(inputs) and inputs[index - 1]:
+                found.append(Wait(loads=True))
+            if index < len(ahead):
+                found += ahead[index]
+            found.append(_moved(tiles, entries))
+        return found
 
     def _fills(self, layer: int) -> list[Descriptor]:
         """Zeros where a layer's map has margins, or octets that no tile writes."""

@@ -1,7 +1,8 @@
 """Lane entries of tiles, and how few of them suffice: tiles that repeat at a constant distance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,19 @@ def find_runs(places: Sequence[_Ints]) -> tuple[list[Run], list[int]]:
         runs.append(Run(full, 1, 1, period, zeros, zeros))
         entries.append(full)
     return runs, entries
+
+
+def cut_run(run: Run, pieces: int) -> list[Run]:
+    """The same tiles in so many runs, or in as many as it has repetitions."""
+    found = []
+    bounds = np.linspace(0, run.repeat, min(pieces, run.repeat) + 1).astype(int).tolist()
+    for start, end in pairwise(bounds):
+        starts = tuple(
+            first + start * step for first, step in zip(run.starts, run.steps, strict=True)
+        )
+        first = run.first + start * run.tiles
+        found.append(replace(run, first=first, repeat=end - start, starts=starts))
+    return found
 
 
 def _period(places: Sequence[_Ints]) -> tuple[int, tuple[int, ...]]:

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.compiler import LayerProgram, Program, TileGroup
-from qcnpe.placement.lanes import find_runs
+from qcnpe.placement.lanes import Run, cut_run, find_runs
 from qcnpe.placement.layout import Spacing, cut_tiles, passes_of
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.errors import CapacityError
+from qcnpe.spec.geometry import NETWORK_INPUT
 from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.descriptors import Tiles
 from qcnpe.spec.memory.image import PlacedMap
@@ -54,6 +55,8 @@ class Phase:
     tables : entries by memory
     knots : address of the activation function's table among the parameters, or None
     tiles : descriptors; their addresses count from the phase's part of each memory
+    input_rows : for the first of these, rows of the network's input that they, and those before
+        them, read; by the width of the map
     """
 
     layer: int
@@ -63,6 +66,7 @@ class Phase:
     )
     knots: int | None = None
     tiles: list[Tiles] = field(default_factory=list)
+    input_rows: list[dict[int, int]] = field(default_factory=list)
     _known_weights: dict[bytes, int] = field(default_factory=dict)
 
     def add_weights(self, block: NDArray[np.uint16]) -> int:
@@ -94,6 +98,8 @@ class PhaseBuilder:
     program, config : the network, and the memories
     spacings : positions of each map
     placed : each map at each width, by (layer, width)
+    input_pieces : in so many pieces the first layer's first tiles are computed, so that they need
+        not wait for all of the input
     known_passes : what has been found for the positions of tiles
     """
 
@@ -101,6 +107,7 @@ class PhaseBuilder:
     config: MemoryConfig
     spacings: Mapping[int, Spacing]
     placed: Mapping[tuple[int, int], PlacedMap]
+    input_pieces: int = 1
     known_passes: dict[Hashable, list[list[int]]] = field(default_factory=dict)
 
     def build(self, index: int, groups: Sequence[TileGroup]) -> Phase:
@@ -127,6 +134,11 @@ class PhaseBuilder:
         own = self.spacings[index].stored(group.outputs, window, batch)
         places = [cut_tiles(each, used) for _, each in reads] + [cut_tiles(own, used)]
         runs, entries = find_runs(places)
+        if index == 0 and not phase.tiles and group is layer.groups[0]:
+            runs = [*cut_run(runs[0], self.input_pieces), *runs[1:]]
+            phase.input_rows = self._input_rows(
+                layer, group, [each for each, _ in reads], places, runs
+            )
         lanes = self._add_lanes(phase, [map_ for map_, _ in reads], places[:-1], entries)
         store_lanes = self._add_lanes(phase, stores, [places[-1]] * len(stores), entries)
         found, words = self._taps(layer, index, group)
@@ -157,6 +169,31 @@ class PhaseBuilder:
                     writes=writes,
                 )
             )
+
+    def _input_rows(
+        self,
+        layer: LayerProgram,
+        group: TileGroup,
+        maps: Sequence[PlacedMap],
+        places: Sequence[_Ints],
+        runs: Sequence[Run],
+    ) -> list[dict[int, int]]:
+        """`Phase.input_rows` of the first group of the first layer."""
+        assert layer.stored is not None
+        found = []
+        for run in runs:
+            last = run.first + run.tiles * run.repeat
+            rows: dict[int, int] = {}
+            for map_, each, reader in zip(maps, places[:-1], layer.stored.readers, strict=True):
+                reach = int(each[:last].max()) + max(
+                    self.spacings[NETWORK_INPUT].tap_offset(reader, tap)
+                    for tap in range(len(reader.taps))
+                )
+                needed = (reach // self.config.banks + 1) * map_.words
+                needed = min(needed, map_.rows(self.config.banks))
+                rows[group.precision] = max(rows.get(group.precision, 0), needed)
+            found.append(rows)
+        return found
 
     def _reads(
         self, layer: LayerProgram, index: int, group: TileGroup

@@ -1,7 +1,8 @@
 """The reference model of the memory side: executes descriptors in numpy, with the engine's model.
 
-Loads are done at once, and the results of tiles are stored before the next descriptor begins. A
-list of descriptors that lacks a `Wait` therefore works here and may fail on the engine.
+Loads are done at once, and the results of tiles are stored before the next descriptor begins; or
+both as late as a list of descriptors allows. A list that gives the same results in both ways has a
+`Wait` wherever the engine needs one.
 """
 
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from qcnpe.spec.memory.descriptors import (
     Store,
     Table,
     Tiles,
+    Wait,
     decode_descriptor,
 )
 from qcnpe.spec.memory.image import Image
@@ -100,6 +102,7 @@ class Machine:
     ----------
     config : the engine and its memories
     computes : whether tiles are computed; else the machine only keeps track of what is done
+    is_late : loads are done, and results stored, only when a descriptor waits for them
 
     Attributes
     ----------
@@ -109,9 +112,13 @@ class Machine:
     words_read, words_written : bus words
     """
 
-    def __init__(self, config: MemoryConfig, *, computes: bool = True) -> None:
+    def __init__(
+        self, config: MemoryConfig, *, computes: bool = True, is_late: bool = False
+    ) -> None:
         self.config = config
-        self.computes = computes
+        self.computes, self.is_late = computes, is_late
+        self._loads: list[Load] = []
+        self._results: list[tuple[Tiles, NDArray[np.uint64]]] = []
         self.done: list[Descriptor | Job] = []
         self.external: dict[Base, NDArray[np.uint8]] = {}
         self.streams: list[Streams] = []
@@ -145,13 +152,12 @@ class Machine:
         row = start
         for _ in range(_MOST_DESCRIPTORS):
             descriptor = self._fetch(row)
-            if isinstance(descriptor, End):
-                self.done.append(descriptor)
-                return
             try:
                 self._step(descriptor)
             except _FoundFaultError as found:
                 raise FaultError(found.fault, row) from found
+            if isinstance(descriptor, End):
+                return
             row = descriptor.row if isinstance(descriptor, Jump) else row + 1
         raise FormatError("the descriptors do not end; compile the image again")
 
@@ -168,17 +174,36 @@ class Machine:
     def _step(self, descriptor: Descriptor) -> None:
         match descriptor:
             case Load():
-                self._load(descriptor)
+                self._loads.append(descriptor)
             case Store():
+                self._finish(loads=False, tiles=True)
                 self._store(descriptor)
             case Fill(row=row, rows=rows):
+                self._finish(loads=False, tiles=True)
                 self._memories[Memory.ACTIVATIONS][row : row + rows] = 0
+            case Wait(loads=loads, tiles=tiles):
+                self._finish(loads=loads, tiles=tiles)
+            case End():
+                self._finish(loads=True, tiles=True)
             case Table(parameters=first):
                 self._table(first)
             case Tiles():
                 self._tiles(descriptor)
-                return
-        self.done.append(descriptor)
+        if not isinstance(descriptor, Tiles):
+            self.done.append(descriptor)
+        if not self.is_late:
+            self._finish(loads=True, tiles=True)
+
+    def _finish(self, *, loads: bool, tiles: bool) -> None:
+        """Do the loads, or store the results, that have begun."""
+        if loads:
+            for load in self._loads:
+                self._load(load)
+            self._loads.clear()
+        if tiles:
+            for done, results in self._results:
+                self._write(done, results)
+            self._results.clear()
 
     def _load(self, load: Load) -> None:
         rows = self._external(load)
@@ -292,7 +317,7 @@ class Machine:
         )
         self.streams.append(streams)
         results = self._execute(streams).reshape(count, command.cols, -1)
-        self._write(tiles, results)
+        self._results.append((tiles, results))
 
     def _execute(self, streams: Streams) -> NDArray[np.uint64]:
         """Results of tiles, with the table that was loaded last."""
@@ -424,20 +449,23 @@ class _FoundFaultError(Exception):
         self.fault = fault
 
 
-def run_image(image: Image, inputs: NDArray[np.int16]) -> tuple[NDArray[np.int16], Machine]:
+def run_image(
+    image: Image, inputs: NDArray[np.int16], *, is_late: bool = False
+) -> tuple[NDArray[np.int16], Machine]:
     """Results (samples, outputs) of an image, and the machine after its runs.
 
     Parameters
     ----------
     image : of a network
     inputs : int16 (samples, features), a multiple of the image's batch
+    is_late : see `Machine`
 
     Raises
     ------
     FaultError
         If a run ends with a fault.
     """
-    machine = Machine(image.config)
+    machine = Machine(image.config, is_late=is_late)
     machine.external[Base.IMAGE] = image.data
     results = []
     for start in range(0, len(inputs), image.batch):

@@ -69,8 +69,9 @@ def check(net, config, inputs):
         sent = np.concatenate([getattr(streams, name) for streams in recorder.sent])
         np.testing.assert_array_equal(getattr(made, name), sent, err_msg=name)
     assert made.results == sum(streams.results for streams in recorder.sent)
-    results, _ = run_image(placement.image, inputs)
-    np.testing.assert_array_equal(results, infer(net, inputs))
+    for is_late in (False, True):
+        results, _ = run_image(placement.image, inputs, is_late=is_late)
+        np.testing.assert_array_equal(results, infer(net, inputs))
 
 
 @settings(max_examples=8)
@@ -129,8 +130,9 @@ def test_operands_and_tables_are_loaded_by_phase(engine):
     config = memories(engine, **sizes)
     placement = place_network(net, config, 2)
     assert Memory.WEIGHTS not in placement.resident
-    results, machine = run_image(placement.image, inputs)
-    np.testing.assert_array_equal(results, infer(net, inputs))
+    for is_late in (False, True):
+        results, machine = run_image(placement.image, inputs, is_late=is_late)
+        np.testing.assert_array_equal(results, infer(net, inputs))
     _, resident = run_image(roomy.image, inputs)
     assert machine.words_read > resident.words_read
 
@@ -143,8 +145,24 @@ def test_descriptors_load_one_another(rows):
     placement = place_network(net, memories(ENGINES[0], descriptor_rows=rows), 1)
     assert placement.image.boot_rows <= rows
     inputs = random_inputs(rng, net, 3)
-    results, _ = run_image(placement.image, inputs)
-    np.testing.assert_array_equal(results, infer(net, inputs))
+    for is_late in (False, True):
+        results, _ = run_image(placement.image, inputs, is_late=is_late)
+        np.testing.assert_array_equal(results, infer(net, inputs))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_tiles_begin_while_the_input_is_loaded(batch):
+    """Pieces of a large input, in the order in which tiles read them."""
+    geometry = Geometry(input_shape=(2, 40, 24), channels=3, kernel=(3, 3), padding=(1, 2))
+    rng = np.random.default_rng(4)
+    dense = random_layer(rng, Geometry.dense(3 * 40 * 26, 2), widths=(2,))
+    net = network(random_layer(rng, geometry, widths=(16,)), dense)
+    placement = place_network(net, memories(ENGINES[0]), batch)
+    assert len(placement.phases[0].input_rows) >= 4
+    inputs = random_inputs(rng, net, batch)
+    for is_late in (False, True):
+        results, _ = run_image(placement.image, inputs, is_late=is_late)
+        np.testing.assert_array_equal(results, infer(net, inputs))
 
 
 def test_tiles_that_repeat_share_lane_entries():
@@ -155,8 +173,10 @@ def test_tiles_that_repeat_share_lane_entries():
     )
     engine = EngineConfig(rows=4, cols=4)
     placement = place_network(network(layer), memories(engine, activation_rows=4096), 1)
-    (tiles,) = placement.phases[0].tiles
-    assert (tiles.tiles, tiles.repeat) == (7, 28) or (tiles.tiles, tiles.repeat) == (1, 196)
+    tiles = placement.phases[0].tiles
+    assert sum(each.tiles * each.repeat for each in tiles) == 7 * 28
+    assert {each.tiles for each in tiles} <= {1, 7}
+    assert len({each.lanes for each in tiles}) == 1
 
 
 @pytest.mark.parametrize(
