@@ -30,28 +30,33 @@ Sink = tuple[str, str]
 
 
 def size_clock_gates(module: Module, library: Library) -> Module:
-    """A module with its clock gates split and sized for their loads."""
+    """A module with its clock gates split and sized for their loads, also of other gates."""
     module = copy.deepcopy(module)
     cells = module["cells"]
     gates = {name for name, cell in cells.items() if cell["type"] in library.clock_gates}
     if not gates:
         return module
     family = _Family(library)
-    sinks = _sinks(module, gates)
+    output = family.output
     bits = [bit for cell in cells.values() for pins in cell["connections"].values() for bit in pins]
     free = 1 + max(bit for bit in bits if isinstance(bit, int))
-    for name in sorted(gates):
-        gate = cells[name]
-        driven = sinks.get(gate["connections"][family.output][0], [])
-        for number, part in enumerate(family.parts(driven, cells)):
-            twin = copy.deepcopy(gate)
-            twin["type"] = family.gate_for(family.load_ff(part, cells))
-            if number:
-                twin["connections"][family.output] = [free]
-                for cell, pin in part:
-                    cells[cell]["connections"][pin] = [free]
-                free += 1
-            cells[name if not number else f"{name}_{number}"] = twin
+    while gates:
+        sinks = family.sinks(cells)
+        driven = {name: sinks.get(cells[name]["connections"][output][0], []) for name in gates}
+        # A gate that has been split loads the gate above it more.
+        ready = [name for name in gates if gates.isdisjoint(cell for cell, _ in driven[name])]
+        for name in sorted(ready):
+            gate = cells[name]
+            for number, part in enumerate(family.parts(driven[name], cells)):
+                twin = copy.deepcopy(gate)
+                twin["type"] = family.gate_for(family.load_ff(part, cells))
+                if number:
+                    twin["connections"][output] = [free]
+                    for cell, pin in part:
+                        cells[cell]["connections"][pin] = [free]
+                    free += 1
+                cells[name if not number else f"{name}_{number}"] = twin
+        gates -= set(ready)
     return module
 
 
@@ -90,6 +95,16 @@ class _Family:
         kinds = self.library.cells
         return sum(kinds[cells[cell]["type"]].capacitance_ff[pin] for cell, pin in sinks)
 
+    def sinks(self, cells: Module) -> dict[int | str, list[Sink]]:
+        """For each net of one bit that it can drive: the cells and pins, in order of names."""
+        found: dict[int | str, list[Sink]] = {}
+        for name in sorted(cells):
+            is_gate = cells[name]["type"] in self.library.clock_gates
+            for pin, bits in cells[name]["connections"].items():
+                if len(bits) == 1 and not (is_gate and pin == self.output):
+                    found.setdefault(bits[0], []).append((name, pin))
+        return found
+
     def parts(self, sinks: Sequence[Sink], cells: Module) -> Iterator[list[Sink]]:
         """Sinks of each gate into which one gate is split; at least one gate."""
         strongest = max(self._limits.values())
@@ -103,13 +118,3 @@ class _Family:
                 part = []
             part.append(sink)
         yield part
-
-
-def _sinks(module: Module, gates: set[str]) -> dict[int | str, list[Sink]]:
-    """For each net that only cells' inputs read as a clock: (cell, pin), in order of names."""
-    found: dict[int | str, list[Sink]] = {}
-    for name in sorted(set(module["cells"]) - gates):
-        for pin, bits in module["cells"][name]["connections"].items():
-            if len(bits) == 1:
-                found.setdefault(bits[0], []).append((name, pin))
-    return found

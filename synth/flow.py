@@ -20,6 +20,7 @@ from synth.clock_gates import size_clock_gates
 from synth.errors import LibertyError, SynthesisError
 from synth.liberty.library import Library, read_library
 from synth.mapping import LIBRARY_FILE, GenericGates, LibertyCells
+from synth.root_gates import add_root_gates
 from synth.row import ComplementLane, ResolveRow, ReverseFields
 from synth.structural import STRUCTURAL_CELLS, StructuralNcu
 from synth.units import elaborate_units, leaf_rtlil, short_name
@@ -263,18 +264,34 @@ def map_design(
             (scratch / file).write_text(text)
         (scratch / "design.il").write_text(rtlil)
         read = ("read_rtlil design.il", f"hierarchy -check -top \\{top}")
-        passes = (*cells.passes, "delete t:$scopeinfo")
-        _run([*cells.read, *read, *before, *passes, *_write(top)], cells, scratch)
+        begin = (*cells.read, *read, *before, *cells.to_gates)
+        end = (*cells.to_cells, "delete t:$scopeinfo", *_write(top))
+        if isinstance(cells, LibertyCells) and cells.library.clock_gates:
+            _run_gated(begin, end, top, cells, scratch)
+        else:
+            _run((*begin, *end), cells, scratch)
         as_json = scratch / f"{_NETLIST}.json"
         module = json.loads(as_json.read_text())["modules"][top]
-        if isinstance(cells, LibertyCells) and cells.library.clock_gates:
-            module = size_clock_gates(module, cells.library)
-            as_json.write_text(json.dumps({"modules": {top: module}}))
-            _run([*cells.read, f"read_json {as_json.name}", *_write(top)], cells, scratch)
         for ending in (".v", ".json"):
             replace_text(netlist.with_suffix(ending), (scratch / f"{_NETLIST}{ending}").read_text())
     counts = Counter(cell["type"] for cell in module["cells"].values())
     return {cell: count for cell, count in sorted(counts.items()) if _is_cell(cell, cells)}
+
+
+def _run_gated(
+    begin: Sequence[str], end: Sequence[str], top: str, cells: LibertyCells, folder: Path
+) -> None:
+    """Map a module with gates at its clock's root, and size all clock gates."""
+    gates, netlist = folder / "gates.json", folder / f"{_NETLIST}.json"
+    _run((*begin, f"write_json {gates.name}"), cells, folder)
+    found = json.loads(gates.read_text())["modules"]
+    modules = {name: body for name, body in found.items() if name not in cells.library.sources}
+    modules[top] = add_root_gates(modules[top], cells.library)
+    gates.write_text(json.dumps({"modules": modules}))
+    _run((*cells.read, f"read_json {gates.name}", *end), cells, folder)
+    module = size_clock_gates(json.loads(netlist.read_text())["modules"][top], cells.library)
+    netlist.write_text(json.dumps({"modules": {top: module}}))
+    _run((*cells.read, f"read_json {netlist.name}", *_write(top)), cells, folder)
 
 
 def _write(top: str) -> tuple[str, ...]:

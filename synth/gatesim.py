@@ -2,8 +2,8 @@
 
 Every placed cell has its own delay and energy for each input, state and edge, from the Liberty
 tables at its load and its inputs' transitions. Delays are inertial: a pulse shorter than the delay
-of a cell is suppressed and takes no energy. The simulator is a C++ program, built once in the
-user's cache folder.
+of a cell is suppressed and takes no energy. Clock gates do not delay the clock: a clock tree
+balances what they would add. The simulator is a C++ program, built once in the user's cache folder.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ from synth.annotate import Annotation, annotate, in_order, tied_inputs
 from synth.connections import check_connections
 from synth.errors import LibertyError, SynthesisError
 from synth.liberty.cell_reader import MAX_OUTPUTS
+from synth.liberty.cells import CellKind
 from synth.liberty.library import Library
 from synth.liberty.logic import MAX_INPUTS
 from synth.liberty.models import CellModel, Tied
@@ -49,6 +50,8 @@ _STEP = np.dtype(
 MAX_STEPS = 1 << 25
 """Largest number of input toggles in all states of all placed cells; each takes 50 bytes. An
 activation function unit has 60,000."""
+
+_LEAST_DELAY_PS = 0.1
 
 _SETTLING_PASSES = 16
 
@@ -273,7 +276,9 @@ def _steps(model: CellModel, around: _Around, supply_v: float) -> NDArray[np.voi
                     continue
                 changed |= 1 << place
                 values |= drive.value << place
-                delays[place] = max(1000 * drive.delay.at(slew, load), 0.1)
+                delays[place] = _LEAST_DELAY_PS
+                if model.kind is not CellKind.CLOCK_GATE:
+                    delays[place] = max(1000 * drive.delay.at(slew, load), _LEAST_DELAY_PS)
                 internal = sum(table.at(slew, load) for table in drive.power)
                 energies[place] = internal + drive.value * load * supply_v**2
             hidden = sum(table.at(slew, 0.0) for table in step.hidden)

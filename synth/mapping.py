@@ -108,7 +108,8 @@ class GenericGates:
     )
     files: ClassVar[Mapping[str, str]] = {_RESET_FILE: _RESET_MAP.read_text()}
     read = ()
-    passes = (*_TO_GATES, *_TO_FINE_GATES, "abc -g cmos", "opt_clean -purge")
+    to_gates = (*_TO_GATES, *_TO_FINE_GATES)
+    to_cells = ("abc -g cmos", "opt_clean -purge")
 
     def area_um2(self, cell: str) -> float:
         """Area of a gate."""
@@ -172,7 +173,7 @@ class LibertyCells:
 
     @cached_property
     def liberty(self) -> str:
-        """Text of the Liberty file that `read` and `passes` use."""
+        """Text of the Liberty file that `read` and `to_cells` use."""
         return plain_text(self.library)
 
     @property
@@ -209,7 +210,7 @@ class LibertyCells:
 
     @cached_property
     def files(self) -> Mapping[str, str]:
-        """Texts by name of the files that `read` and `passes` need in Yosys' working folder."""
+        """Texts by name of the files that these commands need in Yosys' working folder."""
         return {**GenericGates.files, LIBRARY_FILE: plain_text(self.library)}
 
     @property
@@ -222,13 +223,16 @@ class LibertyCells:
         )
 
     @property
-    def passes(self) -> tuple[str, ...]:
-        """Passes from a unit's RTL to a netlist of cells."""
+    def to_gates(self) -> tuple[str, ...]:
+        """Passes from a unit's RTL to gates of two inputs and flip-flops with enables."""
+        adders = _TO_FULL_ADDERS if self.full_adder else ()
+        return (*_TO_GATES, *adders, *_TO_FINE_GATES)
+
+    @property
+    def to_cells(self) -> tuple[str, ...]:
+        """Passes from there to a netlist of cells."""
         script = (_QUICK_ABC if self.quick else _ABC) + (_SIZING_ABC if self._sizes_gates else "")
         return (
-            *_TO_GATES,
-            *(_TO_FULL_ADDERS if self.full_adder else ()),
-            *_TO_FINE_GATES,
             *self._clock_gating(),
             f"dfflibmap -liberty {LIBRARY_FILE}",
             "opt_clean",

@@ -1,10 +1,15 @@
-"""Longest path of a mapped netlist, from the same tables as the simulation's delays."""
+"""Longest path of a mapped netlist, from the same tables as the simulation's delays.
+
+The clock is ideal: it arrives at all flip-flops in the same moment, through however many clock
+gates. It arrives at a gate earlier, by the delays of that gate and of those below it.
+"""
 
 from collections import defaultdict
 
 from synth.annotate import tied_inputs
 from synth.gatesim import Circuit
 from synth.liberty.cells import CellKind
+from synth.liberty.models import Drive
 from synth.netlist import Placed
 
 SETUP_NS = 0.05
@@ -26,7 +31,8 @@ def arrivals_ns(circuit: Circuit) -> dict[Edge, float]:
 def path_ns(circuit: Circuit) -> float:
     """Shortest clock period: the longest path from flip-flop to flip-flop, with setup."""
     arrival = arrivals_ns(circuit)
-    return max((arrival[end] for end in _ends(circuit)), default=0.0) + SETUP_NS
+    ends = (arrival[end] + early for end, early in _ends(circuit).items())
+    return max(ends, default=0.0) + SETUP_NS
 
 
 def path(circuit: Circuit) -> list[tuple[str, float]]:
@@ -36,7 +42,8 @@ def path(circuit: Circuit) -> list[tuple[str, float]]:
         for source, target, delay in _arcs(circuit, placed):
             if arrival[source] + delay == arrival[target]:
                 before[target] = (source, placed)
-    edge = max(_ends(circuit), key=lambda end: arrival[end])
+    ends = _ends(circuit)
+    edge = max(ends, key=lambda end: arrival[end] + ends[end])
     found: list[tuple[str, float]] = []
     while edge in before:
         source, placed = before[edge]
@@ -47,7 +54,7 @@ def path(circuit: Circuit) -> list[tuple[str, float]]:
 
 def _arcs(circuit: Circuit, placed: Placed) -> list[tuple[Edge, Edge, float]]:
     """(input edge, output edge, delay) of a placed cell in all its states."""
-    model, annotation = circuit.models[placed.cell], circuit.annotation
+    model = circuit.models[placed.cell]
     found = []
     for state, row in enumerate(model.steps(tied_inputs(model, placed.pins))):
         for index, (pin, step) in enumerate(zip(model.inputs, row, strict=True)):
@@ -58,16 +65,49 @@ def _arcs(circuit: Circuit, placed: Placed) -> list[tuple[Edge, Edge, float]]:
                 net = placed.pins.get(drive.output)
                 if net is None:
                     continue
-                delay = drive.delay.at(annotation.slews_ns[source], annotation.loads_ff[net])
+                gated = model.kind is CellKind.CLOCK_GATE
+                delay = 0.0 if gated else _delay_ns(circuit, drive, source, net)
                 found.append(((source, 1 - (state >> index & 1)), (net, drive.value), delay))
     return found
 
 
-def _ends(circuit: Circuit) -> list[Edge]:
-    return [
-        (placed.pins[pin], value)
-        for placed in circuit.netlist.placed
-        if (model := circuit.models[placed.cell]).kind in (CellKind.FLIPFLOP, CellKind.CLOCK_GATE)
-        for pin in model.data
-        for value in (0, 1)
-    ]
+def _delay_ns(circuit: Circuit, drive: Drive, source: int, net: int) -> float:
+    annotation = circuit.annotation
+    return drive.delay.at(annotation.slews_ns[source], annotation.loads_ff[net])
+
+
+def _ends(circuit: Circuit) -> dict[Edge, float]:
+    """Ends of paths, each with the time by which the clock is earlier there, in ns."""
+    below: dict[int, float] = defaultdict(float)
+    found: dict[Edge, float] = {}
+    for placed in reversed(circuit.ordered):
+        model = circuit.models[placed.cell]
+        if model.kind not in (CellKind.FLIPFLOP, CellKind.CLOCK_GATE):
+            continue
+        early = 0.0
+        if model.kind is CellKind.CLOCK_GATE:
+            early = _insertion_ns(circuit, placed) + max(
+                below[placed.pins[pin]] for pin in model.outputs if pin in placed.pins
+            )
+            clock = placed.pins[model.clock]
+            below[clock] = max(below[clock], early)
+        for pin in model.data:
+            for value in (0, 1):
+                edge = (placed.pins[pin], value)
+                found[edge] = max(found.get(edge, 0.0), early)
+    return found
+
+
+def _insertion_ns(circuit: Circuit, gate: Placed) -> float:
+    """Delay of a clock gate."""
+    model = circuit.models[gate.cell]
+    return max(
+        (
+            _delay_ns(circuit, drive, gate.pins[pin], gate.pins[drive.output])
+            for row in model.steps(tied_inputs(model, gate.pins))
+            for pin, step in zip(model.inputs, row, strict=True)
+            for drive in step.drives
+            if pin == model.clock and drive.output in gate.pins and drive.value
+        ),
+        default=0.0,
+    )
