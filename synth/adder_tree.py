@@ -3,11 +3,17 @@
 Full adders are library cells that this module places itself: a mapper that sees them as logic
 replaces them by other gates. The adder without output inverters is the smallest and takes the least
 energy. Its outputs are inverted, or, if its inputs are, true. So each bit has a polarity, and
-inverters are placed only where a column has no three bits of the same polarity.
+inverters are placed only where a column has no three bits of the same polarity. An adder with true
+outputs keeps the polarity of its inputs. In a library without adders they are made of gates.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from synth.tree_cells import OWN_CELLS, GateCell, TreeCells
+
+_NAND = {False: "NAND2", True: "NOR2"}
+"""The gate that gives the complement of x & y, or, from complements, x & y."""
 
 
 @dataclass(frozen=True, order=True)
@@ -37,27 +43,17 @@ class Gate:
 
 @dataclass(frozen=True)
 class Drives:
-    """Drive strengths and the delays by which the order of additions is chosen.
+    """Drive strengths of our own library's cells.
 
     Attributes
     ----------
     tree, carry : drive of the adders in the tree, and of the last one of each column
-    adder_sum_ps, adder_carry_ps : delays of an adder in the tree
-    last_sum_ps, last_carry_ps : delays of the last adder of a column
-    gate_ps : of a simple gate
     mask : drive of the gates that mask operands
-    mask_ps : their delay
     """
 
     tree: str = "XS"
     carry: str = "XS"
-    adder_sum_ps: float = 90
-    adder_carry_ps: float = 50
-    last_sum_ps: float = 90
-    last_carry_ps: float = 45
-    gate_ps: float = 25
     mask: str = "XL"
-    mask_ps: float = 50
 
 
 @dataclass
@@ -66,16 +62,23 @@ class AdderTree:
 
     Attributes
     ----------
-    drives : sizes and delays
+    drives : sizes
+    cells : the library's cells
     gates : the placed cells
     """
 
     drives: Drives = field(default_factory=Drives)
+    cells: TreeCells = OWN_CELLS
     gates: list[Gate] = field(default_factory=list)
 
-    def place(self, kind: str, cell: str, **pins: str) -> None:
-        """Place a cell; `kind`, its role, is the prefix of its name."""
-        self.gates.append(Gate(f"{kind}_{len(self.gates)}", cell, pins))
+    def place(self, role: str, cell: GateCell, inputs: Sequence[str], output: str) -> None:
+        """Place a gate; its role is the prefix of its name."""
+        pins = dict(zip((*cell.inputs, cell.output), (*inputs, output), strict=True))
+        self.gates.append(Gate(f"{role}_{len(self.gates)}", cell.cell, pins))
+
+    def gate(self, role: str, kind: str, inputs: Sequence[str], output: str) -> None:
+        """Place a gate of the tree's drive."""
+        self.place(role, self.cells.gate(kind, self.drives.tree), inputs, output)
 
     def add(
         self, columns: list[list[Bit]], ones: list[int], breaks: Collection[int] = ()
@@ -136,28 +139,46 @@ class AdderTree:
         return sorted([*many, *(self._invert(bit) for bit in few)])
 
     def _invert(self, bit: Bit) -> Bit:
-        net = f"{bit.net}_n"
-        self.place("inv", f"INV_{self.drives.tree}", A=bit.net, ZN=net)
-        return Bit(bit.arrival_ps + self.drives.gate_ps, net, not bit.inverted)
+        net = f"{bit.net.replace(' [', '_').removesuffix(']')}_n"
+        self.gate("inv", "INV", (bit.net,), net)
+        return Bit(bit.arrival_ps + self.cells.delays.gate_ps, net, not bit.inverted)
 
     def _full(self, bits: list[Bit], index: int, last: bool) -> tuple[Bit, Bit]:
-        drives, number = self.drives, len(self.gates)
-        early, middle, late = bits
+        drives, delays, number = self.drives, self.cells.delays, len(self.gates)
+        late = bits[-1]
         total, carry = f"s{index}_{number}", f"c{index}_{number}"
-        cell = f"FAI_{drives.carry if last else drives.tree}"
-        pins = {"A": early.net, "B": middle.net, "CI": late.net, "CON": carry, "SN": total}
-        self.place("add", cell, **pins)
-        sum_ps = drives.last_sum_ps if last else drives.adder_sum_ps
-        carry_ps = drives.last_carry_ps if last else drives.adder_carry_ps
-        polarity = not early.inverted
+        adder = self.cells.adder(drives.carry if last else drives.tree)
+        nets = [bit.net for bit in bits]
+        if adder is None:
+            self._full_of_gates(nets, total, carry)
+        else:
+            pins = dict(zip(adder.inputs, nets, strict=True))
+            pins |= {adder.carry: carry, adder.total: total}
+            self.gates.append(Gate(f"add_{number}", adder.cell, pins))
+        sum_ps = delays.last_sum_ps if last else delays.adder_sum_ps
+        carry_ps = delays.last_carry_ps if last else delays.adder_carry_ps
+        polarity = late.inverted != self.cells.inverts
         return (
             Bit(late.arrival_ps + sum_ps, total, polarity),
             Bit(late.arrival_ps + carry_ps, carry, polarity),
         )
 
+    def _full_of_gates(self, nets: Sequence[str], total: str, carry: str) -> None:
+        """A full adder of two XORs and three NANDs; of complements it gives complements."""
+        first, second, late = nets
+        self.gate("add", "XOR2", (first, second), f"{total}_x")
+        self.gate("add", "XOR2", (f"{total}_x", late), total)
+        self.gate("add", "NAND2", (first, second), f"{carry}_g")
+        self.gate("add", "NAND2", (f"{total}_x", late), f"{carry}_p")
+        self.gate("add", "NAND2", (f"{carry}_g", f"{carry}_p"), carry)
+
     def _half(self, bits: list[Bit], index: int) -> tuple[Bit, Bit]:
-        """Add x and y: the carry x & y is a NAND of true or a NOR of inverted inputs."""
-        return self._pair(bits, index, "XOR2", "Z", {False: "NAND2", True: "NOR2"})
+        """Add x and y: the carry is x & y."""
+        inverted = bits[0].inverted
+        if self.cells.inverts:
+            return self._pair(bits, index, "XOR2", _NAND[inverted], (False, not inverted))
+        adder, gate = ("XNOR2", "OR2") if inverted else ("XOR2", "AND2")
+        return self._pair(bits, index, adder, gate, (inverted, inverted))
 
     def _with_one(self, bits: list[Bit], index: int) -> tuple[Bit, Bit]:
         """Add x and one, or x, y and one; the carry of the latter is x | y."""
@@ -165,26 +186,36 @@ class AdderTree:
             (bit,) = bits
             return Bit(bit.arrival_ps, bit.net, not bit.inverted), bit
         bits = self._same_polarity(bits)
-        return self._pair(bits, index, "XNOR2", "ZN", {False: "NOR2", True: "NAND2"})
+        inverted = bits[0].inverted
+        if self.cells.inverts:
+            return self._pair(bits, index, "XNOR2", _NAND[not inverted], (False, not inverted))
+        adder, gate = ("XOR2", "AND2") if inverted else ("XNOR2", "OR2")
+        return self._pair(bits, index, adder, gate, (inverted, inverted))
 
     def _pair(
-        self, bits: list[Bit], index: int, adder: str, pin: str, gates: Mapping[bool, str]
+        self,
+        bits: list[Bit],
+        index: int,
+        adder: str,
+        gate: str,
+        inverted: tuple[bool, bool],
     ) -> tuple[Bit, Bit]:
-        drives, number = self.drives, len(self.gates)
+        """Sum and carry of two bits by two gates, whose polarities are `inverted`."""
+        gate_ps, number = self.cells.delays.gate_ps, len(self.gates)
         first, second = bits
         total, carry = f"s{index}_{number}", f"c{index}_{number}"
-        self.place("add", f"{adder}_{drives.tree}", A=first.net, B=second.net, **{pin: total})
-        gate = f"{gates[first.inverted]}_{drives.tree}"
-        self.place("add", gate, A1=first.net, A2=second.net, ZN=carry)
+        self.gate("add", adder, (first.net, second.net), total)
+        self.gate("add", gate, (first.net, second.net), carry)
         return (
-            Bit(second.arrival_ps + 2 * drives.gate_ps, total, False),
-            Bit(second.arrival_ps + drives.gate_ps, carry, not first.inverted),
+            Bit(second.arrival_ps + 2 * gate_ps, total, inverted[0]),
+            Bit(second.arrival_ps + gate_ps, carry, inverted[1]),
         )
 
 
 def rtlil_cells(gates: list[Gate]) -> Iterator[str]:
     """Gates as RTLIL."""
     for gate in gates:
-        yield f"  cell \\{gate.cell} \\{gate.name}"
+        cell = gate.cell if gate.cell.startswith("$") else f"\\{gate.cell}"
+        yield f"  cell {cell} \\{gate.name}"
         yield from (f"    connect \\{pin} \\{net}" for pin, net in gate.pins.items())
         yield "  end"

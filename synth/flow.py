@@ -18,11 +18,14 @@ from qcnpe.tools.process import ToolThreads
 from qcnpe.yosys import run_yosys
 from synth.clock_gates import size_clock_gates
 from synth.errors import LibertyError, SynthesisError
-from synth.liberty.library import Library, read_library
+from synth.liberty.library import read_library
 from synth.mapping import LIBRARY_FILE, GenericGates, LibertyCells
+from synth.netlist import read_netlist
 from synth.root_gates import add_root_gates
 from synth.row import ComplementLane, ResolveRow, ReverseFields
-from synth.structural import STRUCTURAL_CELLS, StructuralNcu
+from synth.sizing import strengthen
+from synth.structural import structural_ncu
+from synth.tree_cells import OWN_CELLS, tree_cells
 from synth.units import elaborate_units, leaf_rtlil, short_name
 from synth.wires import Wires, committed_wires
 
@@ -31,6 +34,9 @@ DEFAULT_LIBERTY = Path(__file__).parent / "tech" / "axnn45.lib"
 
 WORKERS = 2
 """Yosys processes at a time."""
+
+PERIOD_NS = 2.0
+"""Longest path for which netlists with adder trees are sized: a cycle at 500 MHz."""
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of the finished step, the number of finished steps, and of all steps."""
@@ -128,12 +134,7 @@ def choose_cells(liberty: Sequence[Path] = (), *, quick: bool = False) -> Cells:
     if not liberty and not DEFAULT_LIBERTY.is_file():
         return GenericGates()
     library = read_library(*(liberty or (DEFAULT_LIBERTY,)))
-    return LibertyCells(library, quick, places_adders=not has_tree_cells(library))
-
-
-def has_tree_cells(library: Library) -> bool:
-    """Whether a library has the cells of our adder tree."""
-    return library.cells.keys() >= STRUCTURAL_CELLS
+    return LibertyCells(library, quick, places_adders=tree_cells(library) is not OWN_CELLS)
 
 
 def synthesize(
@@ -188,15 +189,20 @@ class _Job:
 
 
 def _jobs(config: EngineConfig, cells: Cells) -> tuple[list[_Job], tuple[str, ...]]:
-    """All units; with structural neural compute units (NCUs) if the library has their cells."""
+    """All units; with structural neural compute units (NCUs) if there is a library for silicon."""
     units = elaborate_units(config)
     jobs = {
         name: _Job(name, places, units.rtlil, units.keep_apart(name))
         for name, places in units.places.items()
     }
-    if reason := _why_behavioural(config, cells):
+    if config.kind.is_for_fpga or not isinstance(cells, LibertyCells):
+        reason = (
+            f"ncu {config.ncu} is laid out for an FPGA"
+            if config.kind.is_for_fpga
+            else "no cell library"
+        )
         return list(jobs.values()), (f"NCUs are mapped from their behaviour: {reason}",)
-    ncu = StructuralNcu(config)
+    ncu = structural_ncu(config, cells.library)
     places = jobs.pop(ncu.replaced_module).places
     parts: list[tuple[Leaf, int]] = [
         (ResolveRow(config, ncu.tree.breaks), config.rows),
@@ -206,16 +212,7 @@ def _jobs(config: EngineConfig, cells: Cells) -> tuple[list[_Job], tuple[str, ..
         parts.append((ReverseFields(config), config.cols))
     jobs[ncu.module_name] = _Job(ncu.module_name, places, ncu.rtlil())
     jobs |= {leaf.module_name: _Job(leaf.module_name, n, leaf_rtlil(leaf)) for leaf, n in parts}
-    return list(jobs.values()), ()
-
-
-def _why_behavioural(config: EngineConfig, cells: Cells) -> str | None:
-    """Why structural NCUs are not possible, or None if they are."""
-    if config.kind.is_for_fpga:
-        return f"ncu {config.ncu} is laid out for an FPGA"
-    if not isinstance(cells, LibertyCells) or not has_tree_cells(cells.library):
-        return "the library lacks cells of the adder tree"
-    return None
+    return list(jobs.values()), (ncu.tree.cells.note,)
 
 
 def _map_job(job: _Job, cells: Cells, folder: Path) -> UnitReport:
@@ -271,6 +268,8 @@ def map_design(
         else:
             _run((*begin, *end), cells, scratch)
         as_json = scratch / f"{_NETLIST}.json"
+        if isinstance(cells, LibertyCells) and cells.sizes_trees:
+            _size(as_json, top, cells, scratch)
         module = json.loads(as_json.read_text())["modules"][top]
         for ending in (".v", ".json"):
             replace_text(netlist.with_suffix(ending), (scratch / f"{_NETLIST}{ending}").read_text())
@@ -292,6 +291,19 @@ def _run_gated(
     module = size_clock_gates(json.loads(netlist.read_text())["modules"][top], cells.library)
     netlist.write_text(json.dumps({"modules": {top: module}}))
     _run((*cells.read, f"read_json {netlist.name}", *_write(top)), cells, folder)
+
+
+def _size(as_json: Path, top: str, cells: LibertyCells, folder: Path) -> None:
+    """Size a mapped netlist as a whole, if it has placed full adders."""
+    document = json.loads(as_json.read_text())
+    placed = document["modules"][top]["cells"]
+    if not any(cell["type"] in cells.library.full_adders for cell in placed.values()):
+        return
+    sized = strengthen(read_netlist(as_json, top), cells.library, cells.wires, PERIOD_NS)
+    for cell in sized.placed:
+        placed[cell.name]["type"] = cell.cell
+    as_json.write_text(json.dumps(document))
+    _run((*cells.read, f"read_json {as_json.name}", *_write(top)), cells, folder)
 
 
 def _write(top: str) -> tuple[str, ...]:

@@ -188,6 +188,11 @@ class LibertyCells:
         return not self.quick and self.library.is_timed and has_buffer
 
     @property
+    def sizes_trees(self) -> bool:
+        """Whether netlists with adder trees are sized as a whole; ours are sized by hand."""
+        return self.places_adders and self._sizes_gates
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Missing features of the library, and their replacements."""
         notes = [] if self._sizes_gates else [f"{self._why_not_sized}: gates are not sized"]

@@ -19,8 +19,7 @@ MIN_SINKS = 4
 """Fewest clock pins for which a gate above them pays off; a gate takes as much as two."""
 
 MIN_BRANCH = 8
-"""Fewest clock gates for which gates between them and the root pay off: while the root is open, each
-of these is clocked, too."""
+"""Fewest clock gates for which gates between them and the root pay off, which are clocked, too."""
 
 MAX_GROUP = 8
 """Most clock gates below one gate of a group."""

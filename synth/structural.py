@@ -6,7 +6,7 @@ would take twice the energy; so synthesis for silicon replaces the NCU by this o
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,20 +18,20 @@ from qcnpe.rtl.leaf import Leaf
 from qcnpe.rtl.ncu import Ncu
 from qcnpe.spec.config import EngineConfig
 from synth.adder_tree import AdderTree, Bit, Drives, rtlil_cells
+from synth.liberty.library import Library
 from synth.partial_products import ProductPlan
+from synth.tree_cells import OWN_CELLS, TreeCells, tree_cells
 from synth.units import leaf_rtlil
 
 TREE = "axnn_mac_tree"
 """Name of the tree's module."""
 
-STRUCTURAL_CELLS = frozenset(
-    f"{cell}_XS" for cell in ("FAI", "INV", "NAND2", "NOR2", "XOR2", "XNOR2")
-) | {"AND2_XL", "OR2_XL"}
-"""Cells of a tree."""
 
+LONGEST_PS = 1500.0
+"""Longest estimate of a tree's path with which its registers work at 500 MHz."""
 
-LINE_DRIVES = {4: "XS", 8: "XL", 16: "X1"}
-"""Drive of the gate of an activation line, by the largest number of products that it feeds."""
+NEARLY = 1.1
+"""A tree with fewer breaks is taken if its path is at most this many times the shortest."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class MacTree:
     ----------
     plan : its bit products
     drives : sizes of its cells
+    cells : the library's cells
     breaks : columns at which the carry chain ends: the carry is stored and added one cycle later
     inverted_activations : activations are complements, so that one gate both masks a line and
         drives its products with steep edges, instead of the mask and the activation's flip-flop
@@ -51,6 +52,7 @@ class MacTree:
     drives: Drives = field(default_factory=Drives)
     breaks: tuple[int, ...] = (9, 14, 19, 24, 29, 34)
     inverted_activations: bool = True
+    cells: TreeCells = OWN_CELLS
 
     @cached_property
     def controls(self) -> tuple[tuple[bool, ...], ...]:
@@ -71,7 +73,7 @@ class MacTree:
     @cached_property
     def built(self) -> tuple[AdderTree, tuple[Bit, ...]]:
         """The placed cells, and the bits that they compute: one a column, then stored carries."""
-        tree = AdderTree(self.drives)
+        tree = AdderTree(self.drives, self.cells)
         columns: list[list[Bit]] = [[] for _ in range(self.plan.accumulator_bits)]
         self._place_products(tree, columns)
         ones = []
@@ -80,14 +82,19 @@ class MacTree:
             if any(function) and not all(function):
                 columns[index].append(Bit(0.0, f"constants [{index}]"))
         for index, column in enumerate(columns):
-            column.append(Bit(self.drives.gate_ps, f"t{index}", True))
+            column.append(Bit(self.cells.delays.gate_ps, f"t{index}", True))
         for place, index in enumerate(self.breaks, len(columns)):
-            columns[index].append(Bit(self.drives.gate_ps, f"t{place}", True))
+            columns[index].append(Bit(self.cells.delays.gate_ps, f"t{place}", True))
         sums, kept = tree.add(columns, ones, self.breaks)
         stored = (*sums, *(kept[index] for index in self.breaks))
         for place, bit in enumerate(stored):
             self._place_feedback(tree, place, bit.inverted)
         return tree, stored
+
+    @property
+    def path_ps(self) -> float:
+        """Estimate of the longest path through the tree."""
+        return max(bit.arrival_ps for bit in self.built[1])
 
     @property
     def stored_bits(self) -> int:
@@ -130,20 +137,21 @@ class MacTree:
         return "\n".join([*lines, "end", ""])
 
     def _place_products(self, tree: AdderTree, columns: list[list[Bit]]) -> None:
-        lines = self._drive_lines(tree)
-        drives = self.drives
+        lines, gate_ps = self._drive_lines(tree), self.cells.delays.gate_ps
         for product in self.plan.products:
             net = f"p{product.activation}_{product.weight}"
             line = lines[product.wanted, product.activation]
-            pins = {"A1": line.net, "A2": f"weights [{product.weight}]", "ZN": net}
-            tree.place("product", f"NAND2_{drives.tree}", **pins)
-            arrival = line.arrival_ps + drives.gate_ps
-            bit = Bit(arrival, net, not product.inverted[0])
+            arrival = line.arrival_ps + gate_ps
+            negative = product.inverted[0] and not product.is_switched
+            # Adders that keep polarities get only complements, or many bits would need inverters.
+            kind = "AND2" if negative and not self.cells.inverts else "NAND2"
+            tree.gate("product", kind, (line.net, f"weights [{product.weight}]"), net)
+            bit = Bit(arrival, net, not negative if kind == "NAND2" else True)
             if product.is_switched:
                 control = f"controls [{self.controls.index(product.inverted)}]"
                 chosen = f"{net}_x"
-                tree.place("product", f"XOR2_{drives.tree}", A=control, B=net, Z=chosen)
-                bit = Bit(arrival + 2 * drives.gate_ps, chosen, True)
+                tree.gate("product", "XOR2", (control, net), chosen)
+                bit = Bit(arrival + 2 * gate_ps, chosen, True)
             columns[product.column].append(bit)
 
     def _drive_lines(self, tree: AdderTree) -> dict[tuple[tuple[bool, ...], int], Bit]:
@@ -159,15 +167,16 @@ class MacTree:
         }
 
     def _drive_line(self, tree: AdderTree, wanted: tuple[bool, ...], index: int, load: int) -> Bit:
-        drive = next(drive for most, drive in LINE_DRIVES.items() if load <= most)
-        stored = f"activations [{index}]"
-        if all(wanted):
-            tree.place("mask", f"INV_{drive}", A=stored, ZN=f"a{index}")
-            return Bit(self.drives.gate_ps, f"a{index}")
-        number = self.masks.index(wanted)
-        net = f"a{index}_{number}"
-        tree.place("mask", f"NOR2_{drive}", A1=f"masks [{number}]", A2=stored, ZN=net)
-        return Bit(self.drives.gate_ps, net)
+        inputs, net, kind = [f"activations [{index}]"], f"a{index}", "INV"
+        if not all(wanted):
+            number = self.masks.index(wanted)
+            inputs, net, kind = [f"masks [{number}]", *inputs], f"a{index}_{number}", "NOR2"
+        stages = self.cells.line(kind, load)
+        for number, cell in enumerate(stages, 1):
+            output = net if number == len(stages) else f"{net}_{number}_before"
+            tree.place("mask", cell, inputs, output)
+            inputs = [output]
+        return Bit(len(stages) * self.cells.delays.gate_ps, net)
 
     def _mask_line(self, tree: AdderTree, wanted: tuple[bool, ...], index: int) -> Bit:
         stored = f"activations [{index}]"
@@ -175,17 +184,17 @@ class MacTree:
             return Bit(0.0, stored)
         number = self.masks.index(wanted)
         net = f"a{index}_{number}"
-        pins = {"A1": f"masks [{number}]", "A2": stored, "Z": net}
-        tree.place("mask", f"AND2_{self.drives.mask}", **pins)
-        return Bit(self.drives.mask_ps, net)
+        cell = self.cells.gate("AND2", self.drives.mask)
+        tree.place("mask", cell, (f"masks [{number}]", stored), net)
+        return Bit(2 * self.cells.delays.gate_ps, net)
 
     def _place_feedback(self, tree: AdderTree, index: int, inverted: bool) -> None:
         """The complement of the accumulator's bit, or of zero in a tile's first beat."""
         stored, net = f"total [{index}]", f"t{index}"
         if inverted:
-            tree.place("feedback", "OR2_XL", A1="first", A2=stored, Z=net)
+            tree.place("feedback", self.cells.gate("OR2", "XL"), ("first", stored), net)
         else:
-            tree.place("feedback", f"NAND2_{self.drives.tree}", A1="keep", A2=stored, ZN=net)
+            tree.gate("feedback", "NAND2", ("keep", stored), net)
 
 
 class StructuralNcu(Ncu):
@@ -313,6 +322,26 @@ class StructuralNcu(Ncu):
     def _modes(self, control: Any) -> Value:
         """The mode's number from a control word."""
         return Cat(control.is_unsigned, *([control.mode] if mode_bits(self.config) else []))
+
+
+def structural_ncu(config: EngineConfig, library: Library) -> StructuralNcu:
+    """The structural NCU of an engine, of a library's cells.
+
+    A library whose adders are too slow for the usual breaks of the carry chain gets as many as it
+    needs.
+    """
+    tree = MacTree(ProductPlan.of(config), cells=tree_cells(library))
+    if tree.path_ps > LONGEST_PS:
+        ends = config.accumulator_bits - 2
+        trees = [
+            replace(tree, breaks=tuple(range(first, ends, step)))
+            for first in range(7, 13)
+            for step in range(3, 7)
+        ]
+        shortest = min(each.path_ps for each in trees)
+        good = (each for each in trees if each.path_ps <= NEARLY * shortest)
+        tree = min(good, key=lambda each: (len(each.breaks), each.path_ps))
+    return StructuralNcu(config, tree)
 
 
 def _with_valid(m: Module, register: Any, valid: Signal, name: str) -> Any:

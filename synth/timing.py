@@ -5,6 +5,7 @@ gates. It arrives at a gate earlier, by the delays of that gate and of those bel
 """
 
 from collections import defaultdict
+from dataclasses import dataclass
 
 from synth.annotate import tied_inputs
 from synth.gatesim import Circuit
@@ -35,21 +36,39 @@ def path_ns(circuit: Circuit) -> float:
     return max(ends, default=0.0) + SETUP_NS
 
 
-def path(circuit: Circuit) -> list[tuple[str, float]]:
-    """The longest path: (placed cell, arrival in ns at its output), from its start."""
-    arrival, before = arrivals_ns(circuit), {}
+@dataclass(frozen=True)
+class Stage:
+    """A cell on a path: the edges at its input and at its output, and its delay."""
+
+    placed: Placed
+    source: Edge
+    target: Edge
+    delay_ns: float
+
+
+def stages(circuit: Circuit) -> list[Stage]:
+    """The longest path, from its start."""
+    arrival, before = arrivals_ns(circuit), dict[Edge, Stage]()
     for placed in circuit.ordered:
         for source, target, delay in _arcs(circuit, placed):
             if arrival[source] + delay == arrival[target]:
-                before[target] = (source, placed)
+                before[target] = Stage(placed, source, target, delay)
     ends = _ends(circuit)
     edge = max(ends, key=lambda end: arrival[end] + ends[end])
-    found: list[tuple[str, float]] = []
+    found: list[Stage] = []
     while edge in before:
-        source, placed = before[edge]
-        found.append((f"{placed.name} ({placed.cell})", arrival[edge]))
-        edge = source
+        found.append(before[edge])
+        edge = found[-1].source
     return found[::-1]
+
+
+def path(circuit: Circuit) -> list[tuple[str, float]]:
+    """The longest path: (placed cell, arrival in ns at its output), from its start."""
+    found, arrival_ns = [], 0.0
+    for stage in stages(circuit):
+        arrival_ns += stage.delay_ns
+        found.append((f"{stage.placed.name} ({stage.placed.cell})", arrival_ns))
+    return found
 
 
 def _arcs(circuit: Circuit, placed: Placed) -> list[tuple[Edge, Edge, float]]:

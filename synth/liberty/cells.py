@@ -133,7 +133,16 @@ class Cell:
     @property
     def full_adder_pins(self) -> tuple[str, ...]:
         """Three inputs, carry and sum of a full adder, by their truth tables; else empty."""
+        return self._adder_pins(_CARRY, _SUM)
+
+    @property
+    def inverting_full_adder_pins(self) -> tuple[str, ...]:
+        """The same of a full adder whose outputs are complements."""
+        # A full adder of complements gives complements: both tables are reversed.
+        return self._adder_pins(_CARRY[::-1], _SUM[::-1])
+
+    def _adder_pins(self, carry: tuple[int, ...], total: tuple[int, ...]) -> tuple[str, ...]:
         if self.kind is not CellKind.LOGIC or len(self.inputs) != 3 or len(self.outputs) != 2:
             return ()
         pins = {f.truth_table(self.inputs): pin for pin, f in self.outputs.items()}
-        return (*self.inputs, pins[_CARRY], pins[_SUM]) if {_CARRY, _SUM} == set(pins) else ()
+        return (*self.inputs, pins[carry], pins[total]) if {carry, total} == set(pins) else ()
