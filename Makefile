@@ -44,13 +44,13 @@ verilog: $(READY) ## write the engine's Verilog to build/verilog [ROWS= COLS= PR
 sim: $(READY) icarus ## run only the tests that simulate the Verilog
 	@$(PYTHON_VENV) -m pytest -n auto --dist loadgroup tests/sim
 
-synth: $(READY) ## measure area, timing and energy into build/synth, synth/ and results/ [QUICK=1: area] [ROWS= COLS= PRECISIONS= NCU=]
-ifndef QUICK
+synth: $(READY) ## measure area, timing and energy into build/synth, synth/ and results/ [QUICK=1: area] [ROWS= COLS= PRECISIONS= NCU= LIBERTY=]
+ifeq ($(QUICK)$(LIBERTY),)
 	@$(PYTHON_VENV) -m synth.energy_table
 	@$(PYTHON_VENV) -m synth.count_model
 endif
 	@$(VENV)/bin/qcnpe synth --rows $(ROWS) --cols $(COLS) --precisions $(PRECISIONS) \
-		--ncu $(NCU) --out build/synth $(if $(QUICK),--quick)
+		--ncu $(NCU) --out build/synth $(if $(QUICK),--quick) $(LIBERTY:%=--liberty %)
 
 layout: $(VENV)/ready-layout ## place and route the NCUs into build/layout, the lengths of their wires into synth/tech
 	@$(PYTHON_VENV) -m synth.layout

@@ -485,13 +485,17 @@ def synth(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Synthesise an engine: area by unit."""
+    """Synthesise an engine: area by unit; in another library, energy and timing of NCUs, too."""
     from synth import report
 
     config = engine_config(rows, cols, precisions, ncu)
     console = Console(stderr=True, quiet=quiet or as_json)
     found = report.run(config, out, liberty=liberty or (), quick=quick, console=console)
-    show(report.render(found), report.as_json(found), quiet=quiet, as_json=as_json)
+    ncus = report.run_ncus(out, liberty, console) if liberty and not quick else None
+    document = report.as_json(found) | ({"ncus": ncus.as_json()} if ncus else {})
+    show(report.render(found), document, quiet=quiet, as_json=as_json)
+    if ncus and not quiet and not as_json:
+        Console().print(ncus.render())
 
 
 BoardArgument = Annotated[str, typer.Argument(help="ulx3s_85f, ecpix5_45f or icebreaker.")]

@@ -125,7 +125,13 @@ def measure_ncu(
 
     With `priced`, also find the prices of the events of operands.
     """
-    bench = make_bench(leaf, cells)
+    return measure_bench(make_bench(leaf, cells), cells, trace, priced=priced)
+
+
+def measure_bench(
+    bench: NcuBench, cells: LibertyCells, trace: Trace, *, priced: bool = False
+) -> NcuFigures:
+    """Measure a mapped NCU on a trace."""
     circuit, config = bench.circuit, bench.config
     tiles = {
         width: [operands(tile, config) for tile in group]
@@ -136,7 +142,7 @@ def measure_ncu(
     dense = {width: beat_energy(bench, _without_zeros(group)) for width, group in tiles.items()}
     drawn = draw(len(tiles[OPERAND_BITS]), STILL_TILES, seed=0)
     still = [_still(tiles[OPERAND_BITS][index]) for index in drawn]
-    idle = cycle_energy(circuit, bench.idle(IDLE_CYCLES), IDLE_CYCLES)
+    idle = cycle_energy(circuit, bench.idle(IDLE_CYCLES), IDLE_CYCLES, bench.period_ps)
     prices = {width: _prices(bench, group, idle) for width, group in tiles.items() if priced}
     return NcuFigures(
         area_um2=float(circuit.areas_um2.sum()),
@@ -165,7 +171,7 @@ def _prices(bench: NcuBench, tiles: list[Tile], idle: Energy) -> NcuPrices:
 def beat_energy(bench: NcuBench, tiles: list[Tile]) -> Energy:
     """Energy of a beat, including the cycles until the last sum is in the accumulator."""
     cycles = sum(len(tile.weights) for tile in tiles) + LATENCY
-    return cycle_energy(bench.circuit, bench.run(tiles), cycles)
+    return cycle_energy(bench.circuit, bench.run(tiles), cycles, bench.period_ps)
 
 
 def mean_energy(energies: Sequence[tuple[Energy, int]]) -> Energy:
@@ -178,7 +184,9 @@ def mean_energy(energies: Sequence[tuple[Energy, int]]) -> Energy:
     return Energy(dict(parts))
 
 
-def cycle_energy(circuit: Circuit, activity: Activity, cycles: int) -> Energy:
+def cycle_energy(
+    circuit: Circuit, activity: Activity, cycles: int, period_ps: float = PERIOD_PS
+) -> Energy:
     """Mean energy of a cycle by role, including leakage and the clock tree."""
     parts: dict[str, float] = defaultdict(float)
     sums = _from_tree(circuit)
@@ -193,16 +201,15 @@ def cycle_energy(circuit: Circuit, activity: Activity, cycles: int) -> Energy:
         rises = activity.toggles[clock] / 2 / cycles
         pins = rises * circuit.annotation.loads_ff[clock] * circuit.supply_v**2
         parts["clock"] += float(pins)
-        parts["clock"] += _clock_tree_fj(circuit, parts["clock"])
-    parts["leakage"] = circuit.leakage_nw * PERIOD_PS * 1e-6
+        branch = clock_branch_fj(float(circuit.areas_um2.sum()), circuit.supply_v)
+        parts["clock"] += max(CLOCK_TREE * parts["clock"], branch)
+    parts["leakage"] = circuit.leakage_nw * period_ps * 1e-6
     return Energy(dict(parts))
 
 
-def _clock_tree_fj(circuit: Circuit, leaves_fj: float) -> float:
-    """Energy a cycle of the clock tree to a unit whose gates and clock pins take `leaves_fj`."""
-    area_um2 = float(circuit.areas_um2.sum())
-    branch = FF_PER_UM * CLOCK_BRANCH_UM * math.sqrt(area_um2) * circuit.supply_v**2
-    return max(CLOCK_TREE * leaves_fj, branch)
+def clock_branch_fj(area_um2: float, supply_v: float) -> float:
+    """Energy a cycle of the clock tree to a unit, whether a gate at its root is open or not."""
+    return FF_PER_UM * CLOCK_BRANCH_UM * math.sqrt(area_um2) * supply_v**2
 
 
 def _from_tree(circuit: Circuit) -> set[int]:

@@ -49,6 +49,15 @@ class NcuBench:
         self.circuit, self.config, self.tree = circuit, config, tree
         self.period_ps = period_ps
 
+    def at(self, period_ps: float) -> "NcuBench":
+        """The same with another clock."""
+        return NcuBench(self.circuit, self.config, self.tree, period_ps)
+
+    @property
+    def path_ns(self) -> float:
+        """The NCU's longest path, with setup."""
+        return path_ns(self.circuit)
+
     def run(self, tiles: Sequence[Tile]) -> Activity:
         """Run tiles back to back; check every sum.
 

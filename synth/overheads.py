@@ -27,4 +27,4 @@ def in_words(overheads: Mapping[str, Mapping[str, float]]) -> str:
         f"{kind}: " + ", ".join(f"{name} {percent:+.1f} %" for name, percent in of_kind.items())
         for kind, of_kind in overheads.items()
     )
-    return "NCU over plain16 at 16 bits, own 45 nm cells: " + "; ".join(kinds)
+    return "NCU over plain16 at 16 bits: " + "; ".join(kinds)

@@ -15,11 +15,16 @@ from qcnpe.spec.documents import write_document
 from qcnpe.terminal import Console, Progress
 from qcnpe.tools.lock import only_writer
 from synth.energy_table import TABLE
-from synth.flow import SynthesisReport, synthesize
+from synth.flow import SynthesisReport, own_cells, synthesize
+from synth.liberty.library import read_library
+from synth.ncu_table import NcuTable, measure_library
 from synth.overheads import in_words, overheads_percent
 
 REPORT = "synth.json"
 """Name of the report's file in the output folder."""
+
+NCUS = "ncus.json"
+"""Name of the file with the figures of all kinds of neural compute units (NCUs)."""
 
 NETLISTS = "netlists"
 """Name of the subfolder with a netlist of each unit, as Verilog and as JSON."""
@@ -71,7 +76,41 @@ def run(
     return report
 
 
-def _overheads() -> dict[str, dict[str, float]]:
+def run_ncus(
+    folder: Path, liberty: Sequence[Path], console: Console | None = None
+) -> NcuTable | None:
+    """Measure all kinds of NCUs in a library with a progress bar; write `ncus.json`.
+
+    None if the library has no delays: then nothing can be simulated.
+
+    Parameters
+    ----------
+    folder : for the file
+    liberty : files of the cell library
+    console : for the progress bar
+
+    Raises
+    ------
+    LibertyError
+        If the library is missing or unusable.
+    SynthesisError
+        If the folder cannot be written or Yosys stops.
+    BusyError
+        If another synthesis writes to the folder.
+    """
+    if not read_library(*liberty).is_timed:
+        return None
+    with only_writer(folder), Progress(console=console, transient=True) as bar:
+        task = bar.add_task("measuring NCUs", total=None)
+        table = measure_library(liberty, lambda done: bar.update(task, description=done))
+        write_document(folder / NCUS, table.as_json(), indent=1)
+    return table
+
+
+def _overheads(report: SynthesisReport) -> dict[str, dict[str, float]]:
+    """Overheads over plain16 of the committed figures; none in another library."""
+    if report.library != own_cells().name:
+        return {}
     return overheads_percent(json.loads(TABLE.read_text())["ncu_16b"])
 
 
@@ -93,7 +132,7 @@ def as_json(report: SynthesisReport) -> dict[str, Any]:
             }
             for unit in report.units
         ],
-        "over_plain16_at_16_bits_percent": _overheads(),
+        "over_plain16_at_16_bits_percent": _overheads(report),
         "notes": list(report.notes),
         "seconds": round(report.seconds, 1),
         "versions": {name: version(name) for name in ("amaranth", "pyosys")},
@@ -104,7 +143,9 @@ def render(report: SynthesisReport) -> Table:
     """Area by unit as a table; below it the overheads over plain16 and the notes."""
     config = report.config
     title = f"{config.rows} x {config.cols} NCUs ({config.ncu}), {report.library}"
-    caption = "\n".join((in_words(_overheads()), *report.notes))
+    overheads = _overheads(report)
+    lines = [f"{in_words(overheads)}, own 45 nm cells"] if overheads else []
+    caption = "\n".join((*lines, *report.notes))
     table = Table(title=title, caption=caption, show_footer=True)
     table.add_column("unit", "total")
     for header, total in (
