@@ -297,7 +297,10 @@ def _size(as_json: Path, top: str, cells: LibertyCells, folder: Path) -> None:
     """Size a mapped netlist as a whole, if it has placed full adders."""
     document = json.loads(as_json.read_text())
     placed = document["modules"][top]["cells"]
-    if not any(cell["type"] in cells.library.full_adders for cell in placed.values()):
+    if not all(cell["type"] in cells.library.cells for cell in placed.values()):
+        return  # other units are inside
+    kinds = [cells.library.cells[cell["type"]] for cell in placed.values()]
+    if not any(kind.full_adder_pins or kind.inverting_full_adder_pins for kind in kinds):
         return
     sized = strengthen(read_netlist(as_json, top), cells.library, cells.wires, PERIOD_NS)
     for cell in sized.placed:
