@@ -481,6 +481,9 @@ def synth(
     quick: Annotated[
         bool, typer.Option("--quick", help="Map with less effort, for a first estimate.")
     ] = False,
+    root_gates: Annotated[
+        bool, typer.Option("--root-gates", help="Gate the clock at the root of each unit, too.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Output folder.")] = Path("build/synth"),
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -490,8 +493,10 @@ def synth(
 
     config = engine_config(rows, cols, precisions, ncu)
     console = Console(stderr=True, quiet=quiet or as_json)
-    found = report.run(config, out, liberty=liberty or (), quick=quick, console=console)
-    ncus = report.run_ncus(out, liberty, console) if liberty and not quick else None
+    files, gates = liberty or (), {"root_gates": root_gates}
+    found = report.run(config, out, liberty=files, quick=quick, console=console, **gates)
+    measures = (files or root_gates) and not quick
+    ncus = report.run_ncus(out, files, console, **gates) if measures else None
     document = report.as_json(found) | ({"ncus": ncus.as_json()} if ncus else {})
     show(report.render(found), document, quiet=quiet, as_json=as_json)
     if ncus and not quiet and not as_json:

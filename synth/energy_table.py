@@ -142,8 +142,7 @@ def provenance(cells: LibertyCells) -> dict[str, Any]:
             "memory_word": "16 bits of a local 8 KB memory; Horowitz, ISSCC 2014, scaled to 1.1 V;"
             " not in any event's count",
         },
-        "wires": f"{cells.wires.ff_per_um} fF/um, synth/tech/wires.json; clock tree +30 %, at"
-        " least an H-tree to the unit",
+        "wires": f"{cells.wires.ff_per_um} fF/um, synth/tech/wires.json; clock tree +30 %",
         "versions": {name: version(name) for name in ("amaranth", "numpy", "pyosys")},
     }
 

@@ -29,7 +29,7 @@ from synth.gatesim import Activity, Circuit
 from synth.liberty.cells import CellKind
 from synth.liberty.models import CellModel
 from synth.mapping import LibertyCells
-from synth.measure import CLOCK_TREE, clock_branch_fj, map_module
+from synth.measure import CLOCK_TREE, map_module
 from synth.stimulus import PERIOD_PS, RESET_CYCLES, stimulus
 from synth.structural_engine import structural_units
 from synth.timing import path_ns
@@ -220,23 +220,21 @@ class EngineBench:
         (clock,) = self.circuit.netlist.ports["clk"].nets
         swing_fj = float(activity.toggles[clock]) / 2 * self.circuit.supply_v**2
         pins = swing_fj * self._clock_loads_ff
-        gates = self._by_place(activity.energy_fj * self._is_gate)
-        tree = np.maximum(CLOCK_TREE * (pins + gates), cycles * self._branches_fj)
-        clocks = np.bincount(self._units, pins + tree, len(UNITS))
-        leakage = self._leakage_nw * PERIOD_PS * 1e-6 * cycles
-        cells = np.bincount(self._units, self._by_place(activity.energy_fj + leakage), len(UNITS))
-        return dict(zip(UNITS, (cells + clocks).tolist(), strict=True))
+        gates = self._by_unit(activity.energy_fj * self._is_gate)
+        leakage = self._by_unit(self._leakage_nw) * PERIOD_PS * 1e-6 * cycles
+        total = self._by_unit(activity.energy_fj) + pins + CLOCK_TREE * (pins + gates) + leakage
+        return dict(zip(UNITS, total.tolist(), strict=True))
 
-    def _by_place(self, of_cells: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sums over the cells of each placed module."""
-        counts = [len(self.assembly.units[place.unit].placed) for place in self.assembly.places]
-        numbers = np.repeat(np.arange(len(counts)), counts)
-        return np.bincount(numbers, of_cells, len(counts)).astype(np.float64)
+    def _by_unit(self, of_cells: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(self._units, of_cells, len(UNITS)).astype(np.float64)
 
     @cached_property
     def _units(self) -> NDArray[np.int64]:
-        """Number of the unit of each placed module."""
-        return np.array([UNITS.index(unit_of(place.path)) for place in self.assembly.places])
+        """Number of the unit of each placed cell."""
+        return np.repeat(
+            [UNITS.index(unit_of(place.path)) for place in self.assembly.places],
+            [len(self.assembly.units[place.unit].placed) for place in self.assembly.places],
+        )
 
     @cached_property
     def _is_gate(self) -> NDArray[np.bool_]:
@@ -252,12 +250,8 @@ class EngineBench:
 
     @cached_property
     def _clock_loads_ff(self) -> NDArray[np.float64]:
-        """Load of each placed module on the clock."""
-        return np.array([self.clocks_ff.get(place.unit, 0.0) for place in self.assembly.places])
-
-    @cached_property
-    def _branches_fj(self) -> NDArray[np.float64]:
-        """Energy a cycle of the clock tree to each placed module that has a clock."""
-        areas = self._by_place(self.circuit.areas_um2)
-        branches = [clock_branch_fj(area, self.circuit.supply_v) for area in areas.tolist()]
-        return np.array(branches) * (self._clock_loads_ff > 0)
+        """Load of each unit on the clock."""
+        loads = np.zeros(len(UNITS))
+        for place in self.assembly.places:
+            loads[UNITS.index(unit_of(place.path))] += self.clocks_ff.get(place.unit, 0)
+        return loads

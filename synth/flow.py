@@ -123,7 +123,9 @@ def own_cells(wires: Wires | None = None) -> LibertyCells:
     return LibertyCells(read_library(DEFAULT_LIBERTY), wires=wires or committed_wires())
 
 
-def choose_cells(liberty: Sequence[Path] = (), *, quick: bool = False) -> Cells:
+def choose_cells(
+    liberty: Sequence[Path] = (), *, quick: bool = False, root_gates: bool = False
+) -> Cells:
     """The cells of Liberty files; by default our own, or generic gates if that file is missing.
 
     Raises
@@ -134,7 +136,8 @@ def choose_cells(liberty: Sequence[Path] = (), *, quick: bool = False) -> Cells:
     if not liberty and not DEFAULT_LIBERTY.is_file():
         return GenericGates()
     library = read_library(*(liberty or (DEFAULT_LIBERTY,)))
-    return LibertyCells(library, quick, places_adders=tree_cells(library) is not OWN_CELLS)
+    is_foreign = tree_cells(library) is not OWN_CELLS
+    return LibertyCells(library, quick, places_adders=is_foreign, root_gates=root_gates)
 
 
 def synthesize(
@@ -144,6 +147,7 @@ def synthesize(
     progress: Progress | None = None,
     *,
     quick: bool = False,
+    root_gates: bool = False,
 ) -> SynthesisReport:
     """Map every unit of an engine to cells; the netlists go to `folder`.
 
@@ -154,6 +158,7 @@ def synthesize(
     liberty : files of the cell library, by default `DEFAULT_LIBERTY`
     progress : called after every unit
     quick : less effort in optimisation, for a first look
+    root_gates : gate the clock at the root of each unit
 
     Raises
     ------
@@ -163,7 +168,7 @@ def synthesize(
         If the folder cannot be written or Yosys stops.
     """
     began = time.monotonic()
-    cells = choose_cells(liberty, quick=quick)
+    cells = choose_cells(liberty, quick=quick, root_gates=root_gates)
     make_folder(folder)
     jobs, notes = _jobs(config, cells)
     reports: list[UnitReport] = []
@@ -280,14 +285,17 @@ def map_design(
 def _run_gated(
     begin: Sequence[str], end: Sequence[str], top: str, cells: LibertyCells, folder: Path
 ) -> None:
-    """Map a module with gates at its clock's root, and size all clock gates."""
-    gates, netlist = folder / "gates.json", folder / f"{_NETLIST}.json"
-    _run((*begin, f"write_json {gates.name}"), cells, folder)
-    found = json.loads(gates.read_text())["modules"]
-    modules = {name: body for name, body in found.items() if name not in cells.library.sources}
-    modules[top] = add_root_gates(modules[top], cells.library)
-    gates.write_text(json.dumps({"modules": modules}))
-    _run((*cells.read, f"read_json {gates.name}", *end), cells, folder)
+    """Map a module with clock gates, also at its root if that is wanted; size all of them."""
+    netlist = folder / f"{_NETLIST}.json"
+    if cells.root_gates:
+        gates = folder / "gates.json"
+        _run((*begin, f"write_json {gates.name}"), cells, folder)
+        found = json.loads(gates.read_text())["modules"]
+        modules = {name: body for name, body in found.items() if name not in cells.library.sources}
+        modules[top] = add_root_gates(modules[top], cells.library)
+        gates.write_text(json.dumps({"modules": modules}))
+        begin = (*cells.read, f"read_json {gates.name}")
+    _run((*begin, *end), cells, folder)
     module = size_clock_gates(json.loads(netlist.read_text())["modules"][top], cells.library)
     netlist.write_text(json.dumps({"modules": {top: module}}))
     _run((*cells.read, f"read_json {netlist.name}", *_write(top)), cells, folder)

@@ -2,13 +2,14 @@
 
 Every placed cell has its own delay and energy for each input, state and edge, from the Liberty
 tables at its load and its inputs' transitions. Delays are inertial: a pulse shorter than the delay
-of a cell is suppressed and takes no energy. Clock gates do not delay the clock: a clock tree
-balances what they would add. The simulator is a C++ program, built once in the user's cache folder.
+of a cell is suppressed and takes no energy. Where clock gates follow one another, they do not delay
+the clock: the clock tree balances what they would add. The simulator is a C++ program, built once
+in the user's cache folder.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -116,6 +117,17 @@ class Circuit:
                 f" {MAX_STEPS:,}; simulate its units one by one"
             )
 
+    @cached_property
+    def is_balanced(self) -> bool:
+        """Whether clock gates follow one another; the clock is then ideal."""
+        gates = [
+            placed
+            for placed in self.netlist.placed
+            if self.models[placed.cell].kind is CellKind.CLOCK_GATE
+        ]
+        gated = {gate.pins[pin] for gate in gates for pin in self.models[gate.cell].outputs}
+        return any(gate.pins[self.models[gate.cell].clock] in gated for gate in gates)
+
     @property
     def leakage_nw(self) -> float:
         """Leakage of all cells."""
@@ -219,7 +231,7 @@ class Circuit:
             around = _Around.of(model, pins, self.annotation)
             if (placed.cell, around) not in firsts:
                 firsts[placed.cell, around] = first
-                blocks.append(_steps(model, around, self.supply_v))
+                blocks.append(_steps(model, around, self.supply_v, is_balanced=self.is_balanced))
                 first += len(blocks[-1])
             rows.append(
                 (
@@ -262,9 +274,12 @@ def _filled(nets: list[int], places: int) -> list[int]:
     return nets + [0] * (places - len(nets))
 
 
-def _steps(model: CellModel, around: _Around, supply_v: float) -> NDArray[np.void]:
+def _steps(
+    model: CellModel, around: _Around, supply_v: float, *, is_balanced: bool
+) -> NDArray[np.void]:
     """Steps of one placed cell, numbered state * inputs + input."""
     rows = []
+    is_ideal = is_balanced and model.kind is CellKind.CLOCK_GATE
     for state in model.steps(around.tied):
         for slew, step in zip(around.slews_ns, state, strict=True):
             changed = values = 0
@@ -276,9 +291,8 @@ def _steps(model: CellModel, around: _Around, supply_v: float) -> NDArray[np.voi
                     continue
                 changed |= 1 << place
                 values |= drive.value << place
-                delays[place] = _LEAST_DELAY_PS
-                if model.kind is not CellKind.CLOCK_GATE:
-                    delays[place] = max(1000 * drive.delay.at(slew, load), _LEAST_DELAY_PS)
+                delay_ps = 0.0 if is_ideal else 1000 * drive.delay.at(slew, load)
+                delays[place] = max(delay_ps, _LEAST_DELAY_PS)
                 internal = sum(table.at(slew, load) for table in drive.power)
                 energies[place] = internal + drive.value * load * supply_v**2
             hidden = sum(table.at(slew, 0.0) for table in step.hidden)

@@ -131,6 +131,7 @@ class LibertyCells:
     places_adders : map multipliers to the library's full adders, if it has any; not for our own
         library, whose adders `adder_tree` places, and whose remaining adders are smaller as gates
     wires : between placed cells; they do not influence the mapping
+    root_gates : gate the clock at the root of each unit, too
 
     Raises
     ------
@@ -142,6 +143,7 @@ class LibertyCells:
     quick: bool = False
     places_adders: bool = False
     wires: Wires = field(default_factory=committed_wires)
+    root_gates: bool = False
 
     def __post_init__(self) -> None:
         gates = [cell for cell in self.library.for_mapping if cell.table]

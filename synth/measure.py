@@ -201,15 +201,16 @@ def cycle_energy(
         rises = activity.toggles[clock] / 2 / cycles
         pins = rises * circuit.annotation.loads_ff[clock] * circuit.supply_v**2
         parts["clock"] += float(pins)
-        branch = clock_branch_fj(float(circuit.areas_um2.sum()), circuit.supply_v)
+        branch = clock_branch_fj(circuit) if circuit.is_balanced else 0.0
         parts["clock"] += max(CLOCK_TREE * parts["clock"], branch)
     parts["leakage"] = circuit.leakage_nw * period_ps * 1e-6
     return Energy(dict(parts))
 
 
-def clock_branch_fj(area_um2: float, supply_v: float) -> float:
-    """Energy a cycle of the clock tree to a unit, whether a gate at its root is open or not."""
-    return FF_PER_UM * CLOCK_BRANCH_UM * math.sqrt(area_um2) * supply_v**2
+def clock_branch_fj(circuit: Circuit) -> float:
+    """Energy a cycle of the clock tree to a unit, whether the gate at its root is open or not."""
+    length_um = CLOCK_BRANCH_UM * math.sqrt(circuit.areas_um2.sum())
+    return FF_PER_UM * length_um * circuit.supply_v**2
 
 
 def _from_tree(circuit: Circuit) -> set[int]:

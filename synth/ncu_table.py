@@ -23,9 +23,8 @@ from qcnpe.spec.results import read_results
 from qcnpe.terminal import Console
 from synth.energy_table import RESULTS
 from synth.errors import LibertyError
-from synth.flow import WORKERS
+from synth.flow import WORKERS, choose_cells
 from synth.gatesim import simulator
-from synth.liberty.library import read_library
 from synth.mapping import LibertyCells
 from synth.measure import NcuFigures, make_bench, measure_bench
 from synth.ncu_bench import NcuBench
@@ -160,18 +159,18 @@ def measure_table(
 def measure_library(
     liberty: Sequence[Path], progress: Callable[[str], None] | None = None
 ) -> NcuTable:
-    """The table of a library that is not ours.
+    """The table of a library.
 
     Raises
     ------
     LibertyError
         If the library is missing or unusable, or has no delays.
     """
-    library = read_library(*liberty)
-    if not library.is_timed:
-        raise LibertyError(f"{library.where}: no delays, so nothing can be simulated; use --quick")
+    cells = choose_cells(liberty)
+    if not isinstance(cells, LibertyCells) or not cells.library.is_timed:
+        raise LibertyError(f"{cells.name}: no delays, so nothing can be simulated; use another")
     simulator()  # needed only after minutes of mapping
-    return measure_table(LibertyCells(library, places_adders=True), progress)
+    return measure_table(cells, progress)
 
 
 def figures_of(table: NcuTable, key: str) -> dict[str, float]:

@@ -50,6 +50,7 @@ def arrival_ns(netlist: Path, module: str, liberty: Path) -> float:
             "read_verilog netlist.v",
             f"link_design {module}",
             "create_clock -name clk -period 2 [get_ports clk]",
+            "set_propagated_clock clk",
             f"set_input_transition {PORT_SLEW_NS} [all_inputs]",
             f"set_load {PORT_FF + WIRE_FF_PER_SINK} [all_outputs]",
             "report_checks -path_delay max -digits 5 -from [all_registers -clock_pins]"

@@ -15,9 +15,10 @@ from qcnpe.spec.documents import write_document
 from qcnpe.terminal import Console, Progress
 from qcnpe.tools.lock import only_writer
 from synth.energy_table import TABLE
-from synth.flow import SynthesisReport, own_cells, synthesize
-from synth.liberty.library import read_library
-from synth.ncu_table import NcuTable, measure_library
+from synth.flow import SynthesisReport, choose_cells, own_cells, synthesize
+from synth.gatesim import simulator
+from synth.mapping import LibertyCells
+from synth.ncu_table import NcuTable, measure_table
 from synth.overheads import in_words, overheads_percent
 
 REPORT = "synth.json"
@@ -36,6 +37,8 @@ def run(
     liberty: Sequence[Path] = (),
     quick: bool = False,
     console: Console | None = None,
+    *,
+    root_gates: bool = False,
 ) -> SynthesisReport:
     """Synthesise an engine with a progress bar; write `synth.json`; print remarks.
 
@@ -46,6 +49,7 @@ def run(
     liberty : files of the cell library, by default our own
     quick : less effort in optimisation, for a first look
     console : for the progress bar
+    root_gates : gate the clock at the root of each unit
 
     Raises
     ------
@@ -67,7 +71,9 @@ def run(
             bar.update(task, description=f"mapped {name}", completed=done, total=total)
 
         made = Path(scratch, NETLISTS)
-        report = synthesize(config, made, liberty, quick=quick, progress=step)
+        report = synthesize(
+            config, made, liberty, quick=quick, progress=step, root_gates=root_gates
+        )
         # The whole folder is replaced, so that no netlist of an earlier engine remains.
         if (folder / NETLISTS).exists():
             (folder / NETLISTS).rename(Path(scratch, "earlier"))
@@ -77,7 +83,11 @@ def run(
 
 
 def run_ncus(
-    folder: Path, liberty: Sequence[Path], console: Console | None = None
+    folder: Path,
+    liberty: Sequence[Path],
+    console: Console | None = None,
+    *,
+    root_gates: bool = False,
 ) -> NcuTable | None:
     """Measure all kinds of NCUs in a library with a progress bar; write `ncus.json`.
 
@@ -86,8 +96,9 @@ def run_ncus(
     Parameters
     ----------
     folder : for the file
-    liberty : files of the cell library
+    liberty : files of the cell library, by default our own
     console : for the progress bar
+    root_gates : gate the clock at the root of each NCU
 
     Raises
     ------
@@ -98,11 +109,13 @@ def run_ncus(
     BusyError
         If another synthesis writes to the folder.
     """
-    if not read_library(*liberty).is_timed:
+    cells = choose_cells(liberty, root_gates=root_gates)
+    if not isinstance(cells, LibertyCells) or not cells.library.is_timed:
         return None
+    simulator()  # needed only after minutes of mapping
     with only_writer(folder), Progress(console=console, transient=True) as bar:
         task = bar.add_task("measuring NCUs", total=None)
-        table = measure_library(liberty, lambda done: bar.update(task, description=done))
+        table = measure_table(cells, lambda done: bar.update(task, description=done))
         write_document(folder / NCUS, table.as_json(), indent=1)
     return table
 

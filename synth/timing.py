@@ -1,7 +1,7 @@
 """Longest path of a mapped netlist, from the same tables as the simulation's delays.
 
-The clock is ideal: it arrives at all flip-flops in the same moment, through however many clock
-gates. It arrives at a gate earlier, by the delays of that gate and of those below it.
+Where clock gates follow one another, the clock is ideal: it arrives at all flip-flops in the same
+moment, and at a gate earlier, by the delays of that gate and of those below it.
 """
 
 from collections import defaultdict
@@ -84,8 +84,8 @@ def _arcs(circuit: Circuit, placed: Placed) -> list[tuple[Edge, Edge, float]]:
                 net = placed.pins.get(drive.output)
                 if net is None:
                     continue
-                gated = model.kind is CellKind.CLOCK_GATE
-                delay = 0.0 if gated else _delay_ns(circuit, drive, source, net)
+                is_ideal = circuit.is_balanced and model.kind is CellKind.CLOCK_GATE
+                delay = 0.0 if is_ideal else _delay_ns(circuit, drive, source, net)
                 found.append(((source, 1 - (state >> index & 1)), (net, drive.value), delay))
     return found
 
@@ -104,7 +104,7 @@ def _ends(circuit: Circuit) -> dict[Edge, float]:
         if model.kind not in (CellKind.FLIPFLOP, CellKind.CLOCK_GATE):
             continue
         early = 0.0
-        if model.kind is CellKind.CLOCK_GATE:
+        if circuit.is_balanced and model.kind is CellKind.CLOCK_GATE:
             early = _insertion_ns(circuit, placed) + max(
                 below[placed.pins[pin]] for pin in model.outputs if pin in placed.pins
             )

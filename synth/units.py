@@ -15,9 +15,6 @@ from qcnpe.spec.config import EngineConfig
 _BLOCKS = ("sequencer", "collector", "array.row_skew", "array.col_skew")
 """Parts of the top module that are reported separately, besides the leaves."""
 
-_INSIDE = "qcnpe_bank_"
-"""Prefix of modules that belong to the unit they are in: one gate stops the clock of both."""
-
 _MODULE = re.compile(r"^module \\(\S+)$", re.MULTILINE)
 _CELL = re.compile(r"^\s*cell \\(\S+) ", re.MULTILINE)
 
@@ -62,7 +59,6 @@ def collect_units(engine: Engine, library: ModuleLibrary, inside: Collection[str
     top = library.convert(engine, TOP, engine)
     rtlil = "".join((*library.modules.values(), top))
     units = {TOP, *library.modules, *(f"{TOP}.{block}" for block in _BLOCKS)} - set(inside)
-    units = {name for name in units if not name.startswith(_INSIDE)}
     total = _count_places(_children(rtlil), TOP)
     return Units(rtlil, {name: total[name] for name in sorted(units & set(total))})
 
