@@ -168,7 +168,7 @@ def over_best_uniform(
 
 
 def _ordering(place: AppFolder) -> dict[str, float]:
-    document = place.figures("ordering")
+    document = place.figures("ordering") if place.trained.network.exists() else None
     if document is None:
         return {}
     curves = document["curves"]
@@ -246,6 +246,11 @@ def _spread(folder: Path, name: str, prices: EnergyPrices) -> dict[str, float]:
             values = [_figures(each)[key] for each in judged]
             figures[f"{bound:g}.seeds.{key}_mean"] = mean(values)
             figures[f"{bound:g}.seeds.{key}_deviation"] = stdev(values)
+    orderings = [_ordering(AppFolder(folder, name, seed)) for seed in seeds(name)]
+    for key in orderings[0] if len(orderings) > 1 and all(orderings) else ():
+        values = [ordering[key] for ordering in orderings]
+        start = key.replace("ordering.", "ordering.seeds.", 1)
+        figures[f"{start}_mean"], figures[f"{start}_deviation"] = mean(values), stdev(values)
     return figures
 
 

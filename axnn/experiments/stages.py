@@ -18,7 +18,10 @@ from axnn.flow.steps import characterize_step, train_step
 from qcnpe.spec.errors import ConfigError
 
 SMALL = ("census", "letters", "faces")
-"""Applications whose bounds and uniform controls are run with every one of `SEEDS`."""
+"""Applications whose bounds, uniform controls and criteria are run with every one of `SEEDS`."""
+
+RANKED = ("digits", "garments")
+"""Applications that are trained with every one of `SEEDS` to compare the criteria."""
 
 SEEDS = (1, 2, 3)
 STUDIED = ("letters", "faces", "digits8x8")
@@ -52,10 +55,11 @@ class Stage:
 
 def stages(name: str, seed: int) -> tuple[Stage, ...]:
     """What is run for an application and a seed, in order."""
-    core = (Stage("train", _train), Stage("uniform", run_uniform), Stage("bounds", run_bounds))
+    train, ordering = Stage("train", _train), Stage("ordering", _ordering)
+    core = (train, Stage("uniform", run_uniform), Stage("bounds", run_bounds), ordering)
     if seed != SEEDS[0]:
-        return core
-    rest = (Stage("ordering", _ordering), Stage("edges", _edges), Stage("choices", run_choices))
+        return core if name in SMALL else (train, ordering)
+    rest = (Stage("edges", _edges), Stage("choices", run_choices))
     studies = (Stage("overfitting", _overfitting), Stage("dropout", _dropout))
     ablation = (Stage("ablation", _ablation),)
     return (
@@ -79,7 +83,7 @@ def check_seeds(numbers: Collection[int]) -> None:
 
 def seeds(name: str) -> tuple[int, ...]:
     """Seeds of an application."""
-    return SEEDS if name in SMALL else SEEDS[:1]
+    return SEEDS if name in SMALL or name in RANKED else SEEDS[:1]
 
 
 def _train(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None:

@@ -1,5 +1,6 @@
 """The sections of an application's chapter: each shows its findings, or what has not been run."""
 
+import re
 from collections.abc import Callable, Iterator
 
 from axnn.experiments.ablation import OURS, OURS_TITLE, SETTINGS
@@ -192,7 +193,7 @@ def _ordering(found: Findings) -> Section | None:
     rows = tuple(
         (key.split(".")[1], f"{value:.2f} %")
         for key, value in found.figures.items()
-        if key.startswith("ordering.")
+        if re.fullmatch(r"ordering\.\w+\.accuracy", key)
     )
     table = Table(
         caption="Mean accuracy at equal energy, over the range of energies that all criteria reach",

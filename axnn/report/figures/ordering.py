@@ -1,5 +1,6 @@
 """Which criterion orders the neurons best, before any retraining."""
 
+import re
 from typing import TYPE_CHECKING
 
 from axnn.report.content import Picture
@@ -39,7 +40,7 @@ def curves(found: Findings) -> Picture:
     means = [
         f"{key.split('.')[1]} {value:.1f} %"
         for key, value in found.figures.items()
-        if key.startswith("ordering.")
+        if re.fullmatch(r"ordering\.\w+\.accuracy", key)
     ]
     return Picture(
         name=f"{found.name}-ordering",

@@ -202,6 +202,12 @@ def test_collected_figures_are_those_of_the_runs(folder, place):
     ]
     assert figures["tiny.2.5.seeds.energy_ratio_mean"] == pytest.approx(sum(ratios) / 2, abs=1e-3)
     assert {"tiny.ordering.gradient.accuracy", "tiny.ordering.random.accuracy"} < set(figures)
+    middle = figures["tiny.ordering.seeds.gradient.accuracy_mean"]
+    deviation = figures["tiny.ordering.seeds.gradient.accuracy_deviation"]
+    # Two values are as far from their mean as their deviation over the root of 2.
+    assert abs(figures["tiny.ordering.gradient.accuracy"] - middle) * 2**0.5 == pytest.approx(
+        deviation, abs=1e-3
+    )
     edges = json.loads(place.document("edges").read_text())["accuracy"]["2"]
     assert figures["tiny.edges.2b.centre.accuracy"] == pytest.approx(100 * edges["centre"][2])
     assert "tiny.dropout.0.5.energy_ratio" in figures
