@@ -307,6 +307,11 @@ def check_capacity(layer: QuantLayer, config: EngineConfig) -> None:
             f"{where}: its table has {len(layer.table) - 1} segments, the engine"
             f" {config.table_segments}; set table_segments or quantise again"
         )
+    if layer.wiring.window > 1 and not layer.is_monotone:
+        raise CapacityError(
+            f"{where}: pools a function whose table falls; the engine takes the maximum before the"
+            " function"
+        )
     for width in sorted(set(np.unique(layer.precision).tolist())):
         if width not in config.precisions:
             shown = ",".join(map(str, config.precisions))
@@ -506,6 +511,7 @@ def _build_group(
             window=window,
             copies=copies.shifts,
             unsigned_copies=copies.unsigned,
+            copies_only=copies.only,
         )
         for count in set(rows)
     }

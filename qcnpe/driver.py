@@ -16,7 +16,7 @@ from qcnpe.spec.geometry import NETWORK_INPUT
 from qcnpe.spec.graph import run_graph
 from qcnpe.spec.inputs import check_codes
 from qcnpe.spec.model import execute
-from qcnpe.spec.qnet import QuantLayer, QuantNet
+from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.streams import Streams, unpack_result
 
 Activations = Mapping[int, NDArray[np.integer]]
@@ -120,7 +120,7 @@ class Driver:
 
         def run(index: int, read: list[Activations]) -> Activations:
             layer = program.layers[index]
-            flat = _flat_input(layer.layer, read)
+            flat = _flat_input(read)
             lanes = self.transport.exchange(layer_streams(program, layer, flat))
             results = _collect(program, layer, lanes)
             if progress is not None:
@@ -141,11 +141,11 @@ def _host_copies(net: QuantNet, inputs: NDArray[np.integer]) -> Activations:
     }
 
 
-def _flat_input(layer: QuantLayer, values: list[Activations]) -> Activations:
-    """A layer's flat input (see `Wiring`) at each width that it reads."""
+def _flat_input(values: list[Activations]) -> Activations:
+    """A layer's flat input (see `Wiring`) at each width that all its sources have."""
     if len(values) == 1:
         return values[0]
-    widths = {*layer.narrow_widths, OPERAND_BITS}
+    widths = set.intersection(*(set(each) for each in values))
     return {width: np.concatenate([each[width] for each in values], axis=1) for width in widths}
 
 
@@ -223,7 +223,9 @@ def _collect(program: Program, layer: LayerProgram, results: NDArray[np.uint64])
         found = items.reshape(used, batch, len(group.outputs)).transpose(1, 0, 2)
         lanes[np.ix_(np.arange(batch), group.channels, group.outputs)] = found
     flat = lanes.reshape(batch, -1)
-    values = {OPERAND_BITS: unpack_result(config, flat, OPERAND_BITS)}
+    values = {}
+    if not layer.copies.only:
+        values[OPERAND_BITS] = unpack_result(config, flat, OPERAND_BITS)
     for width in layer.copies.shifts:
         values[width] = unpack_result(config, flat, width, unsigned=layer.copies.unsigned)
     return values

@@ -52,9 +52,12 @@ class EventCounts:
     macs : by precision, multiply-accumulates, the zeros that fill a last beat included
     ncu_tiles : by precision, sums that NCUs finish
     ncu_idle_cycles : cycles of one NCU in which it has nothing to do
-    afu_ops : by function (identity, relu, table), accumulators reduced to 16 bits
-    requantize_ops : narrow copies made
-    activation_words, weight_words, parameter_words, result_words : 16-bit words of each stream
+    afu_ops : by function (identity, relu, table), accumulators reduced to 16 bits, one for each
+        pooling window
+    maxima : sums that are only compared, with that of the next row of their pooling window
+    result_fields : by width, results that are wanted: 16-bit results and narrow copies
+    activation_words, weight_words, parameter_words : 16-bit words of each stream
+    result_words : 16-bit words that the wanted results fill without gaps
     """
 
     cycles: int = 0
@@ -63,7 +66,8 @@ class EventCounts:
     ncu_tiles: Mapping[int, int] = field(default_factory=dict)
     ncu_idle_cycles: int = 0
     afu_ops: Mapping[str, int] = field(default_factory=dict)
-    requantize_ops: int = 0
+    maxima: int = 0
+    result_fields: Mapping[int, int] = field(default_factory=dict)
     activation_words: int = 0
     weight_words: int = 0
     parameter_words: int = 0
@@ -89,7 +93,7 @@ class EventCounts:
     def events(self, activity: Mapping[int, OperandActivity] | None = None) -> dict[str, int]:
         """Counts by the names under which energy prices list them.
 
-        Results pass no input queue: the queue of their row is part of `afu_*`.
+        Results pass no input queue: that of their row is part of `result_*`.
 
         Parameters
         ----------
@@ -97,9 +101,10 @@ class EventCounts:
             do is counted, else its multiply-accumulates, each of which has a mean price
         """
         flat = {f"afu_{name}": count for name, count in self.afu_ops.items()}
+        flat |= {f"result_{width}b": count for width, count in self.result_fields.items()}
         flat |= {
+            "afu_maximum": self.maxima,
             "ncu_idle_cycle": self.ncu_idle_cycles,
-            "requantize": self.requantize_ops,
             "fifo_word": self.operand_words + self.parameter_words,
             "skew_word": self.operand_words,
         }
@@ -138,6 +143,7 @@ def count_events(config: EngineConfig, commands: Sequence[Command]) -> EventCoun
     beats: Counter[int] = Counter()
     sums: Counter[int] = Counter()
     activated: Counter[Function] = Counter()
+    fields: Counter[int] = Counter()
     for command, repeat in Counter(commands).items():
         if isinstance(command, TableLoad):
             totals["parameter_words"] += repeat * (config.table_segments + 1)
@@ -146,14 +152,16 @@ def count_events(config: EngineConfig, commands: Sequence[Command]) -> EventCoun
         results = area // command.window
         beats[command.precision] += area * command.beats
         sums[command.precision] += area
-        activated[command.function] += area
-        totals["requantize_ops"] += results * len(command.copies)
+        activated[command.function] += results
+        totals["maxima"] += area - results
+        for width in command.copies if command.copies_only else (OPERAND_BITS, *command.copies):
+            fields[width] += results
         totals["activation_words"] += repeat * command.rows * command.beats
         totals["weight_words"] += repeat * command.cols * command.beats
         totals["parameter_words"] += repeat * command.cols * 2
-        totals["result_words"] += results * -(-config.result_lane_bits // OPERAND_BITS)
     cycles = count_cycles(config, commands)
     widths = [width for width in config.precisions if width in beats]
+    result_bits = sum(width * count for width, count in fields.items())
     return EventCounts(
         cycles=cycles,
         ncu_beats={width: beats[width] for width in widths},
@@ -161,5 +169,7 @@ def count_events(config: EngineConfig, commands: Sequence[Command]) -> EventCoun
         ncu_tiles={width: sums[width] for width in widths},
         ncu_idle_cycles=cycles * config.rows * config.cols - beats.total(),
         afu_ops={code.name.lower(): activated[code] for code in Function if code in activated},
+        result_fields={width: fields[width] for width in config.precisions if width in fields},
+        result_words=-(-result_bits // OPERAND_BITS),
         **totals,
     )

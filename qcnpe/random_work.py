@@ -101,6 +101,8 @@ def random_tile(config: EngineConfig, rng: np.random.Generator, beats: int) -> d
     for width in config.narrow_precisions:
         tile[f"copy_{width}"] = int(rng.integers(2))
         tile[f"copy_shift_{width}"] = int(rng.integers(16))
+    has_copies = any(tile[f"copy_{width}"] for width in config.narrow_precisions)
+    tile["copies_only"] = int(has_copies and rng.random() < 0.5)
     return tile
 
 

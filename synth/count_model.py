@@ -215,7 +215,7 @@ def array_fj(
 
     The energy of the NCUs is simulated. Clock and leakage of all other units, words through input
     queues and skew, results of the activation function and narrow copies are taken from the prices.
-    Every result is counted with a ReLU and, below 16 bits, one narrow copy.
+    Every result is counted with a ReLU and one field, of the layer's own width.
     """
     total: dict[str, float] = defaultdict(float)
     work = sum(layer.ncu_beats for layer in layers)
@@ -227,11 +227,11 @@ def array_fj(
         )
         operand_words, parameter_words = 1 / rows + 1 / cols, 2 / (rows * beats)
         queued = (operand_words + parameter_words) * prices["fifo_word"]
-        copy = prices["requantize"] if layer.precision < OPERAND_BITS else 0.0
+        result = prices["afu_relu"] + prices[f"result_{layer.precision}b"]
         parts = {
             **checked.simulated.parts,
             "fifo": 1000 * (queued + operand_words * prices["skew_word"]),
-            "afu_with_requantize": 1000 * (prices["afu_relu"] + copy) / beats,
+            "afu_with_requantize": 1000 * result / beats,
             "reverse": 1000 * prices["reverse_ncu_cycle"],
             "other_units_clock_and_leakage": 1000 * prices["units_idle_ncu_cycle"],
         }

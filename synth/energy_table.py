@@ -85,17 +85,17 @@ def prices_pj(
         "units_idle_ncu_cycle": around,
     }
     resolve = units.resolve_fj(MacTree(ProductPlan.of(units.config)).breaks)
-    queue = units.result_queue_fj()
     afu = units.afu_fj()
-    prices |= {f"afu_{f.name.lower()}": energy + resolve + queue for f, energy in afu.items()}
+    prices |= {f"afu_{f.name.lower()}": energy + resolve for f, energy in afu.items()}
+    prices["afu_maximum"] = units.maximum_fj() + resolve
+    prices |= {f"result_{width}b": energy for width, energy in units.field_fj().items()}
     prices |= event_prices("ncu", fused, around + reverse)
     prices |= event_prices("plain16", plain, around) | event_prices("gated", gated, around)
-    prices |= {"resolve_row": resolve, "reverse_ncu_cycle": reverse, "result_queue": queue}
-    progress("activation function unit")
-    prices["requantize"] = units.requantize_fj()
+    prices |= {"resolve_row": resolve, "reverse_ncu_cycle": reverse}
+    progress("results")
     prices["skew_word"] = units.skew_word_fj(placed, f"{TOP}.array.row_skew")
     prices["fifo_word"] = units.queue_word_fj()
-    progress("narrow copies, queues, skew")
+    progress("input queues, skew")
     found = {event: energy / 1000 for event, energy in prices.items()}
     return {**found, "memory_word": memory_word_pj(units.cells.library.supply_v)}
 
@@ -131,12 +131,12 @@ def provenance(cells: LibertyCells) -> dict[str, Any]:
             "ncu_idle_cycle": "a cycle in which an NCU has nothing to do",
             "units_idle_ncu_cycle": "clock and leakage of all else, complements of activations, for"
             " each NCU; is in the above",
-            "afu_*": "an accumulator brought to its place, to 16 bits and through its row's queue,"
-            " above idle",
-            "result_queue": "a result through its row's queue; is in afu_*",
+            "afu_*": "an accumulator brought to its place and to 16 bits, above idle; one for each"
+            " pooling window",
+            "afu_maximum": "an accumulator that is compared with that of the next row, above idle",
+            "result_*": "a wanted result: narrowed below 16 bits, and through its row's queue",
             "resolve_row": "stored carries added, narrow sums shifted; is in afu_*",
             "reverse_ncu_cycle": "weights' fields reversed, for each NCU; is in ncu_mac_*",
-            "requantize": "a narrow copy",
             "fifo_word": "16 bits of operands or parameters through an input queue",
             "skew_word": "16 bits of operands through the array's skew",
             "memory_word": "16 bits of a local 8 KB memory; Horowitz, ISSCC 2014, scaled to 1.1 V;"

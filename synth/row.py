@@ -3,8 +3,12 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
-from qcnpe.rtl.layouts import mode_bits
+from qcnpe.rtl.afu import NEURON_LAYOUT, Afu, results_layout
+from qcnpe.rtl.interpolator import knots_layout
+from qcnpe.rtl.layouts import mode_bits, result_lane
 from qcnpe.rtl.leaf import Leaf
+from qcnpe.rtl.requantize import Requantize, wanted_layout
+from qcnpe.rtl.result_queue import ResultQueue
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
 
@@ -58,6 +62,77 @@ class ResolveRow(Leaf):
                 places = OPERAND_BITS - precision
                 shifted = Mux(self.mode == mode, total >> places, shifted)
         m.d.comb += self.result.eq(shifted)
+        return m
+
+
+class ResultRow(Leaf):
+    """All that a row's result passes: activation function unit, narrow copies, queue.
+
+    The engine connects them so; here they are one unit, for its energy to be measured as a whole.
+    Latency: that of `Afu` and one cycle.
+
+    Parameters
+    ----------
+    config : the engine
+
+    Ports
+    -----
+    place : in, 2 bits, see `Afu`
+    valid : in, 1 bit, see `Afu`
+    accumulator : in, `config.accumulator_bits` bits, signed, see `Afu`
+    above : in, 16 bits, signed, see `Afu`
+    below : out, 16 bits, signed, see `Afu`
+    neuron : in, `NEURON_LAYOUT`, see `Afu`
+    tile : in, `results_layout(config)`, see `Afu`
+    knots : in, `knots_layout(config)`, see `Afu`
+    pop : in, 1 bit, the oldest result leaves in this cycle
+    oldest_wanted : in, `wanted_layout(config)`, its wanted fields
+    oldest : out, `result_lane(config)`, the oldest result
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "place": In(2),
+                "valid": In(1),
+                "accumulator": In(signed(config.accumulator_bits)),
+                "above": In(signed(OPERAND_BITS)),
+                "below": Out(signed(OPERAND_BITS)),
+                "neuron": In(NEURON_LAYOUT),
+                "tile": In(results_layout(config)),
+                "knots": In(knots_layout(config)),
+                "pop": In(1),
+                "oldest_wanted": In(wanted_layout(config)),
+                "oldest": Out(result_lane(config)),
+            }
+        )
+
+    @property
+    def module_name(self) -> str:
+        """Name of the Verilog module."""
+        widths = "_".join(map(str, self.config.precisions))
+        return f"axnn_result_row_a{self.config.accumulator_bits}_p{widths}"
+
+    def build(self) -> Module:
+        """The three, one after another."""
+        m = Module()
+        m.submodules.afu = afu = Afu(self.config)
+        m.submodules.requantize = copies = Requantize(self.config)
+        m.submodules.queue = queue = ResultQueue(self.config)
+        for name in ("place", "valid", "accumulator", "above", "neuron", "tile", "knots"):
+            m.d.comb += getattr(afu, name).eq(getattr(self, name))
+        m.d.comb += [
+            self.below.eq(afu.below),
+            copies.result.eq(afu.result),
+            copies.copies.eq(afu.copies),
+            queue.push.eq(afu.result_valid),
+            queue.lane.eq(copies.lane),
+            queue.wanted.eq(afu.copies.wanted),
+            queue.pop.eq(self.pop),
+            queue.oldest_wanted.eq(self.oldest_wanted),
+            self.oldest.eq(queue.oldest),
+        ]
         return m
 
 

@@ -5,6 +5,7 @@ from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.cycles import DRAIN_AFTER_TABLE
 
 
 class Admission(Component):
@@ -13,13 +14,15 @@ class Admission(Component):
     The array and the activation function units (AFUs) have no flow control. A last beat may enter
     only when all three conditions hold:
 
-    - *drain*: the completed sums of the previous tile have left row 0 (one column a cycle),
+    - *drain*: the completed sums of the previous tile have left row 0 (one column a cycle); after a
+      tile with a table, its last one has left `DRAIN_AFTER_TABLE` cycles ago, since the results of
+      tables take longer,
     - *results*: every row's queue has room for this tile's columns, and the collector for the tile,
     - *parameters*: the parameter words of this tile's neurons are queued, and not reserved for an
       earlier tile.
 
-    Latency: `cols`, `parameters_waiting` and `collector_ready` act in the same cycle, the other
-    inputs in the next one.
+    Latency: `cols`, `is_table`, `parameters_waiting` and `collector_ready` act in the same cycle,
+    the other inputs in the next one.
 
     Parameters
     ----------
@@ -28,6 +31,7 @@ class Admission(Component):
     Ports
     -----
     cols : in, 9 bits, active columns of the tile in progress
+    is_table : in, 1 bit, the tile in progress uses the table
     finish : in, 1 bit, its last beat enters in this cycle
     column_read : in, 1 bit, a column leaves row 0
     column_returned : in, 1 bit, a column leaves the collector
@@ -43,6 +47,7 @@ class Admission(Component):
         super().__init__(
             {
                 "cols": In(9),
+                "is_table": In(1),
                 "finish": In(1),
                 "column_read": In(1),
                 "column_returned": In(1),
@@ -60,12 +65,12 @@ class Admission(Component):
         """A down-counter of columns to drain, and two counters of reserved places."""
         m = Module()
         depth = self.config.result_depth
-        draining = Signal(range(self.config.cols))
+        draining = Signal(range(self.config.cols + DRAIN_AFTER_TABLE))
         room = Signal(range(depth + 1), init=depth)
         promised = Signal(range(self.config.parameter_depth + 1))
         taken = Mux(self.finish, self.cols, 0)
         with m.If(self.finish):
-            m.d.sync += draining.eq(self.cols - 1)
+            m.d.sync += draining.eq(self.cols - 1 + Mux(self.is_table, DRAIN_AFTER_TABLE, 0))
         with m.Elif(draining != 0):
             m.d.sync += draining.eq(draining - 1)
         m.d.sync += [

@@ -1,20 +1,27 @@
 """The activation function unit (AFU): from an accumulator to a 16-bit result."""
 
-from typing import Any
-
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from qcnpe.rtl.layouts import PARAMETER_LAYOUT
+from qcnpe.rtl.delay import delayed
+from qcnpe.rtl.interpolator import Interpolator, knots_layout
 from qcnpe.rtl.leaf import Leaf
+from qcnpe.rtl.requantize import copies_layout
 from qcnpe.spec.activation import Function
 from qcnpe.spec.commands import SHIFT_OFFSET
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
-NEURON_LAYOUT = data.StructLayout({"parameters": PARAMETER_LAYOUT, "function": 2})
-"""What an AFU needs to know about the neuron whose accumulator it reads."""
+NEURON_LAYOUT = data.StructLayout({"bias": signed(OPERAND_BITS), "shift": 6, "first": 1})
+"""What an AFU needs to know about the neuron whose accumulator it reads.
+
+`first` is high for a tile's first column.
+"""
+
+
+def results_layout(config: EngineConfig) -> data.StructLayout:
+    """What an AFU needs to know about a tile."""
+    return data.StructLayout({"function": 2, "pool": 2, "copies": copies_layout(config)})
 
 
 _WINDOW_BITS = OPERAND_BITS + 3
@@ -25,28 +32,25 @@ _LATE_SHIFTS = 2
 """Bits of the shift count that are applied after the first register on `dsp`."""
 
 
-def knot_write_layout(config: EngineConfig) -> data.StructLayout:
-    """A write to the tables of all AFUs: knot number `index` takes `value`."""
-    index = config.table_segments.bit_length()
-    return data.StructLayout({"enable": 1, "index": index, "value": signed(OPERAND_BITS)})
-
-
 class Afu(Leaf):
-    """Shift, bias, saturation and activation function for the neurons of one row.
+    """Shift, bias, saturation, maximum over a window and activation function for one row.
 
     A neuron's parameters come from the AFU of the row above, one cycle after that row used them,
-    which is when this row's accumulator of the same column is complete.
+    which is when this row's accumulator of the same column is complete. What is known about the
+    tile comes with its first column and is kept.
 
-    The knots of the activation table are in two memories, one for even and one for odd numbers, so
-    that both ends of a segment are read in the same cycle. The registers and the multiplier of the
-    table do not switch while another function is selected.
+    The maximum over the rows of a pooling window runs down these rows: each takes the larger one of
+    its own value and the maximum of the row above, and only the last has a result. Values are
+    compared before the table. (Comparing accumulators would make the path through the ORs of a row
+    longer than all others.)
 
     The shift follows the register that takes the accumulator. On `dsp` most of it precedes that
     register, where the path has slack on an FPGA; on other kinds it follows, since a register of
     unshifted bits takes less energy.
 
-    Latency: `LATENCY` cycles from `valid` to `result_valid`. Throughput: one neuron a cycle, no
-    flow control.
+    Latency: `LATENCY` cycles from `valid` to `result_valid`, `TABLE_LATENCY` with a table: tiles
+    that use it must be followed by `TABLE_LATENCY - LATENCY` cycles without a column. Throughput:
+    one neuron a cycle, no flow control.
 
     Parameters
     ----------
@@ -54,28 +58,41 @@ class Afu(Leaf):
 
     Ports
     -----
+    place : in, 2 bits, number of the row modulo 4, constant
     valid : in, 1 bit, a completed sum is there in this cycle
     accumulator : in, `config.accumulator_bits` bits, signed, the sum
-    neuron : in, `NEURON_LAYOUT`, the neuron's parameters, in the same cycle
+    above : in, 16 bits, signed, `below` of the row above
+    below : out, 16 bits, signed, the maximum down to this row, if the window goes on below
+    neuron : in, `NEURON_LAYOUT`, the neuron's parameters, in the same cycle as `accumulator`
     neuron_below : out, `NEURON_LAYOUT`, the same, one cycle later, for the next row
-    knot : in, `knot_write_layout(config)`, write to the table
+    tile : in, `results_layout(config)`, the tile whose column is there
+    tile_below : out, `results_layout(config)`, the tile of `neuron_below`, for the next row
+    knots : in, `knots_layout(config)`, the table
     result_valid : out, 1 bit, a result is there in this cycle
     result : out, 16 bits, signed, the result
+    copies : out, `copies_layout(config)`, the copies of it that are wanted
     """
 
-    LATENCY = 4
+    LATENCY = 2
+    TABLE_LATENCY = LATENCY + Interpolator.LATENCY
 
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
         super().__init__(
             {
+                "place": In(2),
                 "valid": In(1),
                 "accumulator": In(signed(config.accumulator_bits)),
+                "above": In(signed(OPERAND_BITS)),
+                "below": Out(signed(OPERAND_BITS)),
                 "neuron": In(NEURON_LAYOUT),
                 "neuron_below": Out(NEURON_LAYOUT),
-                "knot": In(knot_write_layout(config)),
+                "tile": In(results_layout(config)),
+                "tile_below": Out(results_layout(config)),
+                "knots": In(knots_layout(config)),
                 "result_valid": Out(1),
                 "result": Out(signed(OPERAND_BITS)),
+                "copies": Out(copies_layout(config)),
             }
         )
 
@@ -83,35 +100,71 @@ class Afu(Leaf):
     def module_name(self) -> str:
         """Name of the Verilog module."""
         kind = "fpga_" if self.config.kind.is_for_fpga else ""
-        return f"qcnpe_afu_{kind}a{self.config.accumulator_bits}_t{self.config.table_segments}"
+        widths = "_".join(map(str, self.config.precisions))
+        segments = self.config.table_segments
+        return f"qcnpe_afu_{kind}a{self.config.accumulator_bits}_t{segments}_p{widths}"
 
     def build(self) -> Module:
-        """Read and scale, then three more register stages, through the table or past it."""
+        """Two registers, for the sum and the pre-activation; maximum and table follow."""
         m = Module()
-        valid = Signal(name="read_valid")
-        m.d.sync += valid.eq(self.valid)
+        valid = delayed(m, "valid", self.valid)
+        pool = Signal.like(self.tile.pool, name="late_pool")
+        copies = Signal.like(self.copies, name="late_copies")
+        with m.If(self.valid):
+            m.d.sync += self.neuron_below.eq(self.neuron)
+        with m.If(self.valid & self.neuron.first):
+            m.d.sync += self.tile_below.eq(self.tile)
+        with m.If(valid & self.neuron_below.first):
+            m.d.sync += [pool.eq(self.tile_below.pool), copies.eq(self.tile_below.copies)]
         read = self._build_read_shifted if self.config.kind.is_for_fpga else self._build_read
-        scaled, is_table = self._build_scale(m, *read(m))
-        value_valid, value = self._build_delay(m, "value", valid & ~is_table, scaled)[-1]
-        table_valid, interpolated = self._build_table(m, valid, is_table, scaled)
+        value = Signal(signed(OPERAND_BITS), reset_less=True, name="value")
+        scaled = self._build_scale(m, *read(m))
+        with m.If(valid):
+            m.d.sync += value.eq(scaled)
+        is_table = self.tile_below.function == Function.TABLE
+        values = delayed(m, "value", valid & ~is_table), delayed(m, "table", valid & is_table)
+        leaves = _ends_window(pool, self.place)
+        largest = self._build_maximum(m, pool, value, values[0] | values[1], leaves)
+        m.submodules.interpolator = table = Interpolator(self.config)
+        m.d.comb += [table.valid.eq(values[1] & leaves), table.knots.eq(self.knots)]
         m.d.comb += [
-            self.result_valid.eq(value_valid | table_valid),
-            self.result.eq(Mux(table_valid, interpolated, value)),
+            table.pre_activation.eq(largest),
+            self.result_valid.eq(values[0] & leaves | table.result_valid),
+            self.result.eq(Mux(table.result_valid, table.result, largest)),
+            self.copies.eq(copies),
         ]
+        with m.If(~leaves):
+            m.d.comb += self.copies.wanted.eq(0)
         return m
+
+    def _build_maximum(
+        self, m: Module, pool: Value, value: Signal, valid: Value, leaves: Value
+    ) -> Signal:
+        """The larger one of a value and the maximum of the rows above in its window."""
+        takes, passes = ~_begins_window(pool, self.place), ~leaves
+        own, passed, largest = (Signal.like(value, name=n) for n in ("own", "passed", "largest"))
+        # Logic that is not used takes energy when its inputs toggle.
+        with m.If(takes):
+            m.d.comb += own.eq(value)
+        m.d.comb += largest.eq(Mux(takes & (self.above > own), self.above, value))
+        with m.If(passes):
+            m.d.comb += passed.eq(largest)
+        with m.If(valid & passes):
+            m.d.sync += self.below.eq(passed)
+        return largest
 
     def _build_read(self, m: Module) -> tuple[Value, Value, Value]:
         """A register, then the shift; returns the arguments of `_build_scale`."""
-        accumulator = Signal(signed(self.config.accumulator_bits), reset_less=True)
+        accumulator = Signal.like(self.accumulator, reset_less=True, name="kept")
         with m.If(self.valid):
-            m.d.sync += [accumulator.eq(self.accumulator), self.neuron_below.eq(self.neuron)]
-        shift = self.neuron_below.parameters.shift
+            m.d.sync += accumulator.eq(self.accumulator)
+        shift = self.neuron_below.shift
         window = self._build_shift(m, _extended(accumulator, shift), shift, len(shift), 0)
         return window, _fits(accumulator, shift), accumulator[-1]
 
     def _build_read_shifted(self, m: Module) -> tuple[Value, Value, Value]:
         """The same with all but the shortest shifts before the register."""
-        shift, late = self.neuron.parameters.shift, _LATE_SHIFTS
+        shift, late = self.neuron.shift, _LATE_SHIFTS
         first = self._build_shift(m, _extended(self.accumulator, shift), shift, len(shift), late)
         partly = Signal.like(first, reset_less=True, name="partly")
         fits, is_negative = Signal(reset_less=True), Signal(reset_less=True, name="negative")
@@ -120,23 +173,19 @@ class Afu(Leaf):
                 partly.eq(first),
                 fits.eq(_fits(self.accumulator, shift)),
                 is_negative.eq(self.accumulator[-1]),
-                self.neuron_below.eq(self.neuron),
             ]
-        shift = self.neuron_below.parameters.shift
+        shift = self.neuron_below.shift
         return self._build_shift(m, partly, shift, late, 0), fits, is_negative
 
-    def _build_scale(
-        self, m: Module, window: Value, fits: Value, sign: Value
-    ) -> tuple[Signal, Value]:
-        """Round, add the bias, saturate, rectify; returns the value and whether the table is next.
+    def _build_scale(self, m: Module, window: Value, fits: Value, sign: Value) -> Signal:
+        """Round, add the bias, saturate, rectify.
 
         `window` holds the lowest `_WINDOW_BITS` bits of the shifted sum; `fits` is high if all
         others equal its sign. A sum that does not fit saturates, whatever the bias.
         """
-        parameters, function = self.neuron_below.parameters, self.neuron_below.function
         # The window's lowest bit is one half: its carry rounds half up.
         left = Cat(Const(1, 1), window[1:]).as_signed()
-        right = Cat(window[0], parameters.bias).as_signed()
+        right = Cat(window[0], self.neuron_below.bias).as_signed()
         total = Signal(signed(_WINDOW_BITS))
         top = total[OPERAND_BITS - 1 :]
         is_negative, saturates = Signal(), Signal()
@@ -148,9 +197,9 @@ class Afu(Leaf):
         scaled = Signal(signed(OPERAND_BITS))
         limit = Cat((~is_negative).replicate(OPERAND_BITS - 1), is_negative)
         m.d.comb += scaled.eq(Mux(saturates, limit, total[:OPERAND_BITS]))
-        with m.If((function == Function.RELU) & is_negative):
+        with m.If((self.tile_below.function == Function.RELU) & is_negative):
             m.d.comb += scaled.eq(0)
-        return scaled, function == Function.TABLE
+        return scaled
 
     def _build_shift(self, m: Module, window: Value, shift: Value, high: int, low: int) -> Value:
         """Shift by bits `low` to `high` (exclusive) of the shift count.
@@ -164,74 +213,6 @@ class Afu(Leaf):
             m.d.comb += shifted.eq(Mux(shift[bit], window[1 << bit :], window))
             window = shifted
         return window
-
-    def _build_delay(
-        self, m: Module, name: str, valid: Value, value: Value
-    ) -> list[tuple[Value, Value]]:
-        """(valid, value) at the input and after each of the three registers behind the scaling."""
-        stages = [(valid, value)]
-        for number in range(2, self.LATENCY + 1):
-            late_valid = Signal(name=f"{name}_valid_{number}")
-            late = Signal.like(value, reset_less=True, name=f"{name}_{number}")
-            m.d.sync += late_valid.eq(valid)
-            with m.If(valid):
-                m.d.sync += late.eq(value)
-            valid, value = late_valid, late
-            stages.append((valid, value))
-        return stages
-
-    def _build_table(
-        self, m: Module, valid: Value, is_table: Value, scaled: Signal
-    ) -> tuple[Value, Value]:
-        """Segment and offset, both ends of the segment, their difference, interpolation."""
-        offset_bits = OPERAND_BITS - self.config.table_segments.bit_length() + 1
-        segment, first_offset = Signal(OPERAND_BITS - offset_bits), Signal(offset_bits)
-        # Even a register that is not clocked takes energy when its input toggles. Counting
-        # segments from the most negative pre-activation flips the sign bit.
-        with m.If(is_table):
-            m.d.comb += [
-                first_offset.eq(scaled[:offset_bits]),
-                segment.eq(Cat(scaled[offset_bits:-1], ~scaled[-1])),
-            ]
-        valid = valid & is_table
-        stages = self._build_delay(m, "offset", valid, first_offset)
-        left_end, right_end = self._build_knots(m, valid, segment, stages[1][0])
-        left = Signal(signed(OPERAND_BITS), reset_less=True)
-        rise = Signal(signed(OPERAND_BITS + 1), reset_less=True)
-        with m.If(stages[2][0]):
-            m.d.sync += [left.eq(left_end), rise.eq(right_end - left_end)]
-        valid, offset = stages[3]
-        half = 1 << (offset_bits - 1)
-        return valid, left + ((rise * offset + half) >> offset_bits)
-
-    def _build_knots(
-        self, m: Module, valid: Value, segment: Value, enable: Value
-    ) -> tuple[Value, Value]:
-        """Both ends of a segment, two cycles later; `enable` is high in the first of the two."""
-        pairs = self.config.table_segments // 2
-        even: Memory[Any] = Memory(shape=signed(OPERAND_BITS), depth=pairs + 1, init=[])
-        odd: Memory[Any] = Memory(shape=signed(OPERAND_BITS), depth=pairs, init=[])
-        m.submodules.even, m.submodules.odd = even, odd
-        ends = []
-        for memory, parity in ((even, 0), (odd, 1)):
-            write, read = memory.write_port(), memory.read_port()
-            address = Signal.like(read.addr, reset_less=True, name=f"address_{parity}")
-            with m.If(valid):
-                m.d.sync += address.eq((segment + 1 - parity) >> 1)
-            m.d.comb += [
-                write.addr.eq(self.knot.index >> 1),
-                write.data.eq(self.knot.value),
-                write.en.eq(self.knot.enable & (self.knot.index[0] == parity)),
-                read.addr.eq(address),
-                read.en.eq(enable),
-            ]
-            ends.append(read.data)
-        asked, swapped = Signal(), Signal()
-        with m.If(valid):
-            m.d.sync += asked.eq(segment[0])
-        with m.If(enable):
-            m.d.sync += swapped.eq(asked)
-        return Mux(swapped, ends[1], ends[0]), Mux(swapped, ends[0], ends[1])
 
 
 def _extended(accumulator: Value, shift: Value) -> Value:
@@ -254,3 +235,13 @@ def _fits(accumulator: Value, shift: Value) -> Value:
     upper = Cat(accumulator[place] for place in places)
     beyond = Cat(shift < SHIFT_OFFSET + 3 - _WINDOW_BITS + place for place in places)
     return ~Mux(sign, (~upper & beyond).any(), (upper & beyond).any())
+
+
+def _begins_window(pool: Value, place: Value) -> Value:
+    """Whether a row is the first of its window; `pool` is the log2 of the window's rows."""
+    return ~((pool == 1) & place[0] | (pool == 2) & place.any())
+
+
+def _ends_window(pool: Value, place: Value) -> Value:
+    """Whether a row is the last of its window."""
+    return (pool == 0) | (pool == 1) & place[0] | (pool == 2) & place.all()

@@ -9,23 +9,24 @@ from amaranth.lib.wiring import In, Out
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.fifo import Fifo
 from qcnpe.rtl.layouts import result_beat
-from qcnpe.rtl.requantize import Requantize, copies_layout
+from qcnpe.rtl.requantize import Requantize, copies_layout, wanted_layout
+from qcnpe.rtl.result_queue import ResultQueue
 from qcnpe.spec.config import OPERAND_BITS, TILES_IN_FLIGHT, EngineConfig
 
 
 def tile_layout(config: EngineConfig) -> data.StructLayout:
     """What the collector needs to know about a tile."""
     return data.StructLayout(
-        {"row_mask": config.rows, "cols": 9, "pool": 2, "copies": copies_layout(config)}
+        {"row_mask": config.rows, "cols": 9, "pool": 2, "wanted": wanted_layout(config)}
     )
 
 
 class Collector(Component):
-    """Queues each row's results, takes the maximum over pooling windows, makes narrow copies.
+    """Makes the wanted copies of each row's results, queues them, and joins the rows.
 
     Rows finish a column one cycle after another; a beat leaves when all active rows have its
-    column, so that a tile of few rows does not wait for the others. The lane of a pooling window is
-    that of its first row; lanes without a result are zero.
+    column, so that a tile of few rows does not wait for the others. The result of a pooling window
+    comes from its last row; its lane is that of its first row. Lanes without a result are zero.
 
     Latency: a column leaves at the earliest in the cycle after the result of its last active row
     came; `cycles.COLLECTOR_STAGES` cycles later on a staged engine. Throughput: one column a cycle.
@@ -39,6 +40,7 @@ class Collector(Component):
     -----
     result_valid : in, `config.rows` bits, one for each row: there is a result in this cycle
     results : in, `16 * config.rows` bits, one signed result for each row
+    copies : in, `config.rows * copies_layout(config).size` bits, what is wanted of each row
     tiles : in, stream of `tile_layout(config)`, one word for each tile, in the order of the results
     output : out, stream of `result_beat(config)`, one beat for each column of results
     column_returned : out, 1 bit, a column leaves in this cycle
@@ -50,6 +52,7 @@ class Collector(Component):
             {
                 "result_valid": In(config.rows),
                 "results": In(data.ArrayLayout(signed(OPERAND_BITS), config.rows)),
+                "copies": In(data.ArrayLayout(copies_layout(config), config.rows)),
                 "tiles": In(stream.Signature(tile_layout(config))),
                 "output": Out(stream.Signature(result_beat(config))),
                 "column_returned": Out(1),
@@ -57,104 +60,77 @@ class Collector(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Queues, column counter, maxima, copies."""
+        """Queues, column counter, lanes."""
         m = Module()
         layout = tile_layout(self.config)
         m.submodules.tile_queue = queue = Fifo(width=layout.size, depth=TILES_IN_FLIGHT)
         tile: Any = Signal(layout)
+        beat: Any = Signal(result_beat(self.config))
         column = Signal(9)
-        moved, last = self.column_returned, self.output.payload.last
-        if self.config.is_staged:
-            moved, last = Signal(name="moved"), Signal(name="moved_last")
+        moved = Signal()
         m.d.comb += [
             queue.i.payload.eq(self.tiles.payload),
             queue.i.valid.eq(self.tiles.valid),
             self.tiles.ready.eq(queue.i.ready),
             tile.eq(queue.o.payload),
-            last.eq(column == tile.cols - 1),
+            beat.last.eq(column == tile.cols - 1),
             self.column_returned.eq(self.output.valid & self.output.ready),
-            queue.o.ready.eq(moved & last),
+            queue.o.ready.eq(moved & beat.last),
         ]
         with m.If(moved):
-            m.d.sync += column.eq(Mux(last, 0, column + 1))
-        rows, ready = self._build_queues(m, tile.row_mask, moved)
-        complete = queue.o.valid & (ready | ~tile.row_mask).all()
+            m.d.sync += column.eq(Mux(beat.last, 0, column + 1))
+        oldest, ready = self._build_queues(m, tile, moved)
+        self._build_lanes(m, tile, oldest, beat)
+        complete = queue.o.valid & ready
         if self.config.is_staged:
-            self._build_stages(m, tile, rows, complete, moved, last)
+            self._build_stage(m, complete, moved, beat)
         else:
-            m.d.comb += self.output.valid.eq(complete)
-            self._build_lanes(m, tile, _pooled(rows, tile.pool))
+            m.d.comb += [
+                self.output.valid.eq(complete),
+                self.output.payload.eq(beat),
+                moved.eq(self.column_returned),
+            ]
         return m
 
-    def _build_stages(
-        self,
-        m: Module,
-        tile: Any,
-        rows: list[Value],
-        complete: Value,
-        moved: Signal,
-        last: Signal,
-    ) -> None:
-        """A pipeline register before the maxima and one behind them."""
-        lanes = data.ArrayLayout(signed(OPERAND_BITS), self.config.rows)
-        layout = data.StructLayout({"tile": tile_layout(self.config), "last": 1, "lanes": lanes})
-        read: Any = Signal(layout, reset_less=True)
-        pooled: Any = Signal(layout, reset_less=True)
-        read_valid, pooled_valid, room = Signal(), Signal(), Signal()
-        m.d.comb += [
-            room.eq(~pooled_valid | self.output.ready),
-            moved.eq(complete & (~read_valid | room)),
-            self.output.valid.eq(pooled_valid),
-            self.output.payload.last.eq(pooled.last),
-        ]
-        with m.If(~read_valid | room):
-            m.d.sync += [read_valid.eq(complete), read.tile.eq(tile), read.last.eq(last)]
-            m.d.sync += [lane.eq(row) for lane, row in zip(read.lanes, rows, strict=True)]
+    def _build_stage(self, m: Module, complete: Value, moved: Signal, beat: Any) -> None:
+        """A pipeline register behind the lanes."""
+        payload = Signal.like(beat, reset_less=True, name="kept_beat")
+        room = ~self.output.valid | self.output.ready
+        m.d.comb += [moved.eq(complete & room), self.output.payload.eq(payload)]
         with m.If(room):
-            maxima = _pooled(list(read.lanes), read.tile.pool)
-            m.d.sync += [
-                pooled_valid.eq(read_valid),
-                pooled.tile.eq(read.tile),
-                pooled.last.eq(read.last),
-                *(lane.eq(row) for lane, row in zip(pooled.lanes, maxima, strict=True)),
-            ]
-        self._build_lanes(m, pooled.tile, list(pooled.lanes))
+            m.d.sync += [self.output.valid.eq(complete), payload.eq(beat)]
 
-    def _build_queues(self, m: Module, row_mask: Value, moved: Value) -> tuple[list[Value], Value]:
-        values, ready = [], []
+    def _build_queues(self, m: Module, tile: Any, moved: Value) -> tuple[list[Any], Value]:
+        """The oldest result of each row, and whether all rows have one that should."""
+        oldest, ready = [], []
         for row in range(self.config.rows):
-            fifo = Fifo(width=OPERAND_BITS, depth=self.config.result_depth)
-            m.submodules[f"queue_{row}"] = fifo
-            m.d.comb += [
-                fifo.i.payload.eq(self.results[row]),
-                fifo.i.valid.eq(self.result_valid[row]),
-                fifo.o.ready.eq(moved & row_mask[row]),
-            ]
-            values.append(fifo.o.payload.as_signed())
-            ready.append(fifo.o.valid)
-        return values, Cat(*ready)
-
-    def _build_lanes(self, m: Module, tile: Any, pooled: list[Value]) -> None:
-        for row, value in enumerate(pooled):
             m.submodules[f"requantize_{row}"] = unit = Requantize(self.config)
-            m.d.comb += unit.copies.eq(tile.copies)
-            heads_window = ~((tile.pool != 0) & bool(row % 2) | (tile.pool == 2) & bool(row % 4))
-            with m.If(tile.row_mask[row] & heads_window):
-                m.d.comb += [
-                    unit.result.eq(value),
-                    self.output.payload.lanes[row].eq(unit.lane),
-                ]
+            m.submodules[f"queue_{row}"] = queue = ResultQueue(self.config)
+            has_result = tile.row_mask[row] & _ends_window(row, tile.pool)
+            m.d.comb += [
+                unit.result.eq(self.results[row]),
+                unit.copies.eq(self.copies[row]),
+                queue.lane.eq(unit.lane),
+                queue.wanted.eq(self.copies[row].wanted),
+                queue.push.eq(self.result_valid[row]),
+                queue.oldest_wanted.eq(tile.wanted),
+                queue.pop.eq(moved & has_result),
+            ]
+            oldest.append(queue.oldest)
+            ready.append(queue.valid | ~has_result)
+        return oldest, Cat(*ready).all()
+
+    def _build_lanes(self, m: Module, tile: Any, oldest: list[Any], beat: Any) -> None:
+        """Each window's result in the lane of its first row."""
+        for row, lane in enumerate(beat.lanes):
+            for pool in range(3):
+                last = row + (1 << pool) - 1
+                if row % (1 << pool) == 0 and last < self.config.rows:
+                    with m.If(tile.row_mask[row] & (tile.pool == pool)):
+                        m.d.comb += lane.eq(oldest[last])
 
 
-def _pooled(rows: list[Value], pool: Value) -> list[Value]:
-    """Maximum over the window that begins at each row; `pool` is the log2 of the window's rows."""
-    pairs = [_maximum(rows[i], rows[min(i + 1, len(rows) - 1)]) for i in range(len(rows))]
-    fours = [_maximum(pairs[i], pairs[min(i + 2, len(rows) - 1)]) for i in range(len(rows))]
-    choices = zip(rows, pairs, fours, strict=True)
-    return [
-        Mux(pool == 2, four, Mux(pool == 1, pair, one)).as_signed() for one, pair, four in choices
-    ]
-
-
-def _maximum(left: Value, right: Value) -> Value:
-    return Mux(left > right, left, right).as_signed()
+def _ends_window(row: int, pool: Value) -> Value:
+    """Whether a row is the last of its window; `pool` is the log2 of the window's rows."""
+    pools = [number for number in range(3) if (row + 1) % (1 << number) == 0]
+    return Cat(pool == number for number in pools).any()

@@ -4,7 +4,7 @@ It consists of queues, the sequencer, the array of neural compute units (NCUs), 
 function units (AFUs) and the collector.
 """
 
-from amaranth.hdl import Module
+from amaranth.hdl import Const, Module, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,10 +13,11 @@ from qcnpe.rtl.block_queue import BlockQueue
 from qcnpe.rtl.collector import Collector
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.fifo import Fifo
+from qcnpe.rtl.interpolator import KnotRegisters
 from qcnpe.rtl.layouts import PARAMETER_LAYOUT, command_layout, operand_beat, result_beat
 from qcnpe.rtl.ncu_array import NcuArray
 from qcnpe.rtl.sequencer import Sequencer, events_layout
-from qcnpe.spec.commands import ErrorCause
+from qcnpe.spec.commands import POOLS, ErrorCause
 from qcnpe.spec.config import OPERAND_BITS, REGISTER_QUEUE_DEPTH, EngineConfig
 
 
@@ -111,19 +112,25 @@ class Engine(Component):
     def _build_afus(
         self, m: Module, sequencer: Sequencer, array: NcuArray, collector: Collector
     ) -> None:
-        neuron = sequencer.neuron
-        m.d.comb += sequencer.column_read.eq(array.done[0])
+        neuron, tile = sequencer.neuron, sequencer.finished
+        m.submodules.knots = knots = KnotRegisters(self.config)
+        m.d.comb += [sequencer.column_read.eq(array.done[0]), knots.write.eq(sequencer.knot)]
+        above: Value = Const(0)
         for row in range(self.config.rows):
             m.submodules[f"afu_{row}"] = afu = Afu(self.config)
             m.d.comb += [
+                afu.place.eq(row % POOLS[-1]),
                 afu.valid.eq(array.done[row]),
                 afu.accumulator.eq(array.result[row]),
+                afu.above.eq(above),
                 afu.neuron.eq(neuron),
-                afu.knot.eq(sequencer.knot),
+                afu.tile.eq(tile),
+                afu.knots.eq(knots.knots),
                 collector.results[row].eq(afu.result),
                 collector.result_valid[row].eq(afu.result_valid),
+                collector.copies[row].eq(afu.copies),
             ]
-            neuron = afu.neuron_below
+            above, neuron, tile = afu.below, afu.neuron_below, afu.tile_below
 
     def _build_output(self, m: Module, sequencer: Sequencer, collector: Collector) -> None:
         wiring.connect(m, collector.output, wiring.flipped(self.results))

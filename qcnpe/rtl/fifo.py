@@ -54,10 +54,6 @@ class Fifo(Leaf):
         """Name of the Verilog module."""
         return f"qcnpe_fifo_{self.width}x{self.depth}"
 
-    @property
-    def _banks(self) -> int:
-        return -(-self.depth // BANK_WORDS)
-
     def build(self) -> Module:
         """Flow control, and the banks of each slice."""
         m = Module()
@@ -74,40 +70,58 @@ class Fifo(Leaf):
             m.d.sync += self.level.eq(self.level - 1)
         for low in range(0, self.width, SLICE_BITS):
             bits = slice(low, min(low + SLICE_BITS, self.width))
-            self._build_slice(m, bits, push, pop)
+            word = build_slice(m, low, self.depth, self.i.payload[bits], push, pop)
+            m.d.comb += self.o.payload[bits].eq(word)
         return m
 
-    def _build_slice(self, m: Module, bits: slice, push: Value, pop: Value) -> None:
-        write_place, write_bank = self._build_ring(m, f"write_{bits.start}", push)
-        read_place, read_bank = self._build_ring(m, f"read_{bits.start}", pop)
-        values = []
-        for number in range(self._banks):
-            words = min(BANK_WORDS, self.depth - number * BANK_WORDS)
-            bank = Bank(width=bits.stop - bits.start, words=words)
-            m.submodules[f"bank_{bits.start}_{number}"] = bank
-            m.d.comb += [
-                bank.payload.eq(self.i.payload[bits]),
-                bank.push.eq(push),
-                bank.write_here.eq(write_bank[number]),
-                bank.write_place.eq(write_place),
-                bank.read_here.eq(read_bank[number]),
-                bank.read_place.eq(read_place),
-            ]
-            values.append(bank.value)
-        m.d.comb += self.o.payload[bits].eq(reduce(or_, values))
 
-    def _build_ring(self, m: Module, name: str, move: Value) -> tuple[Value, Value]:
-        """Ring counters of the place in a bank and of the bank; both advance with `move`."""
-        place = Signal(min(BANK_WORDS, self.depth), init=1, name=f"{name}_place")
-        if self._banks == 1:
-            with m.If(move):
-                m.d.sync += place.eq(place.rotate_left(1))
-            return place, Const(1, 1)
-        bank = Signal(self._banks, init=1, name=f"{name}_bank")
-        leaves = Signal(name=f"{name}_leaves_bank")
-        m.d.comb += leaves.eq(place[-1] | bank[-1] & place[(self.depth - 1) % BANK_WORDS])
+def build_slice(
+    m: Module, name: object, depth: int, payload: Value, push: Value, pop: Value
+) -> Value:
+    """Banks of words with ring counters; returns the word to read.
+
+    Parameters
+    ----------
+    m : the module of a queue
+    name : of the slice, unique in the module
+    depth : words that it holds
+    payload : the word that enters
+    push, pop : a word enters or leaves in this cycle
+    """
+    write_place, write_bank = _build_ring(m, f"write_{name}", depth, push)
+    read_place, read_bank = _build_ring(m, f"read_{name}", depth, pop)
+    values = []
+    for number in range(_banks(depth)):
+        bank = Bank(width=len(payload), words=min(BANK_WORDS, depth - number * BANK_WORDS))
+        m.submodules[f"bank_{name}_{number}"] = bank
+        m.d.comb += [
+            bank.payload.eq(payload),
+            bank.push.eq(push),
+            bank.write_here.eq(write_bank[number]),
+            bank.write_place.eq(write_place),
+            bank.read_here.eq(read_bank[number]),
+            bank.read_place.eq(read_place),
+        ]
+        values.append(bank.value)
+    return reduce(or_, values)
+
+
+def _build_ring(m: Module, name: str, depth: int, move: Value) -> tuple[Value, Value]:
+    """Ring counters of the place in a bank and of the bank; both advance with `move`."""
+    place = Signal(min(BANK_WORDS, depth), init=1, name=f"{name}_place")
+    if _banks(depth) == 1:
         with m.If(move):
-            m.d.sync += place.eq(Mux(leaves, 1, Cat(0, place[:-1])))
-        with m.If(move & leaves):
-            m.d.sync += bank.eq(bank.rotate_left(1))
-        return place, bank
+            m.d.sync += place.eq(place.rotate_left(1))
+        return place, Const(1, 1)
+    bank = Signal(_banks(depth), init=1, name=f"{name}_bank")
+    leaves = Signal(name=f"{name}_leaves_bank")
+    m.d.comb += leaves.eq(place[-1] | bank[-1] & place[(depth - 1) % BANK_WORDS])
+    with m.If(move):
+        m.d.sync += place.eq(Mux(leaves, 1, Cat(0, place[:-1])))
+    with m.If(move & leaves):
+        m.d.sync += bank.eq(bank.rotate_left(1))
+    return place, bank
+
+
+def _banks(depth: int) -> int:
+    return -(-depth // BANK_WORDS)

@@ -5,12 +5,13 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from qcnpe.rtl.admission import Admission
-from qcnpe.rtl.afu import NEURON_LAYOUT, knot_write_layout
+from qcnpe.rtl.afu import NEURON_LAYOUT, results_layout
 from qcnpe.rtl.collector import tile_layout
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.decoder import Decoder
 from qcnpe.rtl.delay import delayed
 from qcnpe.rtl.halt import Halt
+from qcnpe.rtl.interpolator import knot_write_layout
 from qcnpe.rtl.layouts import (
     ACTIVATION_LANE,
     PARAMETER_LAYOUT,
@@ -21,6 +22,7 @@ from qcnpe.rtl.layouts import (
     mode_bits,
     operand_beat,
 )
+from qcnpe.spec.activation import Function
 from qcnpe.spec.commands import ErrorCause, Opcode
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 
@@ -76,7 +78,8 @@ class Sequencer(Component):
     weight_lanes : out, `config.cols * WEIGHT_LANE.size` bits, weights of the beat
     column_read : in, 1 bit, row 0 has a completed sum in this cycle
     neuron : out, `NEURON_LAYOUT`, parameters of the neuron of that sum
-    knot : out, `knot_write_layout(config)`, write to the activation tables
+    finished : out, `results_layout(config)`, what the AFUs need to know about the tile of that sum
+    knot : out, `knot_write_layout(config)`, write to the activation table
     tiles : out, stream of `tile_layout(config)`, what the collector needs to know about each tile
     column_returned : in, 1 bit, a column of results leaves the collector
     precision : out, 5 bits, see `PrecisionRegister`
@@ -104,6 +107,7 @@ class Sequencer(Component):
                 "weight_lanes": Out(data.ArrayLayout(WEIGHT_LANE, config.cols)),
                 "column_read": In(1),
                 "neuron": Out(NEURON_LAYOUT),
+                "finished": Out(results_layout(config)),
                 "knot": Out(knot_write_layout(config)),
                 "tiles": Out(stream.Signature(tile_layout(config))),
                 "column_returned": In(1),
@@ -134,7 +138,8 @@ class Sequencer(Component):
         self._build_gate(m, decoder, admission, finish_tile)
         self._build_lanes(m, decoder)
         self._build_admission(m, decoder, admission, finish_tile)
-        self._build_parameters(m, decoder, admission, finish_tile, finish_table)
+        self._build_parameters(m, decoder, admission, finish_table)
+        self._build_finished(m, decoder, finish_tile)
         return m
 
     def _build_halt(self, m: Module, decoder: Decoder, admission: Admission) -> None:
@@ -240,6 +245,7 @@ class Sequencer(Component):
         command, word = decoder.command, self.tiles.payload
         m.d.comb += [
             admission.cols.eq(command.cols),
+            admission.is_table.eq(command.function == Function.TABLE),
             admission.finish.eq(finish_tile),
             admission.column_read.eq(self.column_read),
             admission.column_returned.eq(self.column_returned),
@@ -249,23 +255,19 @@ class Sequencer(Component):
             word.row_mask.eq(decoder.row_mask),
             word.cols.eq(command.cols),
             word.pool.eq(command.pool),
-            word.copies.is_unsigned.eq(command.unsigned_copies),
+            word.wanted.result.eq(~command.copies_only),
         ]
         for width in self.config.narrow_precisions:
-            m.d.comb += [
-                word.copies[f"shift_{width}"].eq(command[f"copy_shift_{width}"]),
-                word.copies[f"wanted_{width}"].eq(command[f"copy_{width}"]),
-            ]
+            m.d.comb += word.wanted[f"copy_{width}"].eq(command[f"copy_{width}"])
 
     def _build_parameters(
         self,
         m: Module,
         decoder: Decoder,
         admission: Admission,
-        finish_tile: Signal,
         finish_table: Signal,
     ) -> None:
-        """Send parameter words with the columns, one each, or to the activation tables."""
+        """Send parameter words with the columns, one each, or to the activation table."""
         loading = Signal()
         index = Signal.like(self.knot.index, name="knot_index")
         m.d.comb += [
@@ -273,7 +275,8 @@ class Sequencer(Component):
                 decoder.active & (decoder.command.opcode == Opcode.TABLE) & admission.drained
             ),
             self.parameters.ready.eq(self.column_read | loading | self.halted & admission.read_out),
-            self.neuron.parameters.eq(self.parameters.payload),
+            self.neuron.bias.eq(self.parameters.payload.bias),
+            self.neuron.shift.eq(self.parameters.payload.shift),
             self.knot.enable.eq(loading & self.parameters.valid),
             self.knot.index.eq(index),
             self.knot.value.eq(self.parameters.payload.bias),
@@ -283,11 +286,31 @@ class Sequencer(Component):
             m.d.sync += index.eq(index + 1)
         with m.If(finish_table | self.halted):
             m.d.sync += index.eq(0)
-        # The first sum of a tile is complete two cycles after its last beat (NcuArray.LATENCY), or
-        # four, and the function must hold until the next tile's first sum.
-        finished = Signal(2, name="finished_function")
+
+    def _build_finished(self, m: Module, decoder: Decoder, finish_tile: Signal) -> None:
+        """What the AFUs need to know about a tile, from its first sum on.
+
+        The first sum of a tile is complete two cycles after its last beat (`NcuArray.LATENCY`), or
+        four, and the sums of the tile before are then complete.
+        """
+        command, tile = decoder.command, Signal.like(self.finished, name="next_finished")
         with m.If(finish_tile):
-            m.d.sync += finished.eq(decoder.command.function)
+            m.d.sync += [
+                tile.function.eq(command.function),
+                tile.pool.eq(command.pool),
+                tile.copies.is_unsigned.eq(command.unsigned_copies),
+                tile.copies.wanted.eq(self.tiles.payload.wanted),
+            ]
+            for width in self.config.narrow_precisions:
+                shift = tile.copies[f"shift_{width}"]
+                m.d.sync += shift.eq(command[f"copy_shift_{width}"])
+        begins = delayed(m, "finish", finish_tile)
         for stage in range(self.config.array_stages):
-            finished = delayed(m, f"function_{stage}", finished)
-        m.d.sync += self.neuron.function.eq(finished)
+            later = Signal.like(tile, name=f"finished_{stage}")
+            with m.If(begins):
+                m.d.sync += later.eq(tile)
+            tile, begins = later, delayed(m, f"finish_{stage}", begins)
+        with m.If(self.column_read):
+            m.d.sync += self.neuron.first.eq(0)
+        with m.If(begins):
+            m.d.sync += [self.finished.eq(tile), self.neuron.first.eq(1)]

@@ -75,11 +75,12 @@ MAX_BEATS = 0xFFFF
 def command_fields(config: EngineConfig) -> tuple[Field, ...]:
     """Fields of a command word, lowest bits first, filled up to `COMMAND_BITS`."""
     fields = [
-        Field("opcode", 4, "1: compute a tile; 2: load the activation function's table"),
+        Field("opcode", 3, "1: compute a tile; 2: load the activation function's table"),
+        Field("copies_only", 1, "of the results only the narrow copies are wanted"),
         Field("precision", 5, "operand width of the tile in bits"),
         Field("unsigned", 1, "activations of this tile are unsigned"),
         Field("function", 2, "0: identity; 1: ReLU; 2: table"),
-        Field("pool", 2, "maximum over 2**pool neighbouring rows"),
+        Field("pool", 2, "maximum over 2**pool neighbouring rows, taken before the function"),
         Field("beats", 16, "operand beats of the tile, at least 1"),
         Field("rows", 9, "active rows, counted from row 0"),
         Field("cols", 9, "active columns, counted from column 0"),
@@ -151,6 +152,7 @@ class TileCommand:
     function : what the AFU does with the sums
     window : neighbouring rows over which the maximum is taken, one of `POOLS`
     copies : right shift of each narrow copy that is wanted, by width
+    copies_only : the 16-bit results are not wanted, and are zero
     unsigned_copies : those copies saturate to unsigned
     """
 
@@ -163,6 +165,7 @@ class TileCommand:
     window: int = 1
     copies: Mapping[int, int] = dataclasses.field(default_factory=dict, hash=False)
     unsigned_copies: bool = False
+    copies_only: bool = False
 
     def word(self, config: EngineConfig) -> int:
         """Its command word.
@@ -177,6 +180,7 @@ class TileCommand:
             raise ConfigError(f"window must be one of {allowed}, not {self.window}")
         values = {
             "opcode": Opcode.TILE,
+            "copies_only": self.copies_only,
             "precision": self.precision,
             "unsigned": self.unsigned,
             "function": self.function,
@@ -229,6 +233,7 @@ def decode_command(config: EngineConfig, word: int) -> Command | ErrorCause:
             if values[f"copy_{width}"]
         },
         unsigned_copies=bool(values["unsigned_copies"]),
+        copies_only=bool(values["copies_only"]),
     )
 
 

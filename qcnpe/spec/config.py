@@ -137,10 +137,10 @@ class EngineConfig:
         """Depth of each row's result queue.
 
         Places for a tile's columns are reserved when its last beat enters; row 0 holds the results
-        until the last row has them, too. With this depth, tiles as short as their drain follow one
-        another without a wait; a staged engine has four more results in flight.
+        until the last row has them, too. This is the least depth with which no tile waits for room
+        at full rate; a staged engine has three more results in flight.
         """
-        return self.rows + 2 * self.cols + (12 if self.is_staged else 8)
+        return self.rows + self.cols + (7 if self.is_staged else 4)
 
     @property
     def parameter_depth(self) -> int:

@@ -7,19 +7,26 @@ RTL's cycle counter. Cycle 0 is the first in which a command waits at the end of
 from collections import deque
 from collections.abc import Sequence
 
-from qcnpe.spec.commands import Command, TableLoad
+from qcnpe.spec.activation import Function
+from qcnpe.spec.commands import Command, TableLoad, TileCommand
 from qcnpe.spec.config import TILES_IN_FLIGHT, EngineConfig
 
 ARRAY_LATENCY = 2
 """Cycles from a last beat to the completed sum of NCU (0, 0), without `array_stages`."""
 
-AFU_LATENCY = 4
-"""Cycles from a completed sum to its result."""
+AFU_LATENCY = 2
+"""Cycles from a completed sum to its result, unless it passes the table."""
+
+TABLE_LATENCY = 5
+"""Cycles from a completed sum to its result through the table."""
+
+DRAIN_AFTER_TABLE = TABLE_LATENCY - AFU_LATENCY
+"""Cycles without a sum after the last one of a tile with a table: results must not overtake."""
 
 QUEUE_LATENCY = 1
 """Cycles that a word stays in an empty queue."""
 
-COLLECTOR_STAGES = 2
+COLLECTOR_STAGES = 1
 """Registers between the results' queues and the result stream, on staged engines."""
 
 
@@ -47,7 +54,7 @@ def count_cycles(config: EngineConfig, commands: Sequence[Command]) -> int:
         if isinstance(command, TableLoad):
             schedule.load_table()
         else:
-            schedule.run_tile(command.beats, command.rows, command.cols)
+            schedule.run_tile(command)
     return max(schedule.finished, schedule.returned) + 1
 
 
@@ -78,15 +85,16 @@ class Schedule:
         self._unreturned: deque[tuple[int, int, int]] = deque()
         self._in_flight: deque[int] = deque()
 
-    def run_tile(self, beats: int, rows: int, cols: int) -> None:
+    def run_tile(self, tile: TileCommand) -> None:
         """Beats enter, one a cycle; the last one waits for admission.
 
         Parameter words enter their queue one a cycle from cycle -1 on. The queue holds more than
         two drains, so that it has never kept out a word that is asked for.
         """
-        finish = max(self.finished + beats, self._words + cols - 1, self.admit(cols))
-        self._words += cols
-        self.finish_tile(finish, rows, cols)
+        entered, queued = self.finished + tile.beats, self._words + tile.cols - 1
+        finish = max(entered, queued, self.admit(tile.cols))
+        self._words += tile.cols
+        self.finish_tile(finish, tile)
 
     def admit(self, cols: int) -> int:
         """First cycle in which a tile's last beat may enter: the three accounts of `rtl.admission`.
@@ -98,10 +106,14 @@ class Schedule:
             finish = max(finish, self._in_flight.popleft() + 1 - self._stages)
         return finish
 
-    def finish_tile(self, finish: int, rows: int, cols: int, column_cycles: int = 1) -> None:
+    def finish_tile(self, finish: int, tile: TileCommand, column_cycles: int = 1) -> None:
         """A tile's last beat enters in cycle `finish`; its columns leave every `column_cycles`."""
-        self.finished, self._drained_row = finish, finish + cols
-        first = max(finish + rows - 1 + self._way_out, self.returned + self._column_cycles)
+        cols, later = tile.cols, 0
+        if tile.function is Function.TABLE:
+            later = DRAIN_AFTER_TABLE
+        self.finished, self._drained_row = finish, finish + cols + later
+        way = tile.rows - 1 + self._way_out + later
+        first = max(finish + way, self.returned + self._column_cycles)
         self._unreturned.append((self._columns, first, column_cycles))
         self._columns += cols
         self._column_cycles = column_cycles

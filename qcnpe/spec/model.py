@@ -84,9 +84,9 @@ class _Machine:
         words = self._take_parameters(tiles * cols).reshape(tiles, 1, cols)
         shifted = round_shift(sums, ((words >> 16) & 0x3F) - SHIFT_OFFSET)
         pre_activation = saturate(shifted + _signed16(words), OPERAND_BITS)
-        values = activate(pre_activation, command.function, self.knots)
         window = command.window
-        pooled = values.reshape(tiles, rows // window, window, cols).max(axis=2)
+        largest = pre_activation.reshape(tiles, rows // window, window, cols).max(axis=2)
+        pooled = activate(largest, command.function, self.knots)
         lanes = np.zeros((tiles, cols, self.config.rows), np.uint64)
         lanes[:, :, :rows:window] = self._copies(command, pooled).transpose(0, 2, 1)
         self.beat += tiles * beats
@@ -129,7 +129,8 @@ class _Machine:
             width: narrow(values, shift, width, unsigned=command.unsigned_copies)
             for width, shift in command.copies.items()
         }
-        return pack_results(self.config, values, copies)
+        results = np.zeros_like(values) if command.copies_only else values
+        return pack_results(self.config, results, copies)
 
 
 def _signed16(words: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -170,10 +170,12 @@ class Copies:
     ----------
     shifts : right shift that makes the copy from the 16-bit result, by width
     unsigned : they saturate to unsigned
+    only : the 16-bit results themselves are not read
     """
 
     shifts: Mapping[int, int]
     unsigned: bool
+    only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,7 +272,12 @@ class QuantNet:
                         f"network {self.name}: the layers that read {read} want {width}-bit copies"
                         " that differ in scale or sign"
                     )
-        return Copies(dict(sorted(shifts.items())), signs == {True})
+        return Copies(dict(sorted(shifts.items())), signs == {True}, not self._is_read_whole(index))
+
+    def _is_read_whole(self, index: int) -> bool:
+        """Whether the 16-bit results of a layer are read, or are the network's outputs."""
+        readers = self._readers.get(index, ())
+        return not readers or any(OPERAND_BITS in layer.precision for layer, _ in readers)
 
     def read_widths(self, index: int) -> tuple[int, ...]:
         """Widths at which a layer's results, or the network's input, are read, descending."""

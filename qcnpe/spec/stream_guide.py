@@ -19,6 +19,17 @@ All bytes of its beats are valid; a converter to a bus that they do not fill mus
 with TKEEP.
 """
 
+_RESULTS = """\
+## Results
+
+A lane of a result beat holds the 16-bit result in its lowest bits, then the narrow copies, the
+widest first, then zeros up to whole bytes. Each field is at the same place whatever the command
+asks for; fields that it does not ask for are zero: with `copies_only` the result itself, without
+`copy_*` that copy. The maximum over a pooling window is taken before the activation function, so
+that it is the largest result unless a table falls. It is in the lane of the window's first row;
+lanes without a result are zero.
+"""
+
 _ORDER = """\
 ## Order
 
@@ -112,6 +123,7 @@ def stream_guide(config: EngineConfig) -> str:
             *table,
             "",
             _PACKETS,
+            _RESULTS,
             order,
             _HALT.rstrip("\n"),
             "",

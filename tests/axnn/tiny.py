@@ -22,13 +22,14 @@ PRICES = {
     "afu_identity": 1.0,
     "afu_relu": 1.0,
     "afu_table": 2.0,
-    "requantize": 0.2,
+    "afu_maximum": 0.5,
     "fifo_word": 0.1,
     "skew_word": 0.2,
     "memory_word": 3.0,
 }
 for _width, _pairs in ((16, 1), (8, 2), (4, 4), (2, 8)):
     # A multiply-accumulate costs the same whatever its operands are.
+    PRICES[f"result_{_width}b"] = 0.2
     for _event in ("lane", "zero_flip", "product_toggle", "tile"):
         PRICES[f"ncu_{_event}_{_width}b"] = PRICES[f"plain16_{_event}_{_width}b"] = 0.0
     PRICES[f"ncu_beat_{_width}b"] = _pairs * PRICES[f"ncu_mac_{_width}b"]

@@ -11,6 +11,7 @@ from amaranth.hdl import Module, Mux, Signal
 
 from qcnpe.rtl import admission
 from qcnpe.spec.config import TILES_IN_FLIGHT, EngineConfig
+from qcnpe.spec.cycles import DRAIN_AFTER_TABLE
 from tests.formal.bugs import Bug
 from tests.formal.harness import Harness, add_open, free, free_inputs, implies
 from tests.formal.proof import INDUCTION, ProofTest
@@ -55,6 +56,11 @@ class AdmissionHarness(Harness):
             implies(word_comes, words != config.parameter_depth),
             implies(tile_ends, tiles != 0),
         )
+        silent = Signal(8)  # cycles until the next sum cannot overtake a result
+        after = Mux(dut.is_table, DRAIN_AFTER_TABLE, 0)
+        m.d.sync += silent.eq(Mux(dut.finish, dut.cols - 1 + after, silent - (silent != 0)))
+        self.claim("sums of tiles stay apart", implies(dut.finish, silent == 0))
+        self.invariant(silent == inside["draining"])
         on_their_way = in_array + in_afu + in_queue
         self.claim("rows have room", implies(arrive, in_queue < config.result_depth))
         self.claim("the collector takes the tile", implies(dut.finish, tiles < TILES_IN_FLIGHT))
@@ -74,6 +80,9 @@ class TestAdmission(ProofTest):
     bug_depth = witness_depth = 40
     bugs: ClassVar = {
         "rows have room": Bug(admission, "(room >= self.cols) &", "(room != 0) &"),
+        "sums of tiles stay apart": Bug(
+            admission, "Mux(self.is_table, DRAIN_AFTER_TABLE, 0)", "Mux(self.is_table, 1, 0)"
+        ),
         "the collector takes the tile": Bug(admission, " & self.collector_ready", ""),
         "parameters are there": Bug(
             admission,

@@ -11,9 +11,17 @@ from typing import ClassVar
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 from qcnpe.rtl import admission, collector, decoder, sequencer
-from qcnpe.rtl.layouts import west_layout
+from qcnpe.rtl.afu import results_layout
+from qcnpe.rtl.layouts import command_layout, west_layout
+from qcnpe.spec.activation import Function
 from qcnpe.spec.config import TILES_IN_FLIGHT, EngineConfig
-from qcnpe.spec.cycles import AFU_LATENCY, ARRAY_LATENCY, QUEUE_LATENCY
+from qcnpe.spec.cycles import (
+    AFU_LATENCY,
+    ARRAY_LATENCY,
+    DRAIN_AFTER_TABLE,
+    QUEUE_LATENCY,
+    TABLE_LATENCY,
+)
 from tests.formal.accounts import AccountedEngine
 from tests.formal.bugs import Bug
 from tests.formal.harness import implies, past
@@ -21,8 +29,8 @@ from tests.formal.proof import BOUNDED, INDUCTION, ProofTest
 from tests.formal.queues import held_words
 from tests.formal.small_engine import small
 
-WAY = ARRAY_LATENCY + AFU_LATENCY + QUEUE_LATENCY
-"""Cycles from a last beat to the offer of the first of its results, on an engine of one NCU."""
+WAY = ARRAY_LATENCY + TABLE_LATENCY + QUEUE_LATENCY
+"""Most cycles from a last beat to the offer of its first result, on an engine of one NCU."""
 
 
 _NCU = "array.row_0.ncu_0"
@@ -49,7 +57,11 @@ class ProgressHarness(AccountedEngine):
         self._follow_columns(column)
         self.invariant(implies(sum_ != 0, (sum_ == 1) & inside[f"{_NCU}.done"]))
         enters = inside["sequencer.admission.results_ready"]
-        self.invariant(implies(tile != 0, (tile <= column) | (tile == column + 1) & enters))
+        left = inside["sequencer.admission.draining"]
+        drains = tile + left <= DRAIN_AFTER_TABLE
+        self.invariant(implies(left != 0, drains))
+        enters = enters & ((tile == column + 1) | drains)
+        self.invariant(implies(tile != 0, (tile <= column) | enters))
         self.witness("a tile waits for room", way_open, self._waits_for_engine())
 
     def _waits_for_engine(self) -> Value:
@@ -78,18 +90,21 @@ class ProgressHarness(AccountedEngine):
         """Each column is in one register of the way or in its queue; one that waits moves on."""
         inside = self.inside
         masks = [inside[f"sequencer.decoder.{lanes}_mask"] for lanes in ("row", "col")]
+        command = command_layout(self.config)(inside["sequencer.decoder.command"])
+        self.invariant(implies(self.runs, command.pool == 0))
         self.invariant(implies(self.runs, masks[0] & masks[1]))
         layout = collector.tile_layout(self.config)
         for there, word in held_words(inside, "collector.tile_queue", TILES_IN_FLIGHT):
-            self.invariant(implies(there, layout(word).row_mask))
+            self.invariant(implies(there, layout(word).row_mask & (layout(word).pool == 0)))
         last = west_layout(self.config)(inside[f"{_NCU}.lane"]).control.last
         stages = [inside[f"{_NCU}.working"] & last, inside[f"{_NCU}.done"]]
         in_array = stages[0] + stages[1]
-        stages.append(inside["afu_0.read_valid"])
-        for number in range(2, AFU_LATENCY + 1):
-            kinds = [inside[f"afu_0.{kind}_valid_{number}"] for kind in ("value", "offset")]
-            self.invariant(~(kinds[0] & kinds[1]))
-            stages.append(kinds[0] | kinds[1])
+        value, table = inside["afu_0.late_value"], inside["afu_0.late_table"]
+        stages += [inside["afu_0.late_valid"], value | table]
+        tables = [inside[f"afu_0.interpolator.late_{n}"] for n in ("kept", "valid", "result_valid")]
+        self.invariant(~(value & table))
+        stages += tables
+        self._keep_apart(stages, [table, *tables])
         queued = inside["collector.queue_0.level"]
         self.invariant(inside["sequencer.admission.promised"] == in_array)
         self.invariant(self.on_their_way == sum(stages) + queued)
@@ -97,6 +112,32 @@ class ProgressHarness(AccountedEngine):
             moved = Cat(*stages[passed:]).any() | (queued != 0)
             self.invariant(implies(age >= passed, moved))
         self.invariant(age <= len(stages))
+
+    def _keep_apart(self, stages: list[Value], tables: list[Value]) -> None:
+        """No sum follows one for the table so soon that its result would overtake.
+
+        Parameters
+        ----------
+        stages : all stages of the way
+        tables : those of the way through the table
+        """
+        inside, layout = self.inside, results_layout(self.config)
+        tiles = ("sequencer.next_finished", "sequencer.finished", "afu_0.tile_below")
+        # One row has no windows.
+        self.invariant(inside["afu_0.late_pool"] == 0)
+        for name in tiles:
+            self.invariant(layout(inside[name]).pool == 0)
+        for number, name in enumerate(tiles):
+            is_table = layout(inside[name]).function == Function.TABLE
+            left = DRAIN_AFTER_TABLE - number
+            held = inside["sequencer.admission.draining"] == left
+            empty = ~Cat(*stages[:number]).any()
+            self.invariant(implies(stages[number] & is_table, held & empty))
+        for number, stage in enumerate(tables, AFU_LATENCY + 1):
+            before = stages[max(number - DRAIN_AFTER_TABLE, 0) : number]
+            self.invariant(implies(stage, ~Cat(*before).any()))
+        self.invariant(inside["sequencer.late_finish"] == stages[0])
+        self.invariant(implies(stages[1], inside["sequencer.neuron"][-1]))
 
 
 class TestProgress(ProofTest):

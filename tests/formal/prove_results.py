@@ -47,7 +47,7 @@ class TestResults(ProofTest):
             collector, "complete = queue.o.valid & ", "complete = "
         ),
         "what is owed last ends its tile": Bug(
-            collector, "eq(column == tile.cols - 1)", "eq(column == tile.cols)"
+            collector, "beat.last.eq(column == tile.cols - 1)", "beat.last.eq(column == tile.cols)"
         ),
     }
 

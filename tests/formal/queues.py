@@ -9,13 +9,18 @@ from tests.formal.harness import Inside
 def is_sound(inside: Inside, name: str, width: int, depth: int) -> Value:
     """The distance of the ring counters of a slice is the number of words in the queue."""
     level = inside[f"{name}.level"]
-    sound = [level <= depth]
-    for low in range(0, width, SLICE_BITS):
-        written, produce = _place(inside, f"{name}.write_{low}", depth)
-        read, consume = _place(inside, f"{name}.read_{low}", depth)
-        end = consume + level
-        sound += [written, read, (end == produce) | (end == produce + depth)]
-    return Cat(*sound).all()
+    slices = (
+        is_sound_slice(inside, name, low, depth, level) for low in range(0, width, SLICE_BITS)
+    )
+    return Cat(level <= depth, *slices).all()
+
+
+def is_sound_slice(inside: Inside, name: str, part: object, depth: int, level: Value) -> Value:
+    """The distance of the ring counters of a slice is a number of words."""
+    written, produce = _place(inside, f"{name}.write_{part}", depth)
+    read, consume = _place(inside, f"{name}.read_{part}", depth)
+    end = consume + level
+    return written & read & ((end == produce) | (end == produce + depth))
 
 
 def held_words(inside: Inside, name: str, depth: int) -> list[tuple[Value, Value]]:

@@ -334,8 +334,10 @@ def test_totals_of_a_program():
     results = sum(
         counts.afu_ops[name] for counts in program.layer_counts for name in counts.afu_ops
     )
-    windows = [layer.wiring.window * layer.precision.size for layer in net.layers]
-    assert results == 2 * sum(windows)
+    sizes = [layer.precision.size for layer in net.layers]
+    assert results == 2 * sum(sizes)
+    windows = [(layer.wiring.window - 1) * layer.precision.size for layer in net.layers]
+    assert sum(counts.maxima for counts in program.layer_counts) == 2 * sum(windows)
 
 
 def test_shift_that_gated_operands_push_out_of_range():

@@ -45,16 +45,20 @@ def walk_operands(config, command, seen):
 
 
 def walk_results(config, command, seen):
-    """Every accumulator, and those that are left after pooling."""
+    """Every accumulator, those that are left after pooling, and what is wanted of them."""
     for _ in range(command["cols"]):
         seen["parameter_words"] += 2
         for row in range(command["rows"]):
-            seen[f"afu {FUNCTIONS[command['function']]}"] += 1
             seen[f"tiles {command['precision']}"] += 1
-            if row % (1, 2, 4)[command["pool"]] == 0:
-                seen["result_words"] += {16: 1, 24: 2, 32: 2}[config.result_lane_bits]
-                copies = [command[f"copy_{width}"] for width in config.narrow_precisions]
-                seen["requantize_ops"] += sum(copies)
+            if (row + 1) % (1, 2, 4)[command["pool"]]:
+                seen["maxima"] += 1
+                continue
+            seen[f"afu {FUNCTIONS[command['function']]}"] += 1
+            wanted = {16: 1 - command["copies_only"]}
+            wanted |= {width: command[f"copy_{width}"] for width in config.narrow_precisions}
+            for width, flag in wanted.items():
+                seen[f"field {width}"] += flag
+                seen["result_bits"] += flag * width
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -63,9 +67,12 @@ def test_counts_are_those_of_a_walk(config, seed):
     streams = random_streams(config, 20, seed)
     counts = count_events(config, streams.decode(config))
     seen = walked(config, streams.commands)
-    for name in ("activation_words", "weight_words", "result_words", "requantize_ops"):
+    for name in ("activation_words", "weight_words", "maxima"):
         assert getattr(counts, name) == seen[name], f"{name}, seed {seed}"
     assert counts.parameter_words == seen["parameter_words"]
+    assert counts.result_words == -(-seen["result_bits"] // 16)
+    assert counts.result_fields == {w: seen[f"field {w}"] for w in counts.result_fields}
+    assert sum(counts.result_fields.values()) == sum(seen[f"field {w}"] for w in range(17))
     assert counts.ncu_beats == {w: seen[f"beats {w}"] for w in counts.ncu_beats}
     assert sum(counts.ncu_beats.values()) == sum(seen[f"beats {w}"] for w in range(17))
     assert counts.macs == {w: seen[f"macs {w}"] for w in counts.macs}
@@ -88,7 +95,7 @@ def test_sum_of_counts():
     streams = [random_streams(config, 9, seed) for seed in (1, 2)]
     parts = [count_events(config, each.decode(config)) for each in streams]
     total = sum(parts, EventCounts())
-    for name in ("cycles", "ncu_idle_cycles", "activation_words", "requantize_ops"):
+    for name in ("cycles", "ncu_idle_cycles", "activation_words", "maxima"):
         assert getattr(total, name) == sum(getattr(part, name) for part in parts)
     for width in (16, 8, 4, 2):
         assert total.macs.get(width, 0) == sum(part.macs.get(width, 0) for part in parts)
@@ -118,7 +125,8 @@ def test_names_for_the_energy_table():
         macs={16: 3, 4: 8},
         ncu_idle_cycles=5,
         afu_ops={"relu": 2},
-        requantize_ops=4,
+        maxima=4,
+        result_fields={16: 6, 2: 7},
         activation_words=1,
         weight_words=20,
         parameter_words=300,
@@ -129,8 +137,10 @@ def test_names_for_the_energy_table():
         "ncu_mac_4b": 8,
         "afu_relu": 2,
         "ncu_idle_cycle": 5,
-        "requantize": 4,
-        "fifo_word": 321,  # results wait in the queue of their row, which `afu_relu` holds
+        "afu_maximum": 4,
+        "result_16b": 6,
+        "result_2b": 7,
+        "fifo_word": 321,  # results wait in the queue of their row, which `result_*` hold
         "skew_word": 21,  # parameters do not enter the array
     }
 

@@ -28,7 +28,7 @@ def written(folder):
 def test_default_engine_is_small_and_has_each_module_once(default):
     text = default.verilog.read_text()
     modules = re.findall(r"^module (\S+?)\s*\(", text, re.MULTILINE)
-    assert default.bytes <= 250 * KILOBYTE
+    assert default.bytes <= 300 * KILOBYTE
     assert len(modules) == len(set(modules)) == default.modules
     assert sum(name.startswith("qcnpe_ncu_fused") for name in modules) == 1
     placed = re.findall(r"^  qcnpe_ncu_fused_\S+ ncu_\d+ \(", text, re.MULTILINE)

@@ -43,8 +43,9 @@ def test_each_unit_is_placed_as_often_as_the_engine_needs_it() -> None:
     assert of("qcnpe_ncu_fused") == [2 * 3]
     assert of("qcnpe_ncu_row") == of("qcnpe_afu") == of("qcnpe_requantize") == [2]
     assert of("qcnpe_engine") == [1, 1, 1, 1, 1]
-    # Commands, activations, weights, parameters, the tiles' queue, and a result queue a row.
-    assert sum(of("qcnpe_fifo")) == 5 + 2
+    # Commands, activations, weights, parameters, and the tiles' queue.
+    assert sum(of("qcnpe_fifo")) == 5
+    assert of("qcnpe_result_queue") == [2]
 
 
 @CELLS

@@ -57,7 +57,7 @@ def test_array_is_the_sum_of_its_parts() -> None:
     prices = {
         "fifo_word": 0.002,
         "skew_word": 0.003,
-        "requantize": 0.004,
+        "result_8b": 0.004,
         "afu_relu": 0.016,
         "reverse_ncu_cycle": 0.007,
         "units_idle_ncu_cycle": 0.008,

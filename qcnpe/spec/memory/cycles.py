@@ -198,11 +198,10 @@ class _Timer:
     def _tile(self, job: Job, segments: list[tuple[int, int]], column_cycles: int) -> None:
         for beats, passes in segments:
             self._fetch(beats, passes)
-        rows, cols = job.command.rows, job.command.cols
-        self._parameters += cols
-        finish = max(self._entered, self._parameters, self._schedule.admit(cols))
+        self._parameters += job.command.cols
+        finish = max(self._entered, self._parameters, self._schedule.admit(job.command.cols))
         self._entered = self._history[-1] = finish
-        self._schedule.finish_tile(finish, rows, cols, column_cycles)
+        self._schedule.finish_tile(finish, job.command, column_cycles)
         self.written = self._schedule.returned + column_cycles - 1 + WRITE_LATENCY
 
     def _fetch(self, beats: int, passes: int) -> None:

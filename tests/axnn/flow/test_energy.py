@@ -21,7 +21,7 @@ from qcnpe.spec.errors import FormatError
 from tests.axnn.tiny import ENGINE, TABLE
 
 FREE = dict.fromkeys(
-    ("ncu_idle_cycle", "afu_identity", "requantize", "fifo_word", "skew_word", "memory_word"), 0.0
+    ("ncu_idle_cycle", "afu_identity", "result_16b", "fifo_word", "skew_word", "memory_word"), 0.0
 )
 
 
@@ -113,8 +113,8 @@ def test_gated_engine_has_its_own_prices():
 
 def test_memory_is_apart_and_every_word_passes_it():
     # 64 samples on 4 rows: 16 tiles of 8 beats, 4 activation and 4 weight words each; a bias and
-    # a shift a neuron and tile, 2 words each; 16 + 8 + 4 + 2 bits a result, 2 words.
-    words = 16 * (8 * (4 + 4) + 4 * 2 + 4 * 4 * 2)
+    # a shift a neuron and tile, 2 words each; 16 bits a result, 1 word.
+    words = 16 * (8 * (4 + 4) + 4 * 2 + 4 * 4)
     prices = {**FREE, "ncu_mac_16b": 0.5, "memory_word": 3.0}
     cost = EnergyModel(EnergyPrices(prices, {}), ENGINE).cost(make_net(16))
     assert cost.memory_pj == pytest.approx(3.0 * words / 64)

@@ -27,7 +27,7 @@ class AdmissionOracle:
     def step(self, operation):
         if operation["finish"]:
             self.taken += operation["cols"]
-            self.drain_ends = self.cycle + operation["cols"]
+            self.drain_ends = self.cycle + operation["cols"] + 3 * operation["is_table"]
         self.read += operation["column_read"]
         self.returned += operation["column_returned"]
         self.cycle += 1
@@ -47,6 +47,7 @@ class TestAdmission(OracleTest):
             promised = oracle.taken - oracle.read
             operation = {
                 "cols": int(rng.integers(1, config.cols + 1)),
+                "is_table": int(rng.random() < 0.3),
                 "parameters_waiting": int(rng.integers(promised, config.parameter_depth + 1)),
                 "collector_ready": int(rng.random() < 0.8),
                 "column_read": int(promised > 0 and rng.random() < 0.9),

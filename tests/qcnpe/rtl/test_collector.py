@@ -1,4 +1,4 @@
-"""The collector: columns in order, maxima over windows, narrow copies, backpressure."""
+"""The collector: columns in order, windows' results in lanes, wanted copies, backpressure."""
 
 import numpy as np
 import pytest
@@ -30,15 +30,23 @@ class Tile:
         self.unsigned = int(rng.integers(2))
         self.shifts = {width: int(rng.integers(16)) for width in config.narrow_precisions}
         self.wanted = {width: int(rng.integers(2)) for width in config.narrow_precisions}
+        self.results_wanted = int(rng.integers(2))
         self.values = [signed_values(rng, 16, self.cols) for _ in range(self.rows)]
+
+    def wanted_fields(self):
+        """A flag for each field of a lane."""
+        copies = {f"copy_{width}": wanted for width, wanted in self.wanted.items()}
+        return {"result": self.results_wanted, **copies}
 
     def word(self):
         """What the sequencer says of it."""
-        copies = {"is_unsigned": self.unsigned}
-        copies |= {f"shift_{width}": shift for width, shift in self.shifts.items()}
-        copies |= {f"wanted_{width}": wanted for width, wanted in self.wanted.items()}
         members = {"row_mask": 2**self.rows - 1, "cols": self.cols, "pool": self.pool}
-        return {**members, "copies": copies}
+        return {**members, "wanted": self.wanted_fields()}
+
+    def copies(self):
+        """What the rows' activation function units say of it."""
+        shifts = {f"shift_{width}": shift for width, shift in self.shifts.items()}
+        return {"wanted": self.wanted_fields(), "is_unsigned": self.unsigned, **shifts}
 
     def beats(self):
         """(lanes, last) of each column."""
@@ -48,13 +56,13 @@ class Tile:
             column = [values[col] for values in self.values]
             lanes = [0] * self.config.rows
             for row in range(0, self.rows, window):
-                lanes[row] = self.lane(max(column[row : row + window]))
+                lanes[row] = self.lane(column[row + window - 1])
             beats.append((lanes, int(col == self.cols - 1)))
         return beats
 
     def lane(self, value):
         """The result and the wanted copies, from the lowest bit on."""
-        lane, place = value % 2**16, 16
+        lane, place = value % 2**16 * self.results_wanted, 16
         for width, shift in self.shifts.items():
             if self.wanted[width]:
                 copy = exact.copy(value, shift, width, unsigned=bool(self.unsigned))
@@ -118,15 +126,20 @@ class CollectorBench:
             cycle += 1
 
     def schedule(self, due, cycle, tile):
-        """Row r shows column c six cycles and r + c more after the tile's last beat."""
+        """Row r shows column c four cycles and r + c more after the tile's last beat.
+
+        Of the rows of a window only the last one shows any.
+        """
         for row, values in enumerate(tile.values):
-            for col, value in enumerate(values):
-                due.setdefault(cycle + 6 + row + col, {})[row] = value
+            if (row + 1) % (1 << tile.pool) == 0:
+                for col, value in enumerate(values):
+                    due.setdefault(cycle + 4 + row + col, {})[row] = (value, tile.copies())
 
     def send(self, ctx, results):
         ctx.set(self.unit.result_valid, sum(1 << row for row in results))
-        for row, value in results.items():
+        for row, (value, copies) in results.items():
             ctx.set(self.unit.results[row], value)
+            ctx.set(self.unit.copies[row], copies)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -142,16 +155,16 @@ def test_random_tiles(config, pause, seed):
 @pytest.mark.parametrize("ncu", ["fused", "dsp"])
 @pytest.mark.parametrize("rows", [1, 4])
 def test_a_column_leaves_in_the_cycle_after_its_last_row(rows, ncu):
-    """Or, on a staged engine, two registers later."""
+    """Or, on a staged engine, a register later."""
     config = EngineConfig(rows=4, cols=1, ncu=ncu)
     tile = Tile(config, np.random.default_rng(1))
     tile.rows, tile.pool, tile.values = rows, 0, [[row] for row in range(rows)]
     bench = CollectorBench(config, [tile], pause=0, seed=1)
     bench.run()
-    assert bench.first_beat == 6 + rows - 1 + 1 + (2 if ncu == "dsp" else 0)
+    assert bench.first_beat == 4 + rows - 1 + 1 + (1 if ncu == "dsp" else 0)
 
 
 def test_layouts_have_no_gaps():
     config = CONFIGS[1]
     assert result_beat(config).size == config.rows * config.result_lane_bits + 1
-    assert tile_layout(config).size == config.rows + 9 + 2 + 1 + 3 * 5
+    assert tile_layout(config).size == config.rows + 9 + 2 + 1 + 3

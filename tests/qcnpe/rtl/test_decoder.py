@@ -121,7 +121,7 @@ def bad_words(config):
     """A word for each cause, made by one change to a good command."""
     good = {"opcode": 1, "precision": 16, "beats": 1, "rows": 2, "cols": 2}
     changes = {
-        ErrorCause.OPCODE: {"opcode": 9},
+        ErrorCause.OPCODE: {"opcode": 5},
         ErrorCause.PRECISION: {"precision": 8},
         ErrorCause.BEATS: {"beats": 0},
         ErrorCause.ROWS: {"rows": 3},

@@ -15,13 +15,23 @@ from hypothesis import strategies as st
 from qcnpe.rtl.afu import Afu
 from qcnpe.rtl.engine import Engine
 from qcnpe.rtl.fifo import Fifo
+from qcnpe.rtl.interpolator import Interpolator, KnotRegisters
 from qcnpe.rtl.leaf import Leaf, ModuleLibrary, flat_ports
 from qcnpe.rtl.ncu import Ncu
 from qcnpe.rtl.ncu_array import NcuArray, NcuRow
 from qcnpe.rtl.requantize import Requantize
+from qcnpe.rtl.result_queue import ResultQueue
 from qcnpe.spec.config import EngineConfig
 
-UNITS = {"afu": Afu, "ncu": Ncu, "row": NcuRow, "requantize": Requantize}
+UNITS = {
+    "afu": Afu,
+    "interpolator": Interpolator,
+    "knots": KnotRegisters,
+    "ncu": Ncu,
+    "row": NcuRow,
+    "requantize": Requantize,
+    "result_queue": ResultQueue,
+}
 
 
 def bodies_of(unit):
@@ -45,15 +55,17 @@ def test_each_leaf_of_an_engine_is_emitted_once(engine_bodies):
         "fifo",  # commands, whose width differs from the one of activations, weights,
         "fifo",
         "fifo",
-        "fifo",  # parameters, tiles and results
+        "fifo",  # parameters and tiles
         "fifo",
-        "fifo",
+        "interpolator",
+        "knots",
         "ncu",
         "ncu",  # a row of them
         "requantize",
+        "result",  # a row's queue
     ]
     # The words of queues and skews are in banks, of few shapes.
-    assert 0 < sum("_bank_" in name for name in engine_bodies) <= len(queues)
+    assert 0 < sum("_bank_" in name for name in engine_bodies) <= 2 * len(queues)
     text = "".join(engine_bodies.values())
     for name in engine_bodies:
         assert len(re.findall(rf"^module \\{name}$", text, re.MULTILINE)) == 1, name

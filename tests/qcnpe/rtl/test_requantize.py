@@ -15,22 +15,26 @@ class TestRequantize(OracleTest):
     def operations(self, config, rng):
         operations = []
         for value in signed_values(rng, 16, 300):
-            operation = {"result": value, "copies.is_unsigned": int(rng.integers(2))}
+            operation = {
+                "result": value,
+                "copies.is_unsigned": int(rng.integers(2)),
+                "copies.wanted.result": int(rng.integers(2)),
+            }
             for width in config.narrow_precisions:
                 operation[f"copies.shift_{width}"] = int(rng.integers(16))
-                operation[f"copies.wanted_{width}"] = int(rng.integers(4) > 0)
+                operation[f"copies.wanted.copy_{width}"] = int(rng.integers(4) > 0)
             operations.append(operation)
         return operations
 
     def expect(self, config, operations):
         return [
-            {"lane.result": op["result"]}
+            {"lane.result": op["result"] * op["copies.wanted.result"]}
             | {f"lane.copy_{w}": self.copy(op, w) for w in config.narrow_precisions}
             for op in operations
         ]
 
     def copy(self, operation, width):
-        if not operation[f"copies.wanted_{width}"]:
+        if not operation[f"copies.wanted.copy_{width}"]:
             return 0
         unsigned = bool(operation["copies.is_unsigned"])
         shift = operation[f"copies.shift_{width}"]

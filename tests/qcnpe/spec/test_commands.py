@@ -137,7 +137,7 @@ def test_shift_range_fits_the_field():
         ({}, ErrorCause.NONE),
         ({"opcode": 0}, ErrorCause.OPCODE),
         ({"opcode": 3}, ErrorCause.OPCODE),
-        ({"opcode": 15}, ErrorCause.OPCODE),
+        ({"opcode": 7}, ErrorCause.OPCODE),
         ({"precision": 2}, ErrorCause.PRECISION),
         ({"precision": 0}, ErrorCause.PRECISION),
         ({"precision": 4}, ErrorCause.NONE),

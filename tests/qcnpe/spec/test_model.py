@@ -47,7 +47,7 @@ def product(config, activation, weight, command):
 
 def lane_of(config, command, value):
     """A result and the wanted copies, from the lowest bit on."""
-    lane, place = value % 2**16, 16
+    lane, place = 0 if command["copies_only"] else value % 2**16, 16
     for width in config.narrow_precisions:
         if command[f"copy_{width}"]:
             shift, unsigned = command[f"copy_shift_{width}"], bool(command["unsigned_copies"])
@@ -67,14 +67,13 @@ def tile(config, command, activations, weights, parameters, knots):
             pairs = zip(activations, weights, strict=True)
             total = sum(product(config, a[row], w[col], command) for a, w in pairs)
             total = exact.wrap(total, config.accumulator_bits)
-            function, shift = FUNCTIONS[command["function"]], fields["shift"] - 16
-            bias = fields["bias"]
-            found.append(
-                exact.result(total, bias=bias, shift=shift, function=function, knots=knots)
-            )
+            shift, bias = fields["shift"] - 16, fields["bias"]
+            found.append(exact.result(total, bias=bias, shift=shift, function="identity"))
         lanes = [0] * config.rows
         for row in range(0, command["rows"], window):
-            lanes[row] = lane_of(config, command, max(found[row : row + window]))
+            largest = max(found[row : row + window])
+            value = exact.activated(largest, FUNCTIONS[command["function"]], knots)
+            lanes[row] = lane_of(config, command, value)
         beats.append(lanes)
     return beats
 
