@@ -50,8 +50,8 @@ def train(environment, table: Path) -> None:
 
 def test_core_trains_approximates_and_generates_verilog(core, table):
     train(core, table)
-    evaluation = json.loads((core.folder / "own" / "evaluation.json").read_text())
-    assert evaluation["accuracy"]["axnn"] > 0.7
+    evaluation = json.loads(core.run("axnn", "evaluate", "--run", "own", "--json"))
+    assert evaluation["axnn_accuracy"] > 0.7
     core.run("qcnpe", "generate", "--rows", "2", "--cols", "2", "--out", "verilog")
     text = (core.folder / "verilog" / "qcnpe_engine.v").read_text()
     assert "module qcnpe_engine(" in text

@@ -68,7 +68,7 @@ REFUSED = [
     ('{"name": "a", "parts": []} x', "trailing"),
     ("[" * 100_000, "nested deeper than 64"),
     ('{"a":' * 100_000, "nested deeper than 64"),
-    (b'{"name": "\xff", "parts": []}', "UTF-8"),
+    (b'{"name": "\xff", "parts": []}', "utf-8"),
     (b"\xff\xfe{", "malformed"),
     (b'\xef\xbb\xbf{"name": "a", "parts": []}', "malformed"),
     ('{"name": "\\ud800", "parts": []}', ""),
@@ -79,7 +79,7 @@ REFUSED = [
 def test_refused_in_one_line(text, reason):
     with pytest.raises(FormatError, match=r"\Afile\.json: ") as caught:
         decode_document(text, Whole, where="file.json")
-    assert reason in str(caught.value)
+    assert reason.lower() in str(caught.value).lower()
     assert "\n" not in str(caught.value)
 
 

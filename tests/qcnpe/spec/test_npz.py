@@ -192,7 +192,7 @@ FOREIGN = {
     "text": (b"plain text", "File is not a zip file"),
     "no-header": (members().replace(b"header", b"heater"), "no member header.json"),
     "json": (members(("header.json", "{")), "truncated"),
-    "encoding": (members(("header.json", b'{"kind": "\xff"}')), "UTF-8"),
+    "encoding": (members(("header.json", b'{"kind": "\xff"}')), "utf-8"),
     "nesting": (members(("header.json", "[" * 100_000)), "nested deeper"),
     "magic": (members(("w.npy", b"no array")), "magic string"),
     "no-kind": (members(("header.json", "{}")), "holds None, not 'test-1'"),
@@ -228,7 +228,7 @@ def test_foreign_file(tmp_path, name):
     target.write_bytes(content)
     with pytest.raises(FormatError, match=r"net\.npz: ") as caught:
         read(target, only_w, limit_bytes=1 << 20 if name == "bomb" else npz.LIMIT_BYTES)
-    assert reason in str(caught.value)
+    assert reason.lower() in str(caught.value).lower()
     assert len(str(caught.value)) < 400
     assert "\n" not in str(caught.value)
 
