@@ -48,6 +48,7 @@ synth: $(READY) ## measure area, timing and energy into build/synth, synth/ and 
 ifeq ($(QUICK)$(LIBERTY),)
 	@$(PYTHON_VENV) -m synth.energy_table
 	@$(PYTHON_VENV) -m synth.count_model
+	@$(PYTHON_VENV) -m synth.area_table
 endif
 	@$(VENV)/bin/qcnpe synth --rows $(ROWS) --cols $(COLS) --precisions $(PRECISIONS) \
 		--ncu $(NCU) --out build/synth $(if $(QUICK),--quick) $(LIBERTY:%=--liberty %)

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -171,6 +171,39 @@ def synthesize(
     cells = choose_cells(liberty, quick=quick, root_gates=root_gates)
     make_folder(folder)
     jobs, notes = _jobs(config, cells)
+    reports = tuple(_map_jobs(jobs, cells, folder, progress))
+    seconds = time.monotonic() - began
+    return SynthesisReport(config, cells.name, reports, (*cells.notes, *notes), seconds)
+
+
+def map_units(
+    config: EngineConfig, cells: Cells, folder: Path, *, known: Mapping[str, UnitReport]
+) -> list[UnitReport]:
+    """Map the units of an engine to cells, those that are known already excepted.
+
+    Parameters
+    ----------
+    config : the engine
+    cells : target of the mapping
+    folder : for a Verilog netlist of each unit
+    known : units of other engines, by name
+
+    Returns
+    -------
+    The units, largest share of the area first.
+    """
+    jobs, _ = _jobs(config, cells)
+    new = [job for job in jobs if short_name(job.module) not in known]
+    found = _map_jobs(new, cells, folder)
+    places = {short_name(job.module): job.places for job in jobs}
+    found += [replace(known[name], places=n) for name, n in places.items() if name in known]
+    return sorted(found, key=_by_area)
+
+
+def _map_jobs(
+    jobs: Sequence["_Job"], cells: Cells, folder: Path, progress: Progress | None = None
+) -> list[UnitReport]:
+    """The mapped units, largest share of the area first."""
     reports: list[UnitReport] = []
     with ToolThreads(WORKERS) as pool:
         waiting = [pool.submit(_map_job, job, cells, folder) for job in jobs]
@@ -178,9 +211,11 @@ def synthesize(
             reports.append(done.result())
             if progress:
                 progress(reports[-1].name, len(reports), len(jobs))
-    reports.sort(key=lambda unit: (-unit.total_um2, unit.name))
-    seconds = time.monotonic() - began
-    return SynthesisReport(config, cells.name, tuple(reports), (*cells.notes, *notes), seconds)
+    return sorted(reports, key=_by_area)
+
+
+def _by_area(unit: UnitReport) -> tuple[float, str]:
+    return -unit.total_um2, unit.name
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ def commands(folder: Path) -> list[list[str]]:
         ["axnn", "characterize", *run],
         ["axnn", "approximate", *run, *prices],
         ["axnn", "evaluate", *run, *prices],
+        ["axnn", "explore", *run, *prices, *engine, "--ncu", "fused"],
         ["axnn", "report", *run, *prices],
         ["axnn", "fetch", "digits8x8"],
         [

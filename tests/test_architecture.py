@@ -24,6 +24,7 @@ APPROXIMATION = QUANTISATION | {"axnn.approximation"}
 FRONTEND = APPROXIMATION | {"axnn.frontend"}
 FLOW = FRONTEND | {"axnn.flow", "qcnpe.tools.lock"}
 EXPERIMENTS = FLOW | {"axnn.experiments", "qcnpe.tasks"}
+EXPLORATION = FLOW | {"axnn.exploration", "qcnpe.tasks"}
 CPU = FLOW | {"axnn.cpu"}
 OPEN = {"qcnpe", "axnn", "numpy", "rich"}
 
@@ -72,6 +73,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "axnn.flow.operating_points": FLOW | {"qcnpe.compiler", "qcnpe.driver"},
     "axnn.experiments": EXPERIMENTS,
     "axnn.experiments.energy_spread": EXPERIMENTS | {"qcnpe.command_line"},
+    "axnn.exploration": EXPLORATION | {"qcnpe.activity", "qcnpe.compiler", "qcnpe.events"},
     "axnn.cpu": CPU
     | {"qcnpe.command_line", "qcnpe.terminal", "numba", "llvmlite", "matplotlib", "rich"},
     "axnn.cpu.benchmark.peers": CPU | {"onnx", "onnxruntime", "torch"},

@@ -63,6 +63,11 @@ COMMANDS = (
     ),
     Entry("evaluate", "method", "Judge the networks on the test set and price them."),
     Entry(
+        "explore",
+        "exploration",
+        "Compare engines and operating points for a network: energy, cycles, area, accuracy.",
+    ),
+    Entry(
         "report",
         "experiments",
         "Write summary.json and the figures of a run, or one HTML page on all applications.",

@@ -1,0 +1,153 @@
+"""The command that compares engines for a run's network."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Column, Table
+
+from axnn.cli.app import cli
+from axnn.cli.options import PricesOption, RunOption
+from axnn.exploration import Candidate, Limits, Space, explore, pareto_front
+from axnn.exploration.candidates import OBJECTIVES
+from axnn.exploration.exact import with_exact_areas
+from axnn.flow.energy import EnergyPrices
+from axnn.flow.run_folder import RunFolder
+from qcnpe.options import JsonOption, ProcessesOption, QuietOption, SchedulerOption
+from qcnpe.spec.documents import encode_document
+from qcnpe.spec.errors import ConfigError
+from qcnpe.spec.files import replace_text
+from qcnpe.tasks import Workplace
+from qcnpe.terminal import show, show_progress
+
+
+@cli.command(
+    name="explore",
+    epilog="Example: axnn explore --run build/digits --rows 4,8,16 --cols 4,8,16,32"
+    " --objective energy --limit area_um2=300000",
+)
+def explore_command(
+    run: RunOption,
+    rows: Annotated[str, typer.Option(help="Numbers of rows, separated by commas.")] = "4,8,16",
+    cols: Annotated[str, typer.Option(help="Numbers of columns.")] = "4,8,16",
+    precisions: Annotated[
+        str, typer.Option(help="Sets of operand widths, separated by semicolons.")
+    ] = "16,8,4,2",
+    ncu: Annotated[
+        str, typer.Option(help="Kinds of neural compute unit (NCU).")
+    ] = "fused,gated,plain16",
+    bound: Annotated[
+        list[float] | None,
+        typer.Option(help="Approximate under this bound, too; may be repeated."),
+    ] = None,
+    objective: Annotated[
+        str, typer.Option(help=f"What the front is sorted by: {', '.join(OBJECTIVES)}.")
+    ] = "energy",
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Largest value of a cost, such as area_um2=300000, cycles=2000, energy_pj=900,"
+            " loss_points=1; may be repeated."
+        ),
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Synthesise the engines of the front.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write all candidates here (.csv or .json).")
+    ] = None,
+    prices: PricesOption = None,
+    processes: ProcessesOption = 1,
+    scheduler: SchedulerOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare engines and operating points for a network: energy, cycles, area, accuracy."""
+    if objective not in OBJECTIVES:
+        raise ConfigError(f"objective must be one of {', '.join(OBJECTIVES)}, not {objective!r}")
+    limits = Limits.parse(limit or [])
+    space = Space(
+        rows=_numbers("rows", rows),
+        cols=_numbers("cols", cols),
+        precisions=tuple(_numbers("precisions", part) for part in precisions.split(";")),
+        ncus=tuple(ncu.split(",")),
+    )
+    where = Workplace(workers=processes, scheduler=scheduler)
+    where.check()
+    with show_progress("exploring", quiet=quiet or as_json) as update:
+
+        def tell(done: int, total: int, note: str) -> None:
+            update(done, f"of {total}: {note}")
+
+        found = explore(
+            RunFolder(run),
+            space,
+            EnergyPrices.load(prices),
+            bounds=bound or [],
+            where=where,
+            progress=tell,
+        )
+        front = pareto_front([each for each in found.candidates if limits.allow(each)], objective)
+        if exact:
+            front = with_exact_areas(front, where, tell)
+    document: dict[str, Any] = {
+        "objective": objective,
+        "candidates": len(found.candidates),
+        "left_out": [engine.title for engine in found.left_out],
+        "front": [asdict(each) for each in front],
+    }
+    if out is not None:
+        _write(out, found.candidates)
+    show(front_table(front, len(found.candidates)), document, quiet=quiet, as_json=as_json)
+
+
+def _numbers(name: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise ConfigError(f"{name} must be numbers like 4,8,16, not {text}") from None
+
+
+def _write(out: Path, candidates: Sequence[Candidate]) -> None:
+    """Write all candidates as a table (CSV), or as JSON."""
+    rows = [asdict(each) for each in candidates]
+    if out.suffix != ".csv":
+        replace_text(out, encode_document({"candidates": rows}, indent=1) + "\n")
+        return
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(Candidate.__dataclass_fields__), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**row, "precisions": "/".join(map(str, row["precisions"]))} for row in rows)
+    replace_text(out, text.getvalue())
+
+
+def front_table(front: Sequence[Candidate], candidates: int) -> Table:
+    """The Pareto front."""
+    heads = ("pJ", "cycles", "um2", "right", "loss")
+    table = Table(
+        "array",
+        "NCU",
+        "widths",
+        "point",
+        *(Column(head, justify="right") for head in heads),
+        title=f"{len(front)} of {candidates} candidates that no other beats",
+        caption="Energy and cycles of a sample, area of the cells, share of validation samples that"
+        " are right, percentage points less than the exact network",
+    )
+    for each in front:
+        table.add_row(
+            f"{each.rows} x {each.cols}",
+            each.ncu,
+            "/".join(map(str, each.precisions)),
+            each.point,
+            f"{each.energy_pj:,.0f}",
+            f"{each.cycles:,.1f}",
+            f"{each.area_um2:,.0f}",
+            f"{each.accuracy:.2%}",
+            f"{each.loss_points:.2f}",
+        )
+    return table

@@ -1,0 +1,147 @@
+"""Counts and prices a network on many engines.
+
+What operands make NCUs do is measured once for each kind of NCU, on the engine that the network was
+made for, and scaled to the beats of every other engine: the operands that follow one another in a
+row or a column are the same on all of them, but where a tile begins. Everything else is counted
+exactly for every engine.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axnn.approximation.event_counter import PROGRAM_BATCH
+from axnn.exploration.candidates import Candidate
+from axnn.flow.energy import EnergyPrices
+from qcnpe.activity import network_activity
+from qcnpe.compiler import Program, compile_network
+from qcnpe.events import OperandActivity
+from qcnpe.spec.area import AreaModel
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.ncu_kind import find_kind
+from qcnpe.spec.qnet import QuantNet
+
+
+@dataclass(frozen=True)
+class Point:
+    """An operating point: a network in integers.
+
+    Attributes
+    ----------
+    name : of the point
+    net : its network
+    accuracy : on the validation part
+    loss_points : percentage points less than the exact network
+    """
+
+    name: str
+    net: QuantNet
+    accuracy: float
+    loss_points: float
+
+    @property
+    def widths(self) -> frozenset[int]:
+        """Operand widths that its neurons have."""
+        return frozenset(
+            int(width) for layer in self.net.layers for width in np.unique(layer.precision)
+        )
+
+    def fits(self, engine: EngineConfig) -> bool:
+        """Whether an engine has all of the widths."""
+        return self.widths <= set(engine.precisions)
+
+
+Activity = tuple[Mapping[int, tuple[OperandActivity, int]], ...]
+"""For each layer and width, what operands do, and in how many beats of an NCU."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """What the tasks need, all of them.
+
+    Attributes
+    ----------
+    points : operating points
+    activity : of each point, by name and kind of NCU
+    prices : of events
+    areas : of engines
+    """
+
+    points: tuple[Point, ...]
+    activity: Mapping[tuple[str, str], Activity]
+    prices: EnergyPrices
+    areas: AreaModel
+
+
+def measure_activity(
+    net: QuantNet, engine: EngineConfig, ncu: str, samples: NDArray[np.floating]
+) -> Activity:
+    """What a network's operands make NCUs of a kind do, on an engine of the given size."""
+    widths = find_kind(ncu).choose(engine.precisions)
+    config = replace(engine, ncu=ncu, precisions=widths)
+    inputs = net.quantize_inputs(samples)
+    seen = network_activity(net, config, inputs, batch=PROGRAM_BATCH)
+    counts = _beats(net, config, len(inputs))
+    return tuple(
+        {width: (each, beats[width]) for width, each in layer.items()}
+        for layer, beats in zip(seen, counts, strict=True)
+    )
+
+
+def _beats(net: QuantNet, config: EngineConfig, samples: int) -> list[dict[int, int]]:
+    """Beats of NCUs by layer and width, for samples in batches of `PROGRAM_BATCH`."""
+    total: list[dict[int, int]] = [{} for _ in net.layers]
+    whole, rest = divmod(samples, PROGRAM_BATCH)
+    for batch, times in ((PROGRAM_BATCH, whole), (rest, 1)):
+        if batch and times:
+            program = compile_network(net, config, batch)
+            for layer, counts in zip(total, program.layer_counts, strict=True):
+                for width, beats in counts.ncu_beats.items():
+                    layer[width] = layer.get(width, 0) + times * beats
+    return total
+
+
+def count_engine(
+    shared: Shared, engine: EngineConfig, tell: Callable[[str], None]
+) -> list[Candidate]:
+    """All operating points that fit an engine."""
+    found = [count(point, engine, shared) for point in shared.points if point.fits(engine)]
+    tell(engine.title)
+    return found
+
+
+def count(point: Point, engine: EngineConfig, shared: Shared) -> Candidate:
+    """An operating point on an engine."""
+    program = compile_network(point.net, engine, PROGRAM_BATCH)
+    prices = shared.prices.for_engine(engine)
+    energy = sum(map(prices.cost_pj, _events(program, shared.activity[point.name, engine.ncu])))
+    memory = prices.cost_pj({"memory_word": program.counts.words})
+    return Candidate(
+        point=point.name,
+        rows=engine.rows,
+        cols=engine.cols,
+        precisions=engine.precisions,
+        ncu=engine.ncu,
+        energy_pj=energy / PROGRAM_BATCH,
+        memory_pj=memory / PROGRAM_BATCH,
+        cycles=program.cycles / PROGRAM_BATCH,
+        area_um2=shared.areas.area_um2(engine),
+        accuracy=point.accuracy,
+        loss_points=point.loss_points,
+    )
+
+
+def _events(program: Program, activity: Activity) -> list[dict[str, int]]:
+    """Events of each layer, with the measured operands scaled to its beats."""
+    return [
+        counts.events(
+            {
+                width: activity_of.scaled(beats / measured)
+                for width, beats in counts.ncu_beats.items()
+                for activity_of, measured in [layer[width]]
+            }
+        )
+        for counts, layer in zip(program.layer_counts, activity, strict=True)
+    ]

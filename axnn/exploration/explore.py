@@ -1,0 +1,206 @@
+"""Explores engines for a run, and keeps what has been counted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.resources import as_file, files
+
+from axnn.approximation.widths import integer_accuracy
+from axnn.errors import RunError
+from axnn.exploration.candidates import Candidate
+from axnn.exploration.counting import Point, Shared, count_engine, measure_activity
+from axnn.exploration.space import Space
+from axnn.flow.ancestry import Ancestry
+from axnn.flow.energy import EnergyPrices
+from axnn.flow.run_folder import RunFolder
+from axnn.flow.steps import approximate_step, event_counter
+from qcnpe.spec.area import FILE, AreaModel
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.documents import read_document, write_document
+from qcnpe.spec.ncu_kind import find_kind
+from qcnpe.tasks import IN_THIS_PROCESS, Workplace, run_tasks
+
+RESULTS = "exploration.json"
+"""Name of the file in the run's folder that keeps what has been counted."""
+
+_KEPT_EVERY = 20
+"""Engines after which what has been counted is written."""
+
+Progress = Callable[[int, int, str], None]
+"""Called with the number of finished engines, of all engines, and a few words."""
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """What was found.
+
+    Attributes
+    ----------
+    candidates : every operating point on every engine that it fits
+    left_out : engines that no operating point fits
+    reused : engines whose counts were kept from an earlier call
+    """
+
+    candidates: tuple[Candidate, ...]
+    left_out: tuple[EngineConfig, ...]
+    reused: int
+
+
+@dataclass(frozen=True)
+class _File:
+    """What the file of an exploration holds: candidates by engine, and what they are made from."""
+
+    made_from: Ancestry
+    engines: dict[str, list[Candidate]]
+
+
+def load_areas() -> AreaModel:
+    """The committed areas."""
+    with as_file(files("synth") / FILE) as path:
+        return AreaModel.load(path)
+
+
+def explore(
+    run: RunFolder,
+    space: Space,
+    prices: EnergyPrices,
+    *,
+    bounds: Sequence[float] = (),
+    where: Workplace = IN_THIS_PROCESS,
+    progress: Progress = lambda done, total, note: None,
+) -> Exploration:
+    """Count every operating point of a run on every engine of a space.
+
+    Parameters
+    ----------
+    run : the run, approximated or at least trained
+    space : the engines
+    prices : of events
+    bounds : approximate under these, too; each takes as long as `axnn approximate`
+    where : where engines are counted
+    progress : called with the number of engines finished, of all, and a note
+
+    Raises
+    ------
+    RunError
+        If the run has no approximation.
+    """
+    engines = space.engines(run.record().app.engine)
+    variants = [
+        _approximated(run, bound, lambda note: progress(0, len(engines), note)) for bound in bounds
+    ]
+    with run.lock():
+        points = operating_points(run, variants)
+        fitting = [engine for engine in engines if any(point.fits(engine) for point in points)]
+        areas = load_areas()
+        kept = _Kept(run, variants, prices, areas)
+        new = [engine for engine in fitting if engine.title not in kept.engines]
+        shared = _shared(run, points, {engine.ncu for engine in new}, prices, areas)
+        done = len(fitting) - len(new)
+        for index, found in run_tasks(count_engine, shared, new, where):
+            done += 1
+            kept.add(new[index], found)
+            progress(done, len(fitting), new[index].title)
+        kept.write()
+    return Exploration(
+        candidates=tuple(each for engine in fitting for each in kept.engines[engine.title]),
+        left_out=tuple(engine for engine in engines if engine not in fitting),
+        reused=len(fitting) - len(new),
+    )
+
+
+class _Kept:
+    """What has been counted, in a file, so that an interrupted exploration goes on.
+
+    Parameters
+    ----------
+    run : whose folder has the file
+    variants, prices, areas : what the counts depend on besides; with others they are made anew
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        variants: Sequence[RunFolder],
+        prices: EnergyPrices,
+        areas: AreaModel,
+    ) -> None:
+        self._path, self._unwritten = run.path / RESULTS, 0
+        networks = [folder.axnn for folder in (run, *variants) if folder.axnn.exists()]
+        self._made_from = Ancestry.of(
+            self._path,
+            [run.root / run.network.name, *networks],
+            engine=run.record().app.engine,
+            prices=dict(prices.pj),
+            areas=areas.fitted,
+        )
+        found = read_document(self._path, _File) if self._path.exists() else None
+        is_kept = found is not None and found.made_from == self._made_from
+        self.engines = dict(found.engines) if found is not None and is_kept else {}
+
+    def add(self, engine: EngineConfig, found: list[Candidate]) -> None:
+        """Add an engine; the file is written now and then."""
+        self.engines[engine.title] = found
+        self._unwritten += 1
+        if self._unwritten >= _KEPT_EVERY:
+            self.write()
+
+    def write(self) -> None:
+        """Write the file."""
+        write_document(self._path, asdict(_File(self._made_from, self.engines)))
+        self._unwritten = 0
+
+
+def _approximated(run: RunFolder, bound: float, notify: Callable[[str], None]) -> RunFolder:
+    """The run's approximation under another bound, in a folder of its own."""
+    variant = RunFolder(run.path / f"bound-{bound:g}", trained_in=run.path)
+    plan = replace(run.record().app.approximation, bound_percent=bound)
+    approximate_step(
+        variant,
+        plan,
+        on_trial=lambda trial: notify(f"bound {bound:g}: validation {trial.accuracy:.2%}"),
+    )
+    return variant
+
+
+def operating_points(run: RunFolder, variants: Sequence[RunFolder] = ()) -> tuple[Point, ...]:
+    """The exact network, the approximate one, and those of other bounds.
+
+    Raises
+    ------
+    RunError
+        If the run has not been approximated.
+    """
+    if not run.axnn.exists() and not variants:
+        raise RunError(
+            f"{run.path}: holds no approximation; run `axnn approximate` first, or give --bound"
+        )
+    sources = [run] if run.axnn.exists() else []
+    validation = run.samples().validation
+    exact = (sources or list(variants))[0].point("exact16")
+    best = integer_accuracy(exact, validation)
+    found = [Point("exact16", exact, best, 0.0)]
+    for source in (*sources, *variants):
+        net = source.point("axnn")
+        accuracy = integer_accuracy(net, validation)
+        name = "axnn" if source is run else source.path.name
+        found.append(Point(name, net, accuracy, 100 * (best - accuracy)))
+    return tuple(found)
+
+
+def _shared(
+    run: RunFolder,
+    points: tuple[Point, ...],
+    ncus: set[str],
+    prices: EnergyPrices,
+    areas: AreaModel,
+) -> Shared:
+    engine = run.record().app.engine
+    samples = event_counter(engine, run.samples()).samples
+    assert samples is not None
+    activity = {
+        (point.name, ncu): measure_activity(point.net, engine, ncu, samples)
+        for point in points
+        for ncu in sorted(ncus)
+        if point.fits(replace(engine, ncu=ncu, precisions=find_kind(ncu).choose(engine.precisions)))
+    }
+    return Shared(points, activity, prices, areas)
