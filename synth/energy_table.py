@@ -30,6 +30,7 @@ from synth.flow import own_cells
 from synth.gatesim import simulator
 from synth.mapping import LibertyCells
 from synth.measure import NcuFigures
+from synth.memories import memory_prices_pj, read_memories
 from synth.ncu_variants import FUSED, GATED, VARIANTS, measure_variants
 from synth.overheads import overheads_percent
 from synth.partial_products import ProductPlan
@@ -45,20 +46,6 @@ COMMAND = "python -m synth.energy_table"
 
 SPICE_CHECK = Path(__file__).parent / "tech" / "spice_check.json"
 """The library's energies against SPICE, made by `python -m synth.library.spice_check`."""
-
-MEMORY_PJ_64_BITS = 10.0
-"""A 64-bit access to an 8 KB memory at 45 nm and 0.9 V.
-
-M. Horowitz, "Computing's energy problem (and what we can do about it)", ISSCC 2014.
-"""
-
-_MEMORY_SUPPLY_V = 0.9
-
-
-def memory_word_pj(supply_v: float) -> float:
-    """Energy of a 16-bit word of a local memory of 8 KB, at a library's supply."""
-    share = OPERAND_BITS / 64
-    return MEMORY_PJ_64_BITS * share * (supply_v / _MEMORY_SUPPLY_V) ** 2
 
 
 def prices_pj(
@@ -97,7 +84,7 @@ def prices_pj(
     prices["fifo_word"] = units.queue_word_fj()
     progress("input queues, skew")
     found = {event: energy / 1000 for event, energy in prices.items()}
-    return {**found, "memory_word": memory_word_pj(units.cells.library.supply_v)}
+    return {**found, **memory_prices_pj(read_memories(), units.config)}
 
 
 def event_prices(kind: str, figures: NcuFigures, around_fj: float) -> dict[str, float]:
@@ -139,8 +126,10 @@ def provenance(cells: LibertyCells) -> dict[str, Any]:
             "reverse_ncu_cycle": "weights' fields reversed, for each NCU; is in ncu_mac_*",
             "fifo_word": "16 bits of operands or parameters through an input queue",
             "skew_word": "16 bits of operands through the array's skew",
-            "memory_word": "16 bits of a local 8 KB memory; Horowitz, ISSCC 2014, scaled to 1.1 V;"
-            " not in any event's count",
+            "activation_memory_*, weight_memory_*, parameter_memory_*": "16 bits of an on-chip"
+            " memory of an autonomous engine, at its size; CACTI 7, synth/tech/memories.json",
+            "memory_leakage_cycle": "leakage of all on-chip memories in a cycle",
+            "external_word": "16 bits of external memory; Horowitz, ISSCC 2014",
         },
         "wires": f"{cells.wires.ff_per_um} fF/um, synth/tech/wires.json; clock tree +30 %",
         "versions": {name: version(name) for name in ("amaranth", "numpy", "pyosys")},

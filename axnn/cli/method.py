@@ -13,6 +13,7 @@ from axnn.cli.app import cli
 from axnn.cli.notes import warn_on_stderr
 from axnn.cli.options import PricesOption, RunOption
 from axnn.flow.energy import EnergyModel, EnergyPrices
+from axnn.flow.evaluate import ENERGY_RATIOS
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import (
     approximate_step,
@@ -108,7 +109,7 @@ def evaluate(
     )
     facts = folder.facts()
     summary = report.make_summary(evaluation, facts, seconds={})
-    ratio = {"energy_ratio": evaluation.energy_ratio}
-    document = {**asdict(facts), **asdict(evaluation), **ratio}
+    ratios = {name: getattr(evaluation, name) for name in ENERGY_RATIOS}
+    document = {**asdict(facts), **asdict(evaluation), **ratios}
     shown = report.summary_table(folder.record().app.title, summary)
     show(shown, document, quiet=quiet, as_json=as_json)

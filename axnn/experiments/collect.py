@@ -23,7 +23,7 @@ from axnn.experiments.ordering import accuracy_at_equal_energy, shared_grid
 from axnn.experiments.stages import SEEDS, seeds
 from axnn.flow.apps import find_app
 from axnn.flow.energy import EnergyPrices
-from axnn.flow.evaluate import Evaluation
+from axnn.flow.evaluate import ENERGY_RATIOS, Evaluation
 from axnn.flow.steps import evaluate_step
 
 PAPER_APPS = ("digits", "objects", "garments", "faces", "census", "letters")
@@ -143,8 +143,7 @@ def judge_variants(place: AppFolder, prices: EnergyPrices) -> dict[str, Evaluati
 def _figures(judged: Evaluation) -> dict[str, float]:
     return {
         "accuracy": 100 * judged.axnn_accuracy,
-        "energy_ratio": judged.energy_ratio,
-        "energy_ratio_with_memory": judged.energy_ratio_with_memory,
+        **{name: ratio for name in ENERGY_RATIOS if (ratio := getattr(judged, name)) is not None},
     }
 
 
@@ -257,7 +256,7 @@ def _spread(folder: Path, name: str, prices: EnergyPrices) -> dict[str, float]:
 def _means(figures: Mapping[str, float]) -> Iterator[tuple[str, float]]:
     """Means over the paper's applications, of what every one of them has."""
     for bound in BOUNDS:
-        for key in ("energy_ratio", "energy_ratio_with_memory", "over_best_uniform"):
+        for key in (*ENERGY_RATIOS, "over_best_uniform"):
             wanted = [f"{name}.{bound:g}.{key}" for name in PAPER_APPS]
             if all(each in figures for each in wanted):
                 yield f"mean.{bound:g}.{key}", mean(figures[each] for each in wanted)

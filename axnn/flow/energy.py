@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axnn.approximation.event_counter import PROGRAM_BATCH, EventCounter
+from qcnpe.compiler import Program
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import read_document
 from qcnpe.spec.errors import FormatError
@@ -127,19 +128,27 @@ class Cost:
     energy_pj : of the engine
     layers_pj : of each layer
     cycles : of the engine
-    memory_pj : of a local memory that each word of the streams is read from or written to once; not
-        part of `energy_pj`
+    memory_pj : of the on-chip memories that each word of the streams is read from or written to
+        once, and their leakage; not part of `energy_pj`
+    external_pj : of the external memory from which a host reads that keeps the last block of
+        operands, and to which it writes the results; not part of either
     """
 
     energy_pj: float
     layers_pj: tuple[float, ...]
     cycles: float
     memory_pj: float
+    external_pj: float
 
     @property
     def with_memory_pj(self) -> float:
-        """Energy of the engine and its memory."""
+        """Energy of the engine and its on-chip memories."""
         return self.energy_pj + self.memory_pj
+
+    @property
+    def system_pj(self) -> float:
+        """Energy of the engine, its on-chip memories and the external memory."""
+        return self.with_memory_pj + self.external_pj
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,5 +218,25 @@ class EnergyModel:
             energy_pj=sum(layers_pj),
             layers_pj=layers_pj,
             cycles=program.cycles / PROGRAM_BATCH,
-            memory_pj=prices.cost_pj({"memory_word": program.counts.words}) / PROGRAM_BATCH,
+            memory_pj=prices.cost_pj(_memory_events(program)) / PROGRAM_BATCH,
+            external_pj=prices.cost_pj(_external_events(program)) / PROGRAM_BATCH,
         )
+
+
+def _memory_events(program: Program) -> dict[str, int]:
+    """Accesses to on-chip memories, and the cycles in which they leak."""
+    counts = program.counts
+    return {
+        "activation_memory_read": counts.activation_words,
+        "activation_memory_write": counts.result_words,
+        "weight_memory_read": counts.weight_words,
+        "parameter_memory_read": counts.parameter_words,
+        "memory_leakage_cycle": program.cycles,
+    }
+
+
+def _external_events(program: Program) -> dict[str, int]:
+    """Words from and to the external memory."""
+    counts = program.counts
+    words = program.fetched_words + counts.parameter_words + counts.result_words
+    return {"external_word": words}

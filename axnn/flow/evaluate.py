@@ -13,6 +13,9 @@ from qcnpe.spec.documents import Fraction, Natural, NotNegative, Positive
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
 
+ENERGY_RATIOS = ("energy_ratio", "energy_ratio_with_memory", "energy_ratio_of_system")
+"""Ratios of an `Evaluation`: the engine, with on-chip memories, and with external memory."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
@@ -24,10 +27,12 @@ class Evaluation:
     float_accuracy, exact16_accuracy, axnn_accuracy : fraction right on the test part
     exact16_pj, axnn_pj : energy of a sample; of the exact network, on the engine that computes 16
         bits only
-    exact16_memory_pj, axnn_memory_pj : energy of a local memory for the streams, not included above
+    exact16_memory_pj, axnn_memory_pj : energy of the on-chip memories, not included above
     exact16_cycles, axnn_cycles : of the engine for a sample, in a long batch
     layers_pj : of the approximate network, by layer name
     precision_histogram : neurons of the approximate network by width
+    exact16_external_pj, axnn_external_pj : energy of the external memory, not included above; None
+        in files of earlier versions
     """
 
     samples: Natural
@@ -42,6 +47,8 @@ class Evaluation:
     axnn_cycles: Positive
     layers_pj: dict[str, float]
     precision_histogram: dict[str, int]
+    exact16_external_pj: NotNegative | None = None
+    axnn_external_pj: NotNegative | None = None
 
     @property
     def energy_ratio(self) -> float:
@@ -50,9 +57,17 @@ class Evaluation:
 
     @property
     def energy_ratio_with_memory(self) -> float:
-        """The same with the local memory."""
+        """The same with the on-chip memories."""
         exact = self.exact16_pj + self.exact16_memory_pj
         return exact / (self.axnn_pj + self.axnn_memory_pj)
+
+    @property
+    def energy_ratio_of_system(self) -> float | None:
+        """The same with on-chip and external memories."""
+        if self.exact16_external_pj is None or self.axnn_external_pj is None:
+            return None
+        exact = self.exact16_pj + self.exact16_memory_pj + self.exact16_external_pj
+        return exact / (self.axnn_pj + self.axnn_memory_pj + self.axnn_external_pj)
 
 
 def evaluate(
@@ -70,6 +85,8 @@ def evaluate(
         axnn_pj=axnn_cost.energy_pj,
         exact16_memory_pj=exact_cost.memory_pj,
         axnn_memory_pj=axnn_cost.memory_pj,
+        exact16_external_pj=exact_cost.external_pj,
+        axnn_external_pj=axnn_cost.external_pj,
         exact16_cycles=exact_cost.cycles,
         axnn_cycles=axnn_cost.cycles,
         layers_pj=dict(zip(names, axnn_cost.layers_pj, strict=True)),

@@ -5,6 +5,7 @@ from statistics import mean
 
 from axnn.experiments.bounds import BOUNDS
 from axnn.experiments.collect import PAPER_APPS
+from axnn.flow.evaluate import ENERGY_RATIOS
 from axnn.report.content import Chapter, Section, Table
 from axnn.report.figures.overview import savings
 from axnn.report.numbers import NONE, bound_points, points, times
@@ -12,7 +13,7 @@ from axnn.report.numbers import NONE, bound_points, points, times
 PAPER_SAVINGS = {0.5: 1.43, 2.5: 1.58, 7.5: 1.75}
 """Mean energy saving over six applications, by bound (S. Venkataramani et al., ISLPED 2014)."""
 
-_RATIOS = ("energy_ratio", "energy_ratio_with_memory", "over_best_uniform")
+_RATIOS = (*ENERGY_RATIOS, "over_best_uniform")
 
 Figures = Mapping[str, float]
 """Figures by key, as `axnn.experiments.collect.collect` returns them."""
@@ -68,6 +69,7 @@ def _results(figures: Figures, done: Sequence[str]) -> Section:
             "accuracy",
             "change, points",
             "with memory",
+            "system",
             "best uniform",
         ),
         rows=(

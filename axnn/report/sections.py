@@ -67,7 +67,7 @@ def _variants(found: Findings) -> Table:
     titles = {bound_name(bound): f"AxNN, {bound_points(bound)}" for bound in BOUNDS}
     titles |= {uniform_name(width): f"uniform, {width} bit" for width in UNIFORM_WIDTHS}
     titles |= {choice_name(c): f"0.5 points, {trade.choice_title(c)}" for c in CHOICES}
-    rows = [("exact, plain16", percent(exact.exact16_accuracy), NONE, times(1), times(1))]
+    rows = [("exact, plain16", percent(exact.exact16_accuracy), NONE, times(1), times(1), times(1))]
     for name, title in titles.items():
         if name in found.judged:
             judged = found.judged[name]
@@ -79,11 +79,12 @@ def _variants(found: Findings) -> Table:
                     points(lost),
                     times(judged.energy_ratio),
                     times(judged.energy_ratio_with_memory),
+                    times(judged.energy_ratio_of_system),
                 )
             )
     return Table(
         caption=f"Evaluated on {exact.samples:,} test samples",
-        head=("network", "accuracy", "change, points", "energy", "with memory"),
+        head=("network", "accuracy", "change, points", "energy", "with memory", "system"),
         rows=tuple(rows),
     )
 

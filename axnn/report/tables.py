@@ -11,7 +11,7 @@ from axnn.approximation.loop import Approximation
 from axnn.approximation.resilience import Scores
 from axnn.flow.ancestry import MADE_FROM, Ancestry
 from axnn.flow.energy import EnergyModel
-from axnn.flow.evaluate import Evaluation
+from axnn.flow.evaluate import ENERGY_RATIOS, Evaluation
 from axnn.flow.importing import ImportedRun, KeptIntegers
 from axnn.flow.judgement import RunFacts
 from axnn.flow.run_folder import RunFolder, Trained
@@ -19,6 +19,12 @@ from axnn.report.book import Book
 from axnn.report.numbers import bound_points
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
+
+_ENERGY_LINES = {
+    "energy_ratio": "energy of the engine, exact over AxNN",
+    "energy_ratio_with_memory": "energy with on-chip memories",
+    "energy_ratio_of_system": "energy of the system, with external memory",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +71,7 @@ def make_summary(
         "mismatches": hardware.mismatches if hardware else None,
         "precision_histogram": evaluation.precision_histogram,
         "cycles": cycles,
-        "energy_ratio": evaluation.energy_ratio,
+        **{name: getattr(evaluation, name) for name in ENERGY_RATIOS},
         "seconds": {step: round(value, 3) for step, value in seconds.items()},
     }
 
@@ -92,7 +98,9 @@ def summary_table(title: str, summary: Mapping[str, Any]) -> Table:
     table.add_row(f"{quality}, AxNN", f"{accuracy['axnn']:.2%}")
     histogram = summary["precision_histogram"].items()
     table.add_row("neurons by width", ", ".join(f"{n} at {w} bit" for w, n in histogram))
-    table.add_row("energy, exact over AxNN", f"{summary['energy_ratio']:.2f} x")
+    for name, title in _ENERGY_LINES.items():
+        ratio = summary[name]
+        table.add_row(title, "not priced" if ratio is None else f"{ratio:.2f} x")
     images = summary["images_checked"]
     of = f"{images:,} samples" if images else "a sample"
     table.add_row(

@@ -25,7 +25,12 @@ PRICES = {
     "afu_maximum": 0.5,
     "fifo_word": 0.1,
     "skew_word": 0.2,
-    "memory_word": 3.0,
+    "activation_memory_read": 2.0,
+    "activation_memory_write": 2.5,
+    "weight_memory_read": 4.0,
+    "parameter_memory_read": 1.0,
+    "memory_leakage_cycle": 0.01,
+    "external_word": 300.0,
 }
 for _width, _pairs in ((16, 1), (8, 2), (4, 4), (2, 8)):
     # A multiply-accumulate costs the same whatever its operands are.

@@ -9,7 +9,7 @@ import pytest
 
 from qcnpe.events import EventCounts, OperandActivity
 from qcnpe.spec.activation import Function
-from synth.energy_table import RESULTS, TABLE, keep_others, memory_word_pj
+from synth.energy_table import RESULTS, TABLE, keep_others
 from synth.flow import DEFAULT_LIBERTY, own_cells
 from synth.mapping import LibertyCells
 from synth.measure import measure_ncu
@@ -64,11 +64,6 @@ def test_says_what_it_was_made_from(document: dict[str, Any]) -> None:
     made_from = document["provenance"]
     for path, key in ((DEFAULT_LIBERTY, "library_sha256"), (TRACE, "trace_sha256")):
         assert made_from[key] == hashlib.sha256(path.read_bytes()).hexdigest(), f"remake: {path}"
-
-
-def test_memory_is_priced_from_its_source() -> None:
-    # 10 pJ for 64 bits at 0.9 V, a quarter of it for 16 bits, scaled by (1.1 / 0.9)^2 = 1.4938.
-    assert memory_word_pj(1.1) == pytest.approx(2.5 * 1.4938, rel=1e-4)
 
 
 def test_a_part_made_again_agrees_within_2_percent(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def by_bound(found: Findings) -> Picture:
-    """Energy of a sample, exact and under each bound; the local memory is shown separately."""
+    """Energy of a sample, exact and under each bound; the memories are shown separately."""
     exact = found.exact
     names = ["exact 16 bit", *map(bound_points, found.bounds)]
     judged = [found.judged[bound_name(bound)] for bound in found.bounds]
@@ -54,7 +54,7 @@ def by_bound(found: Findings) -> Picture:
         name=f"{found.name}-energy-by-bound",
         caption=(
             "Energy of one sample on the engine, exact and under each bound on the loss of "
-            "accuracy. Light: a local memory for all streams, which is priced separately."
+            "accuracy. Light: the on-chip memories, which are priced separately."
         ),
         alt=f"Bars of the engine's energy: {', '.join(said)}. Savings: {', '.join(ratios)}.",
         png=draw(fill, height=0.75 + 0.36 * len(names)),

@@ -196,6 +196,8 @@ def test_collected_figures_are_those_of_the_runs(folder, place):
         judged.axnn_pj + judged.axnn_memory_pj
     )
     assert figures["tiny.2.5.energy_ratio_with_memory"] == pytest.approx(memory, abs=1e-3)
+    system = figures["tiny.2.5.energy_ratio_of_system"]
+    assert system == pytest.approx(judged.energy_ratio_of_system, abs=1e-3)
     ratios = [
         judge_variants(AppFolder(folder, "tiny", seed), TABLE)["bound-2.5"].energy_ratio
         for seed in (1, 2)

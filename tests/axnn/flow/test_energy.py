@@ -20,8 +20,16 @@ from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import FormatError
 from tests.axnn.tiny import ENGINE, TABLE
 
+MEMORIES = (
+    "activation_memory_read",
+    "activation_memory_write",
+    "weight_memory_read",
+    "parameter_memory_read",
+    "memory_leakage_cycle",
+    "external_word",
+)
 FREE = dict.fromkeys(
-    ("ncu_idle_cycle", "afu_identity", "result_16b", "fifo_word", "skew_word", "memory_word"), 0.0
+    ("ncu_idle_cycle", "afu_identity", "result_16b", "fifo_word", "skew_word", *MEMORIES), 0.0
 )
 
 
@@ -111,15 +119,34 @@ def test_gated_engine_has_its_own_prices():
     assert found.energy_pj == pytest.approx(8 * 4 * 2.0)
 
 
-def test_memory_is_apart_and_every_word_passes_it():
+def test_memories_are_apart_and_every_word_passes_one():
     # 64 samples on 4 rows: 16 tiles of 8 beats, 4 activation and 4 weight words each; a bias and
     # a shift a neuron and tile, 2 words each; 16 bits a result, 1 word.
-    words = 16 * (8 * (4 + 4) + 4 * 2 + 4 * 4)
-    prices = {**FREE, "ncu_mac_16b": 0.5, "memory_word": 3.0}
+    prices = dict(zip(MEMORIES, (1.0, 20.0, 300.0, 4000.0, 0.0, 0.0), strict=True))
+    prices = {**FREE, **prices, "ncu_mac_16b": 0.5}
     cost = EnergyModel(EnergyPrices(prices, {}), ENGINE).cost(make_net(16))
-    assert cost.memory_pj == pytest.approx(3.0 * words / 64)
+    operands = 16 * 8 * (4 * 1.0 + 4 * 300.0)
+    assert cost.memory_pj * 64 == pytest.approx(
+        operands + 16 * 4 * 2 * 4000.0 + 16 * 4 * 4 * 20.0
+    )
     assert cost.energy_pj == pytest.approx(8 * 4 * 0.5)
     assert cost.with_memory_pj == cost.energy_pj + cost.memory_pj
+
+
+def test_external_memory_gives_fetched_operands_and_takes_results():
+    # The four weight lanes of eight beats stay while the 16 tiles change their activations.
+    words = 8 * 4 + 16 * 8 * 4 + 16 * 4 * 2 + 16 * 4 * 4
+    prices = {**FREE, "ncu_mac_16b": 0.5, "external_word": 300.0}
+    cost = EnergyModel(EnergyPrices(prices, {}), ENGINE).cost(make_net(16))
+    assert cost.external_pj * 64 == pytest.approx(300.0 * words)
+    assert cost.memory_pj == 0
+    assert cost.system_pj == cost.energy_pj + cost.external_pj
+
+
+def test_memories_leak_in_every_cycle():
+    prices = {**FREE, "ncu_mac_16b": 0.0, "memory_leakage_cycle": 2.0}
+    cost = EnergyModel(EnergyPrices(prices, {}), ENGINE).cost(make_net(16))
+    assert cost.memory_pj == pytest.approx(2.0 * cost.cycles)
 
 
 def test_results_are_priced_one_by_one():

@@ -15,6 +15,7 @@ from axnn.experiments.collect import collect
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.run import Finished, plan_jobs, run_jobs
 from axnn.flow.apps import APPS, App
+from axnn.flow.evaluate import ENERGY_RATIOS
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.report import make_book
 from axnn.report.content import Chapter, Section
@@ -181,7 +182,7 @@ def test_page_shows_the_collected_figures(folder, page):
     for bound in ("0.5", "2.5", "7.5"):
         energy, *others = (
             f"{figures[f'tiny.{bound}.{key}']:.2f}\N{MULTIPLICATION SIGN}"
-            for key in ("energy_ratio", "energy_ratio_with_memory", "over_best_uniform")
+            for key in (*ENERGY_RATIOS, "over_best_uniform")
         )
         row = [f"tiny {bound} points", energy, f"{figures[f'tiny.{bound}.accuracy']:.2f} %"]
         row.append(f"{figures[f'tiny.{bound}.accuracy'] - figures['tiny.exact16_accuracy']:+.2f}")

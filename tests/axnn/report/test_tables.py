@@ -1,8 +1,9 @@
 """Summary and tables say what they are given."""
 
 import io
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
+import pytest
 from rich.console import Console
 
 from axnn.flow.evaluate import Evaluation
@@ -19,6 +20,8 @@ EVALUATION = Evaluation(
     axnn_pj=400.0,
     exact16_memory_pj=30.0,
     axnn_memory_pj=5.0,
+    exact16_external_pj=970.0,
+    axnn_external_pj=395.0,
     exact16_cycles=150.5,
     axnn_cycles=26.0,
     layers_pj={"dense1": 300.0, "dense2": 100.0},
@@ -55,6 +58,8 @@ def test_summary_with_hardware_has_its_figures():
         "precision_histogram": {"16": 2, "4": 40},
         "cycles": {"exact16": 30000, "axnn": 5200},
         "energy_ratio": 7.5,
+        "energy_ratio_with_memory": pytest.approx(3030 / 405),
+        "energy_ratio_of_system": 5.0,
         "seconds": {"train": 1.235},
     }
 
@@ -68,9 +73,24 @@ def test_summary_without_hardware_says_so():
 
 def test_table_shows_accuracies_ratio_and_mismatches():
     text = shown(make_summary(EVALUATION, FACTS, seconds={"train": 1.2}, hardware=CHECK))
-    for figure in ("97.50%", "97.00%", "96.50%", "7.50 x", "2 at 16 bit, 40 at 4 bit", "30,000"):
+    for figure in (
+        "97.50%",
+        "97.00%",
+        "96.50%",
+        "7.50 x",
+        "7.48 x",
+        "5.00 x",
+        "2 at 16 bit, 40 at 4 bit",
+        "30,000",
+    ):
         assert figure in text
     assert "seconds, train" in text
+
+
+def test_evaluations_of_earlier_versions_have_no_external_memory():
+    earlier = replace(EVALUATION, exact16_external_pj=None, axnn_external_pj=None)
+    assert earlier.energy_ratio_of_system is None
+    assert "not priced" in shown(make_summary(earlier, FACTS, seconds={}))
 
 
 def test_table_says_what_the_figures_are_of():
