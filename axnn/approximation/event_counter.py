@@ -61,3 +61,22 @@ class EventCounter:
             counts.events({width: each.scaled(scale) for width, each in layer.items()})
             for counts, layer in zip(program.layer_counts, seen, strict=True)
         ]
+
+
+def memory_events(program: Program) -> dict[str, int]:
+    """Accesses to on-chip memories, and the cycles in which they leak."""
+    counts = program.counts
+    return {
+        "activation_memory_read": counts.activation_words,
+        "activation_memory_write": counts.result_words,
+        "weight_memory_read": counts.weight_words,
+        "parameter_memory_read": counts.parameter_words,
+        "memory_leakage_cycle": program.cycles,
+    }
+
+
+def external_events(program: Program) -> dict[str, int]:
+    """Words from and to an external memory, whose host keeps the last block of operands."""
+    counts = program.counts
+    words = program.fetched_words + counts.parameter_words + counts.result_words
+    return {"external_word": words}

@@ -16,8 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axnn.approximation.event_counter import PROGRAM_BATCH, EventCounter
-from qcnpe.compiler import Program
+from axnn.approximation.event_counter import (
+    PROGRAM_BATCH,
+    EventCounter,
+    external_events,
+    memory_events,
+)
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import read_document
 from qcnpe.spec.errors import FormatError
@@ -218,25 +222,6 @@ class EnergyModel:
             energy_pj=sum(layers_pj),
             layers_pj=layers_pj,
             cycles=program.cycles / PROGRAM_BATCH,
-            memory_pj=prices.cost_pj(_memory_events(program)) / PROGRAM_BATCH,
-            external_pj=prices.cost_pj(_external_events(program)) / PROGRAM_BATCH,
+            memory_pj=prices.cost_pj(memory_events(program)) / PROGRAM_BATCH,
+            external_pj=prices.cost_pj(external_events(program)) / PROGRAM_BATCH,
         )
-
-
-def _memory_events(program: Program) -> dict[str, int]:
-    """Accesses to on-chip memories, and the cycles in which they leak."""
-    counts = program.counts
-    return {
-        "activation_memory_read": counts.activation_words,
-        "activation_memory_write": counts.result_words,
-        "weight_memory_read": counts.weight_words,
-        "parameter_memory_read": counts.parameter_words,
-        "memory_leakage_cycle": program.cycles,
-    }
-
-
-def _external_events(program: Program) -> dict[str, int]:
-    """Words from and to the external memory."""
-    counts = program.counts
-    words = program.fetched_words + counts.parameter_words + counts.result_words
-    return {"external_word": words}
