@@ -126,9 +126,7 @@ def test_memories_are_apart_and_every_word_passes_one():
     prices = {**FREE, **prices, "ncu_mac_16b": 0.5}
     cost = EnergyModel(EnergyPrices(prices, {}), ENGINE).cost(make_net(16))
     operands = 16 * 8 * (4 * 1.0 + 4 * 300.0)
-    assert cost.memory_pj * 64 == pytest.approx(
-        operands + 16 * 4 * 2 * 4000.0 + 16 * 4 * 4 * 20.0
-    )
+    assert cost.memory_pj * 64 == pytest.approx(operands + 16 * 4 * 2 * 4000.0 + 16 * 4 * 4 * 20.0)
     assert cost.energy_pj == pytest.approx(8 * 4 * 0.5)
     assert cost.with_memory_pj == cost.energy_pj + cost.memory_pj
 
