@@ -11,22 +11,12 @@ from qcnpe.rtl.leaf import Leaf
 from qcnpe.rtl.requantize import wanted_layout
 from qcnpe.spec.config import EngineConfig
 
-_LEAST_SLICE_BITS = 4
-"""Fewest bits for which a clock gate pays off."""
-
 
 def slices(config: EngineConfig) -> Mapping[str, Sequence[str]]:
-    """Fields of a result lane that are queued together, by the first one's name.
-
-    Each field is queued apart, except that one of few bits shares the slice of the next wider one.
-    """
+    """Fields of a result lane that are queued together: the 16-bit result, and the copies."""
     found = {"result": ["result"]}
-    last = "result"
-    for width in config.narrow_precisions:
-        field = f"copy_{width}"
-        if width >= _LEAST_SLICE_BITS or last == "result":
-            last = field
-        found.setdefault(last, []).append(field)
+    if config.narrow_precisions:
+        found["copies"] = [f"copy_{width}" for width in config.narrow_precisions]
     return found
 
 
