@@ -107,6 +107,10 @@ def test_python_block_on_python_runs(tmp_path):
     assert mismatches == "0"
 
 
+def test_python_block_on_clusters_runs(tmp_path):
+    assert run_python("how-to/cluster.md", tmp_path) == "0 1\n1 4\n2 9\n"
+
+
 def test_python_block_on_own_data_runs(tmp_path):
     (tmp_path / "table.csv").write_text("x,class\n" + "1,a\n2,b\n" * 30)
     assert run_python("own-data.md", tmp_path).startswith("(1, 1, 1) ('a', 'b') 12\n")
