@@ -162,7 +162,7 @@ _DIGITS = App(
         share=1.0,
         rounds=3,
         smallest_share=0.0625,
-        samples=20_000,
+        samples=10_000,
         retraining=TrainingPlan(
             epochs=2, batch=64, learning_rate=0.005, weight_decay=1e-4, shift_pixels=1
         ),
@@ -187,7 +187,7 @@ _GARMENTS = App(
         share=1.0,
         rounds=3,
         smallest_share=0.125,
-        samples=20_000,
+        samples=10_000,
         retraining=TrainingPlan(
             epochs=2, batch=64, learning_rate=0.002, weight_decay=1e-4, flip=True
         ),
