@@ -69,6 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "axnn.approximation": APPROXIMATION | {"qcnpe.compiler", "qcnpe.activity", "qcnpe.events"},
     "axnn.frontend": FRONTEND | {"google.protobuf", "onnx", "onnxruntime"},
     "axnn.flow": FLOW,
+    "axnn.flow.energy": FLOW | {"qcnpe.compiler"},
     "axnn.flow.bit_true": FLOW | {"qcnpe.interchange"},
     "axnn.flow.operating_points": FLOW | {"qcnpe.compiler", "qcnpe.driver"},
     "axnn.experiments": EXPERIMENTS,

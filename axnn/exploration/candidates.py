@@ -21,7 +21,8 @@ class Candidate:
     point : name of the operating point
     rows, cols, precisions, ncu : of the engine
     energy_pj : of the engine for a sample
-    memory_pj : of a local memory for the streams of a sample, not part of the energy
+    memory_pj, external_pj : of on-chip memories and of an external memory for a sample, not part of
+        the energy
     cycles : of the engine for a sample, in a long batch
     area_um2 : of the engine's cells
     accuracy : on the validation part
@@ -35,6 +36,7 @@ class Candidate:
     ncu: str
     energy_pj: float
     memory_pj: float
+    external_pj: float
     cycles: float
     area_um2: float
     accuracy: float

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from axnn.approximation.event_counter import PROGRAM_BATCH
 from axnn.exploration.candidates import Candidate
-from axnn.flow.energy import EnergyPrices
+from axnn.flow.energy import EnergyPrices, program_cost
 from qcnpe.activity import network_activity
 from qcnpe.compiler import Program, compile_network
 from qcnpe.events import OperandActivity
@@ -115,18 +115,18 @@ def count_engine(
 def count(point: Point, engine: EngineConfig, shared: Shared) -> Candidate:
     """An operating point on an engine."""
     program = compile_network(point.net, engine, PROGRAM_BATCH)
-    prices = shared.prices.for_engine(engine)
-    energy = sum(map(prices.cost_pj, _events(program, shared.activity[point.name, engine.ncu])))
-    memory = prices.cost_pj({"memory_word": program.counts.words})
+    events = _events(program, shared.activity[point.name, engine.ncu])
+    cost = program_cost(shared.prices, program, events)
     return Candidate(
         point=point.name,
         rows=engine.rows,
         cols=engine.cols,
         precisions=engine.precisions,
         ncu=engine.ncu,
-        energy_pj=energy / PROGRAM_BATCH,
-        memory_pj=memory / PROGRAM_BATCH,
-        cycles=program.cycles / PROGRAM_BATCH,
+        energy_pj=cost.energy_pj,
+        memory_pj=cost.memory_pj,
+        external_pj=cost.external_pj,
+        cycles=cost.cycles,
         area_um2=shared.areas.area_um2(engine),
         accuracy=point.accuracy,
         loss_points=point.loss_points,

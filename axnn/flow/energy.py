@@ -6,7 +6,7 @@ are counted on the same samples as the approximate one's.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.resources import as_file, files
@@ -22,6 +22,7 @@ from axnn.approximation.event_counter import (
     external_events,
     memory_events,
 )
+from qcnpe.compiler import Program
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import read_document
 from qcnpe.spec.errors import FormatError
@@ -214,14 +215,26 @@ class EnergyModel:
     def _cost(self, net: QuantNet, config: EngineConfig) -> Cost:
         counter = EventCounter(config, self.samples)
         program = counter.compile(net)
-        prices = self.prices.for_engine(config)
-        layers_pj = tuple(
-            prices.cost_pj(events) / PROGRAM_BATCH for events in counter.count_layers(program)
-        )
-        return Cost(
-            energy_pj=sum(layers_pj),
-            layers_pj=layers_pj,
-            cycles=program.cycles / PROGRAM_BATCH,
-            memory_pj=prices.cost_pj(memory_events(program)) / PROGRAM_BATCH,
-            external_pj=prices.cost_pj(external_events(program)) / PROGRAM_BATCH,
-        )
+        return program_cost(self.prices, program, counter.count_layers(program))
+
+
+def program_cost(
+    prices: EnergyPrices, program: Program, layers: Sequence[Mapping[str, int]]
+) -> Cost:
+    """Cost of a compiled network.
+
+    Parameters
+    ----------
+    prices : of events
+    program : for `PROGRAM_BATCH` samples, as `EventCounter.compile` makes it
+    layers : events of the engine in each layer
+    """
+    own = prices.for_engine(program.config)
+    layers_pj = tuple(own.cost_pj(events) / PROGRAM_BATCH for events in layers)
+    return Cost(
+        energy_pj=sum(layers_pj),
+        layers_pj=layers_pj,
+        cycles=program.cycles / PROGRAM_BATCH,
+        memory_pj=own.cost_pj(memory_events(program)) / PROGRAM_BATCH,
+        external_pj=own.cost_pj(external_events(program)) / PROGRAM_BATCH,
+    )

@@ -51,11 +51,9 @@ def run(tmp_path_factory):
 
 
 def candidate(*costs: float) -> Candidate:
-    values = dict(zip(COSTS, costs, strict=True))
-    return Candidate(
-        point="p", rows=1, cols=1, precisions=(16,), ncu="fused", memory_pj=0.0, accuracy=0.5,
-        **values,
-    )  # fmt: skip
+    engine = {"rows": 1, "cols": 1, "precisions": (16,), "ncu": "fused"}
+    rest = {"point": "p", "memory_pj": 0.0, "external_pj": 0.0, "accuracy": 0.5}
+    return Candidate(**engine, **rest, **dict(zip(COSTS, costs, strict=True)))  # type: ignore[arg-type]
 
 
 def test_engines_of_a_space():
@@ -106,6 +104,7 @@ def test_counts_are_those_of_an_evaluation(run, ncu):
         )
         assert found.cycles == cost.cycles
         assert found.memory_pj == pytest.approx(cost.memory_pj)
+        assert found.external_pj == pytest.approx(cost.external_pj)
         assert found.energy_pj == pytest.approx(cost.energy_pj, rel=0.01)
 
 
