@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from synth.annotate import annotate
 from synth.errors import SynthesisError
 from synth.floorplan import Floorplan
 from synth.flow import own_cells
+from synth.liberty.library import Library
 from synth.netlist import Netlist, Placed, Port
 from synth.wires import (
     OUTSIDE_UM,
@@ -25,6 +27,12 @@ from synth.wires import (
 
 TABLE = FanoutLengths((1.0, 3.0), (4.0, 10.0))
 FF_PER_UM = 0.5
+
+
+@cache
+def library() -> Library:
+    """Our own cells."""
+    return own_cells().library
 
 
 def two_inverters(first: str = "INV_X1") -> Netlist:
@@ -47,13 +55,13 @@ def routed(netlist: Netlist) -> Wires:
 
 def pins_ff() -> tuple[float, float]:
     """Input capacitances of the two inverters."""
-    models = own_cells().library.models(["INV_X1", "INV_X2"])
+    models = library().models(["INV_X1", "INV_X2"])
     return models["INV_X1"].capacitance_ff["A"], models["INV_X2"].capacitance_ff["A"]
 
 
 def loads(netlist: Netlist, wires: Wires) -> list[float]:
     """Loads of the three nets."""
-    models = own_cells().library.models(sorted({cell.cell for cell in netlist.placed}))
+    models = library().models(sorted({cell.cell for cell in netlist.placed}))
     found = annotate(netlist, models, wires).loads_ff
     return [found[net] for net in (2, 3, 4)]
 

@@ -1,6 +1,7 @@
 """Placement and routing of a small unit: legal, connected, without shorts; and what checks that."""
 
 from dataclasses import replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,10 +15,17 @@ from synth.layout.exchange import def_text
 from synth.layout.placement import Placement, check_legal, place
 from synth.layout.routing import Route, Routing, Wire
 from synth.layout.units import LaidOut, by_fanout, fanout_errors, lay_out, wires_file
+from synth.liberty.library import Library
 from synth.netlist import Netlist, Placed, Port
 
 MOVES = 20_000
 STAGES = 24
+
+
+@cache
+def library() -> Library:
+    """Our own cells."""
+    return own_cells().library
 
 
 def chain() -> Netlist:
@@ -41,7 +49,7 @@ def chain() -> Netlist:
 @pytest.fixture(scope="module")
 def design() -> Design:
     """The chain, not yet placed."""
-    return Design.of("chain", chain(), own_cells().library)
+    return Design.of("chain", chain(), library())
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +68,10 @@ def box_um(placement: Placement) -> float:
 
 
 def test_abstracts_have_the_areas_of_the_library() -> None:
-    library = own_cells().library
-    names = [name for name in library.cells if not name.startswith("TIE")]
-    for name, cell in abstract_cells(library, names).items():
-        assert cell.sites * SITE_UM2 == pytest.approx(library.area_um2(name), rel=1e-3), name
+    cells = library()
+    names = [name for name in cells.cells if not name.startswith("TIE")]
+    for name, cell in abstract_cells(cells, names).items():
+        assert cell.sites * SITE_UM2 == pytest.approx(cells.area_um2(name), rel=1e-3), name
         assert len(set(cell.pins.values())) == len(cell.pins), name
         assert all(0 <= site < cell.sites for site in cell.pins.values()), name
     with pytest.raises(SynthesisError, match="3 pins do not fit into 2 sites"):
@@ -100,7 +108,7 @@ def test_cells_that_do_not_fit_are_one_clear_line(design: Design) -> None:
 def two_pins() -> Placement:
     """Two inverters in one row; the pins of net 3 are sites 1 and 2 of it."""
     placed = (Placed("a", "INV_X1", {"A": 2, "ZN": 3}), Placed("b", "INV_X1", {"A": 3, "ZN": 4}))
-    design = Design.of("pair", Netlist("pair", placed, {}, {}), own_cells().library)
+    design = Design.of("pair", Netlist("pair", placed, {}, {}), library())
     return Placement(replace(design, rows=1, sites=4), ((0, 0), (0, 2)))
 
 
