@@ -111,6 +111,13 @@ def convolutions(rng, width=16):
     return network(*layers)
 
 
+@pytest.mark.parametrize(("rows", "cols"), [(1, 1), (2, 1), (3, 5), (15, 1)])
+def test_arrays_of_any_size(rows, cols):
+    rng = np.random.default_rng(rows)
+    net = convolutions(rng, 4)
+    check(net, memories(EngineConfig(rows=rows, cols=cols)), random_inputs(rng, net, 2))
+
+
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.ncu)
 def test_operands_and_tables_are_loaded_by_phase(engine):
     """Memories of half the size: no run finds what it needs, so that it is loaded as it goes."""
