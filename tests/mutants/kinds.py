@@ -56,10 +56,13 @@ from qcnpe.spec.results import read_figures
 from qcnpe.spec.samples import Samples
 from synth import count_model, traces
 from synth.energy_table import TABLE as ENERGY_TABLE
+from synth.floorplan import Floorplan
 from synth.liberty.library import Library, read_library
 from synth.liberty.plain import plain_text
 from synth.library.tables import CellTables
+from synth.memories import MEMORIES_FILE, memory_prices_pj, read_memories
 from synth.traces import ArrayTile, Tile
+from synth.wires import WIRES_FILE, read_wires
 from tests.axnn.cpu.benchmark.test_speed import made_up_result
 from tests.axnn.cpu.test_predictor import mixed
 from tests.axnn.cpu.tiny_nets import make_network, summed
@@ -340,6 +343,18 @@ def document_kind(name: str, good: Any, schema: Any) -> FileKind:
     )
 
 
+def use_wires(path: Path) -> object:
+    """Lengths by fan-out, and a floorplan of the routed outline."""
+    wires = read_wires(path)
+    floorplan = Floorplan.of(EngineConfig(), wires)
+    return [wires.by_fanout.length_um(count) for count in (1, 7, 90)], floorplan.clock_tree_um
+
+
+def use_memories(path: Path) -> object:
+    """Prices of an engine's memories."""
+    return memory_prices_pj(read_memories(path), EngineConfig())
+
+
 RESULTS = {"command": "x", "seed": 1, "figures": {"a": 1, "b": 0.5}}
 CELL = CellTables("INV_X1", [1.0, 2.0], [1.0], {"A": (0.5, 0.6)}, {"A": 1.0, "!A": 2.0})
 
@@ -536,6 +551,8 @@ KINDS = (
     FileKind("cell library", "cells.lib", tuple(partial(copy, kit) for kit in KITS), use_library),
     FileKind("netlist", "top.json", (make_netlist,), use_netlist),
     FileKind("energy table", "pj.json", (partial(copy, ENERGY_TABLE),), EnergyPrices.load),
+    FileKind("wires", "wires.json", (partial(copy, WIRES_FILE),), use_wires),
+    FileKind("memories", "memories.json", (partial(copy, MEMORIES_FILE),), use_memories),
     FileKind("operand trace", "trace.npz", (make_trace,), traces.load),
     FileKind("array tiles", "tiles.npz", (make_tiles,), count_model.load),
     archive_kind("set.tgz", make_tar),
