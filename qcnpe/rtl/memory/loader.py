@@ -9,11 +9,17 @@ from amaranth.lib.wiring import In, Out
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.fifo import Fifo
 from qcnpe.rtl.memory.bus import transfer_layout
-from qcnpe.rtl.memory.layouts import load_layout, transfer_job_layout
+from qcnpe.rtl.memory.layouts import MEMORY_BITS, load_layout, transfer_job_layout
 from qcnpe.spec.memory.config import MemoryConfig
 
 WAITING_LOADS = 2
-"""Loads that may wait to be requested, and requested ones whose words may be awaited."""
+"""Loads that may wait to be requested."""
+
+REQUESTED_LOADS = 8
+"""Loads whose words may be awaited: short ones follow one another in spite of the bus's latency."""
+
+_RECEIVED = data.StructLayout({"memory": MEMORY_BITS, "row": 16, "rows": 16, "words": 8})
+"""The low fields of a job: what is left to know when its words come."""
 
 
 class Loader(Component):
@@ -54,9 +60,9 @@ class Loader(Component):
         m = Module()
         layout = transfer_job_layout(self.config)
         m.submodules.waiting = waiting = Fifo(width=layout.size, depth=WAITING_LOADS)
-        m.submodules.requested = requested = Fifo(width=layout.size, depth=WAITING_LOADS)
+        m.submodules.requested = requested = Fifo(width=_RECEIVED.size, depth=REQUESTED_LOADS)
         asked: Any = data.View(layout, waiting.o.payload)
-        job: Any = data.View(layout, requested.o.payload)
+        job: Any = data.View(_RECEIVED, requested.o.payload)
         row, word, ends = Signal(16), Signal(8), Signal()
         m.d.comb += [
             waiting.i.payload.eq(self.jobs.payload),
@@ -66,7 +72,7 @@ class Loader(Component):
             self.transfer.payload.count.eq(asked.rows * asked.words),
             self.transfer.valid.eq(waiting.o.valid & requested.i.ready),
             waiting.o.ready.eq(self.transfer.ready & requested.i.ready),
-            requested.i.payload.eq(waiting.o.payload),
+            requested.i.payload.eq(waiting.o.payload[: _RECEIVED.size]),
             requested.i.valid.eq(waiting.o.valid & self.transfer.ready),
             requested.o.ready.eq(ends),
             self.idle.eq(~waiting.o.valid & ~requested.o.valid),

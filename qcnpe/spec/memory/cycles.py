@@ -22,8 +22,17 @@ DESCRIPTOR_CYCLES = 3
 WALK_LATENCY = 4
 """Cycles from the start of tiles to the first tap, besides one for each source."""
 
+BOOT_LATENCY = 6
+"""Cycles of a boot besides the bus's latency and its words."""
+
+LOAD_LATENCY = 5
+"""Cycles from a load until a `Wait` goes on, besides the bus's latency and its words."""
+
+STORE_LATENCY = 7
+"""Cycles from a store until the next descriptor, besides the bus's latency and its words."""
+
 LOOK_AHEAD = 2
-"""Cycles before the last tap of tiles in which the next tiles may start."""
+"""Taps whose entries are read before they are needed: the next tiles may start while they last."""
 
 FETCH_LATENCY = 4
 """Cycles from a tap to the first cycle in which its beat may enter the array."""
@@ -134,6 +143,7 @@ class _Timer:
         self._config, self._latency = config, bus_latency
         self._schedule = Schedule(config.engine)
         self._walker = 0
+        self._tap_ends: deque[int] = deque([0] * (LOOK_AHEAD + 1), maxlen=LOOK_AHEAD + 1)
         self._issued = self._entered = self._parameters = 0
         depth = config.engine.fifo_depth + FETCHED_BEATS
         self._history: deque[int] = deque([0] * depth, maxlen=depth)
@@ -144,7 +154,7 @@ class _Timer:
         if not rows:
             return
         self._words_read = rows * self._config.row_words(Memory.DESCRIPTORS)
-        self.now = self._latency + self._words_read
+        self.now = self._latency + BOOT_LATENCY + self._words_read
 
     def step(self, done: Descriptor | Job) -> None:
         """Execute a descriptor."""
@@ -152,10 +162,12 @@ class _Timer:
         match done:
             case Load(rows=rows, words=words):
                 self._words_read += rows * words
-                self.loaded = max(self.loaded, self.now + self._latency) + rows * words
+                begins = self.now + self._latency + LOAD_LATENCY
+                self.loaded = max(self.loaded, begins) + rows * words
             case Store(rows=rows, words=words):
                 self._words_written += rows * words
-                self.now = max(self.now, self.written) + self._latency + rows * words
+                self.now = max(self.now, self.written) + self._latency
+                self.now += STORE_LATENCY + rows * words
             case Fill(rows=rows):
                 self.now = max(self.now, self.written) + rows
             case Table():
@@ -185,19 +197,23 @@ class _Timer:
     def _tiles(self, job: Job) -> None:
         """Start when fetch and store take the job, then tile by tile."""
         self.now = max(self.now, self._walker, self._stores[0])
-        self._issued = max(self._issued, self.now + job.tiles.sources + WALK_LATENCY)
+        start = self.now
+        self._issued = max(self._issued, start + job.tiles.sources + WALK_LATENCY)
         self._parameters = max(self._parameters, self.now)
         segments = [_segments(job, tile) for tile in range(job.tiles.tiles)]
         columns = [_column_cycles(job, tile) for tile in range(job.tiles.tiles)]
         for number in range(job.tiles.tiles * job.tiles.repeat):
             tile = number % job.tiles.tiles
             self._tile(job, segments[tile], columns[tile])
-        self._walker = self._issued - LOOK_AHEAD
+        taps = len(job.taps) * job.tiles.tiles * job.tiles.repeat
+        read = start + job.tiles.sources + WALK_LATENCY - LOOK_AHEAD + taps - 1
+        self._walker = max(read, self._tap_ends[0] - 1)
         self._stores.append(self.written)
 
     def _tile(self, job: Job, segments: list[tuple[int, int]], column_cycles: int) -> None:
         for beats, passes in segments:
             self._fetch(beats, passes)
+            self._tap_ends.append(self._issued)
         self._parameters += job.command.cols
         finish = max(self._entered, self._parameters, self._schedule.admit(job.command.cols))
         self._entered = self._history[-1] = finish
@@ -225,11 +241,12 @@ class _Timer:
 
 
 def _segments(job: Job, tile: int) -> list[tuple[int, int]]:
-    """Beats of a tile that take equally many passes."""
+    """Beats of a tile that take equally many passes; those of the last taps apart."""
     found: list[tuple[int, int]] = []
-    for tap in job.taps:
+    for number, tap in enumerate(job.taps):
         passes = int(job.fetch_passes[tile, tap["source"]])
-        if found and found[-1][1] == passes:
+        is_early = number < len(job.taps) - LOOK_AHEAD
+        if found and is_early and found[-1][1] == passes:
             found[-1] = found[-1][0] + tap["count"], passes
         else:
             found.append((tap["count"], passes))
