@@ -104,7 +104,6 @@ MEMORIES = MemoryConfig.default(CONFIG)
 # What a component is made with here, by the name of the parameter.
 ARGUMENTS: dict[str, Any] = {
     "address_bits": 7,
-    "bank_bits": 4,
     "baud": 9600,
     "breaks": (3, 7),
     "clock_hz": 1e6,
@@ -126,6 +125,7 @@ ARGUMENTS: dict[str, Any] = {
     "welcome": Welcome(version=LINK_VERSION, fifo_depth=16, buffer=512, store=512),
     "width": 6,
     "words": 4,
+    "writes": True,
 }
 
 PORT = re.compile(

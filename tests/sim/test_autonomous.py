@@ -1,7 +1,6 @@
 """Autonomous engines on the emitted Verilog, with an AXI4 memory of cocotb at their bus."""
 
 import numpy as np
-import pytest
 
 from qcnpe.generate import AUTONOMOUS_TOP
 from qcnpe.placement.build import place_network
@@ -16,9 +15,6 @@ from sim.cocotb_process import run_cocotb
 from sim.runner import build_autonomous
 from tests.qcnpe.networks import by_channel, dense_layer, network, random_inputs, random_layer
 from tests.sim.test_axi import failed_tests
-
-CYCLES_APART = 100
-"""Cycles that a run may take more than counted, for the latencies of its loads and stores."""
 
 SMALL = MemoryConfig(
     engine=EngineConfig(rows=3, cols=2, precisions=(16, 8, 4)),
@@ -75,4 +71,4 @@ def test_a_network(tmp_path):
         counted = count_run(image, first=first)
         assert counters["words_read"] == counted.words_read
         assert counters["words_written"] == counted.words_written
-        assert counters["run_cycles"] == pytest.approx(counted.cycles, abs=CYCLES_APART)
+        assert counters["run_cycles"] == counted.cycles

@@ -4,19 +4,19 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
+from qcnpe.rtl.memory.activation_bank import ActivationBank
 from qcnpe.rtl.memory.layouts import (
     bank_reads_layout,
     bank_words_layout,
     bank_writes_layout,
     load_layout,
 )
-from qcnpe.rtl.memory.sram import Sram
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.memory.config import Memory, MemoryConfig
 
 
 class ActivationBanks(Component):
-    """All banks: SRAMs of 16 bits with a write enable for each octet.
+    """All banks, and who uses them.
 
     Tiles, stores and fills never use a port in the same cycle, since the `Processor` keeps them
     apart. A load waits while tiles write.
@@ -58,7 +58,7 @@ class ActivationBanks(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Addresses and words that are not used are zero, so that an OR joins them."""
+        """A bus word is for the banks of one part of a row."""
         m = Module()
         config = self.config
         lanes = config.bus_bits // OPERAND_BITS
@@ -68,19 +68,22 @@ class ActivationBanks(Component):
             load_row.eq(Mux(loads, self.load.row, 0)),
         ]
         for number in range(config.banks):
-            sram = Sram(width=OPERAND_BITS, depth=max(2, config.activation_rows), granularity=8)
-            m.submodules[f"bank_{number}"] = sram
-            here = loads & (self.load.word == number // lanes)
+            bank = ActivationBank(depth=config.activation_rows, row_bits=config.row_bits)
+            m.submodules[f"bank_{number}"] = bank
             low = number % lanes * OPERAND_BITS
-            word = self.load.data[low : low + OPERAND_BITS]
             m.d.comb += [
-                sram.read_address.eq(self.reads.rows[number] | self.row),
-                sram.read_enable.eq(self.reads.enable[number] | self.row_read),
-                self.words[number].eq(sram.read_data),
-                sram.write_address.eq(self.writes.rows[number] | self.fill_row | load_row),
-                sram.write_data.eq(self.writes.words[number] | Mux(here, word, 0)),
-                sram.write_enable.eq(
-                    self.writes.bytes[number] | (here | self.fills).replicate(OPERAND_BITS // 8)
-                ),
+                bank.tile_row.eq(self.reads.rows[number]),
+                bank.tile_reads.eq(self.reads.enable[number]),
+                bank.store_row.eq(self.row),
+                bank.store_reads.eq(self.row_read),
+                self.words[number].eq(bank.word),
+                bank.write_row.eq(self.writes.rows[number]),
+                bank.write_word.eq(self.writes.words[number]),
+                bank.write_bytes.eq(self.writes.bytes[number]),
+                bank.fill_row.eq(self.fill_row),
+                bank.fills.eq(self.fills),
+                bank.load_row.eq(load_row),
+                bank.load_word.eq(self.load.data[low : low + OPERAND_BITS]),
+                bank.loads.eq(loads & (self.load.word == number // lanes)),
             ]
         return m

@@ -1,11 +1,16 @@
 """What the lanes want of one bank."""
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.leaf import Leaf
+from qcnpe.rtl.memory.layouts import place_layout
 from qcnpe.rtl.memory.select import join
+from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.memory.config import MemoryConfig
 
 
 class BankRequest(Leaf):
@@ -17,62 +22,63 @@ class BankRequest(Leaf):
 
     Parameters
     ----------
-    lanes : number of lanes
-    bank_bits, row_bits : bits of the numbers of banks and rows
-    width : bits of a word that is written; 0: the lanes read
+    config : the memories
+    writes : the lanes write; else they read
 
     Ports
     -----
-    number : in, `bank_bits` bits, the bank
-    active : in, `lanes` bits, lanes that want something
-    banks : in, `data.ArrayLayout(bank_bits, lanes)`, the bank that each lane wants
-    rows : in, `data.ArrayLayout(row_bits, lanes)`, and the row
-    words : in, `data.ArrayLayout(width, lanes)`, and what it writes there
+    number : in, `config.bank_bits` bits, the bank
+    enable : in, 1 bit, the lanes want something
+    places : in, `data.ArrayLayout(place_layout(config), config.engine.rows)`, what they want
+    words : in, `data.ArrayLayout(OPERAND_BITS, config.engine.rows)`, what they write
     hit : out, 1 bit, a lane wants this bank
-    row : out, `row_bits` bits, which row; zero if no lane wants the bank
-    word : out, `width` bits, what is written; zero if no lane wants the bank
+    row : out, `config.row_bits` bits, which row; zero if no lane wants the bank
+    word : out, 16 bits, what is written; zero if no lane wants the bank
     conflict : out, 1 bit, lanes want what cannot be done together
     """
 
     clocked = False
 
-    def __init__(self, *, lanes: int, bank_bits: int, row_bits: int, width: int) -> None:
-        self.lanes, self.bank_bits, self.row_bits, self.width = lanes, bank_bits, row_bits, width
+    def __init__(self, config: MemoryConfig, *, writes: bool) -> None:
+        self.config, self.writes = config, writes
+        lanes = config.engine.rows
         ports = {
-            "number": In(bank_bits),
-            "active": In(lanes),
-            "banks": In(data.ArrayLayout(bank_bits, lanes)),
-            "rows": In(data.ArrayLayout(row_bits, lanes)),
+            "number": In(config.bank_bits),
+            "enable": In(1),
+            "places": In(data.ArrayLayout(place_layout(config), lanes)),
             "hit": Out(1),
-            "row": Out(row_bits),
+            "row": Out(config.row_bits),
             "conflict": Out(1),
         }
-        if width:
-            ports |= {"words": In(data.ArrayLayout(width, lanes)), "word": Out(width)}
+        if writes:
+            ports |= {
+                "words": In(data.ArrayLayout(OPERAND_BITS, lanes)),
+                "word": Out(OPERAND_BITS),
+            }
         super().__init__(ports)
 
     @property
     def module_name(self) -> str:
         """Name of the Verilog module."""
-        size = f"{self.lanes}_b{self.bank_bits}_r{self.row_bits}_w{self.width}"
-        return f"qcnpe_bank_request_{size}"
+        config, way = self.config, "write" if self.writes else "read"
+        return f"qcnpe_bank_{way}_{config.engine.rows}_b{config.bank_bits}_r{config.row_bits}"
 
     def build(self) -> Module:
         """An OR over the lanes that name the bank."""
         m = Module()
-        lanes = range(self.lanes)
-        here = [self.active[lane] & (self.banks[lane] == self.number) for lane in lanes]
+        places: list[Any] = list(self.places)
+        here = [place.valid & self.enable & (place.bank == self.number) for place in places]
         hits = Cat(*here)
         m.d.comb += [
             self.hit.eq(hits.any()),
-            self.row.eq(join(here, [self.rows[lane] for lane in lanes])),
+            self.row.eq(join(here, [place.row for place in places])),
         ]
-        if self.width:
+        if self.writes:
             m.d.comb += [
-                self.word.eq(join(here, [self.words[lane] for lane in lanes])),
-                self.conflict.eq((hits & (hits - 1)[: self.lanes]).any()),
+                self.word.eq(join(here, list(self.words))),
+                self.conflict.eq((hits & (hits - 1)[: len(hits)]).any()),
             ]
         else:
-            others = Cat(*(here[lane] & (self.rows[lane] != self.row) for lane in lanes))
-            m.d.comb += self.conflict.eq(others.any())
+            others = Cat(*(place.row != self.row for place in places))
+            m.d.comb += self.conflict.eq((hits & others).any())
         return m

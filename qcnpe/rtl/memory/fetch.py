@@ -151,34 +151,23 @@ class Fetch(Component):
     def _build_reads(self, m: Module, moves: Signal, places: Any, reading: Any) -> None:
         """The crossbar of addresses: each bank takes the row of any lane that reads it."""
         config = self.config
-        active = Signal(config.engine.rows, name="active_lanes")
-        lanes_outside = Cat(*(place.outside for place in places)) & active
-        m.d.comb += active.eq(
-            Cat(*(place.valid for place in places)) & reading.valid.replicate(len(active))
-        )
         conflicts = []
         for bank in range(config.banks):
-            request = BankRequest(
-                lanes=config.engine.rows,
-                bank_bits=config.bank_bits,
-                row_bits=config.row_bits,
-                width=0,
-            )
-            m.submodules[f"bank_{bank}"] = request
+            m.submodules[f"bank_{bank}"] = request = BankRequest(config, writes=False)
             m.d.comb += [
                 request.number.eq(bank),
-                request.active.eq(active),
-                request.banks.eq(Cat(*(place.bank for place in places))),
-                request.rows.eq(Cat(*(place.row for place in places))),
+                request.enable.eq(reading.valid),
+                request.places.eq(places),
                 self.banks.rows[bank].eq(request.row),
                 self.banks.enable[bank].eq(request.hit & moves),
             ]
             conflicts.append(request.conflict)
+        lanes_outside = Cat(*(place.valid & place.outside for place in places)).any()
         weight_reads = reading.valid & reading.last
         weights_outside = weight_reads & (self._weight_row >= config.weight_rows)
         m.d.comb += [
             self.conflict.eq(Cat(*conflicts).any()),
-            self.outside.eq(lanes_outside.any() | weights_outside),
+            self.outside.eq((reading.valid & lanes_outside) | weights_outside),
             self.weight_enable.eq(weight_reads & moves),
         ]
 

@@ -109,35 +109,24 @@ class WriteBack(Component):
     def _build_crossbar(self, m: Module, places: Any, words: Any, octets: Signal) -> None:
         """Each bank takes the word of the lane that writes it."""
         config = self.config
-        active = Signal(config.engine.rows, name="active_lanes")
-        outside = Cat(*(place.outside for place in places)) & active
-        m.d.comb += active.eq(
-            Cat(*(place.valid for place in places)) & (octets != 0).replicate(len(active))
-        )
         conflicts = []
         for bank in range(config.banks):
-            request = BankRequest(
-                lanes=config.engine.rows,
-                bank_bits=config.bank_bits,
-                row_bits=config.row_bits,
-                width=OPERAND_BITS,
-            )
-            m.submodules[f"bank_{bank}"] = request
+            m.submodules[f"bank_{bank}"] = request = BankRequest(config, writes=True)
             m.d.comb += [
                 request.number.eq(bank),
-                request.active.eq(active),
-                request.banks.eq(Cat(*(place.bank for place in places))),
-                request.rows.eq(Cat(*(place.row for place in places))),
+                request.enable.eq(self.writes),
+                request.places.eq(places),
                 request.words.eq(words),
                 self.banks.bytes[bank].eq(Mux(request.hit, octets, 0)),
                 self.banks.rows[bank].eq(request.row),
                 self.banks.words[bank].eq(request.word),
             ]
             conflicts.append(request.conflict)
+        outside = Cat(*(place.valid & place.outside for place in places)).any()
         no_width = self.steps.valid & (
             self.steps.payload.entry.width >= len(config.engine.precisions)
         )
         m.d.comb += [
             self.conflict.eq(Cat(*conflicts).any()),
-            self.outside.eq(outside.any() | no_width),
+            self.outside.eq((self.writes & outside) | no_width),
         ]

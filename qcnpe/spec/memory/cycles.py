@@ -31,6 +31,9 @@ LOAD_LATENCY = 5
 STORE_LATENCY = 7
 """Cycles from a store until the next descriptor, besides the bus's latency and its words."""
 
+TABLE_LATENCY = 3
+"""Cycles from a table's descriptor until its first knot may enter the engine."""
+
 LOOK_AHEAD = 2
 """Taps whose entries are read before they are needed: the next tiles may start while they last."""
 
@@ -171,10 +174,11 @@ class _Timer:
             case Fill(rows=rows):
                 self.now = max(self.now, self.written) + rows
             case Table():
-                self._schedule.finished = max(self._schedule.finished, self.now)
+                begins = self.now + TABLE_LATENCY
+                self._schedule.finished = max(self._schedule.finished, begins)
                 self._schedule.load_table()
                 self.written = max(self.written, self._schedule.finished + 1)
-                self._parameters = self._schedule.finished
+                self._parameters = self._entered = self._schedule.finished
             case Wait(loads=loads, tiles=tiles):
                 self._wait(loads, tiles)
             case End():
