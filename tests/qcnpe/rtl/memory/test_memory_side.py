@@ -42,14 +42,13 @@ class Transfers:
         self.side, self.external, self.places = side, external, places
         self.rng, self.chance = rng, chance
         self.reads, self.left = [], 0
-        self.read: Any = None
         self.write: Any = None
         self.bus_bytes = side.config.bus_bytes
-        self.offers = self.takes = self.done = self.written = False
+        self.offers = self.takes = self.written = False
 
     def drive(self, ctx):
         side = self.side
-        ctx.set(side.read_transfer.ready, self.read is None)
+        ctx.set(side.read_transfer.ready, 1)
         self.offers = bool(self.reads) and (self.offers or happens(self.rng, self.chance))
         ctx.set(side.read_words.valid, self.offers)
         if self.offers:
@@ -61,19 +60,15 @@ class Transfers:
 
     def observe(self, ctx):
         side = self.side
-        if self.done:
-            self.read = None
-        self.done = False
-        if self.read is None and ctx.get(side.read_transfer.valid):
-            self.read = ctx.get(side.read_transfer.payload)
-            memory, first = self.find(self.read["first"])
-            count = self.read["count"]
-            words = memory[first : first + count * self.bus_bytes].reshape(count, -1)
-            self.reads = [int.from_bytes(word.tobytes(), "little") for word in words]
-        elif self.offers and ctx.get(side.read_words.ready):
+        if self.offers and ctx.get(side.read_words.ready):
             self.reads.pop(0)
             self.offers = False
-            self.done = not self.reads
+        if ctx.get(side.read_transfer.valid):
+            transfer = ctx.get(side.read_transfer.payload)
+            memory, first = self.find(transfer["first"])
+            count = transfer["count"]
+            words = memory[first : first + count * self.bus_bytes].reshape(count, -1)
+            self.reads += [int.from_bytes(word.tobytes(), "little") for word in words]
         if self.written:
             self.write, self.written = None, False
         if self.write is None and ctx.get(side.write_transfer.valid):
