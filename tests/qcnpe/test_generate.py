@@ -108,4 +108,6 @@ def test_an_autonomous_engine_has_its_files_and_memories(tmp_path):
 def test_macros_take_the_place_of_all_memories(tmp_path):
     text = generate_autonomous(AUTONOMOUS, tmp_path, macros=True).verilog.read_text()
     assert "module qcnpe_sram" not in text
-    assert len(re.findall(r"^  qcnpe_sram_\S+ bank_\d+ \(", text, re.MULTILINE)) == AUTONOMOUS.banks
+    assert len(re.findall(r"^  qcnpe_sram_\S+ \w+ \(", text, re.MULTILINE)) >= 5
+    banks = re.findall(r"^  qcnpe_activation_bank_\S+ bank_\d+ \(", text, re.MULTILINE)
+    assert len(banks) == AUTONOMOUS.banks
