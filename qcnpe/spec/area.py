@@ -132,17 +132,17 @@ class AreaModel:
     def _quantities(config: EngineConfig) -> dict[str, float]:
         """How much of each part an engine has."""
         rows, cols, narrow = config.rows, config.cols, config.narrow_precisions
-        lane, array = config.result_lane_bits, rows * cols
+        array, places, copies = rows * cols, rows * config.result_depth, sum(narrow)
         found = {
             "base": 1.0,
             "rows": rows,
             "cols": cols,
-            "row lane bits": rows * lane,
-            "row and column lane bits": (rows + cols) * lane,
-            "square of rows": rows**2,
+            "square of rows": rows**2,  # skew registers
             "square of columns": cols**2,
-            "narrow widths of rows": rows * len(narrow),
-            "result places": rows * config.result_depth,
+            "places of results": places,
+            "bits of copies in places": places * copies,
+            "bits of copies in rows": rows * copies,
+            "rows with copies": rows * bool(narrow),
             f"ncu {config.ncu}": array,
         }
         for width in narrow if config.kind.is_packed else ():
