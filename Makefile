@@ -49,6 +49,7 @@ ifeq ($(QUICK)$(LIBERTY),)
 	@$(PYTHON_VENV) -m synth.energy_table
 	@$(PYTHON_VENV) -m synth.count_model
 	@$(PYTHON_VENV) -m synth.area_table
+	@$(PYTHON_VENV) -m synth.engine_check
 endif
 	@$(VENV)/bin/qcnpe synth --rows $(ROWS) --cols $(COLS) --precisions $(PRECISIONS) \
 		--ncu $(NCU) --out build/synth $(if $(QUICK),--quick) $(LIBERTY:%=--liberty %)

@@ -42,6 +42,8 @@ def operand_activity(
         product_toggles=sum(
             _toggles(left & field, right & field) for field in _field_masks(OPERAND_BITS // pairs)
         ),
+        activation_toggles=int(_ones(left[1:] ^ left[:-1]).sum()),
+        weight_toggles=int(_ones(right[1:] ^ right[:-1]).sum()),
     )
 
 

@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 PARTS = {
     "adder tree": ("tree", "products", "masks"),
     "accumulator": ("accumulator",),
-    "operand registers": ("registers", "reverse"),
+    "operand registers": ("registers",),
     "control": ("other",),
     "clock": ("clock",),
     "leakage": ("leakage",),
     "clock and leakage of other units": ("other_units_clock_and_leakage",),
-    "queues and skew": ("fifo",),
-    "AFU with requantisation": ("afu_with_requantize",),
+    "queues and skew": ("queue", "skew"),
+    "sequencer": ("sequencer",),
+    "rows' ORs, carries added": ("row",),
+    "AFU": ("afu",),
+    "copies, result queues, collector": ("result",),
 }
 """Parts that the figure shows, each with the parts of the results that it adds up."""
 
@@ -32,7 +35,10 @@ _COLOURS = (
     "#bbbbbb",
     "#888888",
     "#ee6677",
+    "#dd9999",
+    "#ee8866",
     "#aa3377",
+    "#663355",
 )
 _DPI = 150
 

@@ -22,6 +22,9 @@ import numpy as np
 from rich.table import Table
 
 from qcnpe.command_line import command
+from qcnpe.events import count_events
+from qcnpe.spec.activation import Function
+from qcnpe.spec.commands import TileCommand
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import Natural, Positive, write_document
 from qcnpe.spec.errors import FormatError
@@ -125,14 +128,13 @@ class KindPrices:
         """Prices in fJ of the events of operands."""
         kind = self.config.kind
         names = (field.name for field in fields(NcuPrices))
-        found = {name: 1000 * self.pj[f"{kind.price_prefix}_{name}_{precision}b"] for name in names}
-        around = self.pj["units_idle_ncu_cycle"]
-        around += self.pj["reverse_ncu_cycle"] if kind.is_packed else 0.0
-        return NcuPrices(**{**found, "beat": found["beat"] - 1000 * around})
+        return NcuPrices(
+            **{name: 1000 * self.pj[f"{kind.price_prefix}_{name}_{precision}b"] for name in names}
+        )
 
     def energy_fj(self, tiles: Sequence[Tile]) -> float:
         """Energy of tiles that follow one another, and of the idle cycles of their last sum."""
-        idle = 1000 * (self.pj["ncu_idle_cycle"] - self.pj["units_idle_ncu_cycle"])
+        idle = 1000 * self.pj["ncu_idle_cycle"]
         prices = self.of(tiles[0].precision)
         return prices.energy_fj(NcuWork.of(tiles, self.config)) + LATENCY * idle
 
@@ -213,31 +215,40 @@ def array_fj(
 ) -> dict[str, float]:
     """Energy of the array by part, in fJ for a cycle of a working NCU, at one precision.
 
-    The energy of the NCUs is simulated. Clock and leakage of all other units, words through input
-    queues and skew, results of the activation function and narrow copies are taken from the prices.
-    Every result is counted with a ReLU and one field, of the layer's own width.
+    The energy of the NCUs is simulated; that of the other units is counts times prices. Every
+    result is counted with a ReLU and one field, of the layer's own width.
     """
     total: dict[str, float] = defaultdict(float)
     work = sum(layer.ncu_beats for layer in layers)
     for layer, checked in zip(layers, checks, strict=True):
-        beats, rows, cols = (
-            layer.tiles[0].weights.shape[0],
-            layer.tiles[0].rows,
-            layer.tiles[0].cols,
-        )
-        operand_words, parameter_words = 1 / rows + 1 / cols, 2 / (rows * beats)
-        queued = (operand_words + parameter_words) * prices["fifo_word"]
-        result = prices["afu_relu"] + prices[f"result_{layer.precision}b"]
-        parts = {
-            **checked.simulated.parts,
-            "fifo": 1000 * (queued + operand_words * prices["skew_word"]),
-            "afu_with_requantize": 1000 * result / beats,
-            "reverse": 1000 * prices["reverse_ncu_cycle"],
-            "other_units_clock_and_leakage": 1000 * prices["units_idle_ncu_cycle"],
-        }
+        parts = {**checked.simulated.parts, **_around_fj(layer, prices)}
         for part, energy in parts.items():
             total[part] += energy * layer.ncu_beats / work
     return dict(total)
+
+
+def _around_fj(layer: LayerTiles, prices: Mapping[str, float]) -> dict[str, float]:
+    """Energy of the units around the NCUs, in fJ for a cycle of a working NCU."""
+    width, first = layer.precision, layer.tiles[0]
+    copies = {width: 0} if width < OPERAND_BITS else {}
+    command = TileCommand(
+        precision=width,
+        beats=len(first.weights),
+        rows=first.rows,
+        cols=first.cols,
+        function=Function.RELU,
+        copies=copies,
+        copies_only=bool(copies),
+    )
+    counts = count_events(FUSED, [command] * len(layer.tiles))
+    found: dict[str, float] = defaultdict(float)
+    for event, count in counts.events().items():
+        unit, _, what = event.partition("_")
+        if unit != "ncu":
+            part = "other_units_clock_and_leakage" if what == "cycle" else unit
+            found[part] += 1000 * prices[event] * count
+    beats = counts.ncu_beats[width]
+    return {part: energy / beats for part, energy in found.items()}
 
 
 def arrays_fj(

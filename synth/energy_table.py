@@ -2,9 +2,10 @@
 
     python -m synth.energy_table
 
-Every unit is mapped to the library's cells and simulated at gate level with the delays of each
-placed cell. Neural compute units (NCUs) work on operands of a trained network's programs; each sum
-is compared with the exact one. The operands contain zero lanes, as they do in a network.
+All cells are simulated at gate level with the delays of each placed cell. Neural compute units
+(NCUs) work on operands of a trained network's programs; each sum is compared with the exact one.
+The operands contain zero lanes, as they do in a network. The other units are measured in a whole
+engine that executes programs with such operands; each result is compared with the RTL's.
 
 Figures of other commands stay in the results; `make synth` runs these commands after this one.
 """
@@ -21,11 +22,12 @@ from typing import Any
 from rich.table import Table
 
 from qcnpe.command_line import command
-from qcnpe.generate import TOP
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.results import read_figures, read_results
 from qcnpe.terminal import Console
+from synth.engine_bench import EngineBench
+from synth.engine_prices import engine_prices_fj
 from synth.flow import own_cells
 from synth.gatesim import simulator
 from synth.mapping import LibertyCells
@@ -33,64 +35,51 @@ from synth.measure import NcuFigures
 from synth.memories import memory_prices_pj, read_memories
 from synth.ncu_variants import FUSED, GATED, VARIANTS, measure_variants
 from synth.overheads import overheads_percent
-from synth.partial_products import ProductPlan
 from synth.stimulus import PERIOD_PS
-from synth.structural import MacTree
-from synth.traces import TRACE, load
-from synth.unit_energy import UnitEnergies
-from synth.units import elaborate_units
+from synth.traces import TRACE, Trace, load
 
 TABLE = Path(__file__).parent / "energy_45nm.json"
 RESULTS = Path(__file__).parents[1] / "results" / "energy.json"
 COMMAND = "python -m synth.energy_table"
+
+SEED = 1
+"""Of the programs that the units around the NCUs are measured with."""
 
 SPICE_CHECK = Path(__file__).parent / "tech" / "spice_check.json"
 """The library's energies against SPICE, made by `python -m synth.library.spice_check`."""
 
 
 def prices_pj(
-    ncus: Mapping[str, NcuFigures], units: UnitEnergies, progress: Callable[[str], None]
+    ncus: Mapping[str, NcuFigures],
+    cells: LibertyCells,
+    trace: Trace,
+    progress: Callable[[str], None],
 ) -> dict[str, float]:
-    """Energy of every event that `EventCounts.events` names, and of the NCUs for comparison.
-
-    Idle clocks and leakage of all other units are included in the cycles of the NCUs, busy or idle.
-    """
-    placed = elaborate_units(units.config)
-    around = units.idle_fj(placed) + units.complement_fj() / units.config.cols
-    progress("units around the NCUs, idle")
+    """Energy of every event that `EventCounts.events` names, and of the NCUs for comparison."""
     fused, plain, gated = ncus["fused"], ncus["plain16"], ncus["gated"]
-    reverse = units.reverse_fj() / units.config.rows  # one serves all NCUs of a column
     prices = {
-        f"ncu_mac_{width}b": (beat.total_fj + around + reverse) / FUSED.pairs(width)
+        f"ncu_mac_{width}b": beat.total_fj / FUSED.pairs(width)
         for width, beat in fused.beats.items()
     }
-    prices |= {f"gated_mac_{width}b": beat.total_fj + around for width, beat in gated.beats.items()}
+    prices |= {f"gated_mac_{width}b": beat.total_fj for width, beat in gated.beats.items()}
     prices |= {
-        "plain16_mac_16b": plain.beats[OPERAND_BITS].total_fj + around,
-        "ncu_zero_beat": fused.zero_beat.total_fj + around,
-        "ncu_idle_cycle": fused.idle.total_fj + around,
-        "units_idle_ncu_cycle": around,
+        "plain16_mac_16b": plain.beats[OPERAND_BITS].total_fj,
+        "ncu_zero_beat": fused.zero_beat.total_fj,
+        "ncu_idle_cycle": fused.idle.total_fj,
     }
-    resolve = units.resolve_fj(MacTree(ProductPlan.of(units.config)).breaks)
-    afu = units.afu_fj()
-    prices |= {f"afu_{f.name.lower()}": energy + resolve for f, energy in afu.items()}
-    prices["afu_maximum"] = units.maximum_fj() + resolve
-    prices |= {f"result_{width}b": energy for width, energy in units.field_fj().items()}
-    prices |= event_prices("ncu", fused, around + reverse)
-    prices |= event_prices("plain16", plain, around) | event_prices("gated", gated, around)
-    prices |= {"resolve_row": resolve, "reverse_ncu_cycle": reverse}
-    progress("results")
-    prices["skew_word"] = units.skew_word_fj(placed, f"{TOP}.array.row_skew")
-    prices["fifo_word"] = units.queue_word_fj()
-    progress("input queues, skew")
-    found = {event: energy / 1000 for event, energy in prices.items()}
-    return {**found, **memory_prices_pj(read_memories(), units.config)}
+    for kind, found in (("ncu", fused), ("plain16", plain), ("gated", gated)):
+        prices |= event_prices(kind, found)
+    bench = EngineBench.make(FUSED, cells)
+    prices |= engine_prices_fj(bench, trace, prices, seed=SEED)
+    progress("the units around the NCUs")
+    pj = {event: energy / 1000 for event, energy in prices.items()}
+    return {**pj, **memory_prices_pj(read_memories(), FUSED)}
 
 
-def event_prices(kind: str, figures: NcuFigures, around_fj: float) -> dict[str, float]:
+def event_prices(kind: str, figures: NcuFigures) -> dict[str, float]:
     """Energies of the events that operands cause in a kind of NCU, in fJ, by name."""
     return {
-        f"{kind}_{event}_{width}b": price + (around_fj if event == "beat" else 0.0)
+        f"{kind}_{event}_{width}b": price
         for width, prices in figures.prices.items()
         for event, price in asdict(prices).items()
     }
@@ -99,7 +88,8 @@ def event_prices(kind: str, figures: NcuFigures, around_fj: float) -> dict[str, 
 def provenance(cells: LibertyCells) -> dict[str, Any]:
     """Sources of the prices: library, trace, operating point."""
     return {
-        "status": "measured by gate-level simulation with cell delays, glitches counted",
+        "status": "measured by gate-level simulation with cell delays, glitches counted; units"
+        f" around the NCUs in a whole engine of {FUSED.title}",
         "command": COMMAND,
         "operating_point": f"{1e6 / PERIOD_PS:.0f} MHz, {cells.library.supply_v} V, 25 C, typical",
         "library": cells.name,
@@ -116,16 +106,25 @@ def provenance(cells: LibertyCells) -> dict[str, Any]:
             "gated_*, plain16_*": "the same of the other NCUs",
             "ncu_zero_beat": "a cycle of an NCU whose activations are zero",
             "ncu_idle_cycle": "a cycle in which an NCU has nothing to do",
-            "units_idle_ncu_cycle": "clock and leakage of all else, complements of activations, for"
-            " each NCU; is in the above",
-            "afu_*": "an accumulator brought to its place and to 16 bits, above idle; one for each"
-            " pooling window",
-            "afu_maximum": "an accumulator that is compared with that of the next row, above idle",
-            "result_*": "a wanted result: narrowed below 16 bits, and through its row's queue",
-            "resolve_row": "stored carries added, narrow sums shifted; is in afu_*",
-            "reverse_ncu_cycle": "weights' fields reversed, for each NCU; is in ncu_mac_*",
-            "fifo_word": "16 bits of operands or parameters through an input queue",
-            "skew_word": "16 bits of operands through the array's skew",
+            "ncu_edge_beat": "an operand that an NCU next to a tile takes without needing it",
+            "afu_tile": "what an AFU keeps of a tile",
+            "result_table": "more for a result of the table",
+            "*_cycle": "clock and leakage of a unit in a cycle of an engine at work: row without"
+            " its NCUs, AFU, and result side for each row, queues and skew for each row and"
+            " column, sequencer for the engine",
+            "*_lane": "more in a cycle with a beat, for each row and column, used or not",
+            "*_activation_toggle, *_weight_toggle": "more for each bit of the operands that has"
+            " changed since the beat before",
+            "*_word_*": "mean of that for 16 bits of the trace's operands",
+            "row_sum_*": "a sum through the ORs of a row, its carries added, shifted to its place",
+            "row_tile": "more for each row of a tile: the first sum after none and the last one",
+            "afu_*": "an accumulator through the activation function unit, by function",
+            "afu_maximum": "a sum that is only compared with that of another row of its window",
+            "result_made": "a result, whatever is wanted of it",
+            "result_*b": "more for a result or copy of a width: made, queued and collected",
+            "*_column, *_tile": "a column of results; a tile",
+            "queue_command, queue_parameter": "a word through its queue",
+            "afu_knot": "a word of a table into the registers of all AFUs",
             "activation_memory_*, weight_memory_*, parameter_memory_*": "16 bits of an on-chip"
             " memory of an autonomous engine, at its size; CACTI 7, synth/tech/memories.json",
             "memory_leakage_cycle": "leakage of all on-chip memories in a cycle",
@@ -153,8 +152,30 @@ def figures(ncus: Mapping[str, NcuFigures], prices: Mapping[str, float]) -> dict
         found[f"{key}_path_ns"] = ncus[key].path_ns
     for part, energy in ncus["fused"].beats[OPERAND_BITS].parts.items():
         found[f"fused_16b_{part}_fj_per_cycle"] = energy
-    found["units_idle_fj_per_ncu_cycle"] = prices["units_idle_ncu_cycle"] * 1000
-    return {key: _rounded(value) for key, value in found.items()}
+    return {key: _rounded(value) for key, value in (found | event_figures(prices)).items()}
+
+
+def event_figures(prices: Mapping[str, float]) -> dict[str, float]:
+    """Energies in pJ of what happens most often besides multiplications, on the fused engine.
+
+    `result_pj` is a result with a ReLU and one copy of the widest narrow precision, from the
+    accumulator to the result stream, without clocks; `tile_end_pj` is what an NCU and its row take
+    for a sum, the mean over the precisions.
+    """
+    narrow, widths = FUSED.narrow_precisions[0], FUSED.precisions
+    sums = [prices[f"ncu_tile_{width}b"] + prices[f"row_sum_{width}b"] for width in widths]
+    lanes = FUSED.rows + FUSED.cols
+    around = FUSED.rows * sum(prices[f"{unit}_cycle"] for unit in ("row", "afu", "result"))
+    around += lanes * (prices["queue_cycle"] + prices["skew_cycle"]) + prices["sequencer_cycle"]
+    return {
+        "ncu_idle_pj": prices["ncu_idle_cycle"],
+        "result_pj": prices["afu_relu"]
+        + prices["result_made"]
+        + prices[f"result_{narrow}b"]
+        + prices["result_column"] / FUSED.rows,
+        "tile_end_pj": sum(sums) / len(sums) + prices["row_tile"] / FUSED.cols,
+        "units_idle_fj_per_ncu_cycle": 1000 * around / (FUSED.rows * FUSED.cols),
+    }
 
 
 def kinds_16b(ncus: Mapping[str, NcuFigures]) -> dict[str, dict[str, float]]:
@@ -228,8 +249,9 @@ def make(progress: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Any
         If our own cell library is missing.
     """
     cells = own_cells()
-    ncus = measure_variants(cells, load(), progress)
-    prices = prices_pj(ncus, UnitEnergies(cells), progress)
+    trace = load()
+    ncus = measure_variants(cells, trace, progress)
+    prices = prices_pj(ncus, cells, trace, progress)
     kinds = kinds_16b(ncus)
     table: dict[str, Any] = {
         "pj": {event: _rounded(price) for event, price in prices.items()},
@@ -238,7 +260,7 @@ def make(progress: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Any
     }
     results = {
         "command": COMMAND,
-        "seed": UnitEnergies(cells).seed,
+        "seed": SEED,
         "versions": table["provenance"]["versions"],
         "machine": platform.machine(),
         "sources": {"spice_error_max": "python -m synth.library.spice_check"},

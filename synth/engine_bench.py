@@ -15,9 +15,9 @@ from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
 from qcnpe.generate import TOP
-from qcnpe.rtl.engine import Engine
 from qcnpe.rtl.leaf import flat_ports
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.model import execute
 from qcnpe.spec.streams import Streams
 from synth.assembly import Assembly, assemble
 from synth.engine_units import UNITS, unit_of
@@ -32,6 +32,7 @@ from synth.mapping import LibertyCells
 from synth.measure import CLOCK_TREE, map_module
 from synth.stimulus import PERIOD_PS, RESET_CYCLES, stimulus
 from synth.structural_engine import structural_units
+from synth.timed_engine import TimedEngine
 from synth.timing import path_ns
 
 IDLE_CYCLES = 32
@@ -51,18 +52,18 @@ class Recording:
     Attributes
     ----------
     inputs : values of the input ports in each cycle
-    results : in each cycle the word of results, or None if there is none
+    has_results : whether results leave in each cycle
     begins : first cycle of each run; `IDLE_CYCLES` cycles precede the first one
     """
 
     inputs: list[Mapping[str, int]]
-    results: list[int | None]
+    has_results: list[bool]
     begins: list[int]
 
 
 def record(config: EngineConfig, runs: Sequence[Streams]) -> Recording:
-    """Run streams on an engine's RTL, in Amaranth's simulator."""
-    engine = Engine(config)
+    """Run streams on the timing of an engine's RTL, in Amaranth's simulator."""
+    engine = TimedEngine(config)
     simulator = Simulator(engine)
     inputs = {name: s for name, way, s in flat_ports(engine.signature, engine) if way == "in"}
     made = Recording([], [], [])
@@ -70,9 +71,8 @@ def record(config: EngineConfig, runs: Sequence[Streams]) -> Recording:
     async def testbench(ctx):  # type: ignore[no-untyped-def]
         async def cycle(ready=()):  # type: ignore[no-untyped-def]
             made.inputs.append({name: int(ctx.get(signal)) for name, signal in inputs.items()})
-            watched = (engine.results.valid, Value.cast(engine.results.payload), *ready)
-            _, _, valid, word, *taken = await ctx.tick().sample(*watched)
-            made.results.append(word if valid else None)
+            _, _, valid, *taken = await ctx.tick().sample(engine.results.valid, *ready)
+            made.has_results.append(bool(valid))
             return taken
 
         ctx.set(engine.results.ready, 1)
@@ -110,9 +110,11 @@ async def _send(ctx, engine, streams, made, cycle):  # type: ignore[no-untyped-d
         taken = await cycle([port.ready for port in ports.values()])
         for name, took in zip(ports, taken, strict=True):
             places[name] += took and places[name] < len(words[name])
-        returned += made.results[-1] is not None
+        returned += made.has_results[-1]
         if len(made.inputs) - begin > _LIMIT_CYCLES:
             raise SynthesisError("the engine's RTL returns too few results")
+    for port in ports.values():
+        ctx.set(port.valid, 0)
 
 
 def _joined(lanes: NDArray[np.uint16]) -> list[int]:
@@ -121,6 +123,26 @@ def _joined(lanes: NDArray[np.uint16]) -> list[int]:
         sum(lane << OPERAND_BITS * place for place, lane in enumerate(beat))
         for beat in lanes.tolist()
     ]
+
+
+def _joined_runs(runs: Sequence[Streams]) -> Streams:
+    """All runs as one: a table stays loaded."""
+    return Streams(
+        commands=np.concatenate([streams.commands for streams in runs]),
+        activations=np.concatenate([streams.activations for streams in runs]),
+        weights=np.concatenate([streams.weights for streams in runs]),
+        parameters=np.concatenate([streams.parameters for streams in runs]),
+        results=sum(streams.results for streams in runs),
+    )
+
+
+def _results(config: EngineConfig, streams: Streams) -> Iterator[int]:
+    """Words of the result stream, as the model of the engine computes them."""
+    lanes = iter(execute(config, streams).results.tolist())
+    for tile in streams.tiles(config):
+        for column in range(tile.cols):
+            beat = [*next(lanes), int(column == tile.cols - 1)]
+            yield sum(lane << config.result_lane_bits * row for row, lane in enumerate(beat))
 
 
 @dataclass(frozen=True)
@@ -177,6 +199,19 @@ class EngineBench:
         }
         return cls(config, assembly, circuit, clocks_ff)
 
+    @cached_property
+    def path_ns(self) -> float:
+        """The engine's longest path, with setup."""
+        return path_ns(self.circuit)
+
+    @property
+    def period_ps(self) -> float:
+        """Clock of the simulation: slower than that of the prices if the engine's path is longer.
+
+        The energy of a toggle does not depend on it; leakage is that of the prices' clock.
+        """
+        return max(PERIOD_PS, 1000 * self.path_ns)
+
     def run(self, runs: Sequence[Streams]) -> tuple[Mapping[str, float], list[EngineRun]]:
         """Run streams of good commands, each from an idle engine to an idle engine.
 
@@ -190,14 +225,14 @@ class EngineBench:
             If the netlist returns a wrong result.
         """
         recording = record(self.config, runs)
-        cycles, begin = len(recording.inputs), RESET_CYCLES * PERIOD_PS
+        cycles, begin = len(recording.inputs), RESET_CYCLES * self.period_ps
         ports = self.circuit.netlist.ports
         watched = (*ports["results__valid"].nets, *ports["results__payload"].nets)
-        ends = begin + PERIOD_PS * np.arange(1, cycles + 1) - 1
-        drive = stimulus(self.circuit.netlist, recording.inputs)
-        begins = [begin, *(begin + PERIOD_PS * cycle for cycle in recording.begins)]
+        ends = begin + self.period_ps * np.arange(1, cycles + 1) - 1
+        drive = stimulus(self.circuit.netlist, recording.inputs, self.period_ps)
+        begins = [begin, *(begin + self.period_ps * cycle for cycle in recording.begins)]
         idle, *parts = self.circuit.run_parts(drive, ends.tolist(), watched, begins)
-        self._check(recording, idle.samples)
+        self._check(recording, runs, idle.samples)
         idle_fj = self._energies_fj(idle, IDLE_CYCLES)
         lengths = np.diff([*recording.begins, cycles]).tolist()
         return {unit: fj / IDLE_CYCLES for unit, fj in idle_fj.items()}, [
@@ -205,41 +240,54 @@ class EngineBench:
             for streams, part, length in zip(runs, parts, lengths, strict=True)
         ]
 
-    def _check(self, recording: Recording, samples: NDArray[np.uint8]) -> None:
-        for cycle, (wanted, sample) in enumerate(zip(recording.results, samples, strict=True)):
-            bits = "".join(map(str, sample[:0:-1].tolist()))
-            found = int(bits, 2) if sample[0] else None
-            if found != wanted:
+    def _check(
+        self, recording: Recording, runs: Sequence[Streams], samples: NDArray[np.uint8]
+    ) -> None:
+        """Compare the cycles of results with the RTL's, and the results with the model's."""
+        wanted = _results(self.config, _joined_runs(runs))
+        for cycle, (has_result, sample) in enumerate(
+            zip(recording.has_results, samples, strict=True)
+        ):
+            found = int("".join(map(str, sample[:0:-1].tolist())), 2) if sample[0] else None
+            word = next(wanted) if has_result else None
+            if found != word:
                 raise SynthesisError(
                     f"{self.circuit.netlist.name}: the netlist returns {found} in cycle {cycle},"
-                    f" not {wanted}; its longest path takes {path_ns(self.circuit):.2f} ns"
+                    f" not {word}; its longest path takes {self.path_ns:.2f} ns"
                 )
 
     def _energies_fj(self, activity: Activity, cycles: int) -> dict[str, float]:
         """Energy of each unit, including leakage and the clock tree."""
         (clock,) = self.circuit.netlist.ports["clk"].nets
         swing_fj = float(activity.toggles[clock]) / 2 * self.circuit.supply_v**2
-        pins = swing_fj * self._clock_loads_ff
-        gates = self._by_unit(activity.energy_fj * self._is_gate)
-        leakage = self._by_unit(self._leakage_nw) * PERIOD_PS * 1e-6 * cycles
-        total = self._by_unit(activity.energy_fj) + pins + CLOCK_TREE * (pins + gates) + leakage
+        clocks = swing_fj * self._clock_loads_ff + self._by_place(
+            activity.energy_fj * self._is_gate
+        )
+        others = self._by_place(activity.energy_fj * ~self._is_gate)
+        leakage = self._by_place(self._leakage_nw) * PERIOD_PS * 1e-6 * cycles
+        of_places = (1 + CLOCK_TREE) * clocks + others + leakage
+        total = np.bincount(self._units, of_places, len(UNITS))
         return dict(zip(UNITS, total.tolist(), strict=True))
 
-    def _by_unit(self, of_cells: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(self._units, of_cells, len(UNITS)).astype(np.float64)
+    def _by_place(self, of_cells: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sums over the cells of each place."""
+        sums = np.bincount(self._places, of_cells, len(self.assembly.places))
+        return sums.astype(np.float64)
 
     @cached_property
     def _units(self) -> NDArray[np.int64]:
-        """Number of the unit of each placed cell."""
-        return np.repeat(
-            [UNITS.index(unit_of(place.path)) for place in self.assembly.places],
-            [len(self.assembly.units[place.unit].placed) for place in self.assembly.places],
-        )
+        """Number of the unit of each place."""
+        return np.array([UNITS.index(unit_of(place.path)) for place in self.assembly.places])
+
+    @cached_property
+    def _places(self) -> NDArray[np.int64]:
+        """Number of the place of each placed cell."""
+        sizes = [len(self.assembly.units[place.unit].placed) for place in self.assembly.places]
+        return np.repeat(np.arange(len(sizes)), sizes)
 
     @cached_property
     def _is_gate(self) -> NDArray[np.bool_]:
-        models = self._models()
-        return np.array([model.kind is CellKind.CLOCK_GATE for model in models])
+        return np.array([model.kind is CellKind.CLOCK_GATE for model in self._models()])
 
     @cached_property
     def _leakage_nw(self) -> NDArray[np.float64]:
@@ -250,8 +298,5 @@ class EngineBench:
 
     @cached_property
     def _clock_loads_ff(self) -> NDArray[np.float64]:
-        """Load of each unit on the clock."""
-        loads = np.zeros(len(UNITS))
-        for place in self.assembly.places:
-            loads[UNITS.index(unit_of(place.path))] += self.clocks_ff.get(place.unit, 0)
-        return loads
+        """Load of each place on the clock."""
+        return np.array([self.clocks_ff.get(place.unit, 0.0) for place in self.assembly.places])

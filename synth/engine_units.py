@@ -12,6 +12,7 @@ _BEGINNINGS = {
     "array.col_skew": "skew",
     "array.row_": "row",
     "afu_": "afu",
+    "knots": "afu",
     "collector": "result",
     "sequencer": "sequencer",
     "command_queue": "queue",

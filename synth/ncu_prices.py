@@ -115,18 +115,31 @@ def _joined(tiles: Sequence[Tile]) -> Tile:
 
 
 def fit_prices(works: Sequence[NcuWork], energies_fj: Sequence[float]) -> NcuPrices:
-    """Prices that fit the energies best; the error of an energy is assumed to grow as its root.
-
-    By least squares. If a price would be negative, it is set to zero and the others are fitted
-    again.
-    """
+    """Prices that fit the energies best; the error of an energy is assumed to grow as its root."""
     counts, energies = np.array([work.counts for work in works]), np.array(energies_fj)
-    scale = 1 / np.sqrt(energies)
+    return NcuPrices(*fit_nonnegative(counts, energies, np.sqrt(energies)).tolist())
+
+
+def fit_nonnegative(
+    counts: NDArray[np.float64], energies: NDArray[np.float64], errors: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Prices by event that fit energies best, by least squares.
+
+    If a price would be negative, it is set to zero and the others are fitted again.
+
+    Parameters
+    ----------
+    counts : (simulations, events)
+    energies : (simulations,)
+    errors : (simulations,) that the energies are assumed to have, in any unit
+    """
+    scale = 1 / errors
     prices = np.zeros(counts.shape[1])
-    priced = np.arange(len(prices))
-    while True:
+    priced = np.flatnonzero(counts.any(axis=0))
+    while len(priced):
         found, *_ = np.linalg.lstsq(counts[:, priced] * scale[:, None], energies * scale)
         if min(found) >= 0:
             prices[priced] = found
-            return NcuPrices(*prices.tolist())
+            break
         priced = np.delete(priced, np.argmin(found * counts[:, priced].mean(axis=0)))
+    return prices

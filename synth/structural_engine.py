@@ -6,7 +6,7 @@ operands enter a row or a column, and where sums leave a row.
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Const, Module, Signal, Value
 
 from qcnpe.rtl.engine import Engine
 from qcnpe.rtl.layouts import WEIGHT_LANE, mode_bits, west_layout
@@ -68,12 +68,21 @@ class StructuralRow(NcuRow):
 
 
 class FirstRow(StructuralRow):
-    """The northern row, where the fields of weights are reversed."""
+    """The northern row, where the fields of weights are reversed.
+
+    Each column has the precision of its tile in registers of its own: those of the NCUs are on the
+    longest path.
+    """
 
     @property
     def module_name(self) -> str:
         """Name of the Verilog module."""
         return super().module_name.replace("axnn_structural_row", "axnn_first_row")
+
+    def build(self) -> Module:
+        """As in other rows; the precision begins in the west."""
+        self._mode: Value = self.west.control.mode if mode_bits(self.config) else Const(0)
+        return super().build()
 
     def _enter_column(self, m: Module, col: int, west: Any) -> Any:
         if not self.config.kind.is_packed:
@@ -82,10 +91,15 @@ class FirstRow(StructuralRow):
         lane: Any = Signal(WEIGHT_LANE, name=f"north_{col}")
         m.d.comb += [
             reverse.lane.eq(self.north[col].operands),
-            reverse.mode.eq(west.control.mode),
+            reverse.mode.eq(self._mode),
             lane.valid.eq(self.north[col].valid),
             lane.operands.eq(reverse.reversed_lane),
         ]
+        if col < self.config.cols - 1:
+            mode = Signal(max(1, mode_bits(self.config)), reset_less=True, name=f"mode_{col}")
+            with m.If(west.lane.valid & west.control.first):
+                m.d.sync += mode.eq(self._mode)
+            self._mode = mode
         return lane
 
 

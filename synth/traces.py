@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.compiler import compile_network
+from qcnpe.compiler import Program, compile_network
 from qcnpe.driver import Driver, ModelTransport
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import Natural
@@ -97,13 +97,19 @@ class _Recorder(ModelTransport):
         return super().exchange(streams)
 
 
+def program_streams(program: Program, inputs: NDArray[np.int16]) -> list[Streams]:
+    """The streams of each layer of a batch, as the driver sends them."""
+    transport = _Recorder(program.config)
+    Driver(transport).run(program, inputs)
+    return transport.streams
+
+
 def array_tiles(
     net: QuantNet, inputs: NDArray[np.int16], config: EngineConfig
 ) -> list[list[ArrayTile]]:
     """Every tile of a batch, by layer, as the driver sends them."""
-    transport = _Recorder(config)
-    Driver(transport).run(compile_network(net, config, len(inputs)), inputs)
-    return [list(tiles_of(streams, config)) for streams in transport.streams]
+    program = compile_network(net, config, len(inputs))
+    return [list(tiles_of(streams, config)) for streams in program_streams(program, inputs)]
 
 
 def tiles_of(streams: Streams, config: EngineConfig) -> Iterator[ArrayTile]:

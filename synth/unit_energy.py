@@ -1,9 +1,10 @@
-"""Energies of the units around the neural compute units (NCUs).
+"""Energies of the units that a row's results pass, one by one.
 
-These are the activation function units with narrow copies and queues of results, input queues and
-skew. Each unit is mapped and simulated like an NCU. The energy of an event is the difference
-between a busy and an idle cycle; clock and leakage of idle units are divided among the NCUs of the
-array, for each cycle.
+    python -m synth.unit_energy
+
+These are the activation function unit, narrow copies and the queue of results, mapped and simulated
+as one unit on sums of one distribution, to compare changes of them. Prices are found on a whole
+engine (`synth.engine_prices`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,9 +14,6 @@ from functools import cached_property
 import numpy as np
 
 from qcnpe.rtl.afu import NEURON_LAYOUT, results_layout
-from qcnpe.rtl.fifo import Fifo
-from qcnpe.rtl.layouts import ACTIVATION_LANE
-from qcnpe.rtl.leaf import Leaf
 from qcnpe.rtl.requantize import copies_layout, wanted_layout
 from qcnpe.spec.activation import Function, activate, table_knots
 from qcnpe.spec.commands import SHIFT_OFFSET
@@ -25,11 +23,10 @@ from synth.errors import SynthesisError
 from synth.flow import own_cells
 from synth.gatesim import Circuit
 from synth.mapping import LibertyCells
-from synth.measure import cycle_energy, map_leaf, map_module
-from synth.row import ComplementLane, ResolveRow, ResultRow, ReverseFields
+from synth.measure import cycle_energy, map_leaf
+from synth.row import ResultRow
 from synth.stimulus import PERIOD_PS, RESET_CYCLES, packed, stimulus
 from synth.timing import path_ns
-from synth.units import Units
 
 CYCLES = 256
 """Busy cycles of each measurement."""
@@ -144,87 +141,12 @@ class UnitEnergies:
         members = {"bias": _BIAS, "shift": SHIFT + SHIFT_OFFSET, "first": int(first)}
         return packed(NEURON_LAYOUT, members)
 
-    def resolve_fj(self, breaks: tuple[int, ...]) -> float:
-        """Energy of resolving the carries of one accumulator of a structural NCU."""
-        circuit = map_leaf(ResolveRow(self.config, breaks), self.cells)
-        mask = (1 << self.config.accumulator_bits) - 1
-        rng = np.random.default_rng((self.seed, 9))
-        carries = rng.integers(0, 1 << len(breaks), CYCLES).tolist()
-        busy = [
-            {"stored": ((value << SHIFT) & mask) | carry << self.config.accumulator_bits}
-            for value, carry in zip(self._results(), carries, strict=True)
-        ]
-        return _busy_fj(circuit, [], busy) - _busy_fj(circuit, [], [{}] * CYCLES)
-
-    def reverse_fj(self) -> float:
-        """Energy of reversing the fields of one lane of weights."""
-        return self._lane_fj(ReverseFields(self.config), mode=1)
-
-    def complement_fj(self) -> float:
-        """Energy of complementing one lane of activations."""
-        return self._lane_fj(ComplementLane())
-
-    def _lane_fj(self, leaf: Leaf, **fixed: int) -> float:
-        circuit = map_leaf(leaf, self.cells)
-        busy = [{"lane": _word(value), **fixed} for value in self._results()]
-        return _busy_fj(circuit, [], busy) - _busy_fj(circuit, [], [{}] * CYCLES)
-
-    def queue_word_fj(self) -> float:
-        """Energy of writing a 16-bit word into the operand queue and reading it."""
-        lanes = self.config.rows
-        words = [self._lanes(lanes, seed) for seed in range(CYCLES)]
-        return self._queue_fj(lanes, self.config.fifo_depth, words) / lanes
-
-    def _queue_fj(self, lanes: int, depth: int, words: Sequence[int]) -> float:
-        queue = Fifo(width=lanes * OPERAND_BITS, depth=depth)
-        circuit = map_leaf(queue, self.cells)
-        busy = [{"i__payload": word, "i__valid": 1, "o__ready": 1} for word in words]
-        idle = [{"i__valid": 0, "o__ready": 1}] * CYCLES
-        return _busy_fj(circuit, [], busy) - _busy_fj(circuit, [], idle)
-
-    def skew_word_fj(self, units: Units, skew: str) -> float:
-        """Energy of a 16-bit activation in the skew, the mean over all rows."""
-        whole = Units(units.rtlil, {skew: 1})  # with all submodules, including the banks
-        circuit = map_module(whole, skew, self.cells)
-        rows, width = self.config.rows, ACTIVATION_LANE.size
-        busy = []
-        for seed in range(CYCLES):
-            word = self._lanes(rows, seed)
-            lanes = sum(
-                packed(
-                    ACTIVATION_LANE,
-                    {"valid": 1, "operands": word >> OPERAND_BITS * row & 0xFFFF},
-                )
-                << width * row
-                for row in range(rows)
-            )
-            busy.append({"valid": 1, "lanes": lanes})
-        idle = [{"valid": 0}] * CYCLES
-        return (_busy_fj(circuit, [], busy) - _busy_fj(circuit, [], idle)) / rows
-
-    def idle_fj(self, units: Units) -> float:
-        """Energy of all units except the NCUs in an idle cycle, for each NCU."""
-        total = 0.0
-        for module, places in units.places.items():
-            if "_ncu_" in module:
-                continue
-            circuit = map_module(units, module, self.cells)
-            if circuit.netlist.placed:
-                total += places * _busy_fj(circuit, [], [{}] * CYCLES)
-        return total / (self.config.rows * self.config.cols)
-
     def _results(self) -> list[int]:
         rng = np.random.default_rng(self.seed)
         values: list[int] = saturate(
             np.round(rng.normal(0, _SPREAD, CYCLES)).astype(np.int64), OPERAND_BITS
         ).tolist()
         return values
-
-    def _lanes(self, lanes: int, seed: int) -> int:
-        """Operands of one beat with the distribution of results; half are zero, as after a ReLU."""
-        rng = np.random.default_rng((self.seed, seed))
-        values = np.maximum(np.round(rng.normal(0, _SPREAD, lanes)).astype(np.int64), 0)
-        return sum(_word(int(value)) << OPERAND_BITS * lane for lane, value in enumerate(values))
 
     def _accumulators(self) -> list[int]:
         mask = (1 << self.config.accumulator_bits) - 1

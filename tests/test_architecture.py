@@ -75,6 +75,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "axnn.experiments": EXPERIMENTS,
     "axnn.experiments.energy_spread": EXPERIMENTS | {"qcnpe.command_line"},
     "axnn.exploration": EXPLORATION | {"qcnpe.activity", "qcnpe.compiler", "qcnpe.events"},
+    "axnn.experiments.narrow_energy": EXPERIMENTS | {"qcnpe.command_line"},
     "axnn.cpu": CPU
     | {"qcnpe.command_line", "qcnpe.terminal", "numba", "llvmlite", "matplotlib", "rich"},
     "axnn.cpu.benchmark.peers": CPU | {"onnx", "onnxruntime", "torch"},

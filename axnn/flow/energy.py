@@ -34,8 +34,8 @@ DEFAULT_PRICES = "energy_45nm.json"
 _PREFIX = "ncu"
 """Prefix of the names of NCU events as they are counted, the same for all kinds."""
 
-_ANY_KIND = "ncu_idle_cycle"
-"""Event of an NCU that has one price for all kinds."""
+_ANY_KIND = ("ncu_idle_cycle", "ncu_edge_beat")
+"""Events of an NCU that have one price for all kinds."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class EnergyPrices:
 
     def _name(self, event: str) -> str:
         """An event's name in the prices."""
-        return event if event == _ANY_KIND else re.sub(f"^{_PREFIX}_", f"{self.prefix}_", event)
+        return event if event in _ANY_KIND else re.sub(f"^{_PREFIX}_", f"{self.prefix}_", event)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,12 @@ def read_figures(name: str) -> Figures:
     return dict(document["figures"])
 
 
+def read_prices() -> Figures:
+    """Energy of each event in pJ, by name."""
+    document = json.loads((ROOT / "synth" / "energy_45nm.json").read_text(encoding="utf-8"))
+    return dict(document["pj"])
+
+
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table in Markdown."""
     return "".join(_line(cells) for cells in (head, ["---"] * len(head), *rows))

@@ -1,6 +1,92 @@
 """Tables of the engine: `results/engine.json`, `results/energy.json` and `results/fpga.json`."""
 
-from docs.tables.cells import markdown, read_figures
+from docs.tables.cells import markdown, read_figures, read_prices
+
+_WIDTHS = (16, 8, 4, 2)
+
+_EVENTS = {
+    "ncu_beat": "a cycle in which an NCU works, whatever its operands",
+    "ncu_lane": "more if its activations are not all zeros",
+    "ncu_zero_flip": "more if that has changed since the cycle before",
+    "ncu_product_toggle": "more for each bit product that has changed",
+    "ncu_tile": "a finished sum: the first beat forgets the last one, the row reads it",
+    "ncu_idle_cycle": "a cycle in which an NCU does not work",
+    "ncu_edge_beat": "an operand that an NCU next to the tile takes and does not need",
+    "row_cycle": "clock and leakage of a row without its NCUs",
+    "row_activation_toggle": "a bit of an activation that changes where it enters its row",
+    "row_weight_toggle": "a bit of a weight that changes where it enters its column",
+    "row_sum": "a sum through the ORs of its row; carries added, shifted to its place",
+    "row_tile": "more for each row of a tile: the row's ORs leave zero and return to it",
+    "skew_cycle": "clock and leakage of the skew, for each row and column",
+    "skew_lane": "more with a beat, for each row and column, used or not",
+    "skew_activation_toggle": "a bit of an activation that changes when the skew moves",
+    "skew_weight_toggle": "a bit of a weight that changes when the skew moves",
+    "queue_cycle": "clock and leakage of all queues, for each row and column",
+    "queue_lane": "a lane of a beat through its queue, used or not",
+    "queue_activation_toggle": "a bit of an activation that changes on its way through the queue",
+    "queue_weight_toggle": "the same of a weight",
+    "queue_parameter": "a word of parameters through its queue",
+    "queue_command": "a command through its queue",
+    "sequencer_cycle": "a cycle of the sequencer",
+    "sequencer_beat": "more with a beat",
+    "sequencer_activation_toggle": "a bit of an activation that changes in the sequencer",
+    "sequencer_weight_toggle": "the same of a weight",
+    "sequencer_tile": "a tile in the sequencer",
+    "sequencer_column": "the parameters of a neuron on their way to the first row",
+    "afu_cycle": "clock and leakage of an AFU",
+    "afu_identity": "a sum to a 16-bit result",
+    "afu_relu": "the same with a ReLU",
+    "afu_table": "the same with the table",
+    "afu_maximum": "a sum that is only compared, within a pooling window",
+    "afu_tile": "what an AFU keeps of a tile",
+    "afu_knot": "a word of the table into its registers",
+    "result_cycle": "clock and leakage of a row's copies and result queue, with its share of the"
+    " collector",
+    "result_made": "a result, whatever is wanted of it",
+    "result": "more for a result or a copy of a width: made, queued and collected",
+    "result_table": "more for a result of the table",
+    "result_column": "a column of results in the collector",
+    "result_tile": "a tile in the collector",
+    "activation_memory_read": "16 bits of the activation memory; not part of the engine",
+    "activation_memory_write": "the same, written",
+    "weight_memory_read": "16 bits of the weight memory; not part of the engine",
+    "parameter_memory_read": "16 bits of the parameter memory; not part of the engine",
+    "memory_leakage_cycle": "leakage of all on-chip memories in a cycle",
+    "external_word": "16 bits of external memory",
+}
+"""What happens at each event; names without the width, where prices depend on it."""
+
+
+def event_prices() -> str:
+    """Every event with its price in fJ."""
+    prices = read_prices()
+    rows = []
+    for event, meaning in _EVENTS.items():
+        wide = [f"{event}_{width}b" for width in _WIDTHS]
+        names = [event] if event in prices else wide
+        shown = " / ".join(_femtojoules(prices[name]) for name in names if name in prices)
+        rows.append([f"`{event}{'' if event in prices else '_*b'}`", meaning, shown])
+    return markdown(["event", "what happens", "fJ, or fJ at 16 / 8 / 4 / 2 bit"], rows)
+
+
+def _femtojoules(price_pj: float) -> str:
+    return f"{1000 * price_pj:,.1f}" if price_pj < 0.1 else f"{1000 * price_pj:,.0f}"
+
+
+def engine_check() -> str:
+    """Errors of counts times prices on a whole engine, by width and unit."""
+    energy = read_figures("energy")
+    units = ("ncu", "row", "skew", "queue", "sequencer", "afu", "result")
+    names = ("NCUs", "rows", "skew", "queues", "sequencer", "AFUs", "results")
+    rows = [
+        [
+            f"{width} bit",
+            f"{energy[f'engine_check_error_{width}b']:+.1%}",
+            *(f"{energy[f'engine_check_error_{width}b_{unit}']:+.0%}" for unit in units),
+        ]
+        for width in _WIDTHS
+    ]
+    return markdown(["error", "engine", *names], rows)
 
 
 def ncu_energy() -> str:

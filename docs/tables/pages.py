@@ -25,6 +25,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "dropout": applications.dropout,
     "edges": applications.edges,
     "engine": hardware.engine,
+    "engine-check": hardware.engine_check,
+    "event-prices": hardware.event_prices,
     "foreign-networks": frontend.foreign_networks,
     "ncu-energy": hardware.ncu_energy,
     "ordering": applications.ordering,

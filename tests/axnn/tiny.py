@@ -9,10 +9,31 @@ from axnn.flow.energy import EnergyPrices
 from axnn.nn.network import Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.nn.train import TrainingPlan, train
+from qcnpe.events import EventCounts, OperandActivity
 from qcnpe.spec.config import EngineConfig
 
 ENGINE = EngineConfig(rows=4, cols=4)
-PRICES = {
+EACH = dict.fromkeys((16, 8, 4, 2), 0)
+COUNTED = EventCounts(
+    macs=EACH, ncu_beats=EACH, ncu_tiles=EACH, lane_words=EACH, result_fields=EACH
+)
+MEMORIES = (
+    "activation_memory_read",
+    "activation_memory_write",
+    "weight_memory_read",
+    "parameter_memory_read",
+    "memory_leakage_cycle",
+    "external_word",
+)
+FREE = {
+    event: 0.0
+    for known in (None, dict.fromkeys(EACH, OperandActivity()))
+    for event in COUNTED.events(known)
+    if not event.startswith("ncu_") or event in ("ncu_idle_cycle", "ncu_edge_beat")
+} | dict.fromkeys(("afu_identity", "afu_relu", "afu_table", *MEMORIES), 0.0)
+"""Prices of all events around the neural compute units: nothing."""
+
+PRICES = FREE | {
     "plain16_mac_16b": 2.0,
     "ncu_mac_16b": 2.2,
     "ncu_mac_8b": 0.7,
@@ -23,8 +44,6 @@ PRICES = {
     "afu_relu": 1.0,
     "afu_table": 2.0,
     "afu_maximum": 0.5,
-    "fifo_word": 0.1,
-    "skew_word": 0.2,
     "activation_memory_read": 2.0,
     "activation_memory_write": 2.5,
     "weight_memory_read": 4.0,
@@ -37,6 +56,7 @@ for _width, _pairs in ((16, 1), (8, 2), (4, 4), (2, 8)):
     PRICES[f"result_{_width}b"] = 0.2
     for _event in ("lane", "zero_flip", "product_toggle", "tile"):
         PRICES[f"ncu_{_event}_{_width}b"] = PRICES[f"plain16_{_event}_{_width}b"] = 0.0
+    PRICES[f"queue_word_{_width}b"], PRICES[f"skew_word_{_width}b"] = 0.1, 0.2
     PRICES[f"ncu_beat_{_width}b"] = _pairs * PRICES[f"ncu_mac_{_width}b"]
 PRICES["plain16_beat_16b"] = PRICES["plain16_mac_16b"]
 # Scaling the precision of a multiplier of 16 bits saves less than packing its lanes.

@@ -1,5 +1,7 @@
 """Activity against a walk over every cycle of every NCU and every pair of bits."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,22 @@ def walked(activations: np.ndarray, weights: np.ndarray, precision: int) -> Oper
                 flips += (now[0] != 0) != (before[0] != 0)
                 toggles += len(bit_products(*now, precision) ^ bit_products(*before, precision))
                 before = now
-    return OperandActivity(lanes=lanes, zero_flips=flips, product_toggles=toggles)
+    return OperandActivity(
+        lanes=lanes,
+        zero_flips=flips,
+        product_toggles=toggles,
+        activation_toggles=changed_bits(activations),
+        weight_toggles=changed_bits(weights),
+    )
+
+
+def changed_bits(lanes: np.ndarray) -> int:
+    """Bits that differ from those of the beat before, one lane after the other."""
+    return sum(
+        (now ^ before).bit_count()
+        for lane in lanes.T.tolist()
+        for before, now in pairwise([0, *lane])
+    )
 
 
 def operands(rng: np.random.Generator, beats: int, lanes: int) -> np.ndarray:
@@ -114,6 +131,8 @@ def walked_tiles(streams: Streams) -> dict[int, OperandActivity]:
             lanes=with_before.lanes - before.lanes,
             zero_flips=with_before.zero_flips - before.zero_flips,
             product_toggles=with_before.product_toggles - before.product_toggles,
+            activation_toggles=with_before.activation_toggles - before.activation_toggles,
+            weight_toggles=with_before.weight_toggles - before.weight_toggles,
         )
         found[width] = found.get(width, OperandActivity()) + tile
         start = stop

@@ -27,7 +27,10 @@ def walked(config, commands):
         command = decode(command_fields(config), word)
         if command["opcode"] == 2:
             seen["parameter_words"] += config.table_segments + 1
+            seen["knots"] += config.table_segments + 1
             continue
+        seen["tiles"] += 1
+        seen["tile_rows"] += command["rows"]
         walk_operands(config, command, seen)
         walk_results(config, command, seen)
     return seen
@@ -36,7 +39,15 @@ def walked(config, commands):
 def walk_operands(config, command, seen):
     """Every beat of every lane and of every unit."""
     precision, packed = command["precision"], config.kind.is_packed
+    used = {(row, col) for row in range(command["rows"]) for col in range(command["cols"])}
+    beyond = {(row, command["cols"]) for row in range(command["rows"])}
+    beyond |= {(command["rows"], col) for col in range(command["cols"])}
+    units = {(row, col) for row in range(config.rows) for col in range(config.cols)}
+    seen["edge_beats"] += command["beats"] * len((beyond - used) & units)
     for _ in range(command["beats"]):
+        seen["beats"] += 1
+        seen["lane_beats"] += config.rows + config.cols
+        seen[f"words {precision}"] += command["rows"] + command["cols"]
         seen["activation_words"] += command["rows"]
         seen["weight_words"] += command["cols"]
         for _ in range(command["rows"] * command["cols"]):
@@ -48,6 +59,7 @@ def walk_results(config, command, seen):
     """Every accumulator, those that are left after pooling, and what is wanted of them."""
     for _ in range(command["cols"]):
         seen["parameter_words"] += 2
+        seen["columns"] += 1
         for row in range(command["rows"]):
             seen[f"tiles {command['precision']}"] += 1
             if (row + 1) % (1, 2, 4)[command["pool"]]:
@@ -67,9 +79,11 @@ def test_counts_are_those_of_a_walk(config, seed):
     streams = random_streams(config, 20, seed)
     counts = count_events(config, streams.decode(config))
     seen = walked(config, streams.commands)
-    for name in ("activation_words", "weight_words", "maxima"):
+    names = ("beats", "lane_beats", "tiles", "tile_rows", "columns", "edge_beats", "knots")
+    for name in (*names, "parameter_words", "activation_words", "weight_words", "maxima"):
         assert getattr(counts, name) == seen[name], f"{name}, seed {seed}"
-    assert counts.parameter_words == seen["parameter_words"]
+    assert counts.commands == len(streams.commands)
+    assert counts.lane_words == {w: seen[f"words {w}"] for w in counts.macs}
     assert counts.result_words == -(-seen["result_bits"] // 16)
     assert counts.result_fields == {w: seen[f"field {w}"] for w in counts.result_fields}
     assert sum(counts.result_fields.values()) == sum(seen[f"field {w}"] for w in range(17))
@@ -86,6 +100,10 @@ def test_every_unit_works_or_is_idle_in_every_cycle(config):
     commands = random_streams(config, 20, 1).decode(config)
     counts = count_events(config, commands)
     assert counts.cycles == count_cycles(config, commands)
+    assert counts.row_cycles == counts.cycles * config.rows
+    assert counts.lane_cycles == counts.cycles * (config.rows + config.cols)
+    longer = count_events(config, commands, cycles=counts.cycles + 10)
+    assert longer.ncu_idle_cycles == counts.ncu_idle_cycles + 10 * config.rows * config.cols
     working = sum(counts.ncu_beats.values())
     assert counts.ncu_idle_cycles + working == counts.cycles * config.rows * config.cols
 
@@ -95,7 +113,7 @@ def test_sum_of_counts():
     streams = [random_streams(config, 9, seed) for seed in (1, 2)]
     parts = [count_events(config, each.decode(config)) for each in streams]
     total = sum(parts, EventCounts())
-    for name in ("cycles", "ncu_idle_cycles", "activation_words", "maxima"):
+    for name in ("cycles", "ncu_idle_cycles", "activation_words", "maxima", "lane_beats"):
         assert getattr(total, name) == sum(getattr(part, name) for part in parts)
     for width in (16, 8, 4, 2):
         assert total.macs.get(width, 0) == sum(part.macs.get(width, 0) for part in parts)
@@ -118,39 +136,78 @@ def test_nothing_happens_without_commands():
     assert (counts.macs, counts.afu_ops, counts.parameter_words) == ({}, {}, 0)
 
 
+COUNTS = EventCounts(
+    cycles=9,
+    row_cycles=18,
+    lane_cycles=45,
+    commands=3,
+    tiles=2,
+    columns=7,
+    beats=6,
+    lane_beats=60,
+    tile_rows=4,
+    moves=8,
+    edge_beats=1,
+    knots=33,
+    lane_words={16: 30, 4: 20},
+    ncu_beats={16: 3, 4: 2},
+    macs={16: 3, 4: 8},
+    ncu_tiles={16: 1, 4: 2},
+    ncu_idle_cycles=5,
+    afu_ops={"relu": 2, "table": 6},
+    maxima=4,
+    result_fields={16: 3, 8: 1},
+)
+AROUND = {
+    "ncu_idle_cycle": 5,
+    "ncu_edge_beat": 1,
+    "queue_cycle": 45,
+    "queue_lane": 60,
+    "queue_parameter": 40,
+    "queue_command": 3,
+    "sequencer_cycle": 9,
+    "sequencer_beat": 6,
+    "sequencer_tile": 2,
+    "sequencer_column": 7,
+    "skew_cycle": 45,
+    "skew_lane": 60,
+    "row_cycle": 18,
+    "row_tile": 4,
+    "row_sum_16b": 1,
+    "row_sum_4b": 2,
+    "afu_cycle": 18,
+    "afu_tile": 4,
+    "afu_knot": 33,
+    "afu_maximum": 4,
+    "afu_relu": 2,
+    "afu_table": 6,
+    "result_cycle": 18,
+    "result_column": 7,
+    "result_tile": 2,
+    "result_made": 8,
+    "result_table": 6,
+    "result_16b": 3,
+    "result_8b": 1,
+}
+OPERAND_UNITS = ("queue", "sequencer", "skew", "row")
+
+
 def test_names_for_the_energy_table():
-    counts = EventCounts(
-        cycles=9,
-        ncu_beats={16: 3, 4: 2},
-        macs={16: 3, 4: 8},
-        ncu_idle_cycles=5,
-        afu_ops={"relu": 2},
-        maxima=4,
-        result_fields={16: 6, 2: 7},
-        activation_words=1,
-        weight_words=20,
-        parameter_words=300,
-        result_words=4000,
-    )
-    assert counts.events() == {
-        "ncu_mac_16b": 3,
-        "ncu_mac_4b": 8,
-        "afu_relu": 2,
-        "ncu_idle_cycle": 5,
-        "afu_maximum": 4,
-        "result_16b": 6,
-        "result_2b": 7,
-        "fifo_word": 321,  # results wait in the queue of their row, which `result_*` hold
-        "skew_word": 21,  # parameters do not enter the array
-    }
+    words = {f"{unit}_word_16b": 30 for unit in OPERAND_UNITS}
+    words |= {f"{unit}_word_4b": 20 for unit in OPERAND_UNITS}
+    assert COUNTS.events() == {**AROUND, **words, "ncu_mac_16b": 3, "ncu_mac_4b": 8}
 
 
 def test_known_operands_are_counted_in_place_of_macs():
-    counts = EventCounts(ncu_beats={16: 3, 4: 2}, macs={16: 3, 4: 8}, ncu_tiles={16: 1, 4: 2})
-    wide = OperandActivity(lanes=2, zero_flips=1, product_toggles=90)
-    narrow = OperandActivity(lanes=1, zero_flips=2, product_toggles=7)
-    assert counts.events({16: wide, 4: narrow + OperandActivity(lanes=5)}) == {
-        **EventCounts().events(),
+    wide = OperandActivity(lanes=2, zero_flips=1, product_toggles=90, activation_toggles=10)
+    narrow = OperandActivity(lanes=1, zero_flips=2, product_toggles=7, weight_toggles=4)
+    toggles = {f"{unit}_activation_toggle": 10 for unit in OPERAND_UNITS}
+    toggles |= {f"{unit}_weight_toggle": 4 for unit in OPERAND_UNITS}
+    # The skew moves in 8 cycles, not only in 6 with beats.
+    toggles |= {"skew_activation_toggle": 13, "skew_weight_toggle": 5}
+    assert COUNTS.events({16: wide, 4: narrow + OperandActivity(lanes=5)}) == {
+        **AROUND,
+        **toggles,
         "ncu_beat_16b": 3,
         "ncu_lane_16b": 2,
         "ncu_zero_flip_16b": 1,

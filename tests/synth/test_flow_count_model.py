@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qcnpe.events import count_events
+from qcnpe.spec.commands import TileCommand
+from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.errors import FormatError
 from synth.count_model import (
     KindPrices,
@@ -51,33 +54,41 @@ def test_runs_count_by_their_cycles() -> None:
 
 
 def test_array_is_the_sum_of_its_parts() -> None:
-    # One row and column, four beats: 1 activation, 1 weight and 2/4 parameter words.
+    # One row and column, four beats at 8 bits, of one tile with one result and its copy.
     tile = ArrayTile(8, True, 2, np.zeros((4, 1), np.uint16), np.zeros((4, 1), np.uint16))
     checked = LayerCheck(FUSED.kind, 8, "c", 1.0, Energy({"tree": 60.0}), 0.0)
-    prices = {
-        "fifo_word": 0.002,
-        "skew_word": 0.003,
-        "result_8b": 0.004,
-        "afu_relu": 0.016,
-        "reverse_ncu_cycle": 0.007,
-        "units_idle_ncu_cycle": 0.008,
-    }
+    command = TileCommand(precision=8, beats=4, rows=1, cols=1, copies={8: 0}, copies_only=True)
+    cycles = count_cycles(FUSED, [command])
+    prices = dict.fromkeys(count_events(FUSED, [command]).events(), 0.0)
+    prices |= {"queue_word_8b": 0.002, "skew_word_8b": 0.003, "queue_parameter": 0.004}
+    prices |= {"row_sum_8b": 0.005, "afu_relu": 0.016, "result_8b": 0.006, "result_tile": 0.007}
+    prices |= {"queue_cycle": 0.001, "afu_cycle": 0.002, "sequencer_cycle": 0.003}
     parts = array_fj([LayerTiles("c", 1.0, (tile,))], [checked], prices)
-    assert parts["fifo"] == pytest.approx(2.5 * 2 + 2 * 3)
-    assert parts["afu_with_requantize"] == pytest.approx(5)
-    assert sum(parts.values()) == pytest.approx(60 + 11 + 5 + 7 + 8)
+    clocks = cycles * (32 * 1 + 16 * 2 + 3)
+    wanted = {
+        "tree": 60,
+        "queue": (8 * 2 + 4) / 4,
+        "skew": 8 * 3 / 4,
+        "row": 5 / 4,
+        "afu": 16 / 4,
+        "result": (6 + 7) / 4,
+        "other_units_clock_and_leakage": clocks / 4,
+        "sequencer": 0,
+    }
+    assert parts == pytest.approx(wanted)
 
 
-def test_prediction_leaves_out_what_is_around_the_ncu() -> None:
+def test_prediction_is_that_of_the_operands() -> None:
     # Two lanes, one of them zero; 3 x 1 bits of a pair meet once and go again; two idle cycles.
     pj = {"ncu_beat_16b": 0.5, "ncu_lane_16b": 0.4, "ncu_zero_flip_16b": 0.03}
     pj |= {"ncu_product_toggle_16b": 0.002, "ncu_tile_16b": 1.0, "ncu_idle_cycle": 0.12}
-    pj |= {"units_idle_ncu_cycle": 0.1, "reverse_ncu_cycle": 0.2}
     tile = Tile(16, False, 1, np.array([7, 0], np.uint16), np.array([4, 5], np.uint16))
-    wanted = 2 * (0.5 - 0.3) + 0.4 + 2 * 0.03 + 6 * 0.002 + 1.0 + 2 * (0.12 - 0.1)
+    wanted = 2 * 0.5 + 0.4 + 2 * 0.03 + 6 * 0.002 + 1.0 + 2 * 0.12
     assert KindPrices(FUSED, pj).energy_fj([tile]) == pytest.approx(1000 * wanted)
-    plain = {name.replace("ncu_", "plain16_", 1): price for name, price in pj.items()} | pj
-    assert KindPrices(PLAIN, plain).energy_fj([tile]) == pytest.approx(1000 * (wanted + 2 * 0.2))
+    plain = {name.replace("ncu_", "plain16_", 1): 2 * price for name, price in pj.items()}
+    twice = 2 * (wanted - 2 * 0.12) + 2 * 0.12
+    found = KindPrices(PLAIN, plain | {"ncu_idle_cycle": 0.12}).energy_fj([tile])
+    assert found == pytest.approx(1000 * twice)
 
 
 def test_tiles_are_kept_whole(tmp_path: Path) -> None:

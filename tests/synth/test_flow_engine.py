@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 
 from qcnpe.random_work import random_streams
+from qcnpe.spec.commands import TableLoad
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.cycles import count_cycles
+from qcnpe.spec.model import execute
+from qcnpe.spec.streams import Streams
 from synth.assembly import assemble
-from synth.engine_bench import EngineBench, record
+from synth.engine_bench import GAP_CYCLES, EngineBench, record
 from synth.engine_units import UNITS, unit_of
 from synth.engine_wires import lengths_um
 from synth.errors import SynthesisError
@@ -25,6 +29,23 @@ CONFIG = EngineConfig(rows=2, cols=1, precisions=(16, 2), table_segments=8, fifo
 def bench() -> EngineBench:
     """A small engine."""
     return EngineBench.make(CONFIG, own_cells())
+
+
+def without_tables(streams: Streams) -> Streams:
+    """The same tiles with the table that was loaded before."""
+    commands, parameters, place = [], [], 0
+    for word, command in zip(streams.commands, streams.decode(CONFIG), strict=True):
+        if isinstance(command, TableLoad):
+            place += CONFIG.table_segments + 1
+            continue
+        commands.append(word)
+        parameters.append(streams.parameters[place : place + command.cols])
+        place += command.cols
+    return replace(
+        streams,
+        commands=np.array(commands, np.uint64),
+        parameters=np.concatenate(parameters),
+    )
 
 
 def inverter(name: str, source: int, target: int) -> Placed:
@@ -66,6 +87,7 @@ def test_a_net_is_not_both_constants() -> None:
 
 def test_every_result_of_random_work_is_that_of_the_rtl(bench: EngineBench) -> None:
     runs = [random_streams(CONFIG, 6, seed, max_beats=6, table_share=0.1) for seed in range(2)]
+    runs.append(without_tables(runs[0]))
     idle_fj, found = bench.run(runs)
     assert [run.streams for run in found] == runs
     for run in found:
@@ -75,11 +97,22 @@ def test_every_result_of_random_work_is_that_of_the_rtl(bench: EngineBench) -> N
 
 def test_a_wrong_netlist_is_found(bench: EngineBench, monkeypatch: pytest.MonkeyPatch) -> None:
     streams = random_streams(CONFIG, 3, 1, max_beats=3)
-    recording = record(CONFIG, [streams])
-    wrong = [None if word is None else word ^ 1 for word in recording.results]
-    monkeypatch.setattr("synth.engine_bench.record", lambda *_: replace(recording, results=wrong))
+    outcome = execute(CONFIG, streams)
+    other = replace(outcome, results=outcome.results ^ np.uint64(1))
+    monkeypatch.setattr("synth.engine_bench.execute", lambda *_: other)
     with pytest.raises(SynthesisError, match=r"returns \d+ in cycle \d+, not \d+; its longest"):
         bench.run([streams])
+
+
+@pytest.mark.parametrize("config", [CONFIG, EngineConfig(rows=3, cols=4, precisions=(16, 4))])
+def test_timed_engine_has_the_timing_of_the_engine(config: EngineConfig) -> None:
+    for seed in range(2):
+        streams = random_streams(config, 8, seed, max_beats=5, table_share=0.1)
+        recording = record(config, [streams])
+        taken = len(recording.inputs) - recording.begins[0] - GAP_CYCLES
+        # A word that is sent in a cycle waits at the end of its queue in the next one.
+        assert taken == count_cycles(config, streams.decode(config)) + 1
+        assert sum(recording.has_results) == streams.results
 
 
 def test_energies_of_units_are_those_of_their_cells(

@@ -18,19 +18,7 @@ from axnn.quantisation.integers import to_integers
 from axnn.quantisation.quantize import uniform_precision
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import FormatError
-from tests.axnn.tiny import ENGINE, TABLE
-
-MEMORIES = (
-    "activation_memory_read",
-    "activation_memory_write",
-    "weight_memory_read",
-    "parameter_memory_read",
-    "memory_leakage_cycle",
-    "external_word",
-)
-FREE = dict.fromkeys(
-    ("ncu_idle_cycle", "afu_identity", "result_16b", "fifo_word", "skew_word", *MEMORIES), 0.0
-)
+from tests.axnn.tiny import ENGINE, FREE, MEMORIES, TABLE
 
 
 def make_net(width: int):
@@ -188,8 +176,8 @@ def test_widths_without_prices_are_all_named_before_anything_is_counted(samples)
 
 def test_table_is_read_from_a_file(tmp_path):
     path = tmp_path / "t.json"
-    path.write_text(json.dumps({"pj": {"fifo_word": 1}, "provenance": {"cells": "x"}}))
-    assert EnergyPrices.load(path) == EnergyPrices({"fifo_word": 1.0}, {"cells": "x"})
+    path.write_text(json.dumps({"pj": {"queue_lane": 1}, "provenance": {"cells": "x"}}))
+    assert EnergyPrices.load(path) == EnergyPrices({"queue_lane": 1.0}, {"cells": "x"})
 
 
 DAMAGED = ["", "[]", "{}", '{"pj": 3}', '{"pj": {"a": "b"}}', '{"pj": {"a": null}}', "\xff{"]

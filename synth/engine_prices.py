@@ -1,0 +1,133 @@
+"""Prices of the events in the units around the neural compute units (NCUs).
+
+A whole engine is simulated at gate level while it executes probes, and the energies of each unit
+are fitted by the numbers of events in it. So each price is found where the event happens, with the
+loads, the operands and the idle cycles that the unit has in the engine.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qcnpe.activity import stream_activity
+from qcnpe.events import OPERAND_UNITS, count_events
+from qcnpe.spec.config import EngineConfig
+from synth.engine_bench import EngineBench, EngineRun
+from synth.engine_units import UNITS
+from synth.ncu_prices import fit_nonnegative
+from synth.probes import probes
+from synth.traces import Trace
+
+CYCLE = "cycle"
+"""Ending of the event of a unit's clock and leakage in a cycle."""
+
+
+def events_of(config: EngineConfig, run: EngineRun) -> dict[str, int]:
+    """All events of a run, with those that its operands cause."""
+    counts = count_events(config, run.streams.decode(config), cycles=run.cycles)
+    return counts.events(stream_activity(config, run.streams))
+
+
+def in_unit(events: Mapping[str, int], unit: str) -> dict[str, int]:
+    """Events that happen in a unit."""
+    return {name: count for name, count in events.items() if name.startswith(f"{unit}_")}
+
+
+def engine_prices_fj(
+    bench: EngineBench, trace: Trace, ncu_fj: Mapping[str, float], *, seed: int
+) -> dict[str, float]:
+    """Prices by event in all units but the NCUs, and of the operands that NCUs take for nothing.
+
+    Events of operands also have a mean price for each word, of the trace's operands.
+
+    Parameters
+    ----------
+    bench : the engine
+    trace : operands of the programs with which it is measured
+    ncu_fj : prices of the other events in NCUs
+    seed : of the programs
+    """
+    idle_fj, runs = bench.run(probes(bench.config, trace, seed=seed))
+    prices = fit_units(bench.config, idle_fj, runs)
+    prices["ncu_edge_beat"] = edge_beat_fj(bench.config, ncu_fj, runs)
+    return prices | _mean_words(bench.config, prices, runs)
+
+
+def edge_beat_fj(
+    config: EngineConfig, ncu_fj: Mapping[str, float], runs: Sequence[EngineRun]
+) -> float:
+    """Price of an operand that an NCU takes at the edge of a tile, without needing it.
+
+    It is what the NCUs of tiles that leave rows or columns out take above their other events.
+
+    Parameters
+    ----------
+    config : the engine
+    ncu_fj : prices of an NCU's other events
+    runs : probes
+    """
+    counts, rest = [], []
+    for run in runs:
+        events = in_unit(events_of(config, run), "ncu")
+        if edge := events.pop("ncu_edge_beat"):
+            known = sum(ncu_fj[name] * count for name, count in events.items())
+            counts.append(edge)
+            rest.append(run.energies_fj["ncu"] - known)
+    return max(0.0, sum(rest) / sum(counts)) if counts else 0.0
+
+
+def fit_units(
+    config: EngineConfig, idle_fj: Mapping[str, float], runs: Sequence[EngineRun]
+) -> dict[str, float]:
+    """Prices in fJ by event of all units but the NCUs.
+
+    Parameters
+    ----------
+    config : the engine
+    idle_fj : energy of an idle cycle by unit
+    runs : probes
+    """
+    events = [events_of(config, run) for run in runs]
+    prices: dict[str, float] = {}
+    for unit in UNITS:
+        if unit != "ncu":
+            energies = np.array([run.energies_fj[unit] for run in runs])
+            cycles = runs[0].cycles / events[0][f"{unit}_{CYCLE}"]
+            counts = [in_unit(each, unit) for each in events]
+            prices |= _fit_unit(unit, idle_fj[unit] * cycles, counts, energies)
+    return prices
+
+
+def _fit_unit(
+    unit: str, least_fj: float, counts: Sequence[Mapping[str, int]], energies: NDArray[np.float64]
+) -> dict[str, float]:
+    """Prices of a unit's events; a cycle takes at least what it takes in an idle engine."""
+    clock = f"{unit}_{CYCLE}"
+    names = sorted({name for each in counts for name in each})
+    table = np.array([[each.get(name, 0) for name in names] for each in counts], np.float64)
+    above = np.maximum(energies - least_fj * table[:, names.index(clock)], 0.0)
+    prices = dict(zip(names, fit_nonnegative(table, above, energies).tolist(), strict=True))
+    return {**prices, clock: prices[clock] + least_fj}
+
+
+def _mean_words(
+    config: EngineConfig, prices: Mapping[str, float], runs: Sequence[EngineRun]
+) -> dict[str, float]:
+    """Prices in fJ of a word of operands of each width, with as many toggles as the probes have."""
+    words: Counter[int] = Counter()
+    toggles: Counter[tuple[int, str]] = Counter()
+    for run in runs:
+        words.update(count_events(config, run.streams.decode(config)).lane_words)
+        for width, seen in stream_activity(config, run.streams).items():
+            toggles[width, "activation"] += seen.activation_toggles
+            toggles[width, "weight"] += seen.weight_toggles
+    return {
+        f"{unit}_word_{width}b": sum(
+            toggles[width, kind] / count * prices[f"{unit}_{kind}_toggle"]
+            for kind in ("activation", "weight")
+        )
+        for unit in OPERAND_UNITS
+        for width, count in words.items()
+    }
