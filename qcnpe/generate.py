@@ -18,8 +18,10 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.files import replace_text
+from qcnpe.spec.memory.c_driver import c_driver
 from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.memory.descriptors import DESCRIPTOR_FIELDS
+from qcnpe.spec.memory.system_rdl import system_rdl
 from qcnpe.spec.memory.tables import TAP_FIELDS, WALK_FIELDS, WRITE_FIELDS, lane_fields
 from qcnpe.spec.registers import Register, register_map, registers
 from qcnpe.spec.stream_guide import stream_guide
@@ -190,6 +192,8 @@ def generate_autonomous(
 ) -> Generated:
     """Write the Verilog of an autonomous engine, its manifest, its registers and `qcnpe.core`.
 
+    Beside them lie `qcnpe.h` and `qcnpe.c`, a driver in C, and the registers in SystemRDL.
+
     Parameters
     ----------
     config : the engine and its memories
@@ -209,6 +213,9 @@ def generate_autonomous(
     changed = replace_text(verilog, text)
     write_document(manifest, describe_autonomous(top, module), indent=1)
     replace_text(folder / "registers.md", register_map(config.engine, top.table))
+    replace_text(folder / "registers.rdl", system_rdl(config, module))
+    for file, content in c_driver(top.table).items():
+        replace_text(folder / file, content)
     core = _AUTONOMOUS_CORE.format(core=prefix + _CORE_NAME, top=module, version=PACKAGE_VERSION)
     replace_text(folder / "qcnpe.core", core)
     replace_text(folder / LINT_WAIVERS.name, LINT_WAIVERS.read_text())

@@ -59,6 +59,7 @@ def yowasp(name: str) -> Tool:
 
 
 COMPILER = debian("g++")
+C_COMPILER = debian("gcc")
 MAKE = debian("make")
 NGSPICE = debian("ngspice")
 OPENSTA = debian("sta", "opensta")

@@ -1,0 +1,264 @@
+"""The driver in C, compiled, against a register file in Python and the images' own packing."""
+
+import ctypes
+import subprocess
+from ctypes import byref
+
+import numpy as np
+import pytest
+
+from qcnpe.placement.build import place_network
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.geometry import Geometry
+from qcnpe.spec.memory.config import MemoryConfig
+from qcnpe.spec.memory.descriptors import FAULT_MEANINGS
+from qcnpe.spec.memory.image_file import encode_image
+from qcnpe.spec.memory.registers import memory_feature_words, memory_registers
+from qcnpe.spec.registers import feature_words
+from tests.qcnpe.c_driver import READ, WRITE, Bus, CEngine, CImage, compile_c, write_driver
+from tests.qcnpe.networks import by_channel, dense_layer, network, random_inputs, random_layer
+
+CONFIG = MemoryConfig(
+    engine=EngineConfig(rows=4, cols=2, ncu="gated", precisions=(16, 12, 5)),
+    banks=4,
+    bus_bits=128,
+    address_bits=40,
+    descriptor_rows=512,
+)
+OK, RUNNING, NO_ENGINE, OTHER_INTERFACE, BAD_IMAGE = range(5)
+OTHER_ENGINE, BAD_ADDRESS, NOT_LOADED, FAULTED = range(5, 9)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    """The driver, loaded."""
+    folder = tmp_path_factory.mktemp("driver")
+    source = write_driver(CONFIG, folder)
+    compile_c("-shared", "-fPIC", source, "-o", folder / "driver.so")
+    found = ctypes.CDLL(str(folder / "driver.so"))
+    found.qcnpe_init.argtypes = (ctypes.POINTER(CEngine), Bus)
+    found.qcnpe_load.argtypes = (ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_uint64] * 3)
+    found.qcnpe_counter.restype = ctypes.c_uint64
+    found.qcnpe_fault_text.restype = ctypes.c_char_p
+    return found
+
+
+@pytest.fixture(scope="module")
+def image():
+    """A network of all widths with pooling, for two samples."""
+    rng = np.random.default_rng(1)
+    geometry = Geometry(
+        input_shape=(2, 7, 7), channels=6, kernel=(3, 3), padding=(1, 1, 0, 0), pool=(2, 2)
+    )
+    first = random_layer(
+        rng,
+        geometry,
+        name="convolution",
+        function="tanh",
+        widths=CONFIG.engine.precisions,
+        precision=by_channel([16, 16, 12, 12, 5, 5], geometry),
+    )
+    net = network(first, dense_layer(6 * geometry.outputs, 7))
+    return place_network(net, CONFIG, 2).image, random_inputs(rng, net, 2)
+
+
+class Registers:
+    """A register file by name; it keeps what is written, and in which order."""
+
+    def __init__(self) -> None:
+        self.table = {register.offset: register for register in memory_registers(CONFIG)}
+        self.values = {register.name: 0 for register in self.table.values()}
+        self.written: list[tuple[str, int]] = []
+        constants = feature_words(CONFIG.engine) | memory_feature_words(CONFIG)
+        for register in self.table.values():
+            low = 0
+            for field in register.fields:
+                self.values[register.name] |= (
+                    constants.get(register.name, {}).get(field.name, 0) << low
+                )
+                low += field.bits
+        self.bus = Bus(READ(self._read), WRITE(self._write), None)
+
+    def _read(self, _context: object, offset: int) -> int:
+        return self.values[self.table[offset].name]
+
+    def _write(self, _context: object, offset: int, value: int) -> None:
+        self.written.append((self.table[offset].name, value))
+
+
+@pytest.fixture
+def registers():
+    return Registers()
+
+
+@pytest.fixture
+def engine(library, registers):
+    """An engine, identified."""
+    found = CEngine()
+    assert library.qcnpe_init(byref(found), registers.bus) == OK
+    return found
+
+
+def opened(library, octets):
+    """An image's file, read by the driver."""
+    found = CImage()
+    found.octets = octets  # the driver points to them
+    return library.qcnpe_open(byref(found), octets, len(octets)), found
+
+
+def test_it_needs_nothing_but_memset(tmp_path):
+    compiled = tmp_path / "driver.o"
+    source = write_driver(CONFIG, tmp_path)
+    compile_c("-ffreestanding", "-nostdlib", "-c", source, "-o", compiled)
+    undefined = subprocess.run(["nm", "-u", compiled], capture_output=True, text=True, check=True)
+    assert undefined.stdout.split() == ["U", "memset"]
+
+
+def test_an_engine_is_identified(engine, registers):
+    assert (engine.rows, engine.cols, engine.banks) == (4, 2, 4)
+    assert (engine.bus_bytes, engine.address_bits) == (16, 40)
+    assert registers.written == [("interrupt_mask", 0), ("interrupt", 3)]
+
+
+@pytest.mark.parametrize(
+    ("register", "value", "error"),
+    [
+        ("identity", 0, NO_ENGINE),
+        ("version", 1, OTHER_INTERFACE),
+        ("memory_features", 0, NO_ENGINE),
+    ],
+)
+def test_what_is_no_engine_is_refused_untouched(library, registers, register, value, error):
+    registers.values[register] = value
+    assert library.qcnpe_init(byref(CEngine()), registers.bus) == error
+    assert registers.written == []
+
+
+def test_columns_that_share_a_position_are_packed_as_the_image_says(library):
+    rng = np.random.default_rng(3)
+    engine = EngineConfig(rows=3, cols=4, precisions=(16, 8, 4))
+    geometry = Geometry(input_shape=(1, 6, 12), channels=2, kernel=(3, 3))
+    widths = by_channel([4, 4], geometry)
+    first = random_layer(rng, geometry, widths=engine.precisions, precision=widths)
+    net = network(first, dense_layer(2 * geometry.outputs, 3))
+    placed = place_network(net, MemoryConfig.default(engine), 2).image
+    assert placed.input_factor == 2
+    _, found = opened(library, encode_image(placed))
+    samples = np.ascontiguousarray(random_inputs(rng, net, 2))
+    memory = np.zeros(placed.input_bytes, np.uint8)
+    assert library.qcnpe_pack(byref(found), memory.ctypes, samples.ctypes) == OK
+    np.testing.assert_array_equal(memory, placed.pack_inputs(samples))
+
+
+def test_samples_and_results_are_packed_as_the_image_says(library, image):
+    placed, inputs = image
+    octets = encode_image(placed)
+    error, found = opened(library, octets)
+    assert error == OK
+    assert ctypes.string_at(found.data, found.data_bytes) == placed.data.tobytes()
+    assert (found.batch, found.features, found.outputs) == (2, 98, 7)
+    memory = np.full(placed.input_bytes, 0xEE, np.uint8)
+    samples = np.ascontiguousarray(inputs)
+    assert library.qcnpe_pack(byref(found), memory.ctypes, samples.ctypes) == OK
+    np.testing.assert_array_equal(memory, placed.pack_inputs(inputs))
+    output = np.random.default_rng(2).integers(0, 256, placed.output_bytes, np.uint8)
+    results = np.zeros((2, 7), np.int16)
+    assert library.qcnpe_unpack(byref(found), output.ctypes, results.ctypes) == OK
+    np.testing.assert_array_equal(results, placed.unpack_outputs(output))
+
+
+def test_damaged_images_are_refused_or_stay_in_bounds(library, image):
+    """Any word of the header may be wrong: nothing beyond the memories is written."""
+    placed, inputs = image
+    octets, samples = encode_image(placed), np.ascontiguousarray(inputs)
+    assert opened(library, octets[:-1])[0] == BAD_IMAGE
+    assert opened(library, octets[:63])[0] == BAD_IMAGE
+    start = int.from_bytes(octets[8:12], "little")
+    refused = 0
+    for place in range(0, start, 4):
+        for value in (0, 1, 5, 0xFFFFFFFF):
+            damaged = octets[:place] + value.to_bytes(4, "little") + octets[place + 4 :]
+            error, found = opened(library, damaged)
+            same = (found.batch, found.features, found.input_bytes)
+            if error == OK and same == (2, 98, placed.input_bytes):
+                memory = np.full(placed.input_bytes + 4096, 0xEE, np.uint8)
+                library.qcnpe_pack(byref(found), memory.ctypes, samples.ctypes)
+                assert (memory[placed.input_bytes :] == 0xEE).all()
+            refused += error == BAD_IMAGE
+    assert refused > 30
+
+
+def test_an_image_for_another_engine_is_refused(library, registers, image):
+    _, found = opened(library, encode_image(image[0]))
+    for register, value in (
+        ("shape", 4 | 4 << 16),
+        ("shape", 2 | 2 << 16),
+        ("memory_features", 3 | 16 << 4 | 40 << 12),
+        ("memory_features", 2 | 8 << 4 | 40 << 12),
+    ):
+        before, registers.values[register] = registers.values[register], value
+        engine = CEngine()
+        assert library.qcnpe_init(byref(engine), registers.bus) == OK
+        assert library.qcnpe_load(byref(engine), byref(found), 0, 0, 0) == OTHER_ENGINE
+        registers.values[register] = before
+    assert library.qcnpe_start(byref(engine)) == NOT_LOADED
+
+
+def test_addresses_are_checked_and_written_whole(library, engine, registers, image):
+    _, found = opened(library, encode_image(image[0]))
+    end = 1 << 40
+    for addresses in ((8, 0, 0), (0, end, 0), (0, 0, end - 16), (1 << 63, 0, 0)):
+        assert library.qcnpe_load(byref(engine), byref(found), *addresses) == BAD_ADDRESS
+    registers.written.clear()
+    addresses = (0x12_3456_7890, 0x20, 0xAB_0000_0000)
+    assert library.qcnpe_load(byref(engine), byref(found), *addresses) == OK
+    assert registers.written == [
+        ("image_low", 0x34567890),
+        ("image_high", 0x12),
+        ("input_low", 0x20),
+        ("input_high", 0),
+        ("output_low", 0),
+        ("output_high", 0xAB),
+    ]
+
+
+def test_the_first_run_and_the_one_after_a_fault_boot(library, engine, registers, image):
+    placed = image[0]
+    _, found = opened(library, encode_image(placed))
+    assert library.qcnpe_load(byref(engine), byref(found), 0, 0, 0) == OK
+    boot = [("interrupt", 3), ("boot", placed.boot_rows), ("start", 0)]
+    again = [("interrupt", 3), ("boot", placed.again_boot_rows), ("start", placed.again)]
+    for status, fault, error, expected in (
+        (0, 0, OK, boot),
+        (0, 0, OK, again),
+        (0, 12, FAULTED, again),
+        (0, 14, FAULTED, boot),
+        (5 << 1, 0, OK, boot),
+    ):
+        registers.written.clear()
+        registers.values |= {"run_status": 0}
+        assert library.qcnpe_start(byref(engine)) == OK
+        assert registers.written == expected
+        registers.values |= {"run_status": status | 1, "fault": 0}
+        assert library.qcnpe_wait(byref(engine), 3) == RUNNING
+        assert library.qcnpe_start(byref(engine)) == RUNNING
+        registers.values |= {"run_status": status, "fault": fault}
+        assert library.qcnpe_wait(byref(engine), 3) == error
+        assert (engine.fault, engine.row) == (fault, status >> 1)
+
+
+def test_interrupt_stop_and_counters(library, engine, registers):
+    registers.written.clear()
+    library.qcnpe_enable_interrupt(byref(engine), 1)
+    registers.values |= {"interrupt": 2, "run_cycles_low": 7, "run_cycles_high": 9}
+    assert library.qcnpe_acknowledge(byref(engine)) == 2
+    library.qcnpe_stop(byref(engine))
+    assert registers.written == [("interrupt_mask", 3), ("interrupt", 2), ("stop", 1)]
+    offset = next(each for each, entry in registers.table.items() if entry.name == "run_cycles_low")
+    assert library.qcnpe_counter(byref(engine), offset) == 7 | 9 << 32
+
+
+def test_faults_have_their_texts(library):
+    for fault, text in FAULT_MEANINGS.items():
+        assert library.qcnpe_fault_text(fault.value).decode() == text
+    assert library.qcnpe_fault_text(31) == b"unknown fault"
