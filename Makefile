@@ -26,7 +26,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -I -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-cpu apps apps-smoke tables docs docs-check report bench-training bench-frontend synth layout library library-test release-check lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board
+.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-cpu apps apps-smoke tables docs docs-check report bench-training bench-frontend synth layout library library-test release-check lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board bare-metal
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -132,6 +132,9 @@ board-report: $(VENV)/ready-fpga ## measure the boards' bitstreams into results/
 
 link-sessions: $(READY) ## run 20,000 sessions of host and board over a faulty line [SESSIONS=]
 	@$(if $(SESSIONS),SESSIONS=$(SESSIONS) )$(PYTHON_VENV) -m pytest -n auto -q -rP tests/qcnpe/boards -o python_files='long_*.py'
+
+bare-metal: $(READY) ## a program in C classifies digits on a simulated autonomous engine
+	@$(PYTHON_VENV) examples/bare_metal_digits.py
 
 sim-board: $(READY) ## simulate a board to the pins of its UART, also with faults on the line
 	@$(PYTHON_VENV) -m pytest tests/sim/board -o python_files='long_*.py'

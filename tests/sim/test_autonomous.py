@@ -1,6 +1,7 @@
 """Autonomous engines on the emitted Verilog, with an AXI4 memory of cocotb at their bus."""
 
 import numpy as np
+import pytest
 
 from qcnpe.generate import AUTONOMOUS_TOP
 from qcnpe.placement.build import place_network
@@ -31,6 +32,7 @@ OTHER = MemoryConfig(
 )
 
 
+@pytest.mark.xdist_group("autonomous3")
 def test_runs_and_their_ends(tmp_path):
     """Random programs, errors of the bus, bad descriptors, and ends at any time."""
     cases = "sim.autonomous_cases"
