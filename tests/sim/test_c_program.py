@@ -1,4 +1,4 @@
-"""The program of the bare-metal example on the emitted Verilog, which other tests have built."""
+"""Programs in C on the emitted Verilog, which other tests have built."""
 
 from pathlib import Path
 
@@ -15,16 +15,32 @@ from tests.sim.test_autonomous import SMALL
 PROGRAM = Path(__file__).parents[2] / "examples" / "bare_metal" / "digits.c"
 
 
-@pytest.mark.xdist_group("autonomous3")
-def test_a_program_in_c_gets_the_integer_models_logits():
-    """Two runs of two samples, of which the first boots."""
+pytestmark = pytest.mark.xdist_group("autonomous3")
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A network and four samples."""
     rng = np.random.default_rng(4)
     widths = SMALL.engine.precisions
     first = random_layer(rng, Geometry.dense(20, 9), function="tanh", widths=widths)
     net = network(first, random_layer(rng, Geometry.dense(9, 5), name="last", widths=widths))
-    inputs = random_inputs(rng, net, 4)
+    return net, random_inputs(rng, net, 4)
+
+
+def test_the_example_gets_the_integer_models_logits(small):
+    """Two runs of two samples, of which the first boots."""
+    net, inputs = small
     found = classify(PROGRAM, place_network(net, SMALL, 2).image, inputs)
     expected = infer(net, inputs)
     assert len(np.unique(expected)) > 15
     np.testing.assert_array_equal(found.logits, expected)
     np.testing.assert_array_equal(found.classes, expected.argmax(axis=1))
+
+
+def test_interrupts_stops_and_faults(small):
+    """A run after a fault and one after a stop boot; the program checks the causes."""
+    net, inputs = small
+    program = Path(__file__).with_name("interrupted.c")
+    found = classify(program, place_network(net, SMALL, 4).image, inputs)
+    np.testing.assert_array_equal(found.logits, infer(net, inputs))
