@@ -7,6 +7,7 @@ COLS = 16
 PRECISIONS = 16,8,4,2
 NCU = fused
 NAME =
+NET =
 BOARD = ulx3s_85f
 APPS = all
 APPS_OUT = results/apps.json
@@ -26,7 +27,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -I -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-cpu apps apps-smoke tables docs docs-check report bench-training bench-frontend synth layout library library-test release-check lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board bare-metal
+.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-memory memory-networks bench-cpu apps apps-smoke tables docs docs-check report bench-training bench-frontend synth layout library library-test release-check lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board bare-metal
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +76,12 @@ coverage: $(READY) ## report which lines of the RTL the regression reaches
 
 bench-engine: $(READY) ## measure the engine into results/engine.json
 	@$(PYTHON_VENV) -m sim.bench_engine --out results/engine.json
+
+bench-memory: $(READY) ## measure autonomous engines on five networks into results/memory.json [NET=]
+	@$(PYTHON_VENV) -m sim.bench_memory --out results/memory.json $(if $(NET),--net $(NET))
+
+memory-networks: $(READY) ## compare 100,000 random networks on the model of autonomous engines [NETWORKS=]
+	@$(if $(NETWORKS),NETWORKS=$(NETWORKS) )$(PYTHON_VENV) -m pytest -n auto -q -rP tests/qcnpe/placement -o python_files='long_*.py'
 
 bench-cpu: $(VENV)/ready-speed ## measure approximate networks on this processor into results/cpu.json
 	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PYTHON_VENV) -m axnn.cpu.benchmark.bench --out results/cpu.json

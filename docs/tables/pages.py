@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from docs.tables import applications, cpu, frontend, hardware
+from docs.tables import applications, cpu, frontend, hardware, memory
 from docs.tables.cells import ROOT
 
 _MARK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -28,6 +28,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "engine-check": hardware.engine_check,
     "event-prices": hardware.event_prices,
     "foreign-networks": frontend.foreign_networks,
+    "memory-arrays": memory.memory_arrays,
+    "memory-networks": memory.memory_networks,
     "ncu-energy": hardware.ncu_energy,
     "ordering": applications.ordering,
     "overfitting": applications.overfitting,

