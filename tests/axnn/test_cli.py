@@ -128,6 +128,8 @@ def test_whole_chain_leaves_every_file_and_a_summary(run_all, tmp_path):
         "precision_histogram",
         "cycles",
         "energy_ratio",
+        "energy_ratio_with_memory",
+        "energy_ratio_of_system",
         "seconds",
     ]
     assert (summary["images_checked"], summary["mismatches"], summary["seed"]) == (0, None, 3)

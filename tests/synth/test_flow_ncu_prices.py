@@ -53,8 +53,12 @@ def test_work_of_an_ncu_is_that_of_its_operands() -> None:
     # one of the high one, once on and once off; the last lane is zero.
     activations = np.array([0x0103, 0x0103, 0], np.uint16)
     tile = Tile(8, True, 2, activations, np.array([0x0201, 0x0201, 0x0201], np.uint16))
+    # Three bits of the activations are on, once on and once off; two of the weights, once on.
     found = NcuWork.of([tile], EngineConfig())
-    assert found == NcuWork(3, OperandActivity(lanes=2, zero_flips=2, product_toggles=6), 1)
+    seen = OperandActivity(
+        lanes=2, zero_flips=2, product_toggles=6, activation_toggles=6, weight_toggles=2
+    )
+    assert found == NcuWork(3, seen, 1)
 
 
 def test_runs_keep_every_operand_in_order() -> None:
