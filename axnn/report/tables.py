@@ -23,7 +23,7 @@ from qcnpe.spec.documents import write_document
 _ENERGY_LINES = {
     "energy_ratio": "energy of the engine, exact over AxNN",
     "energy_ratio_with_memory": "energy with on-chip memories",
-    "energy_ratio_of_system": "energy of the system, with external memory",
+    "energy_ratio_of_system": "energy with external memory, too",
 }
 
 
