@@ -59,19 +59,8 @@ def compile_blocked(net: QuantNet, config: EngineConfig, batch: int) -> Program:
     return replace(program, input_factor=factors[NETWORK_INPUT])
 
 
-def input_shape(net: QuantNet) -> _Shape:
-    """(channels, height, width) of the input, as its readers see it."""
-    shapes = [
-        source.geometry.input_shape
-        for index, layer in enumerate(net.layers)
-        for source in layer.sources
-        if source.reads(index) == NETWORK_INPUT
-    ]
-    return max(shapes, key=lambda shape: shape[1] * shape[2])
-
-
 def _shape_of(net: QuantNet, index: int) -> _Shape:
-    return input_shape(net) if index == NETWORK_INPUT else net.layers[index].wiring.output_shape
+    return net.input_shape if index == NETWORK_INPUT else net.layers[index].wiring.output_shape
 
 
 def block_network(net: QuantNet, factors: Factors) -> QuantNet:
@@ -211,7 +200,6 @@ def _fits(geometry: Geometry, shape: _Shape, read: int, made: int) -> bool:
 def choose_factors(net: QuantNet, config: EngineConfig, batch: int) -> dict[int, int]:
     """The factors of the fewest cycles, found layer by layer for all factors of the maps in use."""
     last_reader = {each: index for index in range(len(net.layers)) for each in net.reads(index)}
-    choice: dict[int, int]
     states: dict[tuple[int, ...], tuple[int, dict[int, int]]] = {}
     for factor in _candidates(net, config, NETWORK_INPUT):
         states[(factor,)] = 0, {NETWORK_INPUT: factor}

@@ -194,7 +194,9 @@ def _layer_order(
 
 def _stored_maps(net: QuantNet, config: EngineConfig) -> dict[int, StoredMap]:
     """The network's input and the results of each layer, as they are stored."""
-    maps = {NETWORK_INPUT: _stored_input(net)}
+    shape = net.input_shape
+    widths = net.read_widths(NETWORK_INPUT)
+    maps = {NETWORK_INPUT: StoredMap(shape, np.arange(shape[0]), widths)}
     for index, layer in enumerate(net.layers):
         widths = net.read_widths(index) or (OPERAND_BITS,)
         lines = line_map(net, index, layer.wiring.outputs)
@@ -219,12 +221,7 @@ def line_map(net: QuantNet, index: int, outputs: int) -> StoredMap | None:
     index : of the layer
     outputs : its results for one channel
     """
-    shapes = {
-        source.geometry.input_shape
-        for reader, layer in enumerate(net.layers)
-        for source in layer.sources
-        if source.reads(reader) == index
-    }
+    shapes = set(net.read_shapes(index))
     if len(shapes) != 1 or net.layers[index].wiring.channels == 1:
         return None
     ((depth, lines, length),) = shapes
@@ -278,18 +275,6 @@ def _joined_blocks(layer: QuantLayer, config: EngineConfig, stored: Sequence[int
     per_octet = max([1, *(OCTET // width for width in packed)])
     inputs = max(1, per_word * wiring.groups // depth)
     return max(inputs, per_octet * wiring.groups // wiring.channels, 1)
-
-
-def _stored_input(net: QuantNet) -> StoredMap:
-    """The input, in the shape in which windows of it are read."""
-    shapes = [
-        source.geometry.input_shape
-        for index, layer in enumerate(net.layers)
-        for source in layer.sources
-        if source.reads(index) == NETWORK_INPUT
-    ]
-    shape = max(shapes, key=lambda shape: shape[1] * shape[2])
-    return StoredMap(shape, np.arange(shape[0]), net.read_widths(NETWORK_INPUT))
 
 
 def check_capacity(layer: QuantLayer, config: EngineConfig) -> None:

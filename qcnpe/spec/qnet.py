@@ -288,6 +288,18 @@ class QuantNet:
         }
         return tuple(sorted(found, reverse=True))
 
+    def read_shapes(self, index: int) -> list[tuple[int, int, int]]:
+        """Shapes in which a layer's results, or the network's input, are read, one a source."""
+        return [
+            layer.sources[number].geometry.input_shape
+            for layer, number in self._readers.get(index, ())
+        ]
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the network's input, as windows of it are read."""
+        return max(self.read_shapes(NETWORK_INPUT), key=lambda shape: shape[1] * shape[2])
+
     @property
     def inputs(self) -> int:
         """Number of values that the network reads for one sample."""
