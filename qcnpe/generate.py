@@ -1,7 +1,7 @@
 """The engine as Verilog, with a manifest of its ports for test benches and integrators."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -42,26 +42,16 @@ LINT_WAIVERS = Path(__file__).with_name("lint.vlt")
 
 PACKAGE_VERSION = version("axnn")
 
-_CORE = """CAPI=2:
-name: axnn:ip:{core}:{version}
-description: QC-NPE, a quality-configurable neuromorphic processing engine
-filesets:
-  rtl:
+_CORE_FILES = """  rtl:
     files: [{top}.v]
     file_type: verilogSource
   waivers:
     files: [lint.vlt]
     file_type: vlt
-  bench:
-    files:
-      - bench/testbench.sv
-      - bench/sizes.svh: {{is_include_file: true}}
-    file_type: systemVerilogSource
-  vectors:
-    files:
-{vectors}
-    file_type: user
-targets:
+"""
+"""File sets of every core: the Verilog, and the warnings that are waived."""
+
+_CORE_TARGETS = """targets:
   default: &default
     filesets: [rtl]
     toplevel: {top}
@@ -72,7 +62,28 @@ targets:
     flow_options:
       tool: verilator
       verilator_options: [-Wall]
-  sim:
+"""
+"""Targets of every core: the Verilog alone, and its lint."""
+
+_CORE = (
+    """CAPI=2:
+name: axnn:ip:{core}:{version}
+description: QC-NPE, a quality-configurable neuromorphic processing engine
+filesets:
+"""
+    + _CORE_FILES
+    + """  bench:
+    files:
+      - bench/testbench.sv
+      - bench/sizes.svh: {{is_include_file: true}}
+    file_type: systemVerilogSource
+  vectors:
+    files:
+{vectors}
+    file_type: user
+"""
+    + _CORE_TARGETS
+    + """  sim:
     filesets: [waivers, rtl, bench, vectors]
     toplevel: testbench
     flow: sim
@@ -85,29 +96,17 @@ targets:
         - -CFLAGS "-std=c++20 -fcoroutines -O0"
         - --output-split 0
 """
+)
 
-_AUTONOMOUS_CORE = """CAPI=2:
+_AUTONOMOUS_CORE = (
+    """CAPI=2:
 name: axnn:ip:{core}_autonomous:{version}
 description: QC-NPE with memories, an AXI4 manager and an interrupt
 filesets:
-  rtl:
-    files: [{top}.v]
-    file_type: verilogSource
-  waivers:
-    files: [lint.vlt]
-    file_type: vlt
-targets:
-  default: &default
-    filesets: [rtl]
-    toplevel: {top}
-  lint:
-    <<: *default
-    filesets: [waivers, rtl]
-    flow: lint
-    flow_options:
-      tool: verilator
-      verilator_options: [-Wall]
 """
+    + _CORE_FILES
+    + _CORE_TARGETS
+)
 
 _PASSES = (
     "delete *qcnpe_sram_*/t:$meminit_v2",  # an SRAM's first contents are undefined
@@ -173,18 +172,14 @@ def generate(config: EngineConfig, folder: Path, name: str | None = None) -> Gen
     module = prefix + TOP
     top = Top(config)
     text = top_verilog(top, prefix)
-    verilog, manifest = folder / f"{module}.v", folder / "manifest.json"
-    changed = replace_text(verilog, text)
-    write_document(manifest, describe(top, module), indent=1)
-    replace_text(folder / "registers.md", register_map(config))
-    replace_text(folder / "streams.md", stream_guide(config))
     bench = bench_files(config, module)
-    replace_text(folder / "qcnpe.core", fusesoc_core(bench, prefix))
-    for file, content in bench.items():
-        replace_text(folder / "bench" / file, content)
-    replace_text(folder / LINT_WAIVERS.name, LINT_WAIVERS.read_text())
-    modules = sum(line.startswith("module ") for line in text.splitlines())
-    return Generated(verilog, manifest, len(text.encode()), modules, changed)
+    files = {
+        "registers.md": register_map(config),
+        "streams.md": stream_guide(config),
+        "qcnpe.core": fusesoc_core(bench, prefix),
+        **{f"bench/{file}": content for file, content in bench.items()},
+    }
+    return _write_files(folder, text, describe(top, module), files)
 
 
 def generate_autonomous(
@@ -209,16 +204,25 @@ def generate_autonomous(
     module = prefix + AUTONOMOUS_TOP
     top = Autonomous(config)
     text = autonomous_verilog(top, prefix, macros=macros)
-    verilog, manifest = folder / f"{module}.v", folder / "manifest.json"
-    changed = replace_text(verilog, text)
-    write_document(manifest, describe_autonomous(top, module), indent=1)
-    replace_text(folder / "registers.md", register_map(config.engine, top.table))
-    replace_text(folder / "registers.rdl", system_rdl(config, module))
-    for file, content in c_driver(top.table).items():
-        replace_text(folder / file, content)
     core = _AUTONOMOUS_CORE.format(core=prefix + _CORE_NAME, top=module, version=PACKAGE_VERSION)
-    replace_text(folder / "qcnpe.core", core)
-    replace_text(folder / LINT_WAIVERS.name, LINT_WAIVERS.read_text())
+    files = {
+        "registers.md": register_map(config.engine, top.table),
+        "registers.rdl": system_rdl(config, module),
+        "qcnpe.core": core,
+        **c_driver(top.table),
+    }
+    return _write_files(folder, text, describe_autonomous(top, module), files)
+
+
+def _write_files(
+    folder: Path, text: str, description: Mapping[str, Any], files: Mapping[str, str]
+) -> Generated:
+    """Write the Verilog, its manifest, `lint.vlt`, and `files` by their names in the folder."""
+    verilog, manifest = folder / f"{description['top']}.v", folder / "manifest.json"
+    changed = replace_text(verilog, text)
+    write_document(manifest, description, indent=1)
+    for name, content in {**files, LINT_WAIVERS.name: LINT_WAIVERS.read_text()}.items():
+        replace_text(folder / name, content)
     modules = sum(line.startswith("module ") for line in text.splitlines())
     return Generated(verilog, manifest, len(text.encode()), modules, changed)
 
