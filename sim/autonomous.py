@@ -8,11 +8,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+from qcnpe.spec.memory.cycles import BUS_LATENCY
 from qcnpe.spec.memory.image import Image
 from sim import autonomous_network
 from sim.autonomous_bench import environment_of
 from sim.cocotb_process import run_cocotb
-from sim.runner import BUS_LATENCY, MEMORY_HARNESS_TOP, MEMORY_WORDS, build_autonomous
+from sim.runner import MEMORY_HARNESS_TOP, MEMORY_WORDS, build_autonomous
 from sim.verilator import DEFAULT_FOLDER
 
 _TIMEOUT_CYCLES = 100_000_000

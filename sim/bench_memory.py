@@ -24,12 +24,11 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.inference import infer
 from qcnpe.spec.memory.config import MemoryConfig
-from qcnpe.spec.memory.cycles import RunCount, count_run
+from qcnpe.spec.memory.cycles import BUS_LATENCY, RunCount, count_run
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.terminal import Console
 from sim.autonomous import run_on_verilog
 from sim.bench_networks import WORKLOADS, Workload
-from sim.runner import BUS_LATENCY
 
 Report = Callable[[str], None]
 Figures = dict[str, float]
@@ -102,9 +101,7 @@ def run_pictures(placement: Placement, net: QuantNet, pictures: int, seed: int) 
     shape = (max(pictures, 2 * batch), net.inputs)
     inputs = np.random.default_rng(seed).integers(0, 1 << 15, shape).astype(np.int16)
     run = run_on_verilog(placement.image, inputs)
-    first, further = (
-        count_run(placement.image, first=first, bus_latency=BUS_LATENCY) for first in (True, False)
-    )
+    first, further = (count_run(placement.image, first=first) for first in (True, False))
     return Runs(
         counted=(first, *[further] * (len(run.counters) - 1)),
         counters=run.counters,

@@ -21,9 +21,6 @@ MEMORY_HARNESS_TOP = "memory_harness"
 MEMORY_WORDS = 1 << 20
 """Bus words of the external memory in the harness."""
 
-BUS_LATENCY = 30
-"""Latency of that memory in cycles, unless another one is given."""
-
 _COVERAGE = ("--coverage-line", "--coverage-toggle")
 
 

@@ -8,9 +8,6 @@ from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.memory.config import Memory
 from qcnpe.spec.memory.cycles import RunCount, Span, count_run
 
-BUS_LATENCY = 30
-"""Cycles after which the external memory answers."""
-
 
 @dataclass(frozen=True)
 class LayerReport:
@@ -57,10 +54,7 @@ class PlacementReport:
     @classmethod
     def of(cls, placement: Placement) -> "PlacementReport":
         """Count the runs of a placement."""
-        first, further = (
-            count_run(placement.image, first=first, bus_latency=BUS_LATENCY)
-            for first in (True, False)
-        )
+        first, further = (count_run(placement.image, first=first) for first in (True, False))
         config = placement.config
         rows = {
             memory.name.lower(): sum(phase.rows(memory, config) for phase in placement.phases)
@@ -146,7 +140,8 @@ def _by_layer(placement: Placement, run: RunCount) -> tuple[LayerReport, ...]:
     names = ["start", *(layer.layer.name for layer in program.layers)]
     owners = [-1, *(phase.layer for phase in placement.phases)]
     reads = [0, *(span.words_read for span in run.spans)]  # each phase is read in the one before
-    reads[0:2] = [reads[1] - _first_phase_words(placement), _first_phase_words(placement)]
+    words = _first_phase_words(placement)
+    reads[0:2] = [reads[1] - words, words]
     for index, name in enumerate(names, start=-1):
         chosen = [number for number, owner in enumerate(owners) if owner == index]
         total = _sum([run.spans[number] for number in chosen])

@@ -49,6 +49,9 @@ STORE_JOBS = TILES_IN_FLIGHT
 WRITE_LATENCY = 2
 """Cycles from a column's last write until the banks hold it, and a `Wait` goes on."""
 
+BUS_LATENCY = 30
+"""Cycles after which the external memory answers, unless another latency is given."""
+
 
 @dataclass(frozen=True)
 class Span:
@@ -99,7 +102,7 @@ class RunCount:
         return sum(span.words_written for span in self.spans)
 
 
-def count_run(image: Image, *, first: bool, bus_latency: int = 30) -> RunCount:
+def count_run(image: Image, *, first: bool, bus_latency: int = BUS_LATENCY) -> RunCount:
     """Cycles and traffic of a run.
 
     Parameters
