@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,6 +120,24 @@ def encode(fields: tuple[Field, ...], values: Mapping[str, int]) -> int:
         word |= (value & ((1 << field.bits) - 1)) << place
         place += field.bits
     return word
+
+
+def encode_record(fields: tuple[Field, ...], record: Any, **others: int) -> int:
+    """Build a word from a dataclass whose attributes have the names of fields.
+
+    Parameters
+    ----------
+    fields : of the word
+    record : an instance of the dataclass
+    others : values of further fields
+
+    Raises
+    ------
+    ConfigError
+        If a value does not fit its field.
+    """
+    names = [each.name for each in dataclasses.fields(record)]
+    return encode(fields, {name: int(getattr(record, name)) for name in names} | others)
 
 
 def decode(fields: tuple[Field, ...], word: int) -> dict[str, int]:

@@ -35,10 +35,10 @@ undefined; the next start begins anew.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 
-from qcnpe.spec.commands import COMMAND_BITS, Field, decode, encode
+from qcnpe.spec.commands import COMMAND_BITS, Field, decode, encode_record
 from qcnpe.spec.memory.config import DESCRIPTOR_BITS, Memory, MemoryConfig
 from qcnpe.spec.memory.tables import MAX_SOURCES
 
@@ -168,8 +168,7 @@ class Descriptor:
             If a value does not fit its field.
         """
         operation = _OPERATIONS[type(self)]
-        values = {field.name: int(getattr(self, field.name)) for field in fields(self)}
-        return encode(DESCRIPTOR_FIELDS[operation], {"operation": operation, **values})
+        return encode_record(DESCRIPTOR_FIELDS[operation], self, operation=operation)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,10 +57,10 @@ of its lane entry, one that only gathers takes one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 
-from qcnpe.spec.commands import Field, encode
+from qcnpe.spec.commands import Field, encode, encode_record
 from qcnpe.spec.memory.config import MemoryConfig
 
 BANK_BITS = 9
@@ -132,7 +132,7 @@ class Walk:
 
     def word(self) -> int:
         """Its 64 bits."""
-        return encode(WALK_FIELDS, _values(self))
+        return encode_record(WALK_FIELDS, self)
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Tap:
 
     def word(self) -> int:
         """Its 64 bits."""
-        return encode(TAP_FIELDS, _values(self))
+        return encode_record(TAP_FIELDS, self)
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Write:
 
     def word(self) -> int:
         """Its 64 bits."""
-        return encode(WRITE_FIELDS, _values(self))
+        return encode_record(WRITE_FIELDS, self)
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,3 @@ def lane_word(config: MemoryConfig, lanes: Sequence[Lane | None]) -> int:
                 f"row_{row}": lane.row,
             }
     return encode(lane_fields(config), values)
-
-
-def _values(entry: Walk | Tap | Write) -> dict[str, int]:
-    return {field.name: int(getattr(entry, field.name)) for field in fields(entry)}
