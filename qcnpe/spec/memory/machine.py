@@ -147,7 +147,14 @@ class Machine:
         if boot_rows:
             words = self.config.row_words(Memory.DESCRIPTORS)
             self._load(
-                Load(memory=6, row=0, rows=boot_rows, words=words, base=Base.IMAGE, offset=0)
+                Load(
+                    memory=Memory.DESCRIPTORS,
+                    row=0,
+                    rows=boot_rows,
+                    words=words,
+                    base=Base.IMAGE,
+                    offset=0,
+                )
             )
         row = start
         for _ in range(_MOST_DESCRIPTORS):
@@ -249,11 +256,10 @@ class Machine:
     def _list(self, memory: Memory, first: int) -> list[dict[str, int]]:
         """Taps or writes up to the last one."""
         table = TAP_FIELDS if memory is Memory.TAPS else WRITE_FIELDS
-        last = 1 << sum(field.bits for field in table[:-2])
         found = []
         for word in map(int, self._entries(memory, first)):
             found.append(decode(table, word))
-            if word & last:
+            if found[-1]["last"]:
                 return found
         raise _FoundFaultError(Fault.BOUNDS)
 
@@ -410,6 +416,14 @@ class Machine:
             raise FormatError("the taps of a tile do not have the beats of its command")
         return stream.reshape(count * beats, -1).astype(np.uint16)
 
+    def joined_streams(self) -> Streams:
+        """What the engine was given in all, one descriptor after another."""
+        parts = {
+            name: np.concatenate([getattr(each, name) for each in self.streams])
+            for name in ("commands", "activations", "weights", "parameters")
+        }
+        return Streams(**parts, results=sum(each.results for each in self.streams))
+
     @property
     def _banks(self) -> NDArray[np.uint16]:
         """(rows, banks) view of the activation memory."""
@@ -489,10 +503,4 @@ def expand(image: Image, inputs: NDArray[np.int16]) -> Streams:
     inputs : int16 (image.batch, features)
     """
     _, machine = run_image(image, inputs)
-    return Streams(
-        commands=np.concatenate([each.commands for each in machine.streams]),
-        activations=np.concatenate([each.activations for each in machine.streams]),
-        weights=np.concatenate([each.weights for each in machine.streams]),
-        parameters=np.concatenate([each.parameters for each in machine.streams]),
-        results=sum(each.results for each in machine.streams),
-    )
+    return machine.joined_streams()

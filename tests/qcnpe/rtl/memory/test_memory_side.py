@@ -12,7 +12,6 @@ from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.memory.descriptors import Base, Fault
 from qcnpe.spec.memory.machine import Machine
 from qcnpe.spec.model import execute
-from qcnpe.spec.streams import Streams
 from tests.qcnpe.rtl.memory.bench import Receiver, Sender, happens, run
 
 CONFIGS = {
@@ -145,15 +144,6 @@ def lane_values(config, lane):
     return values | ({"reserved": 0} if fill else {})
 
 
-def joined(machine):
-    """All streams of a machine, one after another."""
-    parts = {
-        name: np.concatenate([getattr(each, name) for each in machine.streams])
-        for name in ("commands", "activations", "weights", "parameters")
-    }
-    return Streams(**parts, results=sum(each.results for each in machine.streams))
-
-
 @pytest.mark.parametrize(("name", "chance"), [("1x1", 0.5), ("2x2", 1), ("3x2", 1)])
 def test_streams_and_stores_are_those_of_the_reference(name, chance):
     config = CONFIGS[name]
@@ -162,7 +152,7 @@ def test_streams_and_stores_are_those_of_the_reference(name, chance):
     output = np.zeros(program.output_bytes, np.uint8)
     machine.external = {Base.IMAGE: program.image, Base.INPUT: program.input, Base.OUTPUT: output}
     machine.run(boot_rows=program.boot_rows)
-    streams = joined(machine)
+    streams = machine.joined_streams()
 
     side = MemorySide(config)
     found = np.zeros_like(output)
