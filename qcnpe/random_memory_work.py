@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from qcnpe.random_work import random_tile
 from qcnpe.spec.commands import PARAMETER_BITS, SHIFT_RANGE, command_fields, encode, parameter_words
 from qcnpe.spec.config import OPERAND_BITS
-from qcnpe.spec.memory.config import Memory, MemoryConfig
+from qcnpe.spec.memory.config import ENTRY_BITS, Memory, MemoryConfig
 from qcnpe.spec.memory.descriptors import (
     DESCRIPTOR_BYTES,
     Base,
@@ -210,8 +210,8 @@ class _Maker:
             Memory.WEIGHTS: _bytes(np.where(zero, 0, weights), OPERAND_BITS),
             Memory.PARAMETERS: _bytes(parameter_words(biases, shifts)[:, None], PARAMETER_BITS),
             Memory.LANES: _words(self.lanes, config.lane_entry_bits),
-            Memory.TAPS: _words(self.taps, 64),
-            Memory.WRITES: _words(self.writes, 64),
+            Memory.TAPS: _words(self.taps, ENTRY_BITS),
+            Memory.WRITES: _words(self.writes, ENTRY_BITS),
         }
         order = list(contents)
         rng.shuffle(order)
@@ -226,7 +226,7 @@ class _Maker:
                 Load(
                     memory=memory,
                     row=0,
-                    rows=table.size // (words * config.bus_bytes),
+                    rows=len(table),
                     words=words,
                     base=Base.IMAGE,
                     offset=offset,
@@ -239,7 +239,12 @@ class _Maker:
         descriptors: list[Descriptor] = [
             Fill(row=0, rows=rows),
             *loads,
-            Load(memory=0, row=0, base=Base.INPUT, **(whole | {"rows": OPERAND_ROWS})),
+            Load(
+                memory=Memory.ACTIVATIONS,
+                row=0,
+                base=Base.INPUT,
+                **(whole | {"rows": OPERAND_ROWS}),
+            ),
             Wait(loads=True, tiles=True),
             Jump(row=len(loads) + 5),
             End(),
@@ -301,7 +306,7 @@ def _bytes(values: NDArray[np.integer], bits: int) -> NDArray[np.uint8]:
 def _pad(table: NDArray[np.uint8], config: MemoryConfig, memory: Memory) -> NDArray[np.uint8]:
     """Entries of a memory in whole rows of bus words."""
     row = config.row_words(memory) * config.bus_bytes
-    if config.entries(memory) > 1 or memory in (Memory.PARAMETERS, Memory.TAPS, Memory.WRITES):
+    if config.entries(memory) > 1:
         flat = table.ravel()
         return np.pad(flat, (0, -flat.size % row)).reshape(-1, row)
     return np.pad(table, ((0, 0), (0, row - table.shape[1])))
