@@ -12,7 +12,7 @@ from amaranth.hdl import (
     ResetSignal,
     Signal,
 )
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect
 
 from qcnpe.rtl.axi import AxiLiteRegisters, lite_ports
 from qcnpe.rtl.component import Component
@@ -27,7 +27,7 @@ from qcnpe.rtl.memory.memory_side import MemorySide
 from qcnpe.rtl.memory.run_control import RunControl
 from qcnpe.spec.commands import ErrorCause
 from qcnpe.spec.memory.config import MemoryConfig
-from qcnpe.spec.memory.descriptors import Base
+from qcnpe.spec.memory.descriptors import Base, Fault
 from qcnpe.spec.memory.registers import (
     MEMORY_COUNTERS,
     memory_feature_words,
@@ -101,7 +101,7 @@ class Autonomous(Component):
             file.value_status.eq(Cat(engine.busy, file.value_error != ErrorCause.NONE)),
             file.value_error.eq(run.halt_error),
             self.busy.eq(run.running),
-            self.error.eq(run.cause != 0),
+            self.error.eq(run.cause != Fault.NONE),
         ]
         words = feature_words(self.config.engine) | memory_feature_words(self.config)
         show_constants(m, file, words)
@@ -118,12 +118,8 @@ class Autonomous(Component):
                 its.valid.eq(ours.valid),
                 ours.ready.eq(its.ready),
             ]
-        m.d.comb += [
-            side.results.payload.eq(engine.results.payload),
-            side.results.valid.eq(engine.results.valid),
-            engine.results.ready.eq(side.results.ready),
-            side.engine_busy.eq(engine.busy),
-        ]
+        connect(m, engine.results, side.results)
+        m.d.comb += side.engine_busy.eq(engine.busy)
 
     def _build_bus(
         self, m: Module, run: RunControl, side: MemorySide

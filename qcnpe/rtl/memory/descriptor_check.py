@@ -3,11 +3,10 @@
 from typing import Any
 
 from amaranth.hdl import Const, Module, Signal, Value
-from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
-from qcnpe.rtl.memory.layouts import DESCRIPTOR_LAYOUTS
+from qcnpe.rtl.memory.layouts import DESCRIPTOR_LAYOUTS, view_descriptor
 from qcnpe.spec.memory.config import DESCRIPTOR_BITS, Memory, MemoryConfig
 from qcnpe.spec.memory.descriptors import Base, Fault, Operation
 
@@ -46,8 +45,7 @@ class DescriptorCheck(Component):
         return m
 
     def _view(self, operation: Operation) -> Any:
-        layout = DESCRIPTOR_LAYOUTS[operation]
-        return data.View(layout, self.descriptor[: layout.size])
+        return view_descriptor(self.descriptor, operation)
 
     def _build_choice(self, m: Module, checks: list[tuple[Fault, Value]]) -> None:
         for fault, bad in reversed(checks):

@@ -1,5 +1,8 @@
 """Packed words of the memory side, generated from the specification's tables."""
 
+from typing import Any
+
+from amaranth.hdl import Value
 from amaranth.lib import data
 
 from qcnpe.rtl.layouts import word_layout
@@ -22,7 +25,7 @@ WRITE_LAYOUT = word_layout(WRITE_FIELDS)
 
 def address_bits(config: MemoryConfig, memory: Memory) -> int:
     """Bits of the address of an entry of a memory, or of a row if its rows have no entries."""
-    return max(1, (config.depth(memory) * config.entries(memory) - 1).bit_length())
+    return max(1, (config.addresses(memory) - 1).bit_length())
 
 
 def entry_bits(config: MemoryConfig, memory: Memory) -> int:
@@ -111,3 +114,9 @@ def bank_words_layout(config: MemoryConfig) -> data.ArrayLayout:
 DESCRIPTOR_LAYOUTS: dict[Operation, data.StructLayout] = {
     operation: word_layout(fields) for operation, fields in DESCRIPTOR_FIELDS.items()
 }
+
+
+def view_descriptor(word: Value, operation: Operation) -> Any:
+    """The fields that a descriptor's word has if it asks for this operation."""
+    layout = DESCRIPTOR_LAYOUTS[operation]
+    return data.View(layout, word[: layout.size])

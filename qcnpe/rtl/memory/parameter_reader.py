@@ -54,7 +54,7 @@ class ParameterReader(Component):
         place = Signal(ADDRESS_BITS)
         left = Signal(PARAMETER_RUN["count"].width)
         moves = ~self.words.valid | self.words.ready
-        depth = self.config.depth(Memory.PARAMETERS) * self.config.entries(Memory.PARAMETERS)
+        depth = self.config.addresses(Memory.PARAMETERS)
         m.d.comb += [
             self.read_enable.eq(moves & (left != 0)),
             self.address.eq(place),

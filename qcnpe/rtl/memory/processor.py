@@ -15,10 +15,10 @@ from qcnpe.rtl.memory.bus import word_bits
 from qcnpe.rtl.memory.descriptor_check import DescriptorCheck
 from qcnpe.rtl.memory.filler import FILL_JOB
 from qcnpe.rtl.memory.layouts import (
-    DESCRIPTOR_LAYOUTS,
     WALK_JOB,
     address_bits,
     transfer_job_layout,
+    view_descriptor,
 )
 from qcnpe.rtl.memory.parameter_reader import PARAMETER_RUN
 from qcnpe.rtl.memory.repeater import repeat_layout
@@ -152,8 +152,7 @@ class Processor(Component):
         return m
 
     def _view(self, operation: Operation) -> Any:
-        layout = DESCRIPTOR_LAYOUTS[operation]
-        return data.View(layout, self.descriptor[: layout.size])
+        return view_descriptor(self.descriptor, operation)
 
     def _build_execution(
         self, m: Module, state: Signal, following: Signal, goes_on: Signal

@@ -31,7 +31,7 @@ class RunControl(Component):
     ending : out, 1 bit, reset all but the bus, whose transfers are given up
     cause : out, `Fault`, why the last run was ended
     halt_error : out, `ErrorCause`, why the engine halted in the last run
-    last_row : out, 16 bits, the same, kept after the run
+    last_row : out, 16 bits, `row` of the last run, kept after it
     ended_well, ended_badly : out, 1 bit each, high for one cycle at the end of a run
     """
 

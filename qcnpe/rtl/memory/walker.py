@@ -10,7 +10,7 @@ from qcnpe.rtl.component import Component
 from qcnpe.rtl.memory.layouts import WALK_JOB, address_bits, step_layout
 from qcnpe.rtl.memory.sums import add_places
 from qcnpe.rtl.memory.walk_state import WalkState
-from qcnpe.spec.memory.config import Memory, MemoryConfig
+from qcnpe.spec.memory.config import ENTRY_BITS, Memory, MemoryConfig
 
 ADDRESS_BITS = 17
 """Bits of an address on the way to a memory: one more than those of a descriptor's field."""
@@ -59,7 +59,7 @@ class Walker(Component):
                 "jobs": In(stream.Signature(WALK_JOB)),
                 "address": Out(address_bits(config, memory)),
                 "read_enable": Out(1),
-                "read_data": In(64),
+                "read_data": In(ENTRY_BITS),
                 "lane_address": Out(address_bits(config, Memory.LANES)),
                 "lane_enable": Out(1),
                 "steps": Out(stream.Signature(step_layout(config, entry))),
@@ -132,7 +132,7 @@ class Walker(Component):
             ]
         with m.Elif(ends):
             m.d.sync += active.eq(0)
-        depth = self.config.depth(self.memory) * self.config.entries(self.memory)
+        depth = self.config.addresses(self.memory)
         selects_none = getattr(entry, self.selector) >= job.sources
         with m.If((reads & (following >= depth)) | (read_moves & selects_none)):
             m.d.sync += self.outside.eq(1)

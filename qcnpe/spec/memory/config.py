@@ -178,5 +178,9 @@ class MemoryConfig:
         }.get(memory)
         return 1 if entry is None else self.bus_bits // entry
 
+    def addresses(self, memory: Memory) -> int:
+        """Entries of a memory, or rows if its rows have no entries."""
+        return self.depth(memory) * self.entries(memory)
+
 
 _DEPTHS = {memory: f"{memory.name.lower().rstrip('s')}_rows" for memory in Memory}
