@@ -37,7 +37,6 @@ def strengthen(netlist: Netlist, library: Library, wires: Wires, target_ns: floa
     target_ns : of the longest path, with setup; if it cannot be reached, the shortest found path
     """
     families = _Families(library)
-    families = _Families(library)
     best, best_ns = netlist, math.inf
     for _ in range(MAX_ROUNDS):
         circuit = Circuit(netlist, library, wires)
