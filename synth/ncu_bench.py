@@ -135,7 +135,7 @@ class NcuBench:
 
     def _cause(self) -> str:
         """Why a sum is wrong."""
-        path_ps = 1000 * path_ns(self.circuit)
+        path_ps = 1000 * self.path_ns
         if path_ps <= self.period_ps:
             return "the netlist is wrong"
         slow = (
