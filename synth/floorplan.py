@@ -42,29 +42,13 @@ class Floorplan:
 
     @property
     def width_um(self) -> float:
-        """Width of the grid: one bit of a row's result bus, along all NCUs of the row."""
+        """Width of the grid."""
         return self.cols * self.ncu_width_um
 
     @property
     def height_um(self) -> float:
-        """Height of the grid: one line along all rows, such as a word to all AFUs."""
+        """Height of the grid."""
         return self.rows * self.ncu_height_um
-
-    @property
-    def row_bus_um(self) -> float:
-        """Wire that a result toggles on its way from its NCU to the row's end, for each bit.
-
-        The mean over the row's NCUs: the bus is a chain of gates, of which only those behind the
-        NCU see the result.
-        """
-        return (self.cols + 1) / 2 * self.ncu_width_um
-
-    @property
-    def to_collector_um(self) -> float:
-        """Wire from a row's end to the collector, for each bit; the mean over the rows."""
-        middle = self.height_um / 2
-        ends = [(row + 0.5) * self.ncu_height_um for row in range(self.rows)]
-        return sum(abs(end - middle) for end in ends) / self.rows
 
     @property
     def clock_tree_um(self) -> float:
