@@ -95,12 +95,13 @@ def tied_inputs(model: CellModel, pins: Mapping[str, int]) -> Tied:
 
 
 def net_loads(
-    netlist: Netlist, models: Mapping[str, CellModel], wires: Wires, outside_ff: float
+    netlist: Netlist,
+    models: Mapping[str, CellModel],
+    wires_ff: Mapping[int, float],
+    outside_ff: float,
 ) -> dict[int, float]:
-    """Load of every net in fF: pins, wires, and `outside_ff` more beyond output ports."""
-    loads: dict[int, float] = defaultdict(float)
-    um = wires.lengths(netlist).um
-    loads.update({net: wires.capacitance_ff(length) for net, length in um.items()})
+    """Load of every net in fF: its pins, its wires, and `outside_ff` more beyond output ports."""
+    loads: dict[int, float] = defaultdict(float, wires_ff)
     for placed in netlist.placed:
         for pin, capacitance in models[placed.cell].capacitance_ff.items():
             loads[placed.pins[pin]] += capacitance
@@ -116,9 +117,10 @@ def _unit_loads(
 ) -> dict[int, float]:
     """Load of every net of a unit on its own; if it was routed, between copies of itself."""
     outside_ff = wires.capacitance_ff(lengths.outside_um) + wires.outside_ff
-    loads = net_loads(netlist, models, wires, outside_ff)
+    wires_ff = wires.capacitances_ff(lengths)
+    loads = net_loads(netlist, models, wires_ff, outside_ff)
     if lengths.routed:
-        inside = net_loads(netlist, models, wires, 0.0)
+        inside = net_loads(netlist, models, wires_ff, 0.0)
         for name, port in netlist.ports.items():
             for net, beyond in zip(port.nets, _beyond(netlist, name), strict=False):
                 loads[net] += inside[beyond] - outside_ff

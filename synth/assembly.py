@@ -50,7 +50,10 @@ class Assembly:
         self, models: Mapping[str, CellModel], wires: Wires
     ) -> dict[str, dict[int, float]]:
         """Loads that each unit gives its own nets: its pins and the wires inside it."""
-        return {name: net_loads(unit, models, wires, 0.0) for name, unit in self.units.items()}
+        return {
+            name: net_loads(unit, models, wires.capacitances_ff(wires.lengths(unit)), 0.0)
+            for name, unit in self.units.items()
+        }
 
     def loads_ff(self, by_unit: Mapping[str, Mapping[int, float]]) -> dict[int, float]:
         """Loads of all nets: the sums of what the units give them."""
