@@ -10,6 +10,7 @@ from collections import defaultdict
 
 from synth.assembly import Assembly
 from synth.floorplan import Floorplan
+from synth.netlist import CONSTANT_NETS
 
 _Point = tuple[float, float]
 
@@ -39,15 +40,19 @@ def lengths_um(assembly: Assembly, floorplan: Floorplan) -> dict[int, float]:
         from_others |= ports if not _NCU.match(path) else set()
         for net in ports:
             points[net].add(point)
-    for net in from_others - _clock(assembly):
+    for net in from_others - _without_wires(assembly):
         across, down = zip(*points[net], strict=True)
         lengths[net] += max(across) - min(across) + max(down) - min(down)
     return lengths
 
 
-def _clock(assembly: Assembly) -> set[int]:
+def _without_wires(assembly: Assembly) -> set[int]:
+    """Constants, which have no wire; clock and reset, whose tree is no part of the model."""
     ports = assembly.netlist.ports
-    return {0, 1, *(net for name in ("clk", "rst") if name in ports for net in ports[name].nets)}
+    return {
+        *CONSTANT_NETS,
+        *(net for name in ("clk", "rst") if name in ports for net in ports[name].nets),
+    }
 
 
 def _point(path: str, floorplan: Floorplan) -> _Point | None:

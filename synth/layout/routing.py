@@ -17,6 +17,7 @@ from synth.errors import SynthesisError
 from synth.layout.abstract import BAR_TRACKS, LAYERS, ROW_TRACKS, SITE_NM, TRACK_NM, WIRE_NM
 from synth.layout.design import RING_ROWS, RING_SITES, Design
 from synth.layout.placement import Placement
+from synth.netlist import CONSTANT_NETS
 
 _PROCESS = Path(__file__).with_name("coriolis_process.py")
 _LIMIT_S = 1800
@@ -238,6 +239,6 @@ def _placed(placement: Placement) -> list[tuple[str, int, int, bool, dict[str, i
     for cell, (row, site) in zip(cells, placement.places, strict=True):
         flipped = row % 2 == 1
         y = (row + RING_ROWS + flipped) * ROW_TRACKS * TRACK_NM
-        nets = {pin: net for pin, net in cell.pins.items() if net > 1}
+        nets = {pin: net for pin, net in cell.pins.items() if net not in CONSTANT_NETS}
         found.append((cell.cell, (site + RING_SITES) * SITE_NM, y, flipped, nets))
     return found
