@@ -18,8 +18,6 @@ from synth.stimulus import PERIOD_PS
 
 MEMORIES_FILE = Path(__file__).parent / "tech" / "memories.json"
 
-PARAMETER_ROW_BITS = 64
-
 
 @dataclass(frozen=True, kw_only=True)
 class Sram:
@@ -86,10 +84,11 @@ def on_chip(config: EngineConfig) -> Mapping[str, tuple[int, int, int]]:
     """Memories of an autonomous engine: size of one in bytes, width in bits, and their number."""
     memory = MemoryConfig.default(config)
     lane_bits = config.cols * OPERAND_BITS
+    parameter_bits = memory.bus_bits  # a row of parameters is a word of the bus
     return {
         "activation": (memory.activation_rows * OPERAND_BITS // 8, OPERAND_BITS, memory.banks),
         "weight": (memory.weight_rows * lane_bits // 8, lane_bits, 1),
-        "parameter": (memory.parameter_rows * PARAMETER_ROW_BITS // 8, PARAMETER_ROW_BITS, 1),
+        "parameter": (memory.parameter_rows * parameter_bits // 8, parameter_bits, 1),
     }
 
 
