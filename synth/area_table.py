@@ -80,8 +80,8 @@ def areas(
     found = []
     with TemporaryDirectory(prefix="areas-") as folder:
         for config in engines:
-            names = {"row_skew": f"row_skew {config.rows}", "col_skew": f"col_skew {config.cols}"}
-            usable = known | {name: known[key] for name, key in names.items() if key in known}
+            skews = {name: _key(name, config) for name in ("row_skew", "col_skew")}
+            usable = known | {name: known[key] for name, key in skews.items() if key in known}
             units = map_units(config, cells, Path(folder), known=usable)
             known |= {key: unit for unit in units if (key := _key(unit.name, config))}
             found.append(_area(config, units))

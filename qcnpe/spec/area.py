@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import read_document
@@ -98,7 +97,7 @@ class AreaModel:
             known = ", ".join(sorted(self._kinds))
             raise ConfigError(f"the area of ncu {config.ncu} is not known, only of {known}")
         parts = self._quantities(config)
-        return float(sum(self._prices[self._parts.index(name)] * n for name, n in parts.items()))
+        return sum(self._prices[name] * quantity for name, quantity in parts.items())
 
     def errors(self) -> Iterator[tuple[EngineConfig, float]]:
         """The checked engines, and how far the model is off for each, as a share of its area."""
@@ -116,7 +115,7 @@ class AreaModel:
         return list(dict.fromkeys(found))
 
     @cached_property
-    def _prices(self) -> NDArray[np.float64]:
+    def _prices(self) -> dict[str, float]:
         """Area of one of each part: the least squares of relative errors."""
         rows = np.array(
             [
@@ -126,7 +125,8 @@ class AreaModel:
         )
         areas = np.array([engine.area_um2 for engine in self.fitted])
         scaled = rows / areas[:, None]
-        return np.linalg.lstsq(scaled, np.ones(len(areas)), rcond=None)[0]
+        prices, *_ = np.linalg.lstsq(scaled, np.ones(len(areas)), rcond=None)
+        return dict(zip(self._parts, prices.tolist(), strict=True))
 
     @staticmethod
     def _quantities(config: EngineConfig) -> dict[str, float]:
