@@ -75,6 +75,7 @@ def _probe(config: EngineConfig, trace: Trace, rng: np.random.Generator, number:
     function = Function(number % 3) if window == 1 else Function.RELU
     rows = max(1, int(shape.rows * config.rows) // window) * window
     cols = max(1, int(shape.cols * config.cols))
+    pieces = _pieces(config, trace, width)
     beats = max(1, int(shape.beats * _MOST_BEATS))
     count = max(1, CYCLES // max(beats, cols))
     is_unsigned = function is Function.RELU and width < OPERAND_BITS
@@ -84,14 +85,14 @@ def _probe(config: EngineConfig, trace: Trace, rng: np.random.Generator, number:
         beats=beats,
         rows=int(rows),
         cols=cols,
-        unsigned=bool(_pieces(config, trace, width)[0].unsigned),
+        unsigned=bool(pieces[0].unsigned),
         function=function,
         window=int(window),
         copies={each: RESULT_BITS + 2 - each for each in wanted},
         unsigned_copies=is_unsigned,
         copies_only=bool(wanted) and bool(rng.random() < 0.5),
     )
-    tiles = [_operands(config, trace, rng, command) for _ in range(count)]
+    tiles = [_operands(config, pieces, rng, command) for _ in range(count)]
     return Streams(
         commands=np.array([command.word(config)] * count, np.uint64),
         activations=np.concatenate([left for left, _ in tiles]),
@@ -109,14 +110,10 @@ def _pieces(config: EngineConfig, trace: Trace, width: int) -> Sequence[Tile]:
 
 
 def _operands(
-    config: EngineConfig, trace: Trace, rng: np.random.Generator, command: TileCommand
+    config: EngineConfig, pieces: Sequence[Tile], rng: np.random.Generator, command: TileCommand
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
     """Operands of a tile: each row and each column has those of another piece."""
-    pieces = [
-        piece
-        for piece in _pieces(config, trace, command.precision)
-        if len(piece.weights) >= command.beats
-    ] or _pieces(config, trace, command.precision)
+    pieces = [piece for piece in pieces if len(piece.weights) >= command.beats] or pieces
     left = np.zeros((command.beats, config.rows), np.uint16)
     right = np.zeros((command.beats, config.cols), np.uint16)
     for row, index in enumerate(rng.integers(len(pieces), size=command.rows)):
