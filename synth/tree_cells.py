@@ -5,7 +5,7 @@ and the smallest gates are taken; gates that it lacks are left to the mapper.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from synth.liberty.cells import Cell
@@ -150,14 +150,11 @@ class ForeignCells(TreeCells):
     """
 
     library: Library
-    _chosen: dict[str, GateCell] = field(default_factory=dict, repr=False, compare=False)
 
     def gate(self, kind: str, drive: str) -> GateCell:
         """The smallest cell of a kind; one of Yosys' gates if there is none."""
-        if kind not in self._chosen:
-            family = self._family(kind)
-            self._chosen[kind] = _as_gate(family[0]) if family else _generic(kind)
-        return self._chosen[kind]
+        family = self._families[kind]
+        return _as_gate(family[0]) if family else _generic(kind)
 
     def adder(self, drive: str) -> AdderCell | None:
         """The smallest full adder, with its fastest input last."""
@@ -170,13 +167,13 @@ class ForeignCells(TreeCells):
 
     def line(self, kind: str, products: int) -> Sequence[GateCell]:
         """A gate that drives a line of products, and the buffers that follow it."""
-        family = self._family(kind)
+        family = self._families[kind]
         if not family:
             return (_generic(kind),)
-        sink = self._family("NAND2")
+        sink = self._families["NAND2"]
         load = WIRE_SHARE * products * _input_ff((sink or family)[0])
         strong = [cell for cell in family if load <= MAX_EFFORT * _input_ff(cell)]
-        buffers = self._family("BUF")
+        buffers = self._families["BUF"]
         if strong or not buffers:
             return (_as_gate((strong or family[-1:])[0]),)
         enough = [cell for cell in buffers if load <= MAX_EFFORT * _input_ff(cell)]
@@ -213,10 +210,13 @@ class ForeignCells(TreeCells):
         first, second, last = inputs
         return AdderCell(cell.name, (first, second, last), carry, total, inverts)
 
-    def _family(self, kind: str) -> list[Cell]:
-        """Cells of a kind that may be placed, the smallest first."""
-        found = [cell for cell in self.library.for_mapping if cell.table == KINDS[kind]]
-        return sorted(found, key=lambda cell: cell.area_um2)
+    @cached_property
+    def _families(self) -> dict[str, list[Cell]]:
+        """For each kind, the cells that may be placed, the smallest first."""
+        cells = sorted(self.library.for_mapping, key=lambda cell: cell.area_um2)
+        return {
+            kind: [cell for cell in cells if cell.table == table] for kind, table in KINDS.items()
+        }
 
 
 def tree_cells(library: Library) -> TreeCells:
