@@ -26,15 +26,14 @@ from qcnpe.events import count_events
 from qcnpe.spec.activation import Function
 from qcnpe.spec.commands import TileCommand
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
-from qcnpe.spec.documents import Natural, Positive, write_document
+from qcnpe.spec.documents import Natural, Positive
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.ncu_kind import NcuKind
 from qcnpe.spec.npz import ArrayType, read_npz, write_npz
-from qcnpe.spec.results import read_results
 from qcnpe.terminal import Console, Progress
 from qcnpe.tools.extras import require_modules
 from synth.breakdown import draw
-from synth.energy_table import RESULTS, TABLE
+from synth.energy_table import RESULTS, TABLE, add_figures
 from synth.flow import WORKERS, own_cells
 from synth.gatesim import simulator
 from synth.mapping import LibertyCells
@@ -393,11 +392,10 @@ def main() -> None:
     prices = json.loads(TABLE.read_text())["pj"]
     layers = load()
     checks = check(own_cells(), prices, layers, console=console)
-    results = read_results(RESULTS)
-    results["sources"] |= {"count_model_*": COMMAND, "array_*": COMMAND}
     arrays = arrays_fj(layers, checks, prices)
-    results["figures"] |= figures(checks) | array_figures(arrays)
-    write_document(RESULTS, results, indent=1)
+    add_figures(
+        {"count_model_*": COMMAND, "array_*": COMMAND}, figures(checks) | array_figures(arrays)
+    )
     draw(arrays, FIGURE)
     console.print(render(checks), render_arrays(arrays))
 

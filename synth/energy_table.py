@@ -286,6 +286,20 @@ def keep_others(results: dict[str, Any], before: Mapping[str, Any]) -> dict[str,
     return {**results, "sources": sources, "figures": {**results["figures"], **others}}
 
 
+def add_figures(sources: Mapping[str, str], figures: Mapping[str, float]) -> None:
+    """Write figures of another command into the results.
+
+    Parameters
+    ----------
+    sources : the command by pattern of the figures' names
+    figures : by name
+    """
+    results = read_results(RESULTS)
+    results["sources"] |= sources
+    results["figures"] |= figures
+    write_document(RESULTS, results, indent=1)
+
+
 def main() -> None:
     """Write the prices and the results."""
     simulator()  # needed only after minutes of mapping

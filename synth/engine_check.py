@@ -19,13 +19,11 @@ from rich.table import Table
 from qcnpe.command_line import command
 from qcnpe.compiler import compile_network
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.documents import write_document
 from qcnpe.spec.qnet import QuantNet
-from qcnpe.spec.results import read_results
 from qcnpe.spec.samples import Samples
 from qcnpe.spec.streams import Streams
 from qcnpe.terminal import Console
-from synth.energy_table import RESULTS, SEED, TABLE
+from synth.energy_table import SEED, TABLE, add_figures
 from synth.engine_bench import EngineBench, EngineRun
 from synth.engine_prices import engine_prices_fj, events_of, in_unit
 from synth.engine_units import UNITS
@@ -161,10 +159,10 @@ def main() -> None:
         ncus = {name: 1000 * pj for name, pj in json.loads(TABLE.read_text())["pj"].items()}
         prices = ncus | engine_prices_fj(bench, load(), ncus, seed=SEED)
         found = check(bench, prices)
-    results = read_results(RESULTS)
-    results["sources"] |= {"engine_check_*": COMMAND, "engine_4x4_path_ns": COMMAND}
-    results["figures"] |= figures(found) | {"engine_4x4_path_ns": round(bench.path_ns, 3)}
-    write_document(RESULTS, results, indent=1)
+    add_figures(
+        {"engine_check_*": COMMAND, "engine_4x4_path_ns": COMMAND},
+        figures(found) | {"engine_4x4_path_ns": round(bench.path_ns, 3)},
+    )
     console.print(render(found))
 
 

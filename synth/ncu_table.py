@@ -18,10 +18,8 @@ from rich.table import Table
 
 from qcnpe.command_line import command
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
-from qcnpe.spec.documents import write_document
-from qcnpe.spec.results import read_results
 from qcnpe.terminal import Console
-from synth.energy_table import RESULTS
+from synth.energy_table import add_figures
 from synth.errors import LibertyError
 from synth.flow import WORKERS, choose_cells
 from synth.gatesim import simulator
@@ -196,13 +194,9 @@ def main() -> None:
     console = Console()
     with console.status("mapping NCUs") as status:
         table = measure_library(options.liberty, status.update)
-    results = read_results(RESULTS)
     files = " ".join(path.name for path in options.liberty)
-    results["sources"][f"{options.key}_*"] = (
-        f"python -m synth.ncu_table --key {options.key} {files}"
-    )
-    results["figures"] |= figures_of(table, options.key)
-    write_document(RESULTS, results, indent=1)
+    source = f"python -m synth.ncu_table --key {options.key} {files}"
+    add_figures({f"{options.key}_*": source}, figures_of(table, options.key))
     console.print(table.render())
 
 

@@ -14,10 +14,10 @@ from rich.table import Table
 from qcnpe.command_line import command
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.files import replace_bytes, replace_text
-from qcnpe.spec.results import read_results
 from qcnpe.terminal import Console
 from qcnpe.tools.extras import require_modules
 from qcnpe.tools.process import ToolThreads
+from synth.energy_table import RESULTS, add_figures
 from synth.flow import own_cells
 from synth.layout.abstract import lef_text
 from synth.layout.exchange import def_text, write_gds
@@ -32,10 +32,8 @@ from synth.layout.units import (
 )
 from synth.wires import FF_PER_UM, WIRES_FILE
 
-ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "build" / "layout"
-RESULTS = ROOT / "results" / "energy.json"
-PICTURE = ROOT / "results" / "layout_fused.png"
+FOLDER = Path(__file__).parents[2] / "build" / "layout"
+PICTURE = RESULTS.with_name("layout_fused.png")
 _WORKERS = 2
 
 
@@ -99,10 +97,7 @@ def main() -> None:
     replace_bytes(PICTURE, (FOLDER / "fused.png").read_bytes())
     content = wires_file(laid_out)
     write_document(WIRES_FILE, asdict(content))
-    results = read_results(RESULTS)
-    results["sources"] |= {"wire_*": COMMAND, "layout_*": COMMAND}
-    results["figures"] |= figures(laid_out)
-    write_document(RESULTS, results, indent=1)
+    add_figures({"wire_*": COMMAND, "layout_*": COMMAND}, figures(laid_out))
     console.print(render(laid_out, fanout_errors(content.by_fanout, laid_out)))
 
 
