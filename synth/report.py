@@ -15,7 +15,7 @@ from qcnpe.spec.documents import write_document
 from qcnpe.terminal import Console, Progress
 from qcnpe.tools.lock import only_writer
 from synth.energy_table import TABLE
-from synth.flow import SynthesisReport, choose_cells, own_cells, synthesize
+from synth.flow import SynthesisReport, choose_cells, synthesize
 from synth.gatesim import simulator
 from synth.mapping import LibertyCells
 from synth.ncu_table import NcuTable, measure_table
@@ -121,10 +121,11 @@ def run_ncus(
 
 
 def _overheads(report: SynthesisReport) -> dict[str, dict[str, float]]:
-    """Overheads over plain16 of the committed figures; none in another library."""
-    if report.library != own_cells().name:
+    """Overheads over plain16 of the committed figures; none in another library than theirs."""
+    table = json.loads(TABLE.read_text())
+    if report.library != table["provenance"]["library"]:
         return {}
-    return overheads_percent(json.loads(TABLE.read_text())["ncu_16b"])
+    return overheads_percent(table["ncu_16b"])
 
 
 def as_json(report: SynthesisReport) -> dict[str, Any]:

@@ -17,9 +17,16 @@ from qcnpe.terminal import Console
 from qcnpe.tools.lock import only_writer
 from qcnpe.yosys import run_yosys
 from synth.errors import LibertyError, SynthesisError
-from synth.flow import DEFAULT_LIBERTY, Cells, choose_cells, map_design, synthesize
+from synth.flow import (
+    DEFAULT_LIBERTY,
+    Cells,
+    SynthesisReport,
+    choose_cells,
+    map_design,
+    synthesize,
+)
 from synth.mapping import GenericGates, LibertyCells
-from synth.report import render, run
+from synth.report import as_json, render, run
 from synth.units import elaborate_units, leaf_rtlil
 from tests.hostile import WEIRD
 
@@ -150,6 +157,15 @@ def test_report_adds_up_and_is_written(tmp_path: Path) -> None:
     assert f"{report.area_um2:,.0f}" in shown
     assert "over plain16" in shown
     assert set(stored["over_plain16_at_16_bits_percent"]) == {"fused", "gated"}
+
+
+def test_area_of_generic_gates_needs_no_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("synth.flow.DEFAULT_LIBERTY", tmp_path / "none.lib")
+    report = SynthesisReport(SMALL, choose_cells().name, (), (), 1.0)
+    assert as_json(report)["over_plain16_at_16_bits_percent"] == {}
+    assert "over plain16" not in str(render(report).caption)
 
 
 def test_netlists_are_replaced_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
