@@ -115,6 +115,10 @@ class Design:
             ends[pad.net] = ends.get(pad.net, 0) + 1
         return tuple(sorted(net for net, count in ends.items() if count > 1))
 
+    def corner(self, row: int, site: int) -> tuple[int, int]:
+        """Site and track of the lower left corner of a site in a row of cells."""
+        return site + RING_SITES, (row + RING_ROWS) * ROW_TRACKS
+
     def position(self, pad: Pad) -> tuple[int, int]:
         """Site and track of a pad."""
         return {

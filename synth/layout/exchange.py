@@ -6,8 +6,8 @@ from typing import Any
 
 from qcnpe.spec.files import replace_file
 from qcnpe.tools.extras import require_modules
-from synth.layout.abstract import ROW_TRACKS, SITE_NM, TRACK_NM, WIRE_NM, via_name
-from synth.layout.design import RING_ROWS, RING_SITES, Pad
+from synth.layout.abstract import SITE_NM, TRACK_NM, WIRE_NM, via_name
+from synth.layout.design import Pad
 from synth.layout.routing import Route, Routing, pad_layer
 
 PICTURE_PIXELS = 900
@@ -53,28 +53,37 @@ def def_text(routing: Routing) -> str:
 
 
 def _rows(routing: Routing) -> Iterator[str]:
-    design, x = routing.design, RING_SITES * SITE_NM
+    design = routing.design
     for row in range(design.rows):
-        y = (row + RING_ROWS) * ROW_TRACKS * TRACK_NM
-        turn = "FS" if row % 2 else "N"
-        yield f"ROW row_{row} core {x} {y} {turn} DO {design.sites} BY 1 STEP {SITE_NM} 0 ;"
+        place = f"{_in_nm(design.corner(row, 0))} {_turn(row)}"
+        yield f"ROW row_{row} core {place} DO {design.sites} BY 1 STEP {SITE_NM} 0 ;"
 
 
 def _components(routing: Routing) -> Iterator[str]:
-    placement = routing.placement
-    for index, (row, site) in enumerate(placement.places):
-        kind = placement.design.netlist.placed[index].cell
-        x = (site + RING_SITES) * SITE_NM
-        y = (row + RING_ROWS) * ROW_TRACKS * TRACK_NM
-        yield f"- u{index} {kind} + PLACED ( {x} {y} ) {'FS' if row % 2 else 'N'} ;"
+    design = routing.design
+    for index, (row, site) in enumerate(routing.placement.places):
+        kind = design.netlist.placed[index].cell
+        place = _in_nm(design.corner(row, site))
+        yield f"- u{index} {kind} + PLACED ( {place} ) {_turn(row)} ;"
+
+
+def _in_nm(place: tuple[int, int]) -> str:
+    """Site and track in nm."""
+    site, track = place
+    return f"{site * SITE_NM} {track * TRACK_NM}"
+
+
+def _turn(row: int) -> str:
+    """Orientation of the cells of a row: every second row is flipped."""
+    return "FS" if row % 2 else "N"
 
 
 def _pin(routing: Routing, index: int, pad: Pad) -> str:
-    x, y = routing.design.position(pad)
     half = WIRE_NM // 2
     return (
         f"- pad_{index} + NET n{pad.net} + LAYER metal{pad_layer(pad.side)}"
-        f" ( -{half} -{half} ) ( {half} {half} ) + PLACED ( {x * SITE_NM} {y * TRACK_NM} ) N ;"
+        f" ( -{half} -{half} ) ( {half} {half} )"
+        f" + PLACED ( {_in_nm(routing.design.position(pad))} ) N ;"
     )
 
 
@@ -96,10 +105,9 @@ def _net(routing: Routing, net: int) -> Iterator[str]:
 def _paths(route: Route) -> Iterator[str]:
     for wire in route.wires:
         if wire.begin != wire.end:
-            ends = (f"( {x * SITE_NM} {y * TRACK_NM} )" for x, y in (wire.begin, wire.end))
-            yield f"metal{wire.layer} {' '.join(ends)}"
+            yield f"metal{wire.layer} ( {_in_nm(wire.begin)} ) ( {_in_nm(wire.end)} )"
     for layer, x, y in route.vias:
-        yield f"metal{layer} ( {x * SITE_NM} {y * TRACK_NM} ) {via_name(layer)}"
+        yield f"metal{layer} ( {_in_nm((x, y))} ) {via_name(layer)}"
 
 
 def write_gds(lef: Path, design: Path, gds: Path, picture: Path) -> None:

@@ -15,7 +15,7 @@ from qcnpe.tools.extras import require_modules
 from qcnpe.tools.process import run
 from synth.errors import SynthesisError
 from synth.layout.abstract import BAR_TRACKS, LAYERS, ROW_TRACKS, SITE_NM, TRACK_NM, WIRE_NM
-from synth.layout.design import RING_ROWS, RING_SITES, Design
+from synth.layout.design import Design
 from synth.layout.placement import Placement
 from synth.netlist import CONSTANT_NETS
 
@@ -107,8 +107,8 @@ class Routing:
         for net in design.nets:
             for index, pin in design.pins.get(net, ()):
                 row, first = self.placement.places[index]
-                x = first + design.cells[design.netlist.placed[index].cell].pins[pin] + RING_SITES
-                y = (row + RING_ROWS) * ROW_TRACKS
+                site = first + design.cells[design.netlist.placed[index].cell].pins[pin]
+                x, y = design.corner(row, site)
                 bar = frozenset((1, x, y + track) for track in range(low, high + 1))
                 ends[net].append(bar)
         for pad in design.pads:
@@ -142,13 +142,8 @@ def _connects(route: Route, ends: Iterable[frozenset[Point]]) -> bool:
     return len({root(bar[0]) for bar in bars}) == 1
 
 
-def route(placement: Placement, log: Path | None = None) -> Routing:
+def route(placement: Placement) -> Routing:
     """Route a placed design.
-
-    Parameters
-    ----------
-    placement : of a design
-    log : for the router's output
 
     Raises
     ------
@@ -164,7 +159,7 @@ def route(placement: Placement, log: Path | None = None) -> Routing:
         folder = Path(name)
         (folder / "design.json").write_text(json.dumps(_job(placement)))
         command: list[str | Path] = [sys.executable, _PROCESS, "design.json", "routes.json"]
-        run("Coriolis", command, folder, log=log, limit_s=_LIMIT_S)
+        run("Coriolis", command, folder, limit_s=_LIMIT_S)
         found = read_document(folder / "routes.json", dict[int, _Net], limit_bytes=_LIMIT_BYTES)
     return Routing(placement, {net: _route(net, parts) for net, parts in found.items()})
 
@@ -235,10 +230,10 @@ def _job(placement: Placement) -> dict[str, Any]:
 def _placed(placement: Placement) -> list[tuple[str, int, int, bool, dict[str, int]]]:
     """Cell, place, whether it is flipped, and nets; a flipped cell is given by its upper edge."""
     found = []
-    cells = placement.design.netlist.placed
-    for cell, (row, site) in zip(cells, placement.places, strict=True):
+    design = placement.design
+    for cell, (row, site) in zip(design.netlist.placed, placement.places, strict=True):
         flipped = row % 2 == 1
-        y = (row + RING_ROWS + flipped) * ROW_TRACKS * TRACK_NM
+        x, y = design.corner(row + flipped, site)
         nets = {pin: net for pin, net in cell.pins.items() if net not in CONSTANT_NETS}
-        found.append((cell.cell, (site + RING_SITES) * SITE_NM, y, flipped, nets))
+        found.append((cell.cell, x * SITE_NM, y * TRACK_NM, flipped, nets))
     return found

@@ -1,6 +1,6 @@
 """Places and routes mapped units, and makes of them the file of wire lengths."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -65,13 +65,7 @@ def ncu_netlist(config: EngineConfig, cells: LibertyCells) -> Netlist:
     return map_leaf(StructuralNcu(config), cells).netlist
 
 
-def lay_out(
-    name: str,
-    netlist: Netlist,
-    cells: LibertyCells,
-    moves: int = MOVES,
-    progress: Callable[[str], None] | None = None,
-) -> LaidOut:
+def lay_out(name: str, netlist: Netlist, cells: LibertyCells, moves: int = MOVES) -> LaidOut:
     """Place and route a unit; with other seeds, until no net fails.
 
     Raises
@@ -81,7 +75,7 @@ def lay_out(
     ToolError
         If a tool is missing, or the router stops with every seed.
     """
-    design = Design.of(name, netlist, cells.library, UTILISATION)
+    design = Design.of(name, netlist, cells.library)
     why = ""
     for seed in range(1, ATTEMPTS + 1):
         placement = place(design, seed, moves)
@@ -93,8 +87,6 @@ def lay_out(
         if not (failed := routing.failed_nets):
             return LaidOut(routing, seed)
         why = f"{len(failed)} nets fail"
-        if progress:
-            progress(f"{name}, seed {seed}: {why}")
     raise SynthesisError(f"{name}: not routed with {ATTEMPTS} seeds: {why}; lower the utilisation")
 
 
