@@ -30,7 +30,7 @@ from synth.ncu_variants import FUSED, GATED, PLAIN
 from synth.overheads import in_words, overheads_percent
 from synth.stimulus import PERIOD_PS
 from synth.structural import structural_ncu
-from synth.traces import Trace, load
+from synth.traces import load
 
 KINDS: Mapping[str, EngineConfig] = {"fused": FUSED, "gated": GATED, "plain16": PLAIN}
 """Engines by kind of NCU."""
@@ -123,18 +123,15 @@ class NcuTable:
         return f"{1e6 / self.period_ps:.0f} MHz"
 
 
-def measure_table(
-    cells: LibertyCells, progress: Callable[[str], None] | None = None, trace: Trace | None = None
-) -> NcuTable:
-    """Map and measure all kinds of NCUs; every sum is checked.
+def measure_table(cells: LibertyCells, progress: Callable[[str], None] | None = None) -> NcuTable:
+    """Map and measure all kinds of NCUs on a trained network's operands; every sum is checked.
 
     Parameters
     ----------
     cells : of the library, which needs delays and energies
     progress : called with what is done
-    trace : operands; by default those of a trained network
     """
-    operands = load() if trace is None else trace
+    operands = load()
 
     def mapped(kind: str) -> NcuBench:
         bench = make_bench(structural_ncu(KINDS[kind], cells.library), cells)
