@@ -4,11 +4,20 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
+from qcnpe.rtl.memory import burst_splitter
 from tests.formal.axi_rules import Channel
+from tests.formal.bugs import Bug
 from tests.formal.harness import Harness, implies
 
 PATIENCE = 2
 """Cycles for which the other side lets the manager wait."""
+
+_LENGTH = "length.eq(Mux(last < to_boundary, last, to_boundary))"
+SPLITTER_BUGS = {
+    "bursts lie within 4 kB": Bug(burst_splitter, _LENGTH, "length.eq(last)"),
+    "bursts lie within the transfer": Bug(burst_splitter, _LENGTH, "length.eq(to_boundary)"),
+}
+"""A bug for each claim about bursts: both halves have the same splitter."""
 
 
 def request_channel(dut: Any, letter: str) -> Channel:
@@ -27,6 +36,19 @@ def count_up(m: Module, waits: Any) -> Signal:
     age = Signal(5)
     m.d.sync += age.eq(Mux(waits, age + (age != 31), 0))
     return age
+
+
+class ManagerHarness(Harness):
+    """Base of the harnesses of both halves.
+
+    Parameters
+    ----------
+    bus : arguments of the manager
+    """
+
+    def __init__(self, bus: dict[str, int]) -> None:
+        super().__init__()
+        self.bus = bus
 
 
 class Transfer:
@@ -78,3 +100,16 @@ class Transfer:
         self.harness.claim("bursts lie within the transfer", implies(valid, inside))
         age = count_up(self.m, self.works & ~dut.done)
         self.harness.claim("every transfer ends", age < self.end)
+
+    def claim_errors(self, answer: Channel) -> Value:
+        """The first error response is reported; returns whether none came, and no abort."""
+        m, dut = self.m, self.dut
+        failed, aborted = Signal(2), Signal()
+        with m.If(self.starts):
+            m.d.sync += [failed.eq(0), aborted.eq(0)]
+        with m.Else():
+            m.d.sync += aborted.eq(aborted | dut.abort)
+            with m.If(answer.moves & answer.payload[1] & (failed == 0) & ~aborted):
+                m.d.sync += failed.eq(answer.payload)
+        self.harness.claim("errors are told", implies(dut.done, dut.response == failed))
+        return (failed == 0) & ~aborted
