@@ -15,11 +15,10 @@ from axnn.approximation.ladder import LadderStart
 from axnn.approximation.search import OnEpoch, nothing_frozen
 from axnn.approximation.session import Approximation, Beginning, OnTrial, Session
 from axnn.approximation.state import read_end
-from axnn.approximation.uniform import approximate_uniformly
+from axnn.approximation.uniform import approximate_uniformly, uniform_widths
 from axnn.approximation.widths import ApproximationPlan, one_width
 from axnn.data import DataSet
 from axnn.nn.network import Network
-from qcnpe.spec.config import OPERAND_BITS
 
 __all__ = ["Approximation", "approximate"]
 
@@ -98,12 +97,11 @@ def _make_uniform(
     on_epoch: OnEpoch | None,
 ) -> list[Beginning]:
     found = []
-    for width in counter.config.precisions:
-        if width < OPERAND_BITS:
-            session = approximate_uniformly(
-                network.copy(), data, plan, counter, width=width, seed=seed, on_epoch=on_epoch
-            )
-            found.append(Beginning.of(session.progress))
+    for width in uniform_widths(counter.config):
+        session = approximate_uniformly(
+            network.copy(), data, plan, counter, width=width, seed=seed, on_epoch=on_epoch
+        )
+        found.append(Beginning.of(session.progress))
     return found
 
 

@@ -1,6 +1,6 @@
 """One approximation: a search for an engine, its progress in a file, and what it found."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class Approximation:
     @property
     def last_kept(self) -> Trial:
         """The trial that gave the approximate network."""
-        return [trial for trial in self.trials if trial.kept][-1]
+        return _last_kept(self.trials)
 
     @property
     def passes(self) -> float:
@@ -58,7 +58,12 @@ class Beginning:
     @classmethod
     def of(cls, progress: Progress[WidthPoint, Trial]) -> "Beginning":
         """Where a search has ended."""
-        return cls(progress.point, [trial for trial in progress.trials if trial.kept][-1])
+        return cls(progress.point, _last_kept(progress.trials))
+
+
+def _last_kept(trials: Sequence[Trial]) -> Trial:
+    """The trial that gave the present network."""
+    return next(trial for trial in reversed(trials) if trial.kept)
 
 
 class Session:

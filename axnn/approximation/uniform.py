@@ -10,10 +10,16 @@ from pathlib import Path
 from axnn.approximation.event_counter import EventCounter
 from axnn.approximation.search import OnEpoch
 from axnn.approximation.session import OnTrial, Session
-from axnn.approximation.widths import ApproximationPlan
+from axnn.approximation.widths import ApproximationPlan, WidthPoint
 from axnn.data import DataSet
 from axnn.nn.network import Network
 from axnn.quantisation.quantize import uniform_precision
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+
+
+def uniform_widths(config: EngineConfig) -> list[int]:
+    """The widths of an engine for which an approximation needs a network of one width."""
+    return [width for width in config.precisions if width < OPERAND_BITS]
 
 
 def approximate_uniformly(
@@ -57,24 +63,33 @@ def approximate_uniformly(
         on_trial=on_trial,
         on_epoch=on_epoch,
     )
-    target, trials = session.target, session.progress.trials
-    if trials[-1].stage == "uniform":
+    if session.progress.trials[-1].stage == "uniform":
         return session
+    target = session.target
     exact = target.exact
     lowered = target.calibrated(exact.network, uniform_precision(exact.network, width))
     before = target.accuracy(lowered)
-    base = plan.retraining.learning_rate
-    tried = [trial for trial in trials if trial.stage == "rate"]
-    session.search.floor = inf  # what is tried is never kept
-    for factor in plan.rate_factors[len(tried) :] if len(plan.rate_factors) > 1 else ():
-        target.rates[width] = factor * base
-        part = session.search.draw(0)
-        found = target.retrain(lowered, part, seed=seed, on_epoch=on_epoch)
-        session.search.record(found, [before, target.accuracy(found)], stage="rate")
-        session.commit()
-    rated = [trial for trial in trials if trial.stage == "rate"]
-    best = max(rated, key=lambda trial: trial.accuracy, default=None)
-    target.rates[width] = base if best is None else best.learning_rate
+    target.rates[width] = _best_rate(session, lowered, before, width=width, seed=seed)
     session.search.floor = -inf  # what remains is kept in any case
     session.restore(lowered, before, stage="uniform")
     return session
+
+
+def _best_rate(
+    session: Session, lowered: WidthPoint, before: float, *, width: int, seed: int
+) -> float:
+    """The learning rate with which a short retraining gives the best accuracy on validation."""
+    target, trials, plan = session.target, session.progress.trials, session.plan
+    base = plan.retraining.learning_rate
+    if len(plan.rate_factors) == 1:
+        return base
+    session.search.floor = inf  # what is tried is never kept
+    tried = sum(trial.stage == "rate" for trial in trials)
+    for factor in plan.rate_factors[tried:]:
+        target.rates[width] = factor * base
+        part = session.search.draw(0)
+        found = target.retrain(lowered, part, seed=seed, on_epoch=session.on_epoch)
+        session.search.record(found, [before, target.accuracy(found)], stage="rate")
+        session.commit()
+    rated = [trial for trial in trials if trial.stage == "rate"]
+    return max(rated, key=lambda trial: trial.accuracy).learning_rate

@@ -14,7 +14,7 @@ from axnn import data
 from axnn.approximation.event_counter import EventCounter
 from axnn.approximation.loop import Approximation, approximate
 from axnn.approximation.resilience import CRITERIA, Scores, characterize
-from axnn.approximation.uniform import approximate_uniformly
+from axnn.approximation.uniform import approximate_uniformly, uniform_widths
 from axnn.approximation.widths import ApproximationPlan, Trial
 from axnn.data import Agreement, DataSet
 from axnn.errors import RunError
@@ -198,7 +198,7 @@ def _uniform_states(
     """State files of the networks of one width that an approximation needs."""
     if not plan.needs_uniform:
         return []
-    widths = [width for width in run.record().app.engine.precisions if width < OPERAND_BITS]
+    widths = uniform_widths(run.record().app.engine)
     for width in widths:
         uniform_step(run, plan, width, on_trial=on_trial, on_epoch=on_epoch)
     return [run.uniform(width).state for width in widths]
