@@ -12,7 +12,7 @@ from rich.table import Column, Table
 
 from axnn.cli.app import cli
 from axnn.cli.options import PricesOption, RunOption
-from axnn.exploration import Candidate, Limits, Space, explore, pareto_front
+from axnn.exploration import Candidate, Exploration, Limits, Space, explore, pareto_front
 from axnn.exploration.candidates import OBJECTIVES
 from axnn.exploration.exact import with_exact_areas
 from axnn.flow.energy import EnergyPrices
@@ -70,12 +70,7 @@ def explore_command(
     if objective not in OBJECTIVES:
         raise ConfigError(f"objective must be one of {', '.join(OBJECTIVES)}, not {objective!r}")
     limits = Limits.parse(limit or [])
-    space = Space(
-        rows=_numbers("rows", rows),
-        cols=_numbers("cols", cols),
-        precisions=tuple(_numbers("precisions", part) for part in precisions.split(";")),
-        ncus=tuple(ncu.split(",")),
-    )
+    space = _space(rows, cols, precisions, ncu)
     where = Workplace(workers=processes, scheduler=scheduler)
     where.check()
     with show_progress("exploring", quiet=quiet or as_json) as update:
@@ -94,15 +89,30 @@ def explore_command(
         front = pareto_front([each for each in found.candidates if limits.allow(each)], objective)
         if exact:
             front = with_exact_areas(front, where, tell)
-    document: dict[str, Any] = {
+    if out is not None:
+        _write(out, found.candidates)
+    document = _document(objective, found, front)
+    show(front_table(front, len(found.candidates)), document, quiet=quiet, as_json=as_json)
+
+
+def _document(objective: str, found: Exploration, front: Sequence[Candidate]) -> dict[str, Any]:
+    """The result as JSON."""
+    return {
         "objective": objective,
         "candidates": len(found.candidates),
         "left_out": [engine.title for engine in found.left_out],
         "front": [asdict(each) for each in front],
     }
-    if out is not None:
-        _write(out, found.candidates)
-    show(front_table(front, len(found.candidates)), document, quiet=quiet, as_json=as_json)
+
+
+def _space(rows: str, cols: str, precisions: str, ncu: str) -> Space:
+    """The engines of the options."""
+    return Space(
+        rows=_numbers("rows", rows),
+        cols=_numbers("cols", cols),
+        precisions=tuple(_numbers("precisions", part) for part in precisions.split(";")),
+        ncus=tuple(ncu.split(",")),
+    )
 
 
 def _numbers(name: str, text: str) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ exactly for every engine.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ class Point:
     accuracy: float
     loss_points: float
 
-    @property
+    @cached_property
     def widths(self) -> frozenset[int]:
         """Operand widths that its neurons have."""
         return frozenset(
@@ -75,12 +76,16 @@ class Shared:
     areas: AreaModel
 
 
+def with_kind(engine: EngineConfig, ncu: str) -> EngineConfig:
+    """The engine with a kind of NCU, and with those of its widths that the kind supports."""
+    return replace(engine, ncu=ncu, precisions=find_kind(ncu).choose(engine.precisions))
+
+
 def measure_activity(
     net: QuantNet, engine: EngineConfig, ncu: str, samples: NDArray[np.floating]
 ) -> Activity:
     """What a network's operands make NCUs of a kind do, on an engine of the given size."""
-    widths = find_kind(ncu).choose(engine.precisions)
-    config = replace(engine, ncu=ncu, precisions=widths)
+    config = with_kind(engine, ncu)
     inputs = net.quantize_inputs(samples)
     seen = network_activity(net, config, inputs, batch=PROGRAM_BATCH)
     counts = _beats(net, config, len(inputs))

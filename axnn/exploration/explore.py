@@ -7,7 +7,7 @@ from importlib.resources import as_file, files
 from axnn.approximation.widths import integer_accuracy
 from axnn.errors import RunError
 from axnn.exploration.candidates import Candidate
-from axnn.exploration.counting import Point, Shared, count_engine, measure_activity
+from axnn.exploration.counting import Point, Shared, count_engine, measure_activity, with_kind
 from axnn.exploration.space import Space
 from axnn.flow.ancestry import Ancestry
 from axnn.flow.energy import EnergyPrices
@@ -16,7 +16,6 @@ from axnn.flow.steps import approximate_step, event_counter
 from qcnpe.spec.area import FILE, AreaModel
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import read_document, write_document
-from qcnpe.spec.ncu_kind import find_kind
 from qcnpe.tasks import IN_THIS_PROCESS, Workplace, run_tasks
 
 RESULTS = "exploration.json"
@@ -133,9 +132,11 @@ class _Kept:
             prices=dict(prices.pj),
             areas=areas.fitted,
         )
-        found = read_document(self._path, _File) if self._path.exists() else None
-        is_kept = found is not None and found.made_from == self._made_from
-        self.engines = dict(found.engines) if found is not None and is_kept else {}
+        self.engines: dict[str, list[Candidate]] = {}
+        if self._path.exists():
+            found = read_document(self._path, _File)
+            if found.made_from == self._made_from:
+                self.engines = found.engines
 
     def add(self, engine: EngineConfig, found: list[Candidate]) -> None:
         """Add an engine; the file is written now and then."""
@@ -201,6 +202,6 @@ def _shared(
         (point.name, ncu): measure_activity(point.net, engine, ncu, samples)
         for point in points
         for ncu in sorted(ncus)
-        if point.fits(replace(engine, ncu=ncu, precisions=find_kind(ncu).choose(engine.precisions)))
+        if point.fits(with_kind(engine, ncu))
     }
     return Shared(points, activity, prices, areas)

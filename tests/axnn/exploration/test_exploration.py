@@ -125,7 +125,7 @@ def test_an_exploration_is_the_same_with_workers_and_goes_on_where_it_ended(run,
     )
 
 
-def test_engines_that_no_point_fits_are_named(run):
+def test_points_are_counted_only_on_engines_that_have_their_widths(run):
     found = explore(run, replace(SPACE, ncus=("plain16",)), TABLE)
     assert {each.point for each in found.candidates} == {"exact16"}
 
