@@ -235,7 +235,7 @@ def _training_cost(place: AppFolder, names: Iterable[str]) -> dict[str, float]:
 
 def _spread(folder: Path, name: str, prices: EnergyPrices) -> dict[str, float]:
     """Mean and sample standard deviation over the seeds, where there are several."""
-    figures = {}
+    figures: dict[str, float] = {}
     for bound in BOUNDS:
         runs = [AppFolder(folder, name, seed).variant(bound_name(bound)) for seed in seeds(name)]
         judged = [evaluate_step(run, prices) for run in runs if run.axnn.exists()]
@@ -243,14 +243,16 @@ def _spread(folder: Path, name: str, prices: EnergyPrices) -> dict[str, float]:
             continue
         for key in ("energy_ratio", "accuracy"):
             values = [_figures(each)[key] for each in judged]
-            figures[f"{bound:g}.seeds.{key}_mean"] = mean(values)
-            figures[f"{bound:g}.seeds.{key}_deviation"] = stdev(values)
+            figures |= _mean_and_deviation(f"{bound:g}.seeds.{key}", values)
     orderings = [_ordering(AppFolder(folder, name, seed)) for seed in seeds(name)]
     for key in orderings[0] if len(orderings) > 1 and all(orderings) else ():
         values = [ordering[key] for ordering in orderings]
-        start = key.replace("ordering.", "ordering.seeds.", 1)
-        figures[f"{start}_mean"], figures[f"{start}_deviation"] = mean(values), stdev(values)
+        figures |= _mean_and_deviation(key.replace("ordering.", "ordering.seeds.", 1), values)
     return figures
+
+
+def _mean_and_deviation(key: str, values: Sequence[float]) -> dict[str, float]:
+    return {f"{key}_mean": mean(values), f"{key}_deviation": stdev(values)}
 
 
 def _means(figures: Mapping[str, float]) -> Iterator[tuple[str, float]]:

@@ -1,6 +1,5 @@
 """The sections of an application's chapter: each shows its findings, or what has not been run."""
 
-import re
 from collections.abc import Callable, Iterator
 
 from axnn.experiments.ablation import OURS, OURS_TITLE, SETTINGS
@@ -191,11 +190,7 @@ def _ordering(found: Findings) -> Section | None:
     title = "Which criterion orders neurons best"
     if "ordering" not in found.documents:
         return _not_run(title, found, "ordering")
-    rows = tuple(
-        (key.split(".")[1], f"{value:.2f} %")
-        for key, value in found.figures.items()
-        if re.fullmatch(r"ordering\.\w+\.accuracy", key)
-    )
+    rows = tuple((name, f"{value:.2f} %") for name, value in ordering.mean_accuracies(found))
     table = Table(
         caption="Mean accuracy at equal energy, over the range of energies that all criteria reach",
         head=("criterion", "validation accuracy"),

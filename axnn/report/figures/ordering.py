@@ -20,6 +20,15 @@ _COLOURS = {
 }
 
 
+def mean_accuracies(found: Findings) -> list[tuple[str, float]]:
+    """Each criterion, and its mean accuracy at equal energy in percent."""
+    return [
+        (key.split(".")[1], value)
+        for key, value in found.figures.items()
+        if re.fullmatch(r"ordering\.\w+\.accuracy", key)
+    ]
+
+
 def curves(found: Findings) -> Picture:
     """Validation accuracy against relative energy, a line for each criterion and random draw."""
     document = found.documents["ordering"]
@@ -37,11 +46,7 @@ def curves(found: Findings) -> Picture:
         axis.set_ylabel("validation accuracy, %")
         legend_above(axis, columns=3)
 
-    means = [
-        f"{key.split('.')[1]} {value:.1f} %"
-        for key, value in found.figures.items()
-        if re.fullmatch(r"ordering\.\w+\.accuracy", key)
-    ]
+    means = [f"{name} {value:.1f} %" for name, value in mean_accuracies(found)]
     return Picture(
         name=f"{found.name}-ordering",
         caption=(
