@@ -73,7 +73,7 @@ class BatchNorm(SourceLayer):
 
     def folded(self) -> dict[str, FloatArray]:
         """Weights and bias with which the layer alone computes the same as outside training."""
-        factor = np.abs(self.gain.value) / np.sqrt(self.variance.value + np.float32(_EPSILON))
+        factor = np.abs(self.gain.value) / _deviations(self.variance.value)
         return {
             "weights": self.weights.value * factor[:, None],
             "bias": self.bias.value - self.mean.value * factor,
@@ -84,7 +84,7 @@ class BatchNorm(SourceLayer):
         found, kept = self.layer.sums(inputs, weights)
         gain = np.abs(self.gain.value)
         if not self.training:
-            per_deviation = 1 / np.sqrt(self.variance.value + np.float32(_EPSILON))
+            per_deviation = 1 / _deviations(self.variance.value)
             factor = gain * per_deviation
             found -= self.mean.value[:, None, None]
             found *= factor[:, None, None]
@@ -101,7 +101,7 @@ class BatchNorm(SourceLayer):
         mean = values.mean(axis=(1, 2))
         values -= mean[:, None, None]
         variance = _products(values, values) / count
-        per_deviation: FloatArray = 1 / np.sqrt(variance + values.dtype.type(_EPSILON))
+        per_deviation: FloatArray = 1 / _deviations(variance)
         values *= per_deviation[:, None, None]
         unbiased = variance * (count / max(count - 1, 1))
         for running, latest in ((self.mean, mean), (self.variance, unbiased)):
@@ -139,6 +139,12 @@ class BatchNorm(SourceLayer):
         found += given
         found -= given.mean(axis=(1, 2))[:, None, None]
         found *= saved.factor[block, None, None]
+
+
+def _deviations(variance: FloatArray) -> FloatArray:
+    """(channels,) standard deviations, kept from zero."""
+    found: FloatArray = np.sqrt(variance + variance.dtype.type(_EPSILON))
+    return found
 
 
 def _products(left: FloatArray, right: FloatArray) -> FloatArray:
