@@ -119,19 +119,23 @@ def _measure(shared: _Shared, name: str, tell: Callable[[str], None]) -> dict[st
     figures = figures_of(board, name, build(board, folder / name, on_step=tell))
     for kind, chosen in kinds(board) if shared.compare else ():
         figures |= ncu_figures(chosen, f"{name}.ncu.{kind}")
-        where = folder / f"{name}-2x2-{kind}"
-        try:
-            built: Built | None = build(
-                chosen,
-                where,
-                on_step=lambda step, kind=kind: tell(f"2 x 2 {kind}, {step}"),  # type: ignore[misc]
-                check_timing=False,
-            )
-        except BuildError as error:
-            tell(f"2 x 2 {kind}: {one_line(error)}")
-            built = None
+        built = _build_kind(chosen, folder / f"{name}-2x2-{kind}", kind, tell)
         figures |= figures_of(chosen, f"{name}.2x2.{kind}", built)
     return figures
+
+
+def _build_kind(board: Board, folder: Path, kind: str, tell: Callable[[str], None]) -> Built | None:
+    """Build a board with 2 x 2 NCUs of a kind; None if they do not fit its chip."""
+    try:
+        return build(
+            board,
+            folder,
+            on_step=lambda step: tell(f"2 x 2 {kind}, {step}"),
+            check_timing=False,
+        )
+    except BuildError as error:
+        tell(f"2 x 2 {kind}: {one_line(error)}")
+        return None
 
 
 def _tell(name: str) -> Callable[[str], None]:

@@ -14,7 +14,7 @@ from distributed import Client, LocalCluster
 from distributed.security import Security
 
 from qcnpe.spec.errors import WorkerError
-from qcnpe.tasks.run import _KILLED
+from qcnpe.tasks.run import KILLED
 from qcnpe.tools.process import Process
 
 _GRACE_S = 20.0
@@ -54,7 +54,7 @@ class LocalWorkers:
     def check(self) -> None:
         """Raise `WorkerError` if no worker is left."""
         if not any(process.is_running for process in self.processes):
-            raise WorkerError(_KILLED)
+            raise WorkerError(KILLED)
 
 
 @contextmanager
@@ -87,8 +87,7 @@ def local_workers(count: int) -> Iterator[LocalWorkers]:
             "key": security.tls_worker_key,
         }
         processes = tuple(stack.enter_context(_worker(folder, introduction)) for _ in range(count))
-        workers = LocalWorkers(client, processes)
-        yield workers
+        yield LocalWorkers(client, processes)
 
 
 @contextmanager

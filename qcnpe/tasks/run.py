@@ -28,10 +28,11 @@ _CONNECT_S = 20
 _POLL_S = 1.0
 """How often it is seen whether the workers still live."""
 
-_KILLED = (
+KILLED = (
     "a working process was killed, perhaps for want of memory; run again with fewer of them: what"
     " is finished is kept"
 )
+"""What is said when no worker is left."""
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,7 @@ def _submit(
             submission.fill()
             yield from submission.finished()
     except KilledWorker:
-        raise WorkerError(_KILLED) from None
+        raise WorkerError(KILLED) from None
     finally:
         submission.cancel()
         client.unsubscribe_topic(submission.name)
