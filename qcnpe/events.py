@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from qcnpe.spec.activation import Function
-from qcnpe.spec.commands import Command, TableLoad
+from qcnpe.spec.commands import Command, TableLoad, TileCommand
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.cycles import count_cycles
 
@@ -214,7 +214,6 @@ def count_events(
     activated: Counter[Function] = Counter()
     fields: Counter[int] = Counter()
     words: Counter[int] = Counter()
-    lanes = config.rows + config.cols
     for command, repeat in Counter(commands).items():
         if isinstance(command, TableLoad):
             totals["parameter_words"] += repeat * (config.table_segments + 1)
@@ -224,22 +223,12 @@ def count_events(
         results = area // command.window
         beats[command.precision] += area * command.beats
         sums[command.precision] += area
+        words[command.precision] += repeat * command.beats * (command.rows + command.cols)
         activated[command.function] += results
-        totals["maxima"] += area - results
         for width in command.copies if command.copies_only else (OPERAND_BITS, *command.copies):
             fields[width] += results
-        totals["tiles"] += repeat
-        totals["tile_rows"] += repeat * command.rows
-        edge = command.rows * (command.cols < config.cols)
-        edge += command.cols * (command.rows < config.rows)
-        totals["edge_beats"] += repeat * command.beats * edge
-        totals["columns"] += repeat * command.cols
-        totals["beats"] += repeat * command.beats
-        totals["lane_beats"] += repeat * command.beats * lanes
-        totals["activation_words"] += repeat * command.rows * command.beats
-        totals["weight_words"] += repeat * command.cols * command.beats
-        words[command.precision] += repeat * command.beats * (command.rows + command.cols)
-        totals["parameter_words"] += repeat * command.cols * 2
+        for name, count in _tile_totals(config, command).items():
+            totals[name] += repeat * count
     if cycles is None:
         cycles = count_cycles(config, commands)
     longest = max(config.rows, config.cols) - 1
@@ -248,7 +237,7 @@ def count_events(
     return EventCounts(
         cycles=cycles,
         row_cycles=cycles * config.rows,
-        lane_cycles=cycles * lanes,
+        lane_cycles=cycles * (config.rows + config.cols),
         commands=len(commands),
         moves=min(cycles, totals["beats"] + totals["tiles"] * longest),
         ncu_beats={width: beats[width] for width in widths},
@@ -261,3 +250,21 @@ def count_events(
         result_words=-(-result_bits // OPERAND_BITS),
         **totals,
     )
+
+
+def _tile_totals(config: EngineConfig, tile: TileCommand) -> dict[str, int]:
+    """Events of a tile that are counted together for all precisions and functions."""
+    rows, cols, beats = tile.rows, tile.cols, tile.beats
+    edge = rows * (cols < config.cols) + cols * (rows < config.rows)
+    return {
+        "tiles": 1,
+        "tile_rows": rows,
+        "columns": cols,
+        "beats": beats,
+        "lane_beats": beats * (config.rows + config.cols),
+        "edge_beats": beats * edge,
+        "maxima": rows * cols - rows * cols // tile.window,
+        "activation_words": beats * rows,
+        "weight_words": beats * cols,
+        "parameter_words": 2 * cols,
+    }
