@@ -11,6 +11,7 @@ from qcnpe.rtl.fifo import Fifo
 from qcnpe.rtl.layouts import result_beat
 from qcnpe.rtl.requantize import Requantize, copies_layout, wanted_layout
 from qcnpe.rtl.result_queue import ResultQueue
+from qcnpe.spec.commands import POOLS
 from qcnpe.spec.config import OPERAND_BITS, TILES_IN_FLIGHT, EngineConfig
 
 
@@ -123,7 +124,7 @@ class Collector(Component):
     def _build_lanes(self, m: Module, tile: Any, oldest: list[Any], beat: Any) -> None:
         """Each window's result in the lane of its first row."""
         for row, lane in enumerate(beat.lanes):
-            for pool in range(3):
+            for pool in range(len(POOLS)):
                 last = row + (1 << pool) - 1
                 if row % (1 << pool) == 0 and last < self.config.rows:
                     with m.If(tile.row_mask[row] & (tile.pool == pool)):
@@ -132,5 +133,5 @@ class Collector(Component):
 
 def _ends_window(row: int, pool: Value) -> Value:
     """Whether a row is the last of its window; `pool` is the log2 of the window's rows."""
-    pools = [number for number in range(3) if (row + 1) % (1 << number) == 0]
+    pools = [number for number in range(len(POOLS)) if (row + 1) % (1 << number) == 0]
     return Cat(pool == number for number in pools).any()
