@@ -164,9 +164,11 @@ MemoryOption = Annotated[
 ]
 
 
-def _check_memory(top: Top, sizes: list[str] | None) -> None:
-    if sizes and top is not Top.AUTONOMOUS:
-        raise ConfigError("--memory is for --top autonomous")
+def _check_top(top: Top, sizes: list[str] | None, *, macros: bool = False) -> None:
+    """Refuse options of autonomous engines for another top."""
+    for option, given in (("--memory", sizes), ("--macros", macros)):
+        if given and top is not Top.AUTONOMOUS:
+            raise ConfigError(f"{option} is for --top autonomous")
 
 
 @cli.command(epilog="Example: qcnpe generate --rows 8 --cols 8 --out build/verilog")
@@ -197,9 +199,7 @@ def generate(
     from qcnpe.generate import generate_autonomous as write_autonomous
 
     config = engine_config(rows, cols, precisions, ncu, fifo_depth)
-    _check_memory(top, memory)
-    if macros and top is not Top.AUTONOMOUS:
-        raise ConfigError("--macros is for --top autonomous")
+    _check_top(top, memory, macros=macros)
     with only_writer(out), show_progress("generating", None, quiet=quiet or as_json):
         if top is Top.STREAM:
             made = write_engine(config, out, name)
@@ -250,7 +250,7 @@ def compile_command(
     if top is Top.AUTONOMOUS:
         _compile_autonomous(network, engine, batch, memory or [], out, quiet, as_json)
         return
-    _check_memory(top, memory)
+    _check_top(top, memory)
     program = compile_network(network, engine.config, batch)
     document = {**engine.document, **_program_document(program)}
     if out is not None:
