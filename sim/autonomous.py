@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,26 +58,6 @@ def run_on_verilog(
     """
     simulation = build_autonomous(image.config, folder, latency=latency)
     runs = len(inputs) // image.batch
-    sizes = {
-        "image": len(image.data),
-        "input": image.input_bytes,
-        "output": image.output_bytes,
-    }
-    places, end = {}, 0
-    for name, size in sizes.items():
-        places[name] = end
-        end += -(-size // _ALIGNMENT) * _ALIGNMENT
-    assert end <= MEMORY_WORDS * image.config.bus_bytes
-    job = {
-        "places": places,
-        **{f"{name}_bytes": size for name, size in sizes.items()},
-        "bus_bytes": image.config.bus_bytes,
-        "boot_rows": image.boot_rows,
-        "again": image.again,
-        "again_boot_rows": image.again_boot_rows,
-        "runs": runs,
-        "timeout": _TIMEOUT_CYCLES,
-    }
     packed = [
         image.pack_inputs(inputs[start : start + image.batch])
         for start in range(0, len(inputs), image.batch)
@@ -84,7 +65,7 @@ def run_on_verilog(
     octets = image.config.bus_bytes
     with TemporaryDirectory(prefix="qcnpe-") as name:
         work = Path(name)
-        (work / autonomous_network.JOB).write_text(json.dumps(job))
+        (work / autonomous_network.JOB).write_text(json.dumps(_job(image, runs)))
         (work / "image.bin").write_bytes(_swap(image.data, octets))
         (work / "input.bin").write_bytes(_swap(np.concatenate(packed), octets))
         environment = environment_of(image.config)
@@ -95,6 +76,30 @@ def run_on_verilog(
     swapped = np.frombuffer(_swap(output, octets), np.uint8).reshape(runs, -1)
     results = np.concatenate([image.unpack_outputs(run) for run in swapped])
     return ImageRun(results, tuple(counters))
+
+
+def _job(image: Image, runs: int) -> dict[str, Any]:
+    """What the bench does; the image, the input and the output follow one another in the memory."""
+    sizes = {
+        "image": len(image.data),
+        "input": image.input_bytes,
+        "output": image.output_bytes,
+    }
+    places, end = {}, 0
+    for name, size in sizes.items():
+        places[name] = end
+        end += -(-size // _ALIGNMENT) * _ALIGNMENT
+    assert end <= MEMORY_WORDS * image.config.bus_bytes
+    return {
+        "places": places,
+        **{f"{name}_bytes": size for name, size in sizes.items()},
+        "bus_bytes": image.config.bus_bytes,
+        "boot_rows": image.boot_rows,
+        "again": image.again,
+        "again_boot_rows": image.again_boot_rows,
+        "runs": runs,
+        "timeout": _TIMEOUT_CYCLES,
+    }
 
 
 def _swap(memory: NDArray[np.uint8], octets: int) -> bytes:
