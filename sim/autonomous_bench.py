@@ -3,8 +3,6 @@
 import json
 import logging
 import os
-import random
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -20,6 +18,7 @@ from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.memory.descriptors import Base, Fault
 from qcnpe.spec.memory.registers import MEMORY_COUNTERS, memory_registers
 from qcnpe.spec.registers import counter_names
+from sim.axi_bench import random_pause, set_pauses
 
 CONFIG_VARIABLE = "QCNPE_AUTONOMOUS_CONFIG"
 """Environment variable that holds the parameters as JSON."""
@@ -189,10 +188,7 @@ class TB(Host):
         for side, names in (("read_if", ("ar", "r")), ("write_if", ("aw", "w", "b"))):
             for number, name in enumerate(names):
                 channel = getattr(getattr(self.bus, side), f"{name}_channel")
-                channel.clear_pause_generator()
-                channel.pause = False
-                if seed is not None:
-                    channel.set_pause_generator(_random_pauses(seed + number))
+                set_pauses(channel, None if seed is None else random_pause(seed + number))
 
     def place(self, program: RandomProgram) -> None:
         """Put a program into external memory, and its output's place to a known state."""
@@ -218,9 +214,3 @@ class TB(Host):
         self.place(program)
         await self.start(program)
         return await self.wait()
-
-
-def _random_pauses(seed: int) -> Iterator[int]:
-    """Every other cycle, irregularly."""
-    chance = random.Random(seed)
-    return iter(lambda: int(chance.random() < 0.5), 2)

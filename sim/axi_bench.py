@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -94,8 +95,9 @@ class TB:
     ) -> None:
         """Set the cycles in which each source, by name, is idle, and the sink is not ready."""
         for name, source in self.sources.items():
-            _pause(source, idle.get(name))
-        _pause(self.sink, backpressure)
+            pauses = idle.get(name)
+            set_pauses(source, pauses and pauses())
+        set_pauses(self.sink, backpressure and backpressure())
 
     def send(self, streams: Streams) -> None:
         """Put streams into the sources, all in one cycle."""
@@ -200,11 +202,18 @@ class TB:
             held = offer if valid and not ready else None
 
 
-def _pause(end: Any, generator: Callable[[], Iterator[int]] | None) -> None:
+def set_pauses(end: Any, pauses: Iterator[int] | None) -> None:
+    """Let an end of a channel be idle in some cycles, or in none."""
     end.clear_pause_generator()
     end.pause = False
-    if generator is not None:
-        end.set_pause_generator(generator())
+    if pauses is not None:
+        end.set_pause_generator(pauses)
+
+
+def random_pause(seed: int = 5) -> Iterator[int]:
+    """Every other cycle, irregularly."""
+    chance = random.Random(seed)
+    return iter(lambda: int(chance.random() < 0.5), 2)
 
 
 def beat_word(lanes: NDArray[np.uint16]) -> int:

@@ -26,18 +26,12 @@ from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.model import execute
 from qcnpe.spec.registers import Access, registers
 from qcnpe.spec.streams import Streams
-from sim.axi_bench import SOURCES, TB, tile_columns
+from sim.axi_bench import SOURCES, TB, random_pause, tile_columns
 
 
 def cycle_pause() -> Iterator[int]:
     """Three cycles out of four."""
     return cycle([1, 1, 1, 0])
-
-
-def random_pause() -> Iterator[int]:
-    """Every other cycle, irregularly."""
-    chance = random.Random(5)
-    return iter(lambda: int(chance.random() < 0.5), 2)
 
 
 PAUSES = {"cycle": cycle_pause, "random": random_pause}
