@@ -232,7 +232,7 @@ def _jobs(config: EngineConfig, cells: Cells) -> tuple[list[_Job], tuple[str, ..
     """All units; with structural neural compute units (NCUs) if there is a library for silicon."""
     units = elaborate_units(config)
     jobs = {
-        name: _Job(name, places, units.rtlil, units.keep_apart(name))
+        name: _Job(name, places, units.rtlil_of(name), units.keep_apart(name))
         for name, places in units.places.items()
     }
     if config.kind.is_for_fpga or not isinstance(cells, LibertyCells):

@@ -105,7 +105,7 @@ def map_module(units: Units, module: str, cells: LibertyCells) -> Circuit:
 def _circuit(units: Units, module: str, cells: LibertyCells) -> Circuit:
     with TemporaryDirectory() as folder:
         netlist = Path(folder, "netlist.v")
-        map_design(units.rtlil, module, cells, netlist, units.keep_apart(module))
+        map_design(units.rtlil_of(module), module, cells, netlist, units.keep_apart(module))
         found = read_netlist(netlist.with_suffix(".json"), module, units.others(module))
     return Circuit(found, cells.library, cells.wires)
 

@@ -16,6 +16,7 @@ _BLOCKS = ("sequencer", "collector", "array.row_skew", "array.col_skew")
 """Parts of the top module that are reported separately, besides the leaves."""
 
 _MODULE = re.compile(r"^module \\(\S+)$", re.MULTILINE)
+_END = re.compile(r"(?<=^end\n)", re.MULTILINE)
 _CELL = re.compile(r"^\s*cell \\(\S+) ", re.MULTILINE)
 
 
@@ -36,9 +37,23 @@ class Units:
         """All units but one."""
         return frozenset(self.places) - {unit}
 
+    def rtlil_of(self, unit: str) -> str:
+        """A unit and all modules inside it.
+
+        Without the rest of the engine it is mapped to the same netlist as on its own.
+        """
+        bodies = {_MODULE.findall(text)[0]: text for text in _END.split(self.rtlil) if text.strip()}
+        wanted, waiting = {unit}, [unit]
+        while waiting:
+            inside = {kind for kind in _CELL.findall(bodies[waiting.pop()]) if kind in bodies}
+            waiting += sorted(inside - wanted)
+            wanted |= inside
+        return "".join(text for name, text in bodies.items() if name in wanted)
+
     def keep_apart(self, unit: str) -> tuple[str, ...]:
-        """Commands that make black boxes of all units but one."""
-        others = " ".join(f"\\{name}" for name in self.places if name != unit)
+        """Commands that make black boxes of the units inside of one."""
+        inside = (kind for kind in _MODULE.findall(self.rtlil_of(unit)) if kind in self.places)
+        others = " ".join(f"\\{name}" for name in inside if name != unit)
         return (f"blackbox {others}",) if others else ()
 
 

@@ -19,8 +19,10 @@ from synth.engine_wires import lengths_um
 from synth.errors import SynthesisError
 from synth.floorplan import Floorplan
 from synth.flow import own_cells
+from synth.measure import map_leaf
 from synth.netlist import Instance, Netlist, Placed, Port
 from synth.stimulus import PERIOD_PS
+from synth.structural import StructuralNcu
 
 CONFIG = EngineConfig(rows=2, cols=1, precisions=(16, 2), table_segments=8, fifo_depth=2)
 
@@ -131,6 +133,13 @@ def test_energies_of_units_are_those_of_their_cells(
     leakage_fj = bench.circuit.leakage_nw * PERIOD_PS * 1e-6 * run.cycles
     clocked_fj = sum(run.energies_fj.values()) - cells_fj - leakage_fj
     assert 0 < clocked_fj < 0.5 * cells_fj, "the clock's wires and tree come on top"
+
+
+def test_a_unit_has_the_same_netlist_in_an_engine_as_alone(bench: EngineBench) -> None:
+    """Else its wires would not be those of the routed one."""
+    alone = StructuralNcu(CONFIG)
+    netlist = map_leaf(alone, own_cells()).netlist
+    assert bench.assembly.units[alone.module_name].sha256 == netlist.sha256
 
 
 def test_units_are_told_by_their_places() -> None:
