@@ -81,8 +81,7 @@ class Schedule:
         self._drained_row = 0
         self._columns = 0
         self._words = 0
-        self._column_cycles = 1
-        self._unreturned: deque[tuple[int, int, int]] = deque()
+        self._unreturned: deque[tuple[int, Sequence[int]]] = deque()
         self._in_flight: deque[int] = deque()
 
     def run_tile(self, tile: TileCommand) -> None:
@@ -94,7 +93,8 @@ class Schedule:
         entered, queued = self.finished + tile.beats, self._words + tile.cols - 1
         finish = max(entered, queued, self.admit(tile.cols))
         self._words += tile.cols
-        self.finish_tile(finish, tile)
+        first = max(self.first_result(finish, tile), self.returned + 1)
+        self.finish_tile(finish, tile, range(first, first + tile.cols))
 
     def admit(self, cols: int) -> int:
         """First cycle in which a tile's last beat may enter: the three accounts of `rtl.admission`.
@@ -103,22 +103,31 @@ class Schedule:
         """
         finish = max(self._drained_row, self._room_for(cols))
         if len(self._in_flight) == TILES_IN_FLIGHT:
-            finish = max(finish, self._in_flight.popleft() + 1 - self._stages)
+            finish = max(finish, self._in_flight.popleft() + 1)
         return finish
 
-    def finish_tile(self, finish: int, tile: TileCommand, column_cycles: int = 1) -> None:
-        """A tile's last beat enters in cycle `finish`; its columns leave every `column_cycles`."""
-        cols, later = tile.cols, 0
-        if tile.function is Function.TABLE:
-            later = DRAIN_AFTER_TABLE
-        self.finished, self._drained_row = finish, finish + cols + later
-        way = tile.rows - 1 + self._way_out + later
-        first = max(finish + way, self.returned + self._column_cycles)
-        self._unreturned.append((self._columns, first, column_cycles))
+    def first_result(self, finish: int, tile: TileCommand) -> int:
+        """Cycle in which the first column may leave of a tile whose last beat enters in `finish`.
+
+        Each further column may leave one cycle later.
+        """
+        return finish + tile.rows - 1 + self._way_out + _later(tile)
+
+    def finish_tile(self, finish: int, tile: TileCommand, columns: Sequence[int]) -> None:
+        """A tile's last beat enters in cycle `finish`; its columns leave in the cycles `columns`.
+
+        On a staged engine a column leaves its queue when the register behind it is empty.
+        """
+        cols = tile.cols
+        self.finished, self._drained_row = finish, finish + cols + _later(tile)
+        leaves_queue = columns[-1]
+        if self._stages:
+            before = columns[-2] if cols > 1 else self.returned
+            leaves_queue = max(self.first_result(finish, tile) + cols - 2, before)
+        self._in_flight.append(leaves_queue)
+        self._unreturned.append((self._columns, columns))
         self._columns += cols
-        self._column_cycles = column_cycles
-        self.returned = first + (cols - 1) * column_cycles
-        self._in_flight.append(self.returned)
+        self.returned = columns[-1]
 
     def load_table(self) -> None:
         """Knots enter one a cycle when all results have left."""
@@ -133,5 +142,10 @@ class Schedule:
             return 0
         while len(self._unreturned) > 1 and self._unreturned[1][0] <= index:
             self._unreturned.popleft()
-        start, cycle, column_cycles = self._unreturned[0]
-        return cycle + (index - start) * column_cycles + 1
+        start, columns = self._unreturned[0]
+        return columns[index - start] + 1
+
+
+def _later(tile: TileCommand) -> int:
+    """Cycles that a tile's results come later, and its sums are kept longer, than others."""
+    return DRAIN_AFTER_TABLE if tile.function is Function.TABLE else 0

@@ -8,13 +8,13 @@ from qcnpe.rtl.component import Component
 from qcnpe.rtl.fifo import Fifo
 from qcnpe.rtl.memory.burst_splitter import BurstSplitter
 from qcnpe.rtl.memory.bus import (
-    BURST_BEATS,
     COUNT_BITS,
     Response,
     drive_request,
     read_ports,
     transfer_layout,
 )
+from qcnpe.spec.memory.timing import BURST_BEATS, READ_QUEUE
 
 
 class AxiReader(Component):
@@ -26,7 +26,7 @@ class AxiReader(Component):
     have not left are discarded, and so the transfers end. Beats are counted; `rlast` and `rid` are
     ignored, since all bursts have one identifier and come in order (IHI 0022, A5.3.1).
 
-    Latency: three cycles from a transfer to its first request; a word leaves in the cycle after
+    Latency: two cycles from a transfer to its first request; a word leaves in the cycle after
     that in which it is received. Throughput: one word a cycle.
 
     Parameters
@@ -63,7 +63,7 @@ class AxiReader(Component):
         """The splitter offers requests; a counter of beats that are to come; a queue for words."""
         m = Module()
         m.submodules.splitter = splitter = BurstSplitter(**self.bus)
-        m.submodules.queue = queue = Fifo(width=len(self.axi_rdata), depth=2)
+        m.submodules.queue = queue = Fifo(width=len(self.axi_rdata), depth=READ_QUEUE)
         active, gives_up, received = Signal(), Signal(), Signal()
         open_, requested = Signal(), Signal(COUNT_BITS)
         m.d.comb += [

@@ -7,7 +7,8 @@ from amaranth.lib.wiring import In, Out
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.fifo import Fifo
 from qcnpe.rtl.memory.burst_splitter import BurstSplitter
-from qcnpe.rtl.memory.bus import BURST_BEATS, Response, drive_request, transfer_layout, write_ports
+from qcnpe.rtl.memory.bus import Response, drive_request, transfer_layout, write_ports
+from qcnpe.spec.memory.timing import BURST_BEATS
 
 OUTSTANDING_WRITES = 4
 """Bursts whose data may be waiting to be sent while further ones are requested."""

@@ -7,7 +7,8 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
-from qcnpe.rtl.memory.bus import BURST_BEATS, burst_layout, transfer_layout
+from qcnpe.rtl.memory.bus import burst_layout, transfer_layout
+from qcnpe.spec.memory.timing import BURST_BEATS
 
 
 class BurstSplitter(Component):

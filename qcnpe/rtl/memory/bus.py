@@ -7,9 +7,7 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In, Member, Out
 
 from qcnpe.rtl.component import Component
-
-BURST_BEATS = 256
-"""Beats of the longest burst, IHI 0022, A3.4.1."""
+from qcnpe.spec.memory.timing import BURST_BEATS
 
 _INCREMENTING, _MODIFIABLE_BUFFERABLE = 1, 3
 """Codes of the burst type and of the memory type that all bursts have."""

@@ -32,8 +32,9 @@ class Fetch(Component):
     the banks through a crossbar without arbitration; lanes that want different rows of one bank are
     a fault.
 
-    Latency: `LATENCY` cycles from a step to its first beat, if that has one pass. Throughput: one
-    pass a cycle, without a gap between words, steps and tiles.
+    Latency: `FETCH_LATENCY` cycles from a step to its first beat, if that has one pass, see
+    `spec.memory.timing`. Throughput: one pass a cycle, without a gap between words, steps and
+    tiles.
 
     Parameters
     ----------
@@ -55,8 +56,6 @@ class Fetch(Component):
     passes : out, 1 bit, a pass begins in this cycle
     idle : out, 1 bit, no beat is on its way
     """
-
-    LATENCY = 3
 
     def __init__(self, config: MemoryConfig) -> None:
         self.config = config

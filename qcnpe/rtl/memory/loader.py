@@ -11,12 +11,7 @@ from qcnpe.rtl.fifo import Fifo
 from qcnpe.rtl.memory.bus import transfer_layout
 from qcnpe.rtl.memory.layouts import MEMORY_BITS, load_layout, transfer_job_layout
 from qcnpe.spec.memory.config import MemoryConfig
-
-WAITING_LOADS = 2
-"""Loads that may wait to be requested."""
-
-REQUESTED_LOADS = 8
-"""Loads whose words may be awaited: short ones follow one another in spite of the bus's latency."""
+from qcnpe.spec.memory.timing import REQUESTED_LOADS, WAITING_LOADS
 
 _RECEIVED = data.StructLayout({"memory": MEMORY_BITS, "row": 16, "rows": 16, "words": 8})
 """The low fields of a job: what is left to know when its words come."""

@@ -24,12 +24,9 @@ from qcnpe.rtl.memory.storer import Storer
 from qcnpe.rtl.memory.walker import Walker
 from qcnpe.rtl.memory.write_back import WriteBack
 from qcnpe.spec.commands import COMMAND_BITS, PARAMETER_BITS
-from qcnpe.spec.config import TILES_IN_FLIGHT
 from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.descriptors import Base, Fault
-
-WAITING_WALKS = TILES_IN_FLIGHT - 1
-"""Jobs that wait for the write-back of the tiles before: results come long after operands."""
+from qcnpe.spec.memory.timing import WAITING_WALKS
 
 
 class MemorySide(Component):

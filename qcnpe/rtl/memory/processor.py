@@ -49,7 +49,8 @@ class Processor(Component):
     At a start it loads the first descriptors of the image, if it is asked to, and begins at a row.
     After a fault it stops; a reset makes it ready for the next start.
 
-    Latency: a descriptor that does not wait takes `CYCLES` cycles.
+    Latency: a descriptor that does not wait takes `DESCRIPTOR_CYCLES` cycles, see
+    `spec.memory.timing`.
 
     Parameters
     ----------
@@ -78,8 +79,6 @@ class Processor(Component):
     done : out, 1 bit, high for one cycle: the run has ended well
     waits_for_loads : out, 1 bit, a `WAIT` waits for loads
     """
-
-    CYCLES = 3
 
     def __init__(self, config: MemoryConfig) -> None:
         self.config = config

@@ -23,9 +23,9 @@ class Walker(Component):
     its lane entry, which is read from `LANES` so that it is valid at the memory's output while the
     step is.
 
-    Latency: `sources + LATENCY` cycles from a job to its first step. Throughput: one step a cycle.
-    The next job is taken in the cycle in which the last entry of this one moves on, `LAST_LATENCY`
-    cycles before its step is valid.
+    Latency: `sources + WALK_LATENCY` cycles from a job to its first step, see `spec.memory.timing`.
+    Throughput: one step a cycle. The next job is taken in the cycle in which the last entry of this
+    one moves on, `LOOK_AHEAD` cycles before its step is valid.
 
     Parameters
     ----------
@@ -46,9 +46,6 @@ class Walker(Component):
     outside : out, 1 bit, an address is beyond its memory, or an entry selects no walk
     idle : out, 1 bit, there is no job, and no step
     """
-
-    LATENCY = 4
-    LAST_LATENCY = 2
 
     def __init__(
         self, config: MemoryConfig, *, memory: Memory, selector: str, entry: data.StructLayout

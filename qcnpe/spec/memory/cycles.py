@@ -1,53 +1,33 @@
 """How many cycles a run of an autonomous engine takes, descriptor by descriptor.
 
 The engine itself follows `qcnpe.spec.cycles`. Around it, beats come when the banks have been read,
-pass by pass, and results leave when they have been stored.
+pass by pass, and results leave when they have been stored; see `timing`. The count equals the
+hardware's counter if the base addresses are multiples of 4 kB.
 """
 
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 
-from qcnpe.spec.config import TILES_IN_FLIGHT
 from qcnpe.spec.cycles import Schedule
 from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.descriptors import Base, Descriptor, End, Fill, Load, Store, Table, Wait
 from qcnpe.spec.memory.image import Image
 from qcnpe.spec.memory.machine import Job, Machine
+from qcnpe.spec.memory.timing import (
+    DESCRIPTOR_CYCLES,
+    LOOK_AHEAD,
+    CommandTimes,
+    FetchTimes,
+    LoadTimes,
+    ParameterTimes,
+    StoreTimes,
+    TileWrites,
+    WalkTimes,
+)
 
-DESCRIPTOR_CYCLES = 3
-"""Cycles in which the processor reads, checks and begins a descriptor."""
-
-WALK_LATENCY = 4
-"""Cycles from the start of tiles to the first tap, besides one for each source."""
-
-BOOT_LATENCY = 6
-"""Cycles of a boot besides the bus's latency and its words."""
-
-LOAD_LATENCY = 5
-"""Cycles from a load until a `Wait` goes on, besides the bus's latency and its words."""
-
-STORE_LATENCY = 7
+STORE_LATENCY = 8
 """Cycles from a store until the next descriptor, besides the bus's latency and its words."""
-
-TABLE_LATENCY = 3
-"""Cycles from a table's descriptor until its first knot may enter the engine."""
-
-LOOK_AHEAD = 2
-"""Taps whose entries are read before they are needed: the next tiles may start while they last."""
-
-FETCH_LATENCY = 4
-"""Cycles from a tap to the first cycle in which its beat may enter the array."""
-
-FETCHED_BEATS = 3
-"""Beats that may be on their way from the banks, besides those in the engine's queue."""
-
-STORE_JOBS = TILES_IN_FLIGHT
-"""Descriptors of tiles whose results may be in flight, or on their way to the banks."""
-
-WRITE_LATENCY = 2
-"""Cycles from a column's last write until the banks hold it, and a `Wait` goes on."""
 
 BUS_LATENCY = 30
 """Cycles after which the external memory answers, unless another latency is given."""
@@ -137,122 +117,129 @@ class _Timer:
     Attributes
     ----------
     now : the processor begins its next descriptor
-    loaded : the last load ends
-    written : the last result is in its bank
     spans : that have ended
     """
 
     def __init__(self, config: MemoryConfig, bus_latency: int) -> None:
-        self.now = self.loaded = self.written = 0
+        self.now = 0
         self.spans: list[Span] = []
         self._start = self._stalled = self._words_read = self._words_written = 0
         self._config, self._latency = config, bus_latency
-        self._schedule = Schedule(config.engine)
-        self._walker = 0
-        self._tap_ends: deque[int] = deque([0] * (LOOK_AHEAD + 1), maxlen=LOOK_AHEAD + 1)
-        self._issued = self._entered = self._parameters = 0
-        depth = config.engine.fifo_depth + FETCHED_BEATS
-        self._history: deque[int] = deque([0] * depth, maxlen=depth)
-        self._stores: deque[int] = deque([0] * STORE_JOBS, maxlen=STORE_JOBS)
+        engine = config.engine
+        self._schedule = Schedule(engine)
+        self._commands = CommandTimes(engine.fifo_depth)
+        self._parameters = ParameterTimes(engine)
+        self._walk = WalkTimes()
+        self._fetch = FetchTimes(engine.fifo_depth)
+        self._store = StoreTimes()
+        self._loads = LoadTimes(bus_latency, self._store.busy)
+        self._table_idle = 0
+
+    @property
+    def _tiles_idle(self) -> int:
+        """First cycle in which no tile and no table is left."""
+        return max(self._store.idle, self._table_idle)
 
     def boot(self, rows: int) -> None:
         """Load descriptors, if any."""
         if not rows:
             return
-        self._words_read = rows * self._config.row_words(Memory.DESCRIPTORS)
-        self.now = self._latency + BOOT_LATENCY + self._words_read
+        words = rows * self._config.row_words(Memory.DESCRIPTORS)
+        self._words_read = words
+        self._loads.take(self.now, 0, words, for_banks=False)
+        self.now = self._loads.idle + 1
 
     def step(self, done: Descriptor | Job) -> None:
         """Execute a descriptor."""
-        self.now += DESCRIPTOR_CYCLES
+        self.now += DESCRIPTOR_CYCLES - 1
         match done:
-            case Load(rows=rows, words=words):
-                self._words_read += rows * words
-                begins = self.now + self._latency + LOAD_LATENCY
-                self.loaded = max(self.loaded, begins) + rows * words
+            case Load():
+                self._load(done)
             case Store(rows=rows, words=words):
                 self._words_written += rows * words
-                self.now = max(self.now, self.written) + self._latency
-                self.now += STORE_LATENCY + rows * words
+                self.now = max(self.now, self._tiles_idle) + self._latency
+                self.now += STORE_LATENCY + rows * words - 1
             case Fill(rows=rows):
-                self.now = max(self.now, self.written) + rows
+                self.now = max(self.now, self._tiles_idle)
+                self._store.busy.append((self.now + 1, range(rows)))
+                self.now += rows + 1
             case Table():
-                begins = self.now + TABLE_LATENCY
-                self._schedule.finished = max(self._schedule.finished, begins)
-                self._schedule.load_table()
-                self.written = max(self.written, self._schedule.finished + 1)
-                self._parameters = self._entered = self._schedule.finished
+                self._table()
             case Wait(loads=loads, tiles=tiles):
                 self._wait(loads, tiles)
             case End():
                 self._wait(loads=True, tiles=True)
             case Job():
                 self._tiles(done)
+        self.now += 1
+
+    def _load(self, load: Load) -> None:
+        words = load.rows * load.words
+        self._words_read += words
+        first = load.offset // self._config.bus_bytes
+        for_banks = load.memory == Memory.ACTIVATIONS
+        self.now = self._loads.take(self.now, first, words, for_banks=for_banks)
 
     def _wait(self, loads: bool, tiles: bool) -> None:
         if tiles:
-            self.now = max(self.now, self.written)
-        stalled = max(0, self.loaded - self.now) if loads else 0
+            self.now = max(self.now, self._tiles_idle)
+        stalled = max(0, self._loads.idle - self.now) if loads else 0
         self.now += stalled
         self._stalled += stalled
         if loads and tiles:
-            cycles = self.now - self._start
+            cycles = self.now + 1 - self._start
             self.spans.append(Span(cycles, self._stalled, self._words_read, self._words_written))
-            self._start = self.now
+            self._start = self.now + 1
             self._stalled = self._words_read = self._words_written = 0
 
+    def _take_words(self) -> int:
+        """The repeaters of commands and of parameters take their jobs; when both have."""
+        commands = max(self.now, self._commands.free)
+        parameters = max(self.now, self._parameters.free)
+        self._commands.begin(commands)
+        self._parameters.begin(parameters)
+        return max(commands, parameters)
+
+    def _table(self) -> None:
+        self.now = self._take_words()
+        active = self._commands.decode(self._schedule.finished)
+        start = max(active, self._schedule.returned + 1)
+        knots = self._config.engine.table_segments + 1
+        self._schedule.finished = self._parameters.read_table(knots, start)
+        self._table_idle = self._schedule.finished + 1
+
     def _tiles(self, job: Job) -> None:
-        """Start when fetch and store take the job, then tile by tile."""
-        self.now = max(self.now, self._walker, self._stores[0])
-        start = self.now
-        self._issued = max(self._issued, start + job.tiles.sources + WALK_LATENCY)
-        self._parameters = max(self._parameters, self.now)
-        segments = [_segments(job, tile) for tile in range(job.tiles.tiles)]
-        columns = [_column_cycles(job, tile) for tile in range(job.tiles.tiles)]
-        for number in range(job.tiles.tiles * job.tiles.repeat):
-            tile = number % job.tiles.tiles
-            self._tile(job, segments[tile], columns[tile])
-        taps = len(job.taps) * job.tiles.tiles * job.tiles.repeat
-        read = start + job.tiles.sources + WALK_LATENCY - LOOK_AHEAD + taps - 1
-        self._walker = max(read, self._tap_ends[0] - 1)
-        self._stores.append(self.written)
+        """Start when all units have taken the job, then tile by tile."""
+        fetched = max(self.now, self._walk.free)
+        stored = max(self.now, self._store.free)
+        self.now = max(self._take_words(), fetched, stored)
+        first = self._walk.begin(fetched, job.tiles.sources)
+        self._store.begin(stored, job.tiles.maps)
+        steps = [_steps(job, tile) for tile in range(job.tiles.tiles)]
+        writes = [_writes(job, tile) for tile in range(job.tiles.tiles)]
+        for _ in range(job.tiles.repeat):
+            for tile in range(job.tiles.tiles):
+                self._tile(job, first, steps[tile], writes[tile])
 
-    def _tile(self, job: Job, segments: list[tuple[int, int]], column_cycles: int) -> None:
-        for beats, passes in segments:
-            self._fetch(beats, passes)
-            self._tap_ends.append(self._issued)
-        self._parameters += job.command.cols
-        finish = max(self._entered, self._parameters, self._schedule.admit(job.command.cols))
-        self._entered = self._history[-1] = finish
-        self._schedule.finish_tile(finish, job.command, column_cycles)
-        self.written = self._schedule.returned + column_cycles - 1 + WRITE_LATENCY
-
-    def _fetch(self, beats: int, passes: int) -> None:
-        """Beats are read while there is room, and enter one by one; a steady state is skipped."""
-        steady = 0
-        for beat in range(beats):
-            issued = max(self._issued + passes, self._history[0] + 1)
-            entered = max(self._entered + 1, issued + FETCH_LATENCY - 1)
-            is_even = issued - self._issued == passes == entered - self._entered
-            steady = steady + 1 if is_even else 0
-            self._issued, self._entered = issued, entered
-            self._history.append(entered)
-            if steady > len(self._history):
-                skipped = (beats - beat - 1) * passes
-                self._issued += skipped
-                self._entered += skipped
-                self._history = deque(
-                    (cycle + skipped for cycle in self._history), maxlen=self._history.maxlen
-                )
-                return
+    def _tile(self, job: Job, first: int, steps: list[tuple[int, int]], writes: TileWrites) -> None:
+        schedule, cols = self._schedule, job.command.cols
+        active = self._commands.decode(schedule.finished)
+        for beats, passes in steps:
+            self._walk.end_steps((self._fetch.run(first, beats, passes, active),))
+        queued = self._parameters.read_tile(cols)
+        finish = max(self._fetch.entered, queued, schedule.admit(cols))
+        self._fetch.finish_tile(finish)
+        self._parameters.finish_tile(finish, cols)
+        columns = self._store.write_tile(schedule.first_result(finish, job.command), writes)
+        schedule.finish_tile(finish, job.command, columns)
 
 
-def _segments(job: Job, tile: int) -> list[tuple[int, int]]:
-    """Beats of a tile that take equally many passes; those of the last taps apart."""
+def _steps(job: Job, tile: int) -> list[tuple[int, int]]:
+    """Beats and passes of a tile's steps, of which alike ones are joined but for the last ones."""
     found: list[tuple[int, int]] = []
     for number, tap in enumerate(job.taps):
         passes = int(job.fetch_passes[tile, tap["source"]])
-        is_early = number < len(job.taps) - LOOK_AHEAD
+        is_early = number < len(job.taps) - LOOK_AHEAD - 1
         if found and is_early and found[-1][1] == passes:
             found[-1] = found[-1][0] + tap["count"], passes
         else:
@@ -260,9 +247,11 @@ def _segments(job: Job, tile: int) -> list[tuple[int, int]]:
     return found
 
 
-def _column_cycles(job: Job, tile: int) -> int:
-    """Cycles in which a column of results is stored, on average, rounded up."""
-    total = sum(
-        int(job.store_passes[tile, write["map"]]) if write["bytes"] else 1 for write in job.writes
+def _writes(job: Job, tile: int) -> TileWrites:
+    return TileWrites(
+        [
+            int(job.store_passes[tile, write["map"]]) if write["bytes"] else None
+            for write in job.writes
+        ],
+        [write["pop"] for write in job.writes],
     )
-    return -(-total // job.command.cols)

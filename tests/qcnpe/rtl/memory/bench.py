@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from amaranth.sim import Simulator
 
-from qcnpe.rtl.memory.bus import BURST_BEATS, Response
+from qcnpe.rtl.memory.bus import Response
+from qcnpe.spec.memory.timing import BURST_BEATS
 
 Model = Any
 """Has `drive`, called before the clock's edge to set inputs, and `observe`, called after it."""
