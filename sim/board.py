@@ -90,7 +90,8 @@ class SimulatedBoard:
 
 def _build(link: LinkConfig, folder: Path, family: Family | None) -> Path:
     """Folder of the Verilated bridge; builds it if it does not exist."""
-    name = f"board-{link.engine.rows}x{link.engine.cols}-{link.engine.ncu}"
+    kind = link.engine.ncu if link.memory is None else "autonomous"
+    name = f"board-{link.engine.rows}x{link.engine.cols}-{kind}"
     verilator.check_builder(folder, name)
     rtl = bridge_verilog(link) if family is None else bridge_rtlil(link, family)
 

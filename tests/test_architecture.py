@@ -43,6 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qcnpe.random_memory_work": SPEC | {"qcnpe.random_work"},
     "qcnpe.testbench": SPEC | {"qcnpe.random_work"},
     "qcnpe.driver": SPEC | {"qcnpe.compiler"},
+    "qcnpe.image_driver": SPEC,
     "qcnpe.interchange": SPEC | {"qcnpe.interchange", "qcnpe.tools", "onnx", "onnxruntime"},
     "qcnpe.activity": SPEC | {"qcnpe.compiler", "qcnpe.driver", "qcnpe.events"},
     "qcnpe.rtl": RTL,
@@ -54,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qcnpe.yosys_process": {"pyosys"},
     "qcnpe.generate": RTL | {"qcnpe.yosys", "qcnpe.testbench"},
     "qcnpe.boards": RTL
-    | {"qcnpe.boards", "qcnpe.driver", "qcnpe.generate", "qcnpe.yosys"}
+    | {"qcnpe.boards", "qcnpe.driver", "qcnpe.image_driver", "qcnpe.generate", "qcnpe.yosys"}
     | {"qcnpe.command_line", "qcnpe.tasks", "qcnpe.tools"}
     | {"amaranth_boards", "serial"},
     "qcnpe.options": {"typer"},

@@ -7,7 +7,9 @@ from typing import Any
 from qcnpe.boards.family import ECP5, ICE40, Family
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import ConfigError
+from qcnpe.spec.frames import MIN_STORE
 from qcnpe.spec.link import LinkConfig
+from qcnpe.spec.memory.config import MemoryConfig
 
 BAUD = 3_000_000
 """Fastest rate that the USB chips of all three boards support, in bits a second."""
@@ -37,7 +39,15 @@ class Board:
     def with_engine(self, **changes: Any) -> "Board":
         """The board with some of its engine's parameters changed; None leaves one alone."""
         chosen = {name: value for name, value in changes.items() if value is not None}
-        return replace(self, link=replace(self.link, engine=replace(self.link.engine, **chosen)))
+        engine = replace(self.link.engine, **chosen)
+        memory = self.link.memory and replace(self.link.memory, engine=engine)
+        return replace(self, link=replace(self.link, engine=engine, memory=memory))
+
+    def autonomous(self, memory: MemoryConfig) -> "Board":
+        """The board with an autonomous engine, under a name of its own."""
+        link = replace(self.link, engine=memory.engine, memory=memory, store=MIN_STORE)
+        name = f"{self.name}_autonomous"
+        return replace(self, name=name, title=f"{self.title}, autonomous", link=link)
 
 
 def _ulx3s() -> Any:
@@ -58,7 +68,7 @@ def _icebreaker() -> Any:
     return ICEBreakerPlatform()
 
 
-BOARDS = {
+_STREAMED = {
     board.name: board
     for board in (
         Board(
@@ -104,6 +114,32 @@ BOARDS = {
         ),
     )
 }
+
+_AUTONOMOUS = (
+    _STREAMED["ulx3s_85f"].autonomous(
+        MemoryConfig(
+            engine=_STREAMED["ulx3s_85f"].link.engine,
+            banks=16,
+            activation_rows=1024,
+            weight_rows=8192,
+            tap_rows=512,
+            write_rows=512,
+        )
+    ),
+    _STREAMED["ecpix5_45f"].autonomous(
+        MemoryConfig(
+            engine=_STREAMED["ecpix5_45f"].link.engine,
+            banks=8,
+            activation_rows=1024,
+            weight_rows=13312,
+            tap_rows=512,
+            write_rows=512,
+        )
+    ),
+)
+"""Their memories hold LeNet-5 at 16 bits; an iCE40UP5K has no room for a memory side."""
+
+BOARDS = _STREAMED | {board.name: board for board in _AUTONOMOUS}
 
 
 def find_board(name: str) -> Board:

@@ -117,7 +117,7 @@ def _measure(shared: _Shared, name: str, tell: Callable[[str], None]) -> dict[st
     """The figures of one board."""
     board, folder = BOARDS[name], shared.folder
     figures = figures_of(board, name, build(board, folder / name, on_step=tell))
-    for kind, chosen in kinds(board) if shared.compare else ():
+    for kind, chosen in kinds(board) if shared.compare and board.link.memory is None else ():
         figures |= ncu_figures(chosen, f"{name}.ncu.{kind}")
         built = _build_kind(chosen, folder / f"{name}-2x2-{kind}", kind, tell)
         figures |= figures_of(chosen, f"{name}.2x2.{kind}", built)

@@ -1,74 +1,43 @@
-"""An engine on a board, behind any port."""
+"""An engine on a board that the host feeds, behind any port."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from time import monotonic
-from types import TracebackType
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.boards.link import Link, LinkLostError
 from qcnpe.boards.port import Port
+from qcnpe.boards.session import BoardSession
 from qcnpe.boards.tiles import Planner, WireStep, cut_into_wire_steps
 from qcnpe.driver import Transport
-from qcnpe.spec.commands import decode
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.errors import ConfigError, TransportError
-from qcnpe.spec.frames import RESULT_BEATS, Kind, Operation, Request, cut_into_bodies
-from qcnpe.spec.ncu_kind import kind_of_code
-from qcnpe.spec.registers import (
-    COUNTER_BITS,
-    IDENTITY,
-    INTERFACE_VERSION,
-    REGISTER_BYTES,
-    Access,
-    Register,
-    counter_names,
-    registers,
-)
+from qcnpe.spec.errors import TransportError
+from qcnpe.spec.frames import Kind, cut_into_bodies
+from qcnpe.spec.registers import COUNTER_BITS, counter_names, registers
 from qcnpe.spec.streams import Streams
 
 _SEGMENT_BYTES = 1 << 16
 """Size of a segment of operands: the host waits for all results of a segment before it sends the
 next one, and repeats the segment if the line loses something."""
 
-Result = TypeVar("Result")
 
-
-class BoardTransport(Transport):
-    """A board's engine as a transport, used as a context manager.
-
-    A loss on the way ends the session; the work since the last results is repeated in a new one.
-    The board never executes a damaged frame. So a result is right, or there is none.
-
-    No call waits for ever. A call to a board that does not answer fails after at most `attempts`
-    times twice `timeout`; a board that answers must acknowledge a frame, or send results or a
-    value, within twice `timeout`. After an error of any kind the next call begins a new session: it
-    opens a closed port, greets the board and checks that the same engine is there.
+class BoardTransport(BoardSession, Transport):
+    """A board's engine as a transport, used as a context manager; see `BoardSession`.
 
     Parameters
     ----------
-    port : the way to the board; the transport closes it at its end
-    timeout : seconds without progress after which the board is polled, and after as many again the
-        session is lost; longer than a frame with results takes on the line
-    attempts : sessions in which the same work is tried before the call fails
-    clock : gives the time in seconds
+    port, timeout, attempts, clock : see `BoardSession`
 
     Attributes
     ----------
     config : the engine, as the board describes it
     cycles : cycles in which it was busy, over all exchanges
-    losses : reasons of lost sessions, one line each
-    restarts : number of lost sessions
-    sent, received : octets over the port
 
     Raises
     ------
     TransportError
-        If there is no board, or not one of this version.
+        If there is no board, or not one of this version with an engine that the host feeds.
     """
 
     def __init__(
@@ -79,53 +48,12 @@ class BoardTransport(Transport):
         attempts: int = 4,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        if attempts < 1:
-            raise ConfigError(f"attempts must be at least 1, not {attempts}")
-        if timeout <= 0:
-            raise ConfigError(f"timeout must be more than 0 seconds, not {timeout:g}")
         self.cycles = 0
-        self.losses: list[str] = []
-        self._port, self._attempts = port, attempts
-        self._stale, self._described = True, False
+        self._described = False
         self._table: tuple[WireStep, ...] = ()
-        self._settings: dict[str, int] = {}
-        self._link = Link(port, timeout=timeout, clock=clock)
-        try:
-            self._retry(lambda: None)
-        except BaseException:
-            self._port.close()
-            raise
-
-    def __enter__(self) -> "BoardTransport":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Release the port; a further call opens it again."""
-        self._stale = True
-        self._port.close()
-
-    @property
-    def restarts(self) -> int:
-        """Number of lost sessions."""
-        return len(self.losses)
-
-    @property
-    def sent(self) -> int:
-        """Octets to the board."""
-        return self._link.sent
-
-    @property
-    def received(self) -> int:
-        """Octets from the board."""
-        return self._link.received
+        # Engines differ only in their last registers.
+        table = registers(EngineConfig())
+        super().__init__(port, table, timeout=timeout, attempts=attempts, clock=clock)
 
     def exchange(self, streams: Streams) -> NDArray[np.uint64]:
         """Run the streams on the board."""
@@ -137,89 +65,28 @@ class BoardTransport(Transport):
             self._table = tuple(step for step in segment if step.loads_table)[-1:] or self._table
         return np.concatenate(results)
 
-    def read_register(self, name: str) -> int:
-        """Value of one register."""
-        _register(name)
-        return self._retry(lambda: self._read([name]))[name]
-
-    def write_register(self, name: str, value: int) -> None:
-        """Write one register; what it keeps is written again in later sessions."""
-        register, most = _register(name), (1 << 8 * REGISTER_BYTES) - 1
-        if not 0 <= value <= most:
-            raise ConfigError(f"value of {name} must be 0..{most}, not {value}")
-        self._retry(lambda: self._write(name, value))
-        if register.access is Access.READ_WRITE:
-            self._settings[name] = value
-
     def counters(self) -> dict[str, int]:
         """All performance counters since the board's last reset."""
-        names = counter_names(self.config)
-        halves = [f"{name}_{half}" for name in names for half in ("low", "high")]
-        values = self._retry(lambda: self._read(halves))
         # An engine without the others has the first two only; the rest reads zero.
-        return {name: values[f"{name}_low"] | values[f"{name}_high"] << 32 for name in names}
-
-    def _retry(self, work: Callable[[], Result]) -> Result:
-        """Do some work, in a new session if the last work was not finished.
-
-        A session continues only after finished work: an interruption, even by an exception of the
-        caller, may leave frames in flight.
-        """
-        for _ in range(self._attempts):
-            stale, self._stale = self._stale, True
-            try:
-                if stale:
-                    self._begin()
-                result = work()
-            except LinkLostError as error:
-                lost = error
-                self.losses.append(str(error))
-                continue
-            self._stale = False
-            return result
-        raise TransportError(f"{self._port.name}: {lost} (tried {self._attempts} times)")
+        return self._read_counters(counter_names(self.config))
 
     def _begin(self) -> None:
-        """Begin a session: the board is as after power-on, so its state is set up again."""
-        self._port.open()
-        self._link.greet()
-        self._planner = Planner(self._link.welcome.store)
-        self._busy = 0
-        found = self._describe()
-        if self._described and found != self.config:
-            raise TransportError(f"{self._port.name}: another engine is there now; begin again")
-        self.config, self._described = found, True
-        for name, value in self._settings.items():
-            self._write(name, value)
+        super()._begin()
         if self._table:
             self._run(self._table)
 
-    def _describe(self) -> EngineConfig:
-        """The engine's parameters, from its registers."""
-        values = self._read(["identity", "version", "shape", "features"])
-        if values["identity"] != IDENTITY or values["version"] != INTERFACE_VERSION:
+    def _set_up(self) -> None:
+        if not self._link.welcome.store:
             raise TransportError(
-                f"{self._port.name}: no QC-NPE of interface version {INTERFACE_VERSION} there;"
-                " load the board's bitstream, built from this version"
+                f"{self._port.name}: the board has an autonomous engine; use it as a `BoardEngine`,"
+                " or load another bitstream"
             )
-        shape = _fields("shape", values["shape"])
-        features = _fields("features", values["features"])
-        widths = tuple(n for n in range(16, 0, -1) if features["precisions"] >> (n - 1) & 1)
-        try:
-            return EngineConfig(
-                rows=shape["rows"],
-                cols=shape["cols"],
-                precisions=widths,
-                ncu=kind_of_code(features["ncu"]).name,
-                accumulator_bits=features["accumulator_bits"],
-                table_segments=1 << features["table_segments"],
-                fifo_depth=self._link.welcome.fifo_depth,
-            )
-        except ConfigError as error:
-            raise TransportError(
-                f"{self._port.name}: the board describes no engine of this version ({error});"
-                " build its bitstream again"
-            ) from error
+        self._planner = Planner(self._link.welcome.store)
+        self._busy = 0
+        found = self._engine()
+        if self._described and found != self.config:
+            raise TransportError(f"{self._port.name}: another engine is there now; begin again")
+        self.config, self._described = found, True
 
     def _run(self, segment: Sequence[WireStep]) -> NDArray[np.uint64]:
         """Results of a segment; its cycles are added up."""
@@ -244,46 +111,9 @@ class BoardTransport(Transport):
         halves = self._read(["busy_cycles_low", "busy_cycles_high"])
         return halves["busy_cycles_low"] | halves["busy_cycles_high"] << 32
 
-    def _read(self, names: Sequence[str]) -> dict[str, int]:
-        """Values of registers, read in this order."""
-        bodies = [Request(Operation.READ, 1, _register(name).offset).encode() for name in names]
-        octets = self._collect(bodies, Kind.VALUE, size=REGISTER_BYTES, count=len(names))
-        values = np.frombuffer(octets, "<u4").tolist()
-        return dict(zip(names, values, strict=True))
-
     def _write(self, name: str, value: int) -> None:
-        words = value.to_bytes(REGISTER_BYTES, "little")
-        body = Request(Operation.WRITE, 1, _register(name).offset, words).encode()
-        self._collect([body], Kind.RESULTS, size=REGISTER_BYTES, count=0)
+        super()._write(name, value)
         self._busy = self._read_busy()  # the control register clears it
-
-    def _collect(self, bodies: Iterable[bytes], kind: Kind, *, size: int, count: int) -> bytes:
-        """Send bodies and wait until they are executed.
-
-        Parameters
-        ----------
-        bodies : operations
-        kind : of the frames that answer them
-        size : octets of each item in those frames
-        count : number of items to wait for
-
-        Returns
-        -------
-        The items.
-        """
-        pending, got = deque(bodies), bytearray()
-        while pending or not self._link.idle or len(got) < size * count:
-            while pending and self._link.has_room(pending[0]):
-                self._link.send(pending.popleft())
-            for frame in self._link.receive():
-                items, rest = divmod(len(frame.body), size)
-                most = RESULT_BEATS if kind is Kind.RESULTS else 1
-                if frame.kind != kind or rest or not 1 <= items <= most:
-                    raise LinkLostError("an answer came that nobody asked for")
-                got += frame.body
-            if len(got) > size * count:
-                raise LinkLostError(f"more than {size * count} octets of results came")
-        return bytes(got)
 
 
 def _segments(steps: Iterable[WireStep]) -> Iterator[list[WireStep]]:
@@ -298,15 +128,3 @@ def _segments(steps: Iterable[WireStep]) -> Iterator[list[WireStep]]:
             segment, size = [], 0
     if segment:
         yield segment
-
-
-def _register(name: str) -> Register:
-    # Engines differ only in their last registers.
-    known = {register.name: register for register in registers(EngineConfig())}
-    if name not in known:
-        raise ConfigError(f"register must be one of {', '.join(known)}, not {name!r}")
-    return known[name]
-
-
-def _fields(name: str, word: int) -> dict[str, int]:
-    return decode(_register(name).fields, word)

@@ -27,6 +27,7 @@ from struct import Struct
 from qcnpe.spec.commands import COMMAND_BITS, PARAMETER_BITS, Field
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import ConfigError, TransportError
+from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.registers import REGISTER_BYTES
 
 LINK_VERSION = 1
@@ -87,7 +88,10 @@ class Refusal(IntEnum):
 class Operation(IntEnum):
     """Operations that the board executes for the host.
 
-    PLAY streams beats of an operand store to the engine.
+    PLAY streams beats of an operand store to the engine. FEED answers what an autonomous engine
+    reads from its external memory, bus word by bus word, in the order in which it reads, and
+    FEED_ZEROS `count` bus words that are zero. They are the only ones, besides WRITE and READ, that
+    the board of such an engine executes. There a WRITE waits until the engine's run has ended.
     """
 
     COMMANDS = 1
@@ -98,6 +102,8 @@ class Operation(IntEnum):
     PLAY_WEIGHTS = 6
     WRITE = 7
     READ = 8
+    FEED = 9
+    FEED_ZEROS = 10
 
 
 HEADER_FIELDS = (
@@ -110,13 +116,13 @@ WELCOME_FIELDS = (
     Field("version", 8, "`LINK_VERSION` of the board"),
     Field("fifo_depth", 16, "words in each stream's queue"),
     Field("buffer", 16, "octets of bodies that the board can buffer"),
-    Field("store", 16, "beats of each operand store"),
+    Field("store", 16, "beats of each operand store; 0 if the engine is an autonomous one"),
 )
 """Body of the answer to a greeting. The engine's parameters are in its registers."""
 
 OPERATION_FIELDS = (
     Field("code", 8, "see `Operation`"),
-    Field("count", 16, "words that follow, or beats to stream"),
+    Field("count", 16, "words that follow, beats to stream, or words of zero"),
     Field("address", 16, "of a beat in a store, or of a register"),
 )
 
@@ -145,16 +151,33 @@ def check_memories(buffer: int, store: int) -> None:
             raise ConfigError(f"{name} must be a power of two, {low}..{MAX_MEMORY}, not {value}")
 
 
-def word_bytes(operation: Operation, config: EngineConfig) -> int:
-    """Octets of each word that follows an operation; none follow if it is zero."""
-    sizes = {
+LinkedEngine = EngineConfig | MemoryConfig
+"""What is behind a link: an engine that a host feeds, or an autonomous one."""
+
+
+def word_sizes(config: LinkedEngine) -> dict[Operation, int]:
+    """Octets of each word that follows an operation, for those that words follow."""
+    if isinstance(config, MemoryConfig):
+        return {Operation.FEED: config.bus_bytes, Operation.WRITE: REGISTER_BYTES}
+    return {
         Operation.COMMANDS: COMMAND_BITS // 8,
         Operation.PARAMETERS: PARAMETER_BITS // 8,
         Operation.STORE_ACTIVATIONS: OPERAND_BITS // 8 * config.rows,
         Operation.STORE_WEIGHTS: OPERAND_BITS // 8 * config.cols,
         Operation.WRITE: REGISTER_BYTES,
     }
-    return sizes.get(operation, 0)
+
+
+def word_bytes(operation: Operation, config: LinkedEngine) -> int:
+    """Octets of each word that follows an operation; none follow if it is zero."""
+    return word_sizes(config).get(operation, 0)
+
+
+def result_bits(config: LinkedEngine) -> int:
+    """Bits of a beat of results: of an autonomous engine, a bus word that it writes."""
+    if isinstance(config, MemoryConfig):
+        return config.bus_bits
+    return config.rows * config.result_lane_bits
 
 
 @dataclass(frozen=True)
@@ -256,7 +279,7 @@ class Welcome:
             )
         welcome = Welcome(**dict(zip(_WELCOME_NAMES, _WELCOME.unpack(body), strict=True)))
         try:
-            check_memories(welcome.buffer, welcome.store)
+            check_memories(welcome.buffer, welcome.store or MIN_STORE)
         except ConfigError as error:
             raise TransportError(
                 f"the board's welcome is not valid: {error}; build its bitstream again"
@@ -278,7 +301,7 @@ class Request:
         return _OPERATION.pack(self.operation, self.count, self.address) + self.words
 
 
-def cut_into_bodies(requests: Iterable[Request], config: EngineConfig) -> Iterator[bytes]:
+def cut_into_bodies(requests: Iterable[Request], config: LinkedEngine) -> Iterator[bytes]:
     """Bodies of at most `MAX_BODY` octets; an operation with too many words is split."""
     body = b""
     for request in requests:
@@ -292,7 +315,7 @@ def cut_into_bodies(requests: Iterable[Request], config: EngineConfig) -> Iterat
         yield body
 
 
-def _fitting(work: Request, config: EngineConfig) -> Iterator[Request]:
+def _fitting(work: Request, config: LinkedEngine) -> Iterator[Request]:
     size = word_bytes(work.operation, config)
     if not size:
         yield work
@@ -306,7 +329,7 @@ def _fitting(work: Request, config: EngineConfig) -> Iterator[Request]:
         yield Request(work.operation, count, work.address + stores * start, words)
 
 
-def read_requests(body: bytes, config: EngineConfig) -> Iterator[Request]:
+def read_requests(body: bytes, config: LinkedEngine) -> Iterator[Request]:
     """The operations of a body; an incomplete header at its end is ignored."""
     place = 0
     while place + OPERATION_BYTES <= len(body):

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import ConfigError
-from qcnpe.spec.frames import MAX_BODY, OPERATION_BYTES, check_memories
+from qcnpe.spec.frames import MAX_BODY, OPERATION_BYTES, LinkedEngine, check_memories
+from qcnpe.spec.memory.config import MemoryConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,10 @@ class LinkConfig:
     buffer : int
         Octets of bodies that wait for execution, a power of two, 512..32768.
     store : int
-        Beats that each operand store holds, a power of two, 16..32768.
+        Beats that each operand store holds, a power of two, 16..32768. An autonomous engine has
+        none.
+    memory : MemoryConfig or None
+        Of an autonomous engine, whose engine is `engine`; None for one that the host feeds.
 
     Raises
     ------
@@ -35,6 +39,7 @@ class LinkConfig:
     baud: int
     buffer: int = 2048
     store: int = 4096
+    memory: MemoryConfig | None = None
 
     def __post_init__(self) -> None:
         lanes = (MAX_BODY - OPERATION_BYTES) * 8 // OPERAND_BITS
@@ -42,4 +47,11 @@ class LinkConfig:
             value = getattr(self.engine, name)
             if value > lanes:
                 raise ConfigError(f"{name} of an engine on a board must be 1..{lanes}, not {value}")
+        if self.memory is not None and self.memory.engine != self.engine:
+            raise ConfigError("memory must be of the same engine, not of another one")
         check_memories(self.buffer, self.store)
+
+    @property
+    def linked(self) -> LinkedEngine:
+        """What is behind the link."""
+        return self.engine if self.memory is None else self.memory

@@ -12,5 +12,7 @@
 | `Executor` | decodes and executes the operations of a frame |
 | `ResponseFramer` | makes the frames that the board sends |
 | `OctetCore` | all of them but the physical layer, around an engine |
-| `Bridge` | the core and its physical layer |
+| `BusTarget` | the host as external memory of an autonomous engine |
+| `AutonomousCore` | `OctetCore` around an autonomous engine |
+| `Bridge` | one of the cores and its physical layer |
 """

@@ -4,6 +4,7 @@ from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, ResetS
 from amaranth.lib.wiring import In, Out, connect
 
 from qcnpe.rtl.component import Component
+from qcnpe.rtl.link.autonomous_core import AutonomousCore
 from qcnpe.rtl.link.core import OctetCore
 from qcnpe.rtl.link.uart import UartPhy
 from qcnpe.spec.link import LinkConfig
@@ -46,7 +47,8 @@ class Bridge(Component):
         m.domains.line = ClockDomain("line", local=True)
         phy = UartPhy(clock_hz=self.link.clock_hz, baud=self.link.baud)
         m.submodules.phy = DomainRenamer("line")(phy)
-        m.submodules.core = core = OctetCore(self.link)
+        kind = OctetCore if self.link.memory is None else AutonomousCore
+        m.submodules.core = core = kind(self.link)
         connect(m, core.sent, phy.sent)
         m.d.comb += [
             ClockSignal("line").eq(self.clk),

@@ -1,6 +1,16 @@
 """Everything of a board but its physical layer: an engine, its operand stores, and the link."""
 
-from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal
+from typing import Any
+
+from amaranth.hdl import (
+    ClockDomain,
+    ClockSignal,
+    DomainRenamer,
+    Module,
+    ResetSignal,
+    Signal,
+    Value,
+)
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -60,7 +70,7 @@ class OctetCore(Component):
             ClockSignal().eq(ClockSignal("line")),
             ResetSignal().eq(ResetSignal("line") | restart),
         ]
-        engine = Top(self.link.engine)
+        engine = self._engine()
         # It has a domain `sync` of its own, whose name must differ from this one.
         m.submodules.engine = DomainRenamer("engine")(engine)
         m.d.comb += [
@@ -74,6 +84,10 @@ class OctetCore(Component):
         executor = self._build_execution(m, engine, packets)
         self._build_responses(m, engine, gate, executor)
         return m
+
+    def _engine(self) -> Any:
+        """The engine's top."""
+        return Top(self.link.engine)
 
     def _build_entry(self, m: Module) -> tuple[Gate, Packets]:
         """From octets of the line to accepted bodies."""
@@ -93,12 +107,11 @@ class OctetCore(Component):
         ]
         return gate, packets
 
-    def _build_execution(self, m: Module, engine: Top, packets: Packets) -> Executor:
+    def _build_execution(self, m: Module, engine: Any, packets: Packets) -> Executor:
         """From bodies to streams, operand stores and registers."""
         config, bits = self.link.engine, address_bits(registers(self.link.engine))
         depth = self.link.store
         m.submodules.executor = executor = Executor(config, address_bits=bits, store_depth=depth)
-        m.submodules.access = access = RegisterAccess(address_bits=bits)
         connect(m, packets.output, executor.octets)
         for name in ("commands", "parameters"):
             self._feed(m, engine, name, getattr(executor, name))
@@ -114,10 +127,17 @@ class OctetCore(Component):
                 getattr(executor, f"playing_{name}").eq(store.playing),
             ]
             self._feed(m, engine, name, store.output)
+        self._build_access(m, engine, executor, executor.register_start)
+        return executor
+
+    def _build_access(self, m: Module, engine: Any, executor: Executor, start: Value) -> None:
+        """From the executor to the engine's registers, when `start` is high."""
+        bits = len(engine.s_axil_awaddr)
+        m.submodules.access = access = RegisterAccess(address_bits=bits)
         m.d.comb += [
             access.address.eq(executor.address),
             access.data.eq(executor.word),
-            access.start.eq(executor.register_start),
+            access.start.eq(start),
             access.write.eq(executor.register_write),
             executor.register_done.eq(access.done),
             executor.register_value.eq(access.value),
@@ -125,25 +145,24 @@ class OctetCore(Component):
         for name, member in lite_ports("", bits).items():
             ours, its = getattr(access, f"axi{name}"), getattr(engine, f"s_axil{name}")
             m.d.comb += its.eq(ours) if member.flow is In else ours.eq(its)
-        return executor
 
-    def _feed(self, m: Module, engine: Top, name: str, source) -> None:  # type: ignore[no-untyped-def]
+    def _feed(self, m: Module, engine: Any, name: str, source) -> None:  # type: ignore[no-untyped-def]
         m.d.comb += [
             getattr(engine, f"s_axis_{name}_tdata").eq(source.payload),
             getattr(engine, f"s_axis_{name}_tvalid").eq(source.valid),
             source.ready.eq(getattr(engine, f"s_axis_{name}_tready")),
         ]
 
-    def _build_responses(self, m: Module, engine: Top, gate: Gate, executor: Executor) -> None:
+    def _build_responses(self, m: Module, engine: Any, gate: Gate, executor: Executor) -> None:
         """From responses and results to the line."""
         link = self.link
         welcome = Welcome(
             version=LINK_VERSION,
             fifo_depth=link.engine.fifo_depth,
             buffer=link.buffer,
-            store=link.store,
+            store=link.store if link.memory is None else 0,
         )
-        m.submodules.response_framer = responses = ResponseFramer(link.engine, welcome=welcome)
+        m.submodules.response_framer = responses = ResponseFramer(link.linked, welcome=welcome)
         m.submodules.framer = framer = Framer()
         connect(m, executor.values, responses.values)
         connect(m, responses.frames, framer.frames)
@@ -157,6 +176,12 @@ class OctetCore(Component):
             responses.done.eq(executor.finished | gate.poll),
             responses.worked_off.eq(executor.worked_off),
             responses.error.eq(engine.error),
+        ]
+        self._build_results(m, engine, responses)
+
+    def _build_results(self, m: Module, engine: Any, responses: ResponseFramer) -> None:
+        """From the engine's results to responses."""
+        m.d.comb += [
             responses.results.payload.eq(engine.m_axis_results_tdata),
             responses.results.valid.eq(engine.m_axis_results_tvalid),
             engine.m_axis_results_tready.eq(responses.results.ready),

@@ -8,22 +8,20 @@ from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.link.framer import FRAMED_OCTET
-from qcnpe.spec.commands import COMMAND_BITS, PARAMETER_BITS
-from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.frames import OPERATION_BYTES, OPERATION_FIELDS, Operation, word_bytes
+from qcnpe.spec.frames import (
+    OPERATION_BYTES,
+    OPERATION_FIELDS,
+    LinkedEngine,
+    Operation,
+    word_sizes,
+)
+from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.registers import REGISTER_BYTES
 
 STORES = ("activations", "weights")
 """The operand stores, by the names that operations have for them."""
 
 _HEADER = data.StructLayout({field.name: field.bits for field in OPERATION_FIELDS})
-_WORDS = (
-    Operation.COMMANDS,
-    Operation.PARAMETERS,
-    Operation.STORE_ACTIVATIONS,
-    Operation.STORE_WEIGHTS,
-    Operation.WRITE,
-)
 
 
 class Executor(Component):
@@ -38,21 +36,24 @@ class Executor(Component):
 
     Parameters
     ----------
-    config : the engine
+    config : the engine, or the memories of an autonomous one
     address_bits : of registers
-    store_depth : words of each operand store
+    store_depth : words of each operand store, which an autonomous engine has not
 
     Ports
     -----
     octets : in, stream of `FRAMED_OCTET`, the accepted bodies
     commands : out, stream of 64 bits, command words to the engine
     parameters : out, stream of 32 bits, parameter words to the engine
+    bus_words : out, stream of `config.bus_bits` bits, what an autonomous engine reads; instead of
+        `commands` and `parameters`
     address : out, `max(address_bits, (store_depth - 1).bit_length())` bits, of a store's beat or of
         a register
     count : out, 16 bits, number of beats to stream
-    word : out, `max(64, 16 * config.rows, 16 * config.cols)` bits, the beat or value to write
-    write_NAME, start_NAME : out, 1 bit each, see `OperandStore`, for each of `STORES`
-    playing_NAME : in, 1 bit, see `OperandStore`, for each of `STORES`
+    word : out, `8 * max(word_sizes(config).values())` bits, the beat or value to write
+    write_NAME, start_NAME : out, 1 bit each, see `OperandStore`, for each of `STORES`, if there are
+        stores
+    playing_NAME : in, 1 bit, see `OperandStore`, for each of them
     register_start, register_write : out, 1 bit each, see `RegisterAccess`
     register_done : in, 1 bit, see `RegisterAccess`
     register_value : in, 32 bits, see `RegisterAccess`
@@ -61,14 +62,19 @@ class Executor(Component):
     finished : out, 1 bit, high for one cycle after each executed body
     """
 
-    def __init__(self, config: EngineConfig, *, address_bits: int, store_depth: int) -> None:
+    def __init__(self, config: LinkedEngine, *, address_bits: int, store_depth: int = 1) -> None:
         self.config = config
-        self._sizes = {operation: word_bytes(operation, config) for operation in _WORDS}
+        self._sizes = word_sizes(config)
+        self._fed = fed = isinstance(config, MemoryConfig)
+        self._streams = (
+            {"bus_words": Operation.FEED}
+            if fed
+            else {"commands": Operation.COMMANDS, "parameters": Operation.PARAMETERS}
+        )
+        self._stores = () if fed else STORES
         register_bits = 8 * REGISTER_BYTES
         ports = {
             "octets": In(stream.Signature(FRAMED_OCTET)),
-            "commands": Out(stream.Signature(COMMAND_BITS)),
-            "parameters": Out(stream.Signature(PARAMETER_BITS)),
             "address": Out(max(address_bits, (store_depth - 1).bit_length())),
             "count": Out(16),
             "word": Out(8 * max(self._sizes.values())),
@@ -80,7 +86,9 @@ class Executor(Component):
             "worked_off": Out(8),
             "finished": Out(1),
         }
-        for name in STORES:
+        for name, operation in self._streams.items():
+            ports[name] = Out(stream.Signature(8 * self._sizes[operation]))
+        for name in self._stores:
             ports |= {f"write_{name}": Out(1), f"start_{name}": Out(1), f"playing_{name}": In(1)}
         super().__init__(ports)
 
@@ -111,6 +119,9 @@ class Executor(Component):
                     m.next = "WORD"
                     with m.If((left == 1) | ended):
                         m.next = "HEADER"
+                    if self._fed:
+                        with m.If((header.code == Operation.FEED_ZEROS) & (left != 1)):
+                            m.next = "ISSUE"
             with m.State("VALUE"):
                 m.d.comb += self.values.valid.eq(1)
                 with m.If(self.values.ready):
@@ -163,29 +174,34 @@ class Executor(Component):
                 with m.If(missing == 0):
                     m.d.sync += [missing.eq(OPERATION_BYTES - 1), left.eq(shifted[8:24])]
                     with m.Switch(code):
-                        with m.Case(*_WORDS):
+                        with m.Case(*self._sizes):
                             with m.If(~octet.last & (shifted[8:24] != 0)):
                                 m.next = "WORD"
-                        with m.Case(
-                            Operation.PLAY_ACTIVATIONS, Operation.PLAY_WEIGHTS, Operation.READ
-                        ):
+                        plays = [Operation[f"PLAY_{name.upper()}"] for name in self._stores]
+                        with m.Case(*plays, Operation.READ):
                             m.d.sync += left.eq(1)
                             m.next = "ISSUE"
+                        if self._fed:
+                            with m.Case(Operation.FEED_ZEROS):
+                                with m.If(shifted[8:24] != 0):
+                                    m.next = "ISSUE"
 
     def _build_issue(self, m: Module, code: Value, accepted: Signal) -> None:
-        m.d.comb += [
-            self.commands.payload.eq(self.word),
-            self.parameters.payload.eq(self.word),
-        ]
+        targets = {name: getattr(self, name) for name in self._streams}
+        m.d.comb += [target.payload.eq(self.word) for target in targets.values()]
         with m.Switch(code):
-            for name, operation in (
-                ("commands", Operation.COMMANDS),
-                ("parameters", Operation.PARAMETERS),
-            ):
-                target = getattr(self, name)
+            for name, operation in self._streams.items():
                 with m.Case(operation):
-                    m.d.comb += [target.valid.eq(1), accepted.eq(target.ready)]
-            for name in STORES:
+                    m.d.comb += [targets[name].valid.eq(1), accepted.eq(targets[name].ready)]
+            if self._fed:
+                (target,) = targets.values()
+                with m.Case(Operation.FEED_ZEROS):
+                    m.d.comb += [
+                        target.payload.eq(0),
+                        target.valid.eq(1),
+                        accepted.eq(target.ready),
+                    ]
+            for name in self._stores:
                 free = ~getattr(self, f"playing_{name}")
                 with m.Case(Operation[f"STORE_{name.upper()}"]):
                     m.d.comb += [accepted.eq(free), getattr(self, f"write_{name}").eq(free)]

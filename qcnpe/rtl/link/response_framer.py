@@ -8,14 +8,15 @@ from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
 from qcnpe.rtl.link.framer import FRAMED_OCTET
-from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.frames import (
     HEADER_BYTES,
     RESULT_BEATS,
     WELCOME_FIELDS,
     Kind,
+    LinkedEngine,
     Refusal,
     Welcome,
+    result_bits,
 )
 from qcnpe.spec.registers import REGISTER_BYTES
 
@@ -34,7 +35,7 @@ class ResponseFramer(Component):
 
     Parameters
     ----------
-    config : the engine
+    config : the engine, or the memories of an autonomous one
     welcome : the parameters of the link
 
     Ports
@@ -47,13 +48,13 @@ class ResponseFramer(Component):
     worked_off : in, 8 bits, number of executed bodies, modulo 256
     error : in, 1 bit, a bad command halted the engine
     values : in, stream of 32 bits, registers that were read
-    results : in, stream of `config.rows * config.result_lane_bits` bits, beats of results
+    results : in, stream of `result_bits(config)` bits, beats of results
     frames : out, stream of `FRAMED_OCTET`, to the `Framer`
     """
 
-    def __init__(self, config: EngineConfig, *, welcome: Welcome) -> None:
+    def __init__(self, config: LinkedEngine, *, welcome: Welcome) -> None:
         self._welcome = welcome
-        self._beat_bits = config.rows * config.result_lane_bits
+        self._beat_bits = result_bits(config)
         super().__init__(
             {
                 "session": In(16),

@@ -113,7 +113,7 @@ def test_a_damaged_frame_within_the_session_does():
         ),
         (Welcome(version=1, fifo_depth=4, buffer=256, store=64).encode(), "buffer .* not 256"),
         (Welcome(version=1, fifo_depth=4, buffer=768, store=64).encode(), "buffer .* not 768"),
-        (Welcome(version=1, fifo_depth=4, buffer=512, store=0).encode(), "store .* not 0"),
+        (Welcome(version=1, fifo_depth=4, buffer=512, store=8).encode(), "store .* not 8"),
     ],
 )
 def test_welcome_that_no_board_of_this_version_sends_is_refused(body, message):

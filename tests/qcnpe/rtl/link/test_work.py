@@ -12,6 +12,7 @@ from qcnpe.rtl.link.response_framer import ResponseFramer
 from qcnpe.spec.commands import Field
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.frames import Kind, Operation, Refusal, Request, Welcome
+from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.registers import Access, Register
 
 CONFIG = EngineConfig(rows=2, cols=3, precisions=(16,), ncu="dsp")
@@ -24,8 +25,13 @@ TABLE = (
 class Bench:
     """An executor whose stores stream for a given number of cycles after each start."""
 
-    def __init__(self, bodies: list[bytes], *, busy_stores: int) -> None:
-        self.unit = Executor(CONFIG, address_bits=6, store_depth=64)
+    def __init__(
+        self, bodies: list[bytes], *, busy_stores: int, config: EngineConfig | MemoryConfig
+    ) -> None:
+        self.unit = Executor(config, address_bits=6, store_depth=64)
+        fed = isinstance(config, MemoryConfig)
+        self.streams = ("bus_words",) if fed else ("commands", "parameters")
+        self.stores = () if fed else STORES
         self.octets = [(o, n == len(body) - 1) for body in bodies for n, o in enumerate(body)]
         self.playing = dict.fromkeys(STORES, 0)
         self.busy_stores = busy_stores
@@ -37,7 +43,7 @@ class Bench:
         for _ in range(30 * len(self.octets) + 200):
             self.put_in(ctx)
             self.see_streams(ctx)
-            for name in STORES:
+            for name in self.stores:
                 self.see_store(ctx, name)
             self.finished += ctx.get(self.unit.finished)
             if self.octets and ctx.get(self.unit.octets.ready):
@@ -51,9 +57,9 @@ class Bench:
         if self.octets:
             ctx.set(unit.octets.payload.octet, self.octets[0][0])
             ctx.set(unit.octets.payload.last, self.octets[0][1])
-        for name in ("commands", "parameters"):
+        for name in self.streams:
             ctx.set(getattr(unit, name).ready, int(self.rng.integers(2)))
-        for name in STORES:
+        for name in self.stores:
             ctx.set(getattr(unit, f"playing_{name}"), self.playing[name] > 0)
         ctx.set(unit.values.ready, 1)
         ctx.set(unit.register_done, ctx.get(unit.register_start))
@@ -61,7 +67,7 @@ class Bench:
 
     def see_streams(self, ctx) -> None:
         unit = self.unit
-        for name in ("commands", "parameters"):
+        for name in self.streams:
             port = getattr(unit, name)
             if ctx.get(port.valid) and ctx.get(port.ready):
                 self.done.append((name, ctx.get(port.payload)))
@@ -83,9 +89,14 @@ class Bench:
             self.done.append((f"start_{name}", ctx.get(unit.address), ctx.get(unit.count)))
 
 
-def run_executor(bodies: list[bytes], *, busy_stores: int = 0) -> tuple[list[tuple], int]:
+def run_executor(
+    bodies: list[bytes],
+    *,
+    busy_stores: int = 0,
+    config: EngineConfig | MemoryConfig = CONFIG,
+) -> tuple[list[tuple], int]:
     """Actions of an executor for bodies, and the number of finished ones."""
-    bench = Bench(bodies, busy_stores=busy_stores)
+    bench = Bench(bodies, busy_stores=busy_stores, config=config)
     simulator = Simulator(bench.unit)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench.drive)
@@ -139,6 +150,34 @@ def test_body_that_ends_within_an_operation_disturbs_nothing_after_it():
     done, finished = run_executor([body for first in cut for body in (first, good)])
     assert done == [("parameters", 1)] * 7
     assert finished == 10
+
+
+def test_bus_words_of_an_autonomous_engine():
+    """Words and runs of zeros in their order; a run of zeros may end a body."""
+    words = bytes(range(1, 17))
+    requests = [
+        Request(Operation.FEED_ZEROS, 3),
+        Request(Operation.FEED, 2, 0, words),
+        Request(Operation.COMMANDS, 0),  # unknown to such a board
+        Request(Operation.WRITE, 1, 0x10, b"\x01\x02\x03\x04"),
+        Request(Operation.FEED_ZEROS, 0),
+        Request(Operation.FEED_ZEROS, 2),
+    ]
+    after = [Request(Operation.FEED, 1, 0, words[8:]), Request(Operation.READ, 1, 0x14)]
+    done, finished = run_executor(
+        [b"".join(work.encode() for work in body) for body in (requests, after)],
+        config=MemoryConfig.default(CONFIG),
+    )
+    assert done == [
+        *[("bus_words", 0)] * 3,
+        ("bus_words", 0x0807060504030201),
+        ("bus_words", 0x100F0E0D0C0B0A09),
+        ("write", 0x10, 0x04030201),
+        *[("bus_words", 0)] * 2,
+        ("bus_words", 0x100F0E0D0C0B0A09),
+        ("value", 0xABCD0014),
+    ]
+    assert finished == 2
 
 
 def test_registers_are_read_and_written_over_the_bus():
