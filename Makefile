@@ -27,7 +27,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -I -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-memory memory-networks bench-cpu apps apps-smoke tables docs docs-check report bench-training bench-frontend synth layout library library-test release-check lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board bare-metal
+.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-memory memory-networks bench-cpu apps apps-smoke tables waveforms docs docs-check report bench-training bench-frontend synth layout library library-test release-check lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board bare-metal
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,6 +104,9 @@ apps-smoke: $(READY) ## run every kind of experiment once, on the small digits: 
 
 tables: $(READY) ## write the tables of README and docs from results/
 	@$(PYTHON_VENV) -m docs.tables
+
+waveforms: $(READY) ## simulate engines, and draw the timing diagrams of the documentation
+	@$(PYTHON_VENV) -m docs.waveforms
 
 docs: $(VENV)/ready-docs ## build the documentation site into build/site, and check its links
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON_VENV) -m mkdocs build --quiet --strict

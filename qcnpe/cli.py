@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.progress import TimeElapsedColumn
 from rich.table import Table
 
@@ -25,6 +27,10 @@ from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
 from qcnpe.terminal import Console, PlainColumn, Progress, show, show_progress
 from qcnpe.tools.lock import only_writer
+
+if TYPE_CHECKING:
+    from sim.check import RtlCheck
+    from sim.waves import Waves
 
 cli = make_cli(
     "qcnpe", "The QC-NPE engine: generate it, compile networks for it, simulate and synthesise it."
@@ -380,41 +386,90 @@ def simulate(
     precisions: NetPrecisionsOption = None,
     ncu: NetNcuOption = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Run only this many samples, drawn at random.")
+        int | None,
+        typer.Option(min=1, help="Run only this many samples, drawn at random; with --waves: 1."),
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Samples sent to the engine at once.")] = 512,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Samples sent to the engine at once: 512; of an autonomous one's run: 1."
+        ),
+    ] = None,
+    top: TopOption = Top.STREAM,
+    memory: MemoryOption = None,
+    waves: Annotated[
+        Path | None, typer.Option(help="Write all signals here, an .fst or .vcd file.")
+    ] = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run samples on the simulated Verilog; compare every output with the integer model."""
-    from sim.check import check_network
-
-    network, samples = QuantNet.load(net), Samples.load(inputs).draw(limit, seed=0)
+    _check_top(top, memory)
+    file = _waves(waves)
+    drawn = limit if limit or not file else batch or 1
+    network, samples = QuantNet.load(net), Samples.load(inputs).draw(drawn, seed=0)
     samples.check(network)
     engine = NetworkEngine.choose(network, rows=rows, cols=cols, precisions=precisions, ncu=ncu)
+    config: EngineConfig | MemoryConfig = engine.config
+    if top is Top.AUTONOMOUS:
+        config = changed_sizes(MemoryConfig.default(engine.config), memory or [])
     with show_progress("simulating", len(samples.inputs), quiet=quiet or as_json) as update:
         update(0, "building the simulation")
-        found = check_network(network, samples.inputs, engine.config, batch=batch, progress=update)
+        found = _simulated(network, samples.inputs, config, batch, file, update)
     accuracy = samples.accuracy(found.outputs)
     document = {
         **engine.document,
+        "top": top.value,
         "samples": found.samples,
         "mismatches": found.mismatches,
         "accuracy": accuracy,
         "cycles": found.cycles,
         "counted_cycles": found.counted_cycles,
     }
-    table = _table(
-        f"{network.name}, simulated",
+    rows_shown = [
         ("engine", engine.title),
         ("samples", f"{found.samples:,}"),
         ("outputs that differ from the model", str(found.mismatches)),
         ("accuracy", "samples have no labels" if accuracy is None else f"{accuracy:.2%}"),
         ("cycles, all samples", f"{found.cycles:,} (compiler: {found.counted_cycles:,})"),
-    )
+    ]
+    if waves:
+        document["waves"] = str(waves)
+        rows_shown.append(("waveforms", f"{waves}, {waves.stat().st_size / 1000:,.0f} kB"))
+    table = _table(f"{network.name}, simulated", *rows_shown)
     show(table, document, quiet=quiet, as_json=as_json)
     if found.mismatches:
         raise QcnpeError(f"{found.mismatches} outputs of the RTL differ from the model")
+
+
+def _waves(path: Path | None) -> "Waves | None":
+    """The file of waveforms, when a simulation can write it."""
+    if path is None:
+        return None
+    from sim.waves import Waves
+
+    waves = Waves(path)
+    waves.check()
+    return waves
+
+
+def _simulated(
+    network: QuantNet,
+    inputs: NDArray[np.int16],
+    config: EngineConfig | MemoryConfig,
+    batch: int | None,
+    waves: "Waves | None",
+    update: Callable[[int], None],
+) -> "RtlCheck":
+    """Samples on the Verilog of an engine, with memories or without."""
+    if isinstance(config, MemoryConfig):
+        from sim.autonomous import check_autonomous
+
+        return check_autonomous(network, inputs, config, batch=batch or 1, waves=waves)
+    from sim.check import DEFAULT_BATCH, check_network
+
+    size = batch or DEFAULT_BATCH
+    return check_network(network, inputs, config, batch=size, waves=waves, progress=update)
 
 
 @cli.command(epilog="Example: qcnpe export build/demo/axnn.npz --out axnn.onnx")

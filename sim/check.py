@@ -14,6 +14,7 @@ from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet
 from sim.transport import SimulationTransport
 from sim.verilator import DEFAULT_FOLDER
+from sim.waves import Waves
 
 DEFAULT_BATCH = 512
 """Samples that are sent to the engine at once; bounds the memory for their operands."""
@@ -27,7 +28,7 @@ class RtlCheck:
     ----------
     samples : samples that were run
     mismatches : outputs of the RTL that differ from the model of the engine or from the network
-    cycles : in which the engine was busy
+    cycles : in which the engine was busy; of an autonomous one, of all runs
     counted_cycles : the same by the count of the compiler
     outputs : int16 (samples, outputs) from the RTL
     """
@@ -46,6 +47,7 @@ def check_network(
     *,
     folder: Path = DEFAULT_FOLDER,
     batch: int = DEFAULT_BATCH,
+    waves: Waves | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> RtlCheck:
     """Run samples on the engine's Verilog with the driver.
@@ -59,9 +61,10 @@ def check_network(
     inputs : int16 (samples, features)
     folder : for built simulations
     batch : samples that are sent to the engine at once
+    waves : file of all signals
     progress : called with the number of samples finished so far
     """
-    with SimulationTransport(config, folder=folder) as engine:
+    with SimulationTransport(config, folder=folder, waves=waves) as engine:
         return compare(net, inputs, engine, batch=batch, progress=progress)
 
 

@@ -14,6 +14,7 @@ from qcnpe.generate import TOP
 from qcnpe.spec.errors import ToolError
 from qcnpe.tools.process import Process
 from sim.verilator import PROGRAM, libpython
+from sim.waves import Waves
 
 _SOCKET_VARIABLE = "QCNPE_SIM_SOCKET"
 """Environment variable with the descriptor of the test's end of the socket."""
@@ -33,6 +34,7 @@ def start(
     toplevel: str,
     inherited: Collection[int] = (),
     log: Path | None = None,
+    waves: Waves | None = None,
 ) -> Process:
     """Start the cocotb tests of a module on a built simulation.
 
@@ -45,6 +47,7 @@ def start(
     toplevel : the simulated module
     inherited : descriptors of open files that the tests share
     log : file for the output of the simulator
+    waves : the file of waveforms that it writes
     """
     # A link, since the loader interprets some characters of a path.
     (folder / _LIBRARIES).symlink_to(config.libs_dir)
@@ -60,9 +63,9 @@ def start(
         "COCOTB_TRUST_INERTIAL_WRITES": "1",  # Verilator does them well, and cocotb is faster
         **environment,
     }
-    program = simulation / PROGRAM
+    command: list[str | Path] = [simulation / PROGRAM, *(waves.arguments if waves else ())]
     return Process(
-        "simulation", [program], folder, log=log, environment=variables, inherited=inherited
+        "simulation", command, folder, log=log, environment=variables, inherited=inherited
     )
 
 
@@ -73,6 +76,7 @@ def run_cocotb(
     environment: Mapping[str, str],
     *,
     toplevel: str = TOP,
+    waves: Waves | None = None,
 ) -> Path:
     """Run the cocotb tests of a module to their end; see `start`.
 
@@ -89,12 +93,14 @@ def run_cocotb(
     """
     results = folder / _RESULTS
     with start(
-        module, simulation, folder, environment, toplevel=toplevel, log=folder / _LOG
+        module, simulation, folder, environment, toplevel=toplevel, log=folder / _LOG, waves=waves
     ) as process:
         process.wait()
         process.keep_log()
         if not results.is_file():
             raise process.failure()
+    if waves:
+        waves.collect(folder)
     return results
 
 
@@ -110,6 +116,7 @@ class CocotbProcess:
     simulation : folder of the built simulation
     toplevel : the simulated module
     environment : more variables for the test
+    waves : the file of waveforms that the simulator writes
 
     Attributes
     ----------
@@ -128,6 +135,7 @@ class CocotbProcess:
         *,
         toplevel: str,
         environment: Mapping[str, str] | None = None,
+        waves: Waves | None = None,
     ) -> None:
         self._scratch = TemporaryDirectory(prefix="qcnpe-")
         self.folder = Path(self._scratch.name)
@@ -142,6 +150,7 @@ class CocotbProcess:
                 variables,
                 toplevel=toplevel,
                 inherited=[number],
+                waves=waves,
             )
         self._lines = self._socket.makefile("rw")
 

@@ -1,5 +1,6 @@
 """Builds simulations of an engine, once for each set of parameters and tools."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from qcnpe.generate import AUTONOMOUS_TOP, TOP, autonomous_verilog, top_verilog
@@ -11,6 +12,7 @@ from qcnpe.spec.memory.registers import memory_registers
 from qcnpe.spec.registers import address_bits
 from sim import verilator
 from sim.verilator import DEFAULT_FOLDER, Design
+from sim.waves import Waves
 
 HARNESS = Path(__file__).with_name("harness.sv")
 HARNESS_TOP = "harness"
@@ -30,6 +32,7 @@ def build(
     *,
     bare: bool = False,
     coverage: bool = False,
+    waves: Waves | None = None,
 ) -> Path:
     """Folder of a Verilated engine; builds it if it does not exist.
 
@@ -39,6 +42,7 @@ def build(
     folder : for built simulations
     bare : the engine without the harness, for benches that drive its buses
     coverage : write executed lines and toggled bits when a simulation ends
+    waves : a file of waveforms that simulations will write
 
     Raises
     ------
@@ -50,16 +54,21 @@ def build(
     name = f"{config.rows}x{config.cols}-{config.ncu}"
     verilator.check_builder(folder, name)
     verilog = top_verilog(Top(config))
+    options = (*(_COVERAGE if coverage else ()), *_wave_options(waves))
     ingredients = (verilog, HARNESS.read_text(), f"bare {bare} coverage {coverage}")
 
     def make() -> Design:
-        return _design(config, verilog, bare=bare, coverage=coverage)
+        return _design(config, verilog, bare=bare, options=options)
 
-    return verilator.build(name, ingredients, folder, make)
+    return verilator.build(name, (*ingredients, *_wave_options(waves)), folder, make)
 
 
 def build_autonomous(
-    config: MemoryConfig, folder: Path = DEFAULT_FOLDER, *, latency: int | None = None
+    config: MemoryConfig,
+    folder: Path = DEFAULT_FOLDER,
+    *,
+    latency: int | None = None,
+    waves: Waves | None = None,
 ) -> Path:
     """Folder of a Verilated autonomous engine; builds it if it does not exist.
 
@@ -68,6 +77,7 @@ def build_autonomous(
     config : the engine and its memories
     folder : for built simulations
     latency : of an ideal external memory in a harness, in cycles; None: no harness
+    waves : a file of waveforms that simulations will write
 
     Raises
     ------
@@ -80,7 +90,8 @@ def build_autonomous(
     verilator.check_builder(folder, name)
     verilog = autonomous_verilog(Autonomous(config))
     sources = {"modules.vlt": _keep_modules(config.engine), f"{AUTONOMOUS_TOP}.v": verilog}
-    design = Design(top=AUTONOMOUS_TOP, sources=sources)
+    options = _wave_options(waves)
+    design = Design(top=AUTONOMOUS_TOP, sources=sources, options=options)
     if latency is not None:
         text = MEMORY_HARNESS.read_text()
         parameters = {
@@ -91,13 +102,18 @@ def build_autonomous(
             "LATENCY": latency,
         }
         sources[MEMORY_HARNESS.name] = text
-        design = Design(top=MEMORY_HARNESS_TOP, sources=sources, parameters=parameters)
-    ingredients = (*sources.values(), f"latency {latency}")
+        design = Design(
+            top=MEMORY_HARNESS_TOP, sources=sources, parameters=parameters, options=options
+        )
+    ingredients = (*sources.values(), f"latency {latency}", *options)
     return verilator.build(name, ingredients, folder, lambda: design)
 
 
-def _design(config: EngineConfig, verilog: str, *, bare: bool, coverage: bool) -> Design:
-    options = _COVERAGE if coverage else ()
+def _wave_options(waves: Waves | None) -> tuple[str, ...]:
+    return waves.build_options if waves else ()
+
+
+def _design(config: EngineConfig, verilog: str, *, bare: bool, options: Sequence[str]) -> Design:
     sources = {"modules.vlt": _keep_modules(config), f"{TOP}.v": verilog}
     if bare:
         return Design(top=TOP, sources=sources, options=options)

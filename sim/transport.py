@@ -19,6 +19,7 @@ from qcnpe.spec.streams import Streams
 from sim.cocotb_process import CocotbProcess
 from sim.runner import HARNESS_TOP, build
 from sim.verilator import DEFAULT_FOLDER
+from sim.waves import Waves
 
 _SLACK_CYCLES = 10_000
 _SLACK_FACTOR = 20
@@ -34,6 +35,7 @@ class SimulationTransport(Transport):
     folder : for built simulations
     rest : probability, in 1/256, that a stream is idle in a cycle; 0 is full rate
     coverage : file for Verilator's coverage counts, written when the simulation ends
+    waves : file of all signals, written when the simulation ends, also after a wrong result
 
     Attributes
     ----------
@@ -54,15 +56,19 @@ class SimulationTransport(Transport):
         folder: Path = DEFAULT_FOLDER,
         rest: int = 0,
         coverage: Path | None = None,
+        waves: Waves | None = None,
     ) -> None:
         self.config = config
         self.cycles = self.last_cycles = 0
         self._rest = rest
         self._coverage = coverage
-        self._build = build(config, folder, coverage=coverage is not None)
+        self._waves = waves
+        self._build = build(config, folder, coverage=coverage is not None, waves=waves)
 
     def __enter__(self) -> "SimulationTransport":
-        self._process = CocotbProcess("sim.serve", self._build, toplevel=HARNESS_TOP)
+        self._process = CocotbProcess(
+            "sim.serve", self._build, toplevel=HARNESS_TOP, waves=self._waves
+        )
         return self
 
     def __exit__(
@@ -72,12 +78,18 @@ class SimulationTransport(Transport):
         trace: TracebackType | None,
     ) -> None:
         try:
-            if error is None:
+            if error is None or (self._waves and isinstance(error, TransportError)):
                 self._process.finish()
-                if self._coverage is not None:
-                    shutil.copy(self._process.folder / "coverage.dat", self._coverage)
+                self._collect()
         finally:
             self._process.close()
+
+    def _collect(self) -> None:
+        """Keep the files that the simulation has written at its end."""
+        if self._coverage is not None:
+            shutil.copy(self._process.folder / "coverage.dat", self._coverage)
+        if self._waves is not None:
+            self._waves.collect(self._process.folder)
 
     def exchange(self, streams: Streams) -> NDArray[np.uint64]:
         """Run the streams in the simulator."""

@@ -6,11 +6,12 @@ import pytest
 from qcnpe.generate import AUTONOMOUS_TOP
 from qcnpe.placement.build import place_network
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.geometry import Geometry
 from qcnpe.spec.inference import infer
 from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.memory.cycles import count_run
-from sim.autonomous import run_on_verilog
+from sim.autonomous import check_autonomous, run_on_verilog
 from sim.autonomous_bench import environment_of
 from sim.cocotb_process import run_cocotb
 from sim.runner import build_autonomous
@@ -74,3 +75,16 @@ def test_a_network(tmp_path):
         assert counters["words_read"] == counted.words_read
         assert counters["words_written"] == counted.words_written
         assert counters["run_cycles"] == counted.cycles
+
+
+def test_a_check_of_a_network():
+    """What `qcnpe simulate` says of runs of one sample; the first run also loads the network."""
+    rng = np.random.default_rng(2)
+    net = small_network(rng)
+    inputs = random_inputs(rng, net, 2)
+    found = check_autonomous(net, inputs, OTHER)
+    assert (found.samples, found.mismatches) == (2, 0)
+    assert found.cycles == found.counted_cycles
+    np.testing.assert_array_equal(found.outputs, infer(net, inputs))
+    with pytest.raises(ConfigError, match="2 samples are not a multiple of the batch, 3"):
+        check_autonomous(net, inputs, OTHER, batch=3)

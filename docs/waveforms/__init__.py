@@ -1,0 +1,1 @@
+"""Figures of waveforms, drawn from simulations of the Verilog: `make waveforms`."""
