@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
-from enum import Enum
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 from rich.progress import TimeElapsedColumn
 from rich.table import Table
 
-from qcnpe.command_line import command
+from qcnpe.command_line import command, parse_numbers
 from qcnpe.compiler import Program, compile_network
-from qcnpe.options import JsonOption, QuietOption, make_cli
+from qcnpe.options import JsonOption, QuietOption, Top, TopOption, make_cli
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.errors import ConfigError, QcnpeError
@@ -122,7 +121,7 @@ def _changed(config: EngineConfig, options: Mapping[str, Any]) -> EngineConfig:
     """
     values = dict(options)
     if "precisions" in values:
-        values["precisions"] = _parse_widths(values["precisions"])
+        values["precisions"] = parse_numbers("precisions", values["precisions"])
     elif "ncu" in values:
         values["precisions"] = find_kind(values["ncu"]).choose(config.precisions)
     return replace(config, **values)
@@ -135,32 +134,12 @@ def engine_config(
 
     The default precisions mean all of them that the kind supports.
     """
-    widths = _parse_widths(precisions)
+    widths = parse_numbers("precisions", precisions)
     if precisions == ALL_PRECISIONS:
         widths = find_kind(ncu).choose(widths)
     return EngineConfig(rows=rows, cols=cols, precisions=widths, ncu=ncu, fifo_depth=fifo_depth)
 
 
-def _parse_widths(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(word) for word in text.split(","))
-    except ValueError:
-        raise ConfigError(f"precisions must be numbers like 16,8,4,2, not {text}") from None
-
-
-class Top(Enum):
-    """What is around an engine."""
-
-    STREAM = "stream"
-    AUTONOMOUS = "autonomous"
-
-
-TopOption = Annotated[
-    Top,
-    typer.Option(
-        help="stream: a host makes the engine's streams; autonomous: the engine has memories."
-    ),
-]
 MemoryOption = Annotated[
     list[str] | None,
     typer.Option(

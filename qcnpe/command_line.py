@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.spec.errors import ConfigError, QcnpeError, one_line
 from qcnpe.spec.text import printable
 from qcnpe.tools.extras import explain
 from qcnpe.tools.stop import Stopped, stops_on_signals
@@ -33,6 +33,25 @@ def command(name: str) -> Iterator[None]:
         _fail(name, remedy, 1)
     except Stopped as stopped:
         _fail(name, "stopped; run again to continue", stopped.status)
+
+
+def parse_numbers(name: str, text: str) -> tuple[int, ...]:
+    """The value of an option that is a list of numbers, such as 16,8,4,2.
+
+    Parameters
+    ----------
+    name : of the option, for the message
+    text : the value
+
+    Raises
+    ------
+    ConfigError
+        If it is none.
+    """
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise ConfigError(f"{name} must be numbers like 16,8,4,2, not {text}") from None
 
 
 def say(name: str, message: str) -> None:

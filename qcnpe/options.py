@@ -1,5 +1,6 @@
 """What the two commands with subcommands share: options, version, completion."""
 
+from enum import Enum
 from typing import Annotated, Any
 
 import typer
@@ -70,3 +71,18 @@ def make_cli(name: str, description: str, group: type[CommandGroup] = CommandGro
         """Options of the command itself."""
 
     return cli
+
+
+class Top(Enum):
+    """What is around an engine."""
+
+    STREAM = "stream"
+    AUTONOMOUS = "autonomous"
+
+
+TopOption = Annotated[
+    Top,
+    typer.Option(
+        help="stream: a host makes the engine's streams; autonomous: the engine has memories."
+    ),
+]

@@ -75,7 +75,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "axnn.flow.operating_points": FLOW | {"qcnpe.compiler", "qcnpe.driver"},
     "axnn.experiments": EXPERIMENTS,
     "axnn.experiments.energy_spread": EXPERIMENTS | {"qcnpe.command_line"},
-    "axnn.exploration": EXPLORATION | {"qcnpe.activity", "qcnpe.compiler", "qcnpe.events"},
+    "axnn.exploration": EXPLORATION
+    | {"qcnpe.activity", "qcnpe.compiler", "qcnpe.events", "qcnpe.placement"},
     "axnn.experiments.narrow_energy": EXPERIMENTS | {"qcnpe.command_line"},
     "axnn.cpu": CPU
     | {"qcnpe.command_line", "qcnpe.terminal", "numba", "llvmlite", "matplotlib", "rich"},

@@ -17,12 +17,24 @@ from axnn.exploration.candidates import OBJECTIVES
 from axnn.exploration.exact import with_exact_areas
 from axnn.flow.energy import EnergyPrices
 from axnn.flow.run_folder import RunFolder
-from qcnpe.options import JsonOption, ProcessesOption, QuietOption, SchedulerOption
+from qcnpe.command_line import parse_numbers
+from qcnpe.options import (
+    JsonOption,
+    ProcessesOption,
+    QuietOption,
+    SchedulerOption,
+    Top,
+    TopOption,
+)
 from qcnpe.spec.documents import encode_document
 from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.files import replace_text
+from qcnpe.spec.fpga import BOARD_SIZES
 from qcnpe.tasks import Workplace
 from qcnpe.terminal import show, show_progress
+
+_MARKS = {"yes": "", "unknown": "?"}
+"""What follows the name of a board that an engine fits, or may fit."""
 
 
 @cli.command(
@@ -44,6 +56,7 @@ def explore_command(
         list[float] | None,
         typer.Option(help="Approximate under this bound, too; may be repeated."),
     ] = None,
+    top: TopOption = Top.STREAM,
     objective: Annotated[
         str, typer.Option(help=f"What the front is sorted by: {', '.join(OBJECTIVES)}.")
     ] = "energy",
@@ -83,6 +96,7 @@ def explore_command(
             space,
             EnergyPrices.load(prices),
             bounds=bound or [],
+            autonomous=top is Top.AUTONOMOUS,
             where=where,
             progress=tell,
         )
@@ -100,53 +114,60 @@ def _document(objective: str, found: Exploration, front: Sequence[Candidate]) ->
     return {
         "objective": objective,
         "candidates": len(found.candidates),
-        "left_out": [engine.title for engine in found.left_out],
-        "front": [asdict(each) for each in front],
+        "left_out": [asdict(each) for each in found.left_out],
+        "front": [_row(each) for each in front],
     }
 
 
 def _space(rows: str, cols: str, precisions: str, ncu: str) -> Space:
     """The engines of the options."""
     return Space(
-        rows=_numbers("rows", rows),
-        cols=_numbers("cols", cols),
-        precisions=tuple(_numbers("precisions", part) for part in precisions.split(";")),
+        rows=parse_numbers("rows", rows),
+        cols=parse_numbers("cols", cols),
+        precisions=tuple(parse_numbers("precisions", part) for part in precisions.split(";")),
         ncus=tuple(ncu.split(",")),
     )
 
 
-def _numbers(name: str, text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(word) for word in text.split(","))
-    except ValueError:
-        raise ConfigError(f"{name} must be numbers like 4,8,16, not {text}") from None
+def _row(candidate: Candidate) -> dict[str, Any]:
+    """A candidate, with the boards that its engine fits."""
+    return {**asdict(candidate), "boards": candidate.boards}
 
 
 def _write(out: Path, candidates: Sequence[Candidate]) -> None:
     """Write all candidates as a table (CSV), or as JSON."""
-    rows = [asdict(each) for each in candidates]
+    rows = [_row(each) for each in candidates]
     if out.suffix != ".csv":
         replace_text(out, encode_document({"candidates": rows}, indent=1) + "\n")
         return
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(Candidate.__dataclass_fields__), lineterminator="\n")
+    boards = {f"fits_{name}": name for name in BOARD_SIZES}
+    columns = [*Candidate.__dataclass_fields__, *boards]
+    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows({**row, "precisions": "/".join(map(str, row["precisions"]))} for row in rows)
+    for row in rows:
+        widths = "/".join(map(str, row["precisions"]))
+        fits = {column: row["boards"][name] for column, name in boards.items()}
+        writer.writerow({**row, "precisions": widths, **fits})
     replace_text(out, text.getvalue())
 
 
 def front_table(front: Sequence[Candidate], candidates: int) -> Table:
     """The Pareto front."""
-    heads = ("pJ", "cycles", "um2", "right", "loss")
+    heads = ["pJ", "cycles", "um2", "right", "loss"]
+    memories = any(each.memory_bits is not None for each in front)
     table = Table(
         "array",
         "NCU",
         "widths",
         "point",
         *(Column(head, justify="right") for head in heads),
+        *([Column("kB", justify="right")] if memories else []),
+        "boards",
         title=f"{len(front)} of {candidates} candidates that no other beats",
         caption="Energy and cycles of a sample, area of the cells, share of validation samples that"
-        " are right, percentage points less than the exact network",
+        " are right, percentage points less than the exact network, FPGA boards that the engine"
+        " fits (?: unknown)" + (", memories that hold the network" if memories else ""),
     )
     for each in front:
         table.add_row(
@@ -159,5 +180,13 @@ def front_table(front: Sequence[Candidate], candidates: int) -> Table:
             f"{each.area_um2:,.0f}",
             f"{each.accuracy:.2%}",
             f"{each.loss_points:.2f}",
+            *([f"{(each.memory_bits or 0) / 8000:,.1f}"] if memories else []),
+            _boards(each),
         )
     return table
+
+
+def _boards(candidate: Candidate) -> str:
+    """The boards that an engine fits, by the first part of their names."""
+    found = candidate.boards.items()
+    return " ".join(name.partition("_")[0] + _MARKS[fits] for name, fits in found if fits in _MARKS)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.fpga import fits
 
 COSTS = ("energy_pj", "cycles", "area_um2", "loss_points")
 """What should be small."""
@@ -20,13 +21,16 @@ class Candidate:
     ----------
     point : name of the operating point
     rows, cols, precisions, ncu : of the engine
-    energy_pj : of the engine for a sample
+    energy_pj : of the engine for a sample, in a long batch
     memory_pj, external_pj : of on-chip memories and of an external memory for a sample, not part of
         the energy
-    cycles : of the engine for a sample, in a long batch
+    cycles : of the engine for a sample, in a long batch; of an autonomous engine, in a run of one
+        sample with the network in its memories
     area_um2 : of the engine's cells
     accuracy : on the validation part
     loss_points : percentage points of accuracy less than the exact network has there
+    memory_bits : of the memories that an autonomous engine needs to hold the network; None of an
+        engine that reads streams
     """
 
     point: str
@@ -41,18 +45,45 @@ class Candidate:
     area_um2: float
     accuracy: float
     loss_points: float
+    memory_bits: int | None = None
 
     @property
     def engine(self) -> str:
         """The engine in a few words."""
+        return self.config.title
+
+    @property
+    def config(self) -> EngineConfig:
+        """The engine's parameters."""
         return EngineConfig(
             rows=self.rows, cols=self.cols, precisions=self.precisions, ncu=self.ncu
-        ).title
+        )
+
+    @property
+    def boards(self) -> dict[str, str]:
+        """Whether the engine fits each FPGA board: yes, no, or unknown."""
+        return {name: found.value for name, found in fits(self.config).items()}
 
     @property
     def costs(self) -> tuple[float, ...]:
         """What should be small, in the order of `COSTS`."""
         return tuple(float(getattr(self, name)) for name in COSTS)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An operating point that does not run on an engine.
+
+    Attributes
+    ----------
+    engine : in a few words
+    point : name of the operating point
+    reason : what is missing
+    """
+
+    engine: str
+    point: str
+    reason: str
 
 
 def pareto_front(candidates: Sequence[Candidate], objective: str) -> list[Candidate]:

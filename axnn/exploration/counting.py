@@ -14,13 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axnn.approximation.event_counter import PROGRAM_BATCH
-from axnn.exploration.candidates import Candidate
+from axnn.exploration.candidates import Candidate, LeftOut
 from axnn.flow.energy import EnergyPrices, program_cost
 from qcnpe.activity import network_activity
 from qcnpe.compiler import Program, compile_network
 from qcnpe.events import OperandActivity
+from qcnpe.placement.build import place_network
+from qcnpe.placement.report import PlacementReport
 from qcnpe.spec.area import AreaModel
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import CapacityError
+from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.ncu_kind import find_kind
 from qcnpe.spec.qnet import QuantNet
 
@@ -49,9 +53,12 @@ class Point:
             int(width) for layer in self.net.layers for width in np.unique(layer.precision)
         )
 
-    def fits(self, engine: EngineConfig) -> bool:
-        """Whether an engine has all of the widths."""
-        return self.widths <= set(engine.precisions)
+    def missing(self, engine: EngineConfig) -> str:
+        """The widths that an engine lacks, in words; nothing if it has all."""
+        widths = sorted(self.widths - set(engine.precisions), reverse=True)
+        return (
+            f"has no {' and '.join(f'{width}-bit' for width in widths)} operands" if widths else ""
+        )
 
 
 Activity = tuple[Mapping[int, tuple[OperandActivity, int]], ...]
@@ -68,12 +75,14 @@ class Shared:
     activity : of each point, by name and kind of NCU
     prices : of events
     areas : of engines
+    autonomous : whether engines have memories
     """
 
     points: tuple[Point, ...]
     activity: Mapping[tuple[str, str], Activity]
     prices: EnergyPrices
     areas: AreaModel
+    autonomous: bool = False
 
 
 def with_kind(engine: EngineConfig, ncu: str) -> EngineConfig:
@@ -108,13 +117,34 @@ def _beats(net: QuantNet, config: EngineConfig, samples: int) -> list[dict[int, 
     return total
 
 
-def count_engine(
-    shared: Shared, engine: EngineConfig, tell: Callable[[str], None]
-) -> list[Candidate]:
-    """All operating points that fit an engine."""
-    found = [count(point, engine, shared) for point in shared.points if point.fits(engine)]
+@dataclass(frozen=True)
+class EngineCount:
+    """All operating points on an engine.
+
+    Attributes
+    ----------
+    candidates : those that run on it
+    left_out : those that do not
+    """
+
+    candidates: tuple[Candidate, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def count_engine(shared: Shared, engine: EngineConfig, tell: Callable[[str], None]) -> EngineCount:
+    """All operating points on an engine."""
+    found, left_out = [], []
+    for point in shared.points:
+        reason = point.missing(engine)
+        if not reason:
+            try:
+                found.append(count(point, engine, shared))
+            except CapacityError as error:
+                reason = str(error)
+        if reason:
+            left_out.append(LeftOut(engine.title, point.name, reason))
     tell(engine.title)
-    return found
+    return EngineCount(tuple(found), tuple(left_out))
 
 
 def count(point: Point, engine: EngineConfig, shared: Shared) -> Candidate:
@@ -122,6 +152,9 @@ def count(point: Point, engine: EngineConfig, shared: Shared) -> Candidate:
     program = compile_network(point.net, engine, PROGRAM_BATCH)
     events = _events(program, shared.activity[point.name, engine.ncu])
     cost = program_cost(shared.prices, program, events)
+    cycles, memory_bits = cost.cycles, None
+    if shared.autonomous:
+        cycles, memory_bits = _in_memories(point.net, engine)
     return Candidate(
         point=point.name,
         rows=engine.rows,
@@ -131,11 +164,24 @@ def count(point: Point, engine: EngineConfig, shared: Shared) -> Candidate:
         energy_pj=cost.energy_pj,
         memory_pj=cost.memory_pj,
         external_pj=cost.external_pj,
-        cycles=cost.cycles,
+        cycles=cycles,
+        memory_bits=memory_bits,
         area_um2=shared.areas.area_um2(engine),
         accuracy=point.accuracy,
         loss_points=point.loss_points,
     )
+
+
+def _in_memories(net: QuantNet, engine: EngineConfig) -> tuple[float, int]:
+    """Cycles of a run of one sample on an autonomous engine, and bits of the memories it needs.
+
+    Raises
+    ------
+    CapacityError
+        If the network fits no memories.
+    """
+    report = PlacementReport.of(place_network(net, MemoryConfig.largest(engine), 1))
+    return float(report.cycles), report.least_memories.total_bits
 
 
 def _events(program: Program, activity: Activity) -> list[dict[str, int]]:

@@ -6,8 +6,15 @@ from importlib.resources import as_file, files
 
 from axnn.approximation.widths import integer_accuracy
 from axnn.errors import RunError
-from axnn.exploration.candidates import Candidate
-from axnn.exploration.counting import Point, Shared, count_engine, measure_activity, with_kind
+from axnn.exploration.candidates import Candidate, LeftOut
+from axnn.exploration.counting import (
+    EngineCount,
+    Point,
+    Shared,
+    count_engine,
+    measure_activity,
+    with_kind,
+)
 from axnn.exploration.space import Space
 from axnn.flow.ancestry import Ancestry
 from axnn.flow.energy import EnergyPrices
@@ -35,21 +42,21 @@ class Exploration:
     Attributes
     ----------
     candidates : every operating point on every engine that it fits
-    left_out : engines that no operating point fits
+    left_out : operating points that do not run on an engine
     reused : engines whose counts were kept from an earlier call
     """
 
     candidates: tuple[Candidate, ...]
-    left_out: tuple[EngineConfig, ...]
+    left_out: tuple[LeftOut, ...]
     reused: int
 
 
 @dataclass(frozen=True)
 class _File:
-    """What the file of an exploration holds: candidates by engine, and what they are made from."""
+    """What the file of an exploration holds: counts by engine, and what they are made from."""
 
     made_from: Ancestry
-    engines: dict[str, list[Candidate]]
+    engines: dict[str, EngineCount]
 
 
 def load_areas() -> AreaModel:
@@ -64,6 +71,7 @@ def explore(
     prices: EnergyPrices,
     *,
     bounds: Sequence[float] = (),
+    autonomous: bool = False,
     where: Workplace = IN_THIS_PROCESS,
     progress: Progress = lambda done, total, note: None,
 ) -> Exploration:
@@ -75,6 +83,7 @@ def explore(
     space : the engines
     prices : of events
     bounds : approximate under these, too; each takes as long as `axnn approximate`
+    autonomous : the engines have memories that hold the network
     where : where engines are counted
     progress : called with the number of engines finished, of all, and a note
 
@@ -89,21 +98,23 @@ def explore(
     ]
     with run.lock():
         points = operating_points(run, variants)
-        fitting = [engine for engine in engines if any(point.fits(engine) for point in points)]
         areas = load_areas()
-        kept = _Kept(run, variants, prices, areas)
-        new = [engine for engine in fitting if engine.title not in kept.engines]
+        kept = _Kept(run, variants, prices, areas, autonomous)
+        new = [engine for engine in engines if engine.title not in kept.engines]
         shared = _shared(run, points, {engine.ncu for engine in new}, prices, areas)
-        done = len(fitting) - len(new)
-        for index, found in run_tasks(count_engine, shared, new, where):
+        done = len(engines) - len(new)
+        for index, found in run_tasks(
+            count_engine, replace(shared, autonomous=autonomous), new, where
+        ):
             done += 1
             kept.add(new[index], found)
-            progress(done, len(fitting), new[index].title)
+            progress(done, len(engines), new[index].title)
         kept.write()
+    counts = [kept.engines[engine.title] for engine in engines]
     return Exploration(
-        candidates=tuple(each for engine in fitting for each in kept.engines[engine.title]),
-        left_out=tuple(engine for engine in engines if engine not in fitting),
-        reused=len(fitting) - len(new),
+        candidates=tuple(each for count in counts for each in count.candidates),
+        left_out=tuple(each for count in counts for each in count.left_out),
+        reused=len(engines) - len(new),
     )
 
 
@@ -113,7 +124,8 @@ class _Kept:
     Parameters
     ----------
     run : whose folder has the file
-    variants, prices, areas : what the counts depend on besides; with others they are made anew
+    variants, prices, areas, autonomous : what the counts depend on besides; with others they are
+        made anew
     """
 
     def __init__(
@@ -122,6 +134,7 @@ class _Kept:
         variants: Sequence[RunFolder],
         prices: EnergyPrices,
         areas: AreaModel,
+        autonomous: bool,
     ) -> None:
         self._path, self._unwritten = run.path / RESULTS, 0
         networks = [folder.axnn for folder in (run, *variants) if folder.axnn.exists()]
@@ -131,14 +144,15 @@ class _Kept:
             engine=run.record().app.engine,
             prices=dict(prices.pj),
             areas=areas.fitted,
+            autonomous=autonomous,
         )
-        self.engines: dict[str, list[Candidate]] = {}
+        self.engines: dict[str, EngineCount] = {}
         if self._path.exists():
             found = read_document(self._path, _File)
             if found.made_from == self._made_from:
                 self.engines = found.engines
 
-    def add(self, engine: EngineConfig, found: list[Candidate]) -> None:
+    def add(self, engine: EngineConfig, found: EngineCount) -> None:
         """Add an engine; the file is written now and then."""
         self.engines[engine.title] = found
         self._unwritten += 1
@@ -202,6 +216,6 @@ def _shared(
         (point.name, ncu): measure_activity(point.net, engine, ncu, samples)
         for point in points
         for ncu in sorted(ncus)
-        if point.fits(with_kind(engine, ncu))
+        if not point.missing(with_kind(engine, ncu))
     }
     return Shared(points, activity, prices, areas)

@@ -5,7 +5,7 @@ from typing import Any
 
 from qcnpe.placement.build import LOADED, Placement, phase_content
 from qcnpe.spec.config import OPERAND_BITS
-from qcnpe.spec.memory.config import Memory
+from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.cycles import RunCount, Span, count_run
 
 
@@ -83,6 +83,12 @@ class PlacementReport:
             }
             for memory in Memory
         }
+
+    @property
+    def least_memories(self) -> MemoryConfig:
+        """The engine with as few rows of each memory as the network needs to stay in them."""
+        used = {memory: max(1, self.rows_used[memory.name.lower()]) for memory in Memory}
+        return self.placement.config.with_depths(used)
 
     @property
     def document(self) -> dict[str, Any]:

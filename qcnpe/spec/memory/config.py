@@ -1,7 +1,9 @@
 """The configuration of an autonomous engine: an engine and its memories."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 from qcnpe.spec.commands import PARAMETER_BITS
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
@@ -125,6 +127,16 @@ class MemoryConfig:
             weight_rows=_DEFAULT_WEIGHTS // engine.cols,
         )
 
+    @classmethod
+    def largest(cls, engine: EngineConfig) -> "MemoryConfig":
+        """The default number of banks, and every memory as deep as can be."""
+        return cls.default(engine).with_depths(dict.fromkeys(Memory, MAX_ROWS))
+
+    def with_depths(self, depths: Mapping[Memory, int]) -> "MemoryConfig":
+        """The same with other rows of some memories."""
+        changes: dict[str, Any] = {_DEPTHS[memory]: rows for memory, rows in depths.items()}
+        return replace(self, **changes)
+
     @property
     def bus_bytes(self) -> int:
         """Octets of a bus word."""
@@ -164,6 +176,11 @@ class MemoryConfig:
             Memory.LANES: self.lane_entry_bits,
             Memory.DESCRIPTORS: DESCRIPTOR_BITS,
         }.get(memory, self.bus_bits)
+
+    @property
+    def total_bits(self) -> int:
+        """Bits of all memories together."""
+        return sum(self.depth(memory) * self.row_content_bits(memory) for memory in Memory)
 
     def row_words(self, memory: Memory) -> int:
         """Bus words of a memory's row."""

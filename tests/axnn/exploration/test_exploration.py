@@ -18,8 +18,11 @@ from axnn.flow.apps import APPS, App
 from axnn.flow.energy import EnergyModel, EnergyPrices
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, train_step
+from qcnpe.placement.build import place_network
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import ConfigError
+from qcnpe.spec.memory.config import MemoryConfig
+from qcnpe.spec.memory.cycles import count_run
 from qcnpe.tasks import Workplace
 from qcnpe.tools.process import Output
 from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
@@ -116,7 +119,7 @@ def test_an_exploration_is_the_same_with_workers_and_goes_on_where_it_ended(run,
     (run.path / RESULTS).unlink()
     assert explore(run, SPACE, TABLE).candidates == first.candidates
     wider = replace(SPACE, rows=(2, 4, 8))
-    assert explore(run, wider, TABLE).reused == len(SPACE.engines(ENGINE)) - len(first.left_out)
+    assert explore(run, wider, TABLE).reused == len(SPACE.engines(ENGINE))
     dearer = EnergyPrices({name: 2 * price for name, price in TABLE.pj.items()}, {})
     again = explore(run, SPACE, dearer)
     assert again.reused == 0
@@ -128,6 +131,28 @@ def test_an_exploration_is_the_same_with_workers_and_goes_on_where_it_ended(run,
 def test_points_are_counted_only_on_engines_that_have_their_widths(run):
     found = explore(run, replace(SPACE, ncus=("plain16",)), TABLE)
     assert {each.point for each in found.candidates} == {"exact16"}
+    assert {(each.engine, each.point) for each in found.left_out} == {
+        (engine.title, "axnn") for engine in replace(SPACE, ncus=("plain16",)).engines(ENGINE)
+    }
+    assert "-bit operands" in found.left_out[0].reason
+
+
+def test_engines_with_memories(run):
+    space = replace(SPACE, rows=(4,), ncus=("fused",), precisions=((16, 8, 4, 2),))
+    streams = {(each.cols, each.point): each for each in explore(run, space, TABLE).candidates}
+    found = explore(run, space, TABLE, autonomous=True)
+    assert found.reused == 0
+    for each in found.candidates:
+        net = run.point(each.point)
+        memories = MemoryConfig.default(EngineConfig(rows=4, cols=each.cols))
+        image = place_network(net, memories, 1).image
+        assert each.cycles == count_run(image, first=False).cycles
+        weights = sum(
+            layer.precision.size * layer.sources[0].geometry.fan_in for layer in net.layers
+        )
+        assert each.memory_bits > 2 * weights
+        assert each.energy_pj == streams[each.cols, each.point].energy_pj
+        assert each.cycles > streams[each.cols, each.point].cycles
 
 
 def test_a_run_without_approximation_is_refused(tmp_path, run):
@@ -160,6 +185,8 @@ def test_the_command_writes_a_table_json_and_csv(run, tmp_path, monkeypatch, cap
     assert areas == sorted(areas)
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert len(rows) == json.loads(call("--json"))["candidates"] > len(front)
+    assert {row["fits_ulx3s_85f"] for row in rows} == {"yes", "unknown"}
+    assert front[0]["boards"]["icebreaker"] in ("no", "unknown")
     assert "that no other beats" in call()
 
 

@@ -1,0 +1,27 @@
+"""Reports on placements."""
+
+import numpy as np
+
+from qcnpe.placement.build import LOADED, place_network
+from qcnpe.placement.report import PlacementReport
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.geometry import Geometry
+from qcnpe.spec.memory.config import Memory, MemoryConfig
+from tests.qcnpe.networks import dense_layer, network, random_layer
+
+
+def test_the_least_memories_hold_the_network():
+    """With fewer rows of any of them, it is loaded in every run, or does not fit."""
+    rng = np.random.default_rng(1)
+    geometry = Geometry(input_shape=(3, 8, 8), channels=6, kernel=(3, 3))
+    net = network(random_layer(rng, geometry, function="tanh"), dense_layer(6 * 36, 10))
+    largest = MemoryConfig.largest(EngineConfig(rows=4, cols=4))
+    report = PlacementReport.of(place_network(net, largest, 1))
+    least = report.least_memories
+    again = PlacementReport.of(place_network(net, least, 1))
+    assert again.placement.resident == set(LOADED)
+    assert again.cycles == report.cycles
+    assert least.depth(Memory.WEIGHTS) >= 6 * 36 * 10 // 4
+    activations = least.depth(Memory.ACTIVATIONS) * least.banks
+    assert activations >= 3 * 8 * 8 + 6 * 36  # the two maps, at 16 bits
+    assert least.total_bits > 16 * (activations + 4 * least.depth(Memory.WEIGHTS))
