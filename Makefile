@@ -112,7 +112,7 @@ docs: $(VENV)/ready-docs ## build the documentation site into build/site, and ch
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON_VENV) -m mkdocs build --quiet --strict
 	@$(PYTHON_VENV) -m docs.site.check build/site
 
-docs-check: $(READY) ## run the tutorials
+docs-check: $(READY) ## run the tutorials and the notebook
 	@$(PYTHON_VENV) -m pytest tests/docs -o python_files='check_*.py'
 
 report: $(READY) ## show the results of `make apps` so far on one page: build/report/index.html

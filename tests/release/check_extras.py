@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.check_notebook import cells
 from tests.test_packaging import EXTRAS
 
 IMPORTS = """
@@ -56,6 +57,10 @@ def test_core_trains_approximates_and_generates_verilog(core, table):
     text = (core.folder / "verilog" / "qcnpe_engine.v").read_text()
     assert "module qcnpe_engine(" in text
     assert core.run("axnn", "--version") == core.run("qcnpe", "--version")
+
+
+def test_the_notebook_runs_with_the_core(core):
+    assert "of the test part right" in core.run("python", "-c", "\n".join(cells()))
 
 
 @pytest.mark.parametrize(
