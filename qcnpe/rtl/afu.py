@@ -231,10 +231,11 @@ def _fits(accumulator: Value, shift: Value) -> Value:
     A shift of `SHIFT_OFFSET + 3 - _WINDOW_BITS + n` moves bit n of the accumulator below that
     place.
     """
-    sign, places = accumulator[-1], range(1, len(accumulator) - 1)
-    upper = Cat(accumulator[place] for place in places)
+    places = range(1, len(accumulator) - 1)
+    # Neighbours are compared, not each bit with the sign: those of small sums do not toggle.
+    changes = Cat(accumulator[place] ^ accumulator[place + 1] for place in places)
     beyond = Cat(shift < SHIFT_OFFSET + 3 - _WINDOW_BITS + place for place in places)
-    return ~Mux(sign, (~upper & beyond).any(), (upper & beyond).any())
+    return ~(changes & beyond).any()
 
 
 def _begins_window(pool: Value, place: Value) -> Value:
