@@ -27,7 +27,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -I -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-memory memory-networks bench-cpu apps apps-smoke tables waveforms docs docs-check report bench-training bench-frontend synth layout library library-test release-check lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board bare-metal
+.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-memory bench-tasks memory-networks bench-cpu apps apps-smoke tables waveforms docs docs-check report bench-training bench-frontend synth layout library library-test release-check lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board bare-metal
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ bench-engine: $(READY) ## measure the engine into results/engine.json
 
 bench-memory: $(READY) ## measure autonomous engines on five networks into results/memory.json [NET=]
 	@$(PYTHON_VENV) -m sim.bench_memory --out results/memory.json $(if $(NET),--net $(NET))
+
+bench-tasks: $(READY) ## measure tasks on two processes against one into results/tasks.json: ten minutes, idle
+	@OPENBLAS_NUM_THREADS=1 $(PYTHON_VENV) -m sim.bench_tasks --out results/tasks.json
 
 memory-networks: $(READY) ## compare 100,000 random networks on the model of autonomous engines [NETWORKS=]
 	@$(if $(NETWORKS),NETWORKS=$(NETWORKS) )$(PYTHON_VENV) -m pytest -n auto -q -rP tests/qcnpe/placement -o python_files='long_*.py'

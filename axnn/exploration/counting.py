@@ -6,7 +6,7 @@ row or a column are the same on all of them, but where a tile begins. Everything
 exactly for every engine.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -131,8 +131,18 @@ class EngineCount:
     left_out: tuple[LeftOut, ...]
 
 
-def count_engine(shared: Shared, engine: EngineConfig, tell: Callable[[str], None]) -> EngineCount:
-    """All operating points on an engine."""
+def count_engines(
+    shared: Shared, engines: Sequence[EngineConfig], tell: Callable[[str], None]
+) -> tuple[EngineCount, ...]:
+    """All operating points on each of some engines."""
+    found = []
+    for engine in engines:
+        found.append(_count_engine(shared, engine))
+        tell(engine.title)
+    return tuple(found)
+
+
+def _count_engine(shared: Shared, engine: EngineConfig) -> EngineCount:
     found, left_out = [], []
     for point in shared.points:
         reason = point.missing(engine)
@@ -143,7 +153,6 @@ def count_engine(shared: Shared, engine: EngineConfig, tell: Callable[[str], Non
                 reason = str(error)
         if reason:
             left_out.append(LeftOut(engine.title, point.name, reason))
-    tell(engine.title)
     return EngineCount(tuple(found), tuple(left_out))
 
 

@@ -11,7 +11,7 @@ from axnn.exploration.counting import (
     EngineCount,
     Point,
     Shared,
-    count_engine,
+    count_engines,
     measure_activity,
     with_kind,
 )
@@ -27,6 +27,9 @@ from qcnpe.tasks import IN_THIS_PROCESS, Workplace, run_tasks
 
 RESULTS = "exploration.json"
 """Name of the file in the run's folder that keeps what has been counted."""
+
+_TOGETHER = 8
+"""Engines of a task: work for a second or less."""
 
 _KEPT_EVERY = 20
 """Engines after which what has been counted is written."""
@@ -103,12 +106,14 @@ def explore(
         new = [engine for engine in engines if engine.title not in kept.engines]
         shared = _shared(run, points, {engine.ncu for engine in new}, prices, areas)
         done = len(engines) - len(new)
+        parts = in_parts(new, where)
         for index, found in run_tasks(
-            count_engine, replace(shared, autonomous=autonomous), new, where
+            count_engines, replace(shared, autonomous=autonomous), parts, where
         ):
-            done += 1
-            kept.add(new[index], found)
-            progress(done, len(engines), new[index].title)
+            for engine, each in zip(parts[index], found, strict=True):
+                done += 1
+                kept.add(engine, each)
+                progress(done, len(engines), engine.title)
         kept.write()
     counts = [kept.engines[engine.title] for engine in engines]
     return Exploration(
@@ -175,6 +180,12 @@ def _approximated(run: RunFolder, bound: float, notify: Callable[[str], None]) -
         on_trial=lambda trial: notify(f"bound {bound:g}: validation {trial.accuracy:.2%}"),
     )
     return variant
+
+
+def in_parts(engines: Sequence[EngineConfig], where: Workplace) -> list[tuple[EngineConfig, ...]]:
+    """Engines that one task counts: several for other processes, since each task costs messages."""
+    size = 1 if where.is_this_process else _TOGETHER
+    return [tuple(engines[start : start + size]) for start in range(0, len(engines), size)]
 
 
 def operating_points(run: RunFolder, variants: Sequence[RunFolder] = ()) -> tuple[Point, ...]:
