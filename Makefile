@@ -27,7 +27,7 @@ PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 pyt
 	$$p -I -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-memory bench-tasks memory-networks bench-cpu apps apps-smoke tables waveforms docs docs-check report bench-training bench-frontend synth layout library library-test release-check lint format clean system-tools ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board bare-metal
+.PHONY: help demo test verilog sim sim-long formal formal-short fuzz peers coverage bench-engine bench-memory bench-tasks memory-networks bench-cpu apps apps-smoke tables waveforms docs docs-check report report-check bench-training bench-frontend synth layout library library-test release-check lint format clean system-tools chromium ngspice opensta icarus bitstream bitstreams program board-report link-sessions sim-board bare-metal
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ docs: $(VENV)/ready-docs ## build the documentation site into build/site, and ch
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON_VENV) -m mkdocs build --quiet --strict
 	@$(PYTHON_VENV) -m docs.site.check build/site
 
+report-check: $(VENV)/ready-browser chromium ## open a report in Chromium: figures, choices, sizes, requests
+	@$(PYTHON_VENV) -m pytest tests/browser -o python_files='check_*.py'
+
 docs-check: $(READY) ## run the tutorials and the notebook
 	@$(PYTHON_VENV) -m pytest tests/docs -o python_files='check_*.py'
 
@@ -193,6 +196,9 @@ $(VENV)/ready-%: $(READY)
 system-tools:
 	@{ perl -MPod::Usage -e 1 && g++ --version && git --version; } >/dev/null 2>&1 || \
 		$(call apt_install,perl g++ make git)
+
+chromium:
+	@{ command -v chromium && command -v chromedriver; } >/dev/null || $(call apt_install,chromium chromium-driver)
 
 ngspice:
 	@command -v ngspice >/dev/null || $(call apt_install,ngspice)

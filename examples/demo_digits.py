@@ -97,7 +97,7 @@ def demonstrate(run: RunFolder, seed: int, table_path: Path | None) -> None:
         evaluation = prepare_network(run, seed, energy, watch)
         hardware = check_hardware(run, watch)
         with watch.step("report"):
-            report.draw_figures(run, characterize_step(run), run.approximated(), energy)
+            page = report.write_run_page(run.path, [report.read_run(run, energy.prices)])
         with watch.step("synthesise"):
             area = synthesize(ENGINE, run.path / "synth", quick=True)
         facts, seconds = run.facts(), watch.seconds
@@ -107,7 +107,7 @@ def demonstrate(run: RunFolder, seed: int, table_path: Path | None) -> None:
     console.print(report.steps_table(run.approximated(), energy))
     console.print(render(area))
     console.print(report.summary_table(APP.title, summary))
-    console.print(f"Figures and files: {run.path}")
+    console.print(f"Figures, to open in a browser: {page.path}")
 
 
 def main() -> None:

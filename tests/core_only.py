@@ -20,7 +20,7 @@ def modules_of_extras() -> set[str]:
     names = [re.split(r"[ \[<>=;]", text)[0].lower() for text in requirements]
     optional = {
         name for name, text in zip(names, requirements, strict=True) if "extra ==" in text
-    } - {"amaranth", "jinja2"}  # amaranth is of the core, and brings jinja2
+    } - {"amaranth"}  # of the core; an extra asks for more of it
     found = {
         module
         for module, packages in packages_distributions().items()

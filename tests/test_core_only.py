@@ -15,7 +15,6 @@ from tests.core_only import commands
 EXTRAS = {
     "axnn train digits8x8": "data",
     "axnn import net.onnx": "onnx",
-    "axnn report --run": "plots",
     "axnn train --side": "data",
     "axnn speed digits": "onnx",
     "axnn run --run": "boards",

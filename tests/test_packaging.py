@@ -17,7 +17,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 # Too large for `all`, which has to keep `make demo` quick; installed by the targets that need them.
-HEAVY_EXTRAS = {"docs", "fpga", "formal", "fuzz", "layout", "peers", "release", "speed"}
+HEAVY_EXTRAS = {"browser", "docs", "fpga", "formal", "fuzz", "layout", "peers", "release", "speed"}
 
 REQUIREMENTS = [
     Requirement(line)

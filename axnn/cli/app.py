@@ -70,7 +70,7 @@ COMMANDS = (
     Entry(
         "report",
         "experiments",
-        "Write summary.json and the figures of a run, or one HTML page on all applications.",
+        "Write the interactive page on runs, or one page on all applications.",
     ),
     Entry(
         "experiments",

@@ -1,6 +1,6 @@
 """The commands for reports, for the paper's experiments and for processors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -23,11 +23,7 @@ from axnn.experiments.run import Finished, Job, plan_jobs, run_jobs
 from axnn.experiments.stages import SEEDS, STAGE_NAMES, check_seeds, check_stages
 from axnn.flow.energy import EnergyPrices
 from axnn.flow.run_folder import RunFolder
-from axnn.flow.steps import (
-    characterize_step,
-    energy_model,
-    evaluate_step,
-)
+from axnn.flow.steps import evaluate_step
 from qcnpe.options import JsonOption, ProcessesOption, QuietOption, SchedulerOption
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.results import read_figures
@@ -37,16 +33,20 @@ from qcnpe.terminal import show, show_progress
 
 @cli.command(
     name="report",
-    epilog="Example: axnn report --folder build/apps --out build/report "
-    "--engine results/energy.json (one run: axnn report --run build/digits)",
+    epilog="Example: axnn report --run build/digits (all experiments: axnn report "
+    "--folder build/apps --out build/report --engine results/energy.json)",
 )
 def report_command(
-    run: Annotated[Path | None, typer.Option(help="Folder of one run's files.")] = None,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of one run's files; repeated, the page compares the runs."),
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option(help="Folder of all applications, as `experiments` fills it.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="With --folder: where the page and its figures go.")
+        Path | None,
+        typer.Option(help="Where the page goes; with --run, by default the first run's folder."),
     ] = None,
     engine: Annotated[
         Path | None,
@@ -56,27 +56,48 @@ def report_command(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write summary.json and the figures of a run, or one HTML page on all applications."""
-    if run is not None and folder is None and out is None and engine is None:
-        _report_run(RunFolder(run), EnergyPrices.load(prices), quiet=quiet, as_json=as_json)
-    elif folder is not None and out is not None and run is None:
+    """Write the interactive page on runs, or one page on all applications."""
+    if run and folder is None and engine is None:
+        _report_runs(run, out, EnergyPrices.load(prices), quiet=quiet, as_json=as_json)
+    elif folder is not None and out is not None and not run:
         _report_apps(folder, out, engine, EnergyPrices.load(prices), quiet=quiet, as_json=as_json)
     else:
         raise RunError("report needs either --run, or --folder with --out")
 
 
-def _report_run(folder: RunFolder, prices: EnergyPrices, *, quiet: bool, as_json: bool) -> None:
-    app, found = folder.trained().app, folder.approximated()
-    warn = warn_on_stderr(quiet=quiet)
-    with folder.lock():
-        evaluation = evaluate_step(folder, prices, notify=warn)
-        scores = characterize_step(folder, notify=warn)
-        energy = energy_model(prices, app, folder.samples())
-        summary = report.make_summary(evaluation, folder.facts(), seconds={})
-        report.write_summary(folder, summary)
-        report.draw_figures(folder, scores, found, energy)
-    shown = report.summary_table(app.title, summary)
-    show(shown, summary, quiet=quiet, as_json=as_json)
+def _report_runs(
+    paths: Sequence[Path], out: Path | None, prices: EnergyPrices, *, quiet: bool, as_json: bool
+) -> None:
+    """Evaluate and summarise the runs that have an approximation of their own; write the page."""
+    folders = [RunFolder(path) for path in paths]
+    for folder in folders:
+        report.find_sources(folder)  # raises before the lock makes a folder
+    readings, summaries = [], []
+    with show_progress("report", quiet=quiet or as_json) as update:
+        for folder in folders:
+            with folder.lock():
+                readings.append(report.read_run(folder, prices, partial(_tell, update, folder)))
+                if folder.axnn.exists():
+                    summaries.append(_summarise(folder, prices, quiet=quiet))
+    page = report.write_run_page(out or paths[0], readings)
+    table, document = report.run_page_table(page), {"page": str(page.path)}
+    if len(folders) == len(summaries) == 1:
+        table = report.summary_table(readings[0].title, summaries[0])
+        table.add_row("page", str(page.path))
+        document = {**summaries[0], **document}
+    show(table, document, quiet=quiet, as_json=as_json)
+
+
+def _summarise(folder: RunFolder, prices: EnergyPrices, *, quiet: bool) -> dict[str, Any]:
+    """Write `summary.json`."""
+    evaluation = evaluate_step(folder, prices, notify=warn_on_stderr(quiet=quiet))
+    summary = report.make_summary(evaluation, folder.facts(), seconds={})
+    report.write_summary(folder, summary)
+    return summary
+
+
+def _tell(update: Callable[[int, str], None], folder: RunFolder, note: str) -> None:
+    update(0, f"{folder.path}: {note}")
 
 
 def _report_apps(

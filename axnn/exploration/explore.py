@@ -123,6 +123,25 @@ def explore(
     )
 
 
+def read_candidates(run: RunFolder) -> tuple[Candidate, ...]:
+    """The candidates that a run's exploration has counted so far; none without one.
+
+    Raises
+    ------
+    RunError
+        If a network has changed since.
+    FormatError
+        If the file is damaged.
+    """
+    path = run.path / RESULTS
+    if not path.exists():
+        return ()
+    found = read_document(path, _File)
+    values = {"engine": run.record().app.engine}
+    found.made_from.check(path, files=(), values=values, remedy="`axnn explore`")
+    return tuple(each for count in found.engines.values() for each in count.candidates)
+
+
 class _Kept:
     """What has been counted, in a file, so that an interrupted exploration goes on.
 

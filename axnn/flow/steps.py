@@ -24,6 +24,7 @@ from axnn.flow.energy import EnergyModel, EnergyPrices
 from axnn.flow.evaluate import Evaluation, evaluate, integer_samples
 from axnn.flow.judgement import Judgement
 from axnn.flow.notes import ApproximationNotes, TrainingNotes
+from axnn.flow.provenance import Provenance
 from axnn.flow.record import RunRecord
 from axnn.flow.run_folder import RunFolder, Trained
 from axnn.flow.scores import read_scores, scores_made_from, write_scores
@@ -320,6 +321,7 @@ def evaluate_step(
         made_from = judgement_ancestry(run, prices)
         judgement = Judgement(made_from=made_from, run=run.facts(), evaluation=evaluation)
         write_document(run.evaluation, judgement)
+        Provenance.now().write(run.path)
     return evaluation
 
 

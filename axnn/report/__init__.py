@@ -1,7 +1,7 @@
-"""Reports: tables for the terminal, figures of a run, and one page on all applications."""
+"""Reports: tables for the terminal, a page on runs, and one page on all applications."""
 
 from axnn.report.book import Book, app_names, make_book
-from axnn.report.run_figures import draw_figures
+from axnn.report.runs import RunPage, RunReading, find_sources, read_run, write_run_page
 from axnn.report.tables import (
     HardwareCheck,
     book_table,
@@ -9,6 +9,7 @@ from axnn.report.tables import (
     import_table,
     make_summary,
     resilience_table,
+    run_page_table,
     steps_table,
     summary_table,
     training_table,
@@ -18,16 +19,21 @@ from axnn.report.tables import (
 __all__ = [
     "Book",
     "HardwareCheck",
+    "RunPage",
+    "RunReading",
     "app_names",
     "book_table",
-    "draw_figures",
     "fetch_table",
+    "find_sources",
     "import_table",
     "make_book",
     "make_summary",
+    "read_run",
     "resilience_table",
+    "run_page_table",
     "steps_table",
     "summary_table",
     "training_table",
+    "write_run_page",
     "write_summary",
 ]

@@ -5,7 +5,6 @@ from importlib.resources import files
 
 from axnn.report.content import Chapter
 from qcnpe.spec.text import printable
-from qcnpe.tools.extras import require_modules
 
 TEMPLATE = "page.html"
 """File of the template in this package."""
@@ -19,7 +18,6 @@ def render(title: str, chapters: Sequence[Chapter]) -> str:
     title : of the page
     chapters : in order, the overview first
     """
-    require_modules("jinja2")
     from jinja2 import Environment, StrictUndefined
 
     source = files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")

@@ -17,6 +17,7 @@ from axnn.flow.judgement import RunFacts
 from axnn.flow.run_folder import RunFolder, Trained
 from axnn.report.book import Book
 from axnn.report.numbers import bound_points
+from axnn.report.runs import RunPage
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 
@@ -212,4 +213,13 @@ def book_table(book: Book) -> Table:
     table.add_row("page", str(book.page))
     table.add_row("applications", ", ".join(book.apps))
     table.add_row("figures (PNG)", str(len(book.pictures)))
+    return table
+
+
+def run_page_table(page: RunPage) -> Table:
+    """The page on runs as a table for the terminal."""
+    table = Table(title="Report", show_header=False)
+    table.add_row("page", str(page.path))
+    table.add_row("runs", ", ".join(page.runs))
+    table.add_row("operating points", str(page.points))
     return table

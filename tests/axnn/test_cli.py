@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from axnn.data.fetch import read_collection
 from axnn.errors import DataError
 from axnn.flow import steps
 from axnn.flow.apps import APPS, App
+from axnn.flow.provenance import Provenance
 from axnn.flow.run_folder import RunFolder
 from axnn.nn.train import train
 from qcnpe.driver import ModelTransport
@@ -41,8 +43,8 @@ RESULTS = (
     "test_inputs.npz",
     "evaluation.json",
     "summary.json",
-    "resilience.png",
-    "quality_energy.png",
+    "report.html",
+    "provenance.json",
 )
 
 
@@ -111,6 +113,7 @@ def run_folder(run_all, shelf):
 
 def test_whole_chain_leaves_every_file_and_a_summary(run_all, tmp_path):
     summary = json.loads(run_all(tmp_path / "run", "--json"))
+    assert Path(summary.pop("page")) == tmp_path / "run" / "report.html"
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == sorted(RESULTS)
     written = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert list(written.pop("made_from")["files"]) == ["evaluation.json"]
@@ -133,8 +136,7 @@ def test_whole_chain_leaves_every_file_and_a_summary(run_all, tmp_path):
         "seconds",
     ]
     assert (summary["images_checked"], summary["mismatches"], summary["seed"]) == (0, None, 3)
-    for name in ("resilience.png", "quality_energy.png"):
-        assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "run" / "report.html").read_bytes().startswith(b"<!DOCTYPE html>")
 
 
 def test_files_alone_reproduce_the_accuracy(run_all, tmp_path):
@@ -152,11 +154,13 @@ def test_the_networks_name_the_engine_that_they_are_for(run_all, tmp_path):
         assert QuantNet.load(tmp_path / f"{name}.npz").engine == ENGINE
 
 
-def test_two_runs_are_byte_identical(run_all, tmp_path):
+def test_two_runs_are_byte_identical_but_for_their_date(run_all, tmp_path, monkeypatch):
+    made = Provenance.now()
+    monkeypatch.setattr(Provenance, "now", lambda: made)
     for folder in ("a", "b"):
-        run_all(tmp_path / folder, "--quiet")
+        run_all(tmp_path / folder / "run", "--quiet")
     for name in RESULTS:
-        first, second = ((tmp_path / folder / name).read_bytes() for folder in ("a", "b"))
+        first, second = ((tmp_path / folder / "run" / name).read_bytes() for folder in ("a", "b"))
         assert first == second, name
 
 

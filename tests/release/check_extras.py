@@ -53,6 +53,8 @@ def test_core_trains_approximates_and_generates_verilog(core, table):
     train(core, table)
     evaluation = json.loads(core.run("axnn", "evaluate", "--run", "own", "--json"))
     assert evaluation["axnn_accuracy"] > 0.7
+    core.run("axnn", "report", "--run", "own")
+    assert "axnn-report-1" in (core.folder / "own" / "report.html").read_text()
     core.run("qcnpe", "generate", "--rows", "2", "--cols", "2", "--out", "verilog")
     text = (core.folder / "verilog" / "qcnpe_engine.v").read_text()
     assert "module qcnpe_engine(" in text
@@ -69,7 +71,6 @@ def test_the_notebook_runs_with_the_core(core):
         ("sim", "qcnpe simulate own/axnn.npz --inputs own/test_inputs.npz"),
         ("data", "axnn train digits8x8 --run digits"),
         ("onnx", "axnn export --run own"),
-        ("plots", "axnn report --run own"),
         ("boards", "axnn run --run own --port nowhere"),
     ],
 )
@@ -96,10 +97,9 @@ def test_network_is_simulated_from_an_installation(install, table):
     assert [path.name for path in environment.folder.iterdir()] == ["own"]
 
 
-def test_reports_and_models_are_written_from_an_installation(install, table):
-    environment = install("onnx,plots,data")
+def test_models_are_written_from_an_installation(install, table):
+    environment = install("onnx,data")
     train(environment, table)
-    environment.run("axnn", "report", "--run", "own")
     environment.run("axnn", "export", "--run", "own")
     environment.run("axnn", "verify", "--run", "own")
     environment.run("axnn", "train", "digits8x8", "--run", "digits")
