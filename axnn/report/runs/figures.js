@@ -369,9 +369,8 @@ const kindStyle = (ncu) => KINDS[ncu] || ["#9aa3ad", "diamond"];
 
 /** Candidates of the exploration: all of them, and those that no other beats. */
 function paretoFigure(run, state) {
-  const tops = [...new Set(run.candidates.map((each) => each.top))];
-  const top = tops.includes(state.top) ? state.top : tops[0];
-  const every = run.candidates.filter((each) => each.top === top);
+  const every = run.candidates;
+  const memories = every.some((each) => each.memory_bits !== null);
   const losses = [...new Set(every.map((each) => Math.max(0, each.loss_points)))].sort((a, b) => a - b);
   const limits = [["all", "any loss"], ...losses.slice(0, -1).map((value) => [String(value), `at most ${number(value, 2)} points`])];
   const limit = limits.some(([value]) => value === state.loss) ? state.loss : "all";
@@ -409,10 +408,10 @@ function paretoFigure(run, state) {
     {title: "boards", key: "boards", format: (value) => value.join(", ") || "\u2013", text: true},
   ];
   const best = table(columns, front, {caption: "engines on the front"});
-  const keys = ["engine", "top", "point", "rows", "cols", "precisions", "ncu", "energy_pj", "memory_pj", "external_pj", "cycles", "area_um2", "memory_bits", "accuracy", "loss_points", "boards", "front"];
+  const keys = ["engine", "point", "rows", "cols", "precisions", "ncu", "energy_pj", "memory_pj", "external_pj", "cycles", "area_um2", "memory_bits", "accuracy", "loss_points", "boards", "front"];
   const saved = table(keys.map((key) => ({title: key, key})), run.candidates);
-  return card("Engines compared", `${number(every.length, 6)} candidates of axnn explore: engines with the operating points that run on them. Pale marks are beaten by another in energy, cycles, area and loss together.`,
-    html("div", {}, tops.length > 1 ? choice("top", "Engines", [["stream", "with streams from a host"], ["autonomous", "with their own memories"]], state) : null, choice("x", "Across", Object.entries(COSTS).map(([key, [title]]) => [key, title.split(",")[0]]), state), choice("loss", "Loss of validation accuracy", limits, state),
+  return card("Engines compared", `${number(every.length, 6)} candidates of axnn explore: engines ${memories ? "with their own memories, " : ""}with the operating points that run on them. Pale marks are beaten by another in energy, cycles, area and loss together.`,
+    html("div", {}, choice("x", "Across", Object.entries(COSTS).map(([key, [title]]) => [key, title.split(",")[0]]), state), choice("loss", "Loss of validation accuracy", limits, state),
       figure(() => `${front.length} engines are best in ${COSTS[xKey][0]} and ${COSTS[yKey][0]}: ${front.map((each) => each.engine).join("; ")}`, draw),
       best.frame, download("exploration.csv", saved.csv)), "wide");
 }

@@ -1,7 +1,7 @@
 // The page: what is chosen, the bar at its top, and the cards.
 
 const report = JSON.parse(document.getElementById("data").textContent);
-const state = {run: 0, point: 0, common: true, memory: false, engine: "stream", order: "index", scale: "linear", criterion: "", x: "area_um2", loss: "all", top: "stream"};
+const state = {run: 0, point: 0, common: true, memory: false, engine: "stream", order: "index", scale: "linear", criterion: "", x: "area_um2", loss: "all"};
 const updates = [];
 
 /** A card: title, a sentence, content. */

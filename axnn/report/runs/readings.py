@@ -103,7 +103,7 @@ class RunReading:
     trials : of each approximation, by the name of its point
     scores : of each neuron, by criterion and layer; None where a score is not a finite number
     criterion : the one by which neurons were sorted
-    candidates : of the exploration, with `front`: no other beats it
+    candidates : of the exploration, with the boards that they fit and `front`: no other beats it
     provenance : (name, value) pairs
     """
 
@@ -281,20 +281,16 @@ def _rounded(layer: Any) -> tuple[float | None, ...]:
 
 
 def _candidates(run: RunFolder) -> Iterator[dict[str, Any]]:
-    """Candidates with what is derived from them; engines of the two tops have fronts of their own,
-    since their cycles are not of the same runs."""
+    """Candidates with what is derived from them."""
     candidates = read_candidates(run)
-    for autonomous in (False, True):
-        group = [each for each in candidates if (each.memory_bits is not None) == autonomous]
-        front = set(pareto_front(group, "energy"))
-        for each in group:
-            yield {
-                **asdict(each),
-                "engine": each.engine,
-                "top": "autonomous" if autonomous else "stream",
-                "boards": [name for name, answer in each.boards.items() if answer == "yes"],
-                "front": each in front,
-            }
+    front = set(pareto_front(candidates, "energy"))
+    for each in candidates:
+        yield {
+            **asdict(each),
+            "engine": each.engine,
+            "boards": [name for name, answer in each.boards.items() if answer == "yes"],
+            "front": each in front,
+        }
 
 
 def _provenance(
