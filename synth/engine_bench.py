@@ -189,7 +189,8 @@ class EngineBench:
         models = cells.library.models(sorted({cell.cell for cell in assembly.netlist.placed}))
         by_unit = assembly.unit_loads_ff(models, cells.wires)
         loads = assembly.loads_ff(by_unit)
-        for net, length in lengths_um(assembly, Floorplan.of(config, cells.wires)).items():
+        floorplan = Floorplan.of(config, cells.wires)
+        for net, length in lengths_um(assembly, floorplan, models).items():
             loads[net] += cells.wires.capacitance_ff(length)
         circuit = Circuit(assembly.netlist, cells.library, cells.wires, loads)
         clocks_ff = {
