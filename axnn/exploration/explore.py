@@ -55,8 +55,14 @@ class Exploration:
 
 
 @dataclass(frozen=True)
-class _File:
-    """What the file of an exploration holds: counts by engine, and what they are made from."""
+class Explored:
+    """The file of an exploration.
+
+    Attributes
+    ----------
+    made_from : what the counts depend on
+    engines : counts by engine
+    """
 
     made_from: Ancestry
     engines: dict[str, EngineCount]
@@ -172,7 +178,7 @@ class _Kept:
         )
         self.engines: dict[str, EngineCount] = {}
         if self._path.exists():
-            found = read_document(self._path, _File)
+            found = read_document(self._path, Explored)
             if found.made_from == self._made_from:
                 self.engines = found.engines
 
@@ -185,7 +191,7 @@ class _Kept:
 
     def write(self) -> None:
         """Write the file."""
-        write_document(self._path, asdict(_File(self._made_from, self.engines)))
+        write_document(self._path, asdict(Explored(self._made_from, self.engines)))
         self._unwritten = 0
 
 

@@ -6,7 +6,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache, partial
 from pathlib import Path
 from shutil import copy
@@ -29,6 +29,10 @@ from axnn.data.pgm import decode_pgm
 from axnn.data.png import decode_png
 from axnn.data.records import decode_integer, decode_records
 from axnn.experiments.documents import SCHEMAS
+from axnn.exploration import Candidate, pareto_front
+from axnn.exploration.candidates import LeftOut
+from axnn.exploration.counting import EngineCount
+from axnn.exploration.explore import Explored
 from axnn.flow.ancestry import Ancestry
 from axnn.flow.apps import APPS
 from axnn.flow.description import describe, read_app
@@ -46,6 +50,7 @@ from axnn.quantisation.calibration import calibrate
 from axnn.quantisation.quantize import uniform_precision
 from qcnpe.compiler import compile_network
 from qcnpe.interchange import export_onnx, read_facts, verify
+from qcnpe.spec.area import AreaModel
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import convert_document, read_document, write_document
 from qcnpe.spec.frames import LINK_VERSION, Frame, FrameParser, Kind, Welcome
@@ -55,6 +60,7 @@ from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.results import read_figures
 from qcnpe.spec.samples import Samples
 from synth import count_model, traces
+from synth.area_table import TABLE as AREA_TABLE
 from synth.energy_table import TABLE as ENERGY_TABLE
 from synth.floorplan import Floorplan
 from synth.liberty.library import Library, read_library
@@ -428,6 +434,39 @@ def make_deb(path: Path) -> None:
     path.write_bytes(content)
 
 
+def make_exploration(path: Path) -> None:
+    """Counts of one engine."""
+    costs = {"energy_pj": 2.5, "memory_pj": 0.5, "external_pj": 1.5, "cycles": 7.0}
+    found = Candidate(
+        point="axnn",
+        rows=2,
+        cols=2,
+        precisions=(16, 8),
+        ncu="fused",
+        area_um2=1e4,
+        accuracy=0.75,
+        loss_points=0.5,
+        memory_bits=4096,
+        **costs,
+    )
+    left_out = LeftOut("2 x 2 NCUs (plain16, 16 bits)", "axnn", "has no 8-bit operands")
+    made_from = Ancestry(files={"axnn.npz": "0" * 64}, values={"engine": "1" * 64})
+    count = EngineCount((found,), (left_out,))
+    write_document(path, asdict(Explored(made_from, {found.engine: count})))
+
+
+def use_exploration(path: Path) -> None:
+    """The front of what has been counted, and the boards of its engines."""
+    counts = read_document(path, Explored).engines.values()
+    front = pareto_front([each for count in counts for each in count.candidates], "energy")
+    assert all(each.boards for each in front)
+
+
+def use_areas(path: Path) -> None:
+    """The area of an engine."""
+    AreaModel.load(path).area_um2(EngineConfig(rows=2, cols=2))
+
+
 def archive_kind(file: str, *makers: Callable[[Path], object]) -> FileKind:
     """An archive of which some members are read."""
     return FileKind(file, file, makers, lambda path: read_members(path, r".*\.bin"))
@@ -551,6 +590,8 @@ KINDS = (
     FileKind("cell library", "cells.lib", tuple(partial(copy, kit) for kit in KITS), use_library),
     FileKind("netlist", "top.json", (make_netlist,), use_netlist),
     FileKind("energy table", "pj.json", (partial(copy, ENERGY_TABLE),), EnergyPrices.load),
+    FileKind("exploration", "explored.json", (make_exploration,), use_exploration),
+    FileKind("areas", "areas.json", (partial(copy, AREA_TABLE),), use_areas),
     FileKind("wires", "wires.json", (partial(copy, WIRES_FILE),), use_wires),
     FileKind("memories", "memories.json", (partial(copy, MEMORIES_FILE),), use_memories),
     FileKind("operand trace", "trace.npz", (make_trace,), traces.load),
