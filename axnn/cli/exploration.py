@@ -2,13 +2,13 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
+from rich.table import Table
 
 from axnn.cli.app import cli
 from axnn.cli.options import PricesOption, RunOption
@@ -152,38 +152,55 @@ def _write(out: Path, candidates: Sequence[Candidate]) -> None:
     replace_text(out, text.getvalue())
 
 
+_COLUMNS: tuple[tuple[str, bool, Callable[[Candidate], str]], ...] = (
+    ("array", False, lambda each: f"{each.rows} x {each.cols}"),
+    ("NCU", False, lambda each: each.ncu),
+    ("widths", False, lambda each: "/".join(map(str, each.precisions))),
+    ("point", False, lambda each: each.point),
+    ("pJ", True, lambda each: f"{each.energy_pj:,.0f}"),
+    ("cycles", True, lambda each: f"{each.cycles:,.1f}"),
+    ("um2", True, lambda each: f"{each.area_um2:,.0f}"),
+    ("right", True, lambda each: f"{each.accuracy:.2%}"),
+    ("loss", True, lambda each: f"{each.loss_points:.2f}"),
+    ("kB", True, lambda each: f"{(each.memory_bits or 0) / 8000:,.1f}"),
+    ("boards", False, lambda each: _boards(each)),
+)
+"""Headings of the front's table, whether they are of numbers, and what is shown."""
+
+
 def front_table(front: Sequence[Candidate], candidates: int) -> Table:
-    """The Pareto front."""
-    heads = ["pJ", "cycles", "um2", "right", "loss"]
+    """The Pareto front; a kind or widths that all engines share are in the caption."""
     memories = any(each.memory_bits is not None for each in front)
+    columns = [column for column in _COLUMNS if memories or column[0] != "kB"]
+    rows = [[show_cell(each) for _, _, show_cell in columns] for each in front]
+    shared = {
+        index: values.pop()
+        for index, (heading, _, _) in enumerate(columns)
+        if heading in ("NCU", "widths")
+        for values in [{row[index] for row in rows}]
+        if len(values) == 1
+    }
     table = Table(
-        "array",
-        "NCU",
-        "widths",
-        "point",
-        *(Column(head, justify="right") for head in heads),
-        *([Column("kB", justify="right")] if memories else []),
-        "boards",
         title=f"{len(front)} of {candidates} candidates that no other beats",
-        caption="Energy and cycles of a sample, area of the cells, share of validation samples that"
-        " are right, percentage points less than the exact network, FPGA boards that the engine"
-        " fits (?: unknown)" + (", memories that hold the network" if memories else ""),
+        caption=_caption(list(shared.values()), memories),
     )
-    for each in front:
-        table.add_row(
-            f"{each.rows} x {each.cols}",
-            each.ncu,
-            "/".join(map(str, each.precisions)),
-            each.point,
-            f"{each.energy_pj:,.0f}",
-            f"{each.cycles:,.1f}",
-            f"{each.area_um2:,.0f}",
-            f"{each.accuracy:.2%}",
-            f"{each.loss_points:.2f}",
-            *([f"{(each.memory_bits or 0) / 8000:,.1f}"] if memories else []),
-            _boards(each),
-        )
+    for index, (heading, is_number, _) in enumerate(columns):
+        if index not in shared:
+            table.add_column(heading, justify="right" if is_number else "left")
+    for row in rows:
+        table.add_row(*(text for index, text in enumerate(row) if index not in shared))
     return table
+
+
+def _caption(shared: Sequence[str], memories: bool) -> str:
+    """What the columns of the table are."""
+    begin = f"All: {', '.join(shared)}. " if shared else ""
+    return (
+        f"{begin}Energy and cycles of a sample, area of the cells, share of validation samples that"
+        " are right, percentage points less than the exact network"
+        + (", memories that hold the network" if memories else "")
+        + ", FPGA boards that the engine fits (?: unknown)"
+    )
 
 
 def _boards(candidate: Candidate) -> str:

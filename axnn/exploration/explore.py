@@ -142,7 +142,7 @@ def read_candidates(run: RunFolder) -> tuple[Candidate, ...]:
     path = run.path / RESULTS
     if not path.exists():
         return ()
-    found = read_document(path, _File)
+    found = read_document(path, Explored)
     values = {"engine": run.record().app.engine}
     found.made_from.check(path, files=(), values=values, remedy="`axnn explore`")
     return tuple(each for count in found.engines.values() for each in count.candidates)
