@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,15 @@ from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.fixed import pack
 from qcnpe.spec.geometry import NETWORK_INPUT
-from qcnpe.spec.memory.maps import OCTET, LayerOrder, StoredMap, block_order, channel_slots
+from qcnpe.spec.memory.maps import (
+    OCTET,
+    LayerOrder,
+    Patch,
+    StoredMap,
+    block_order,
+    channel_slots,
+    patch_order,
+)
 from qcnpe.spec.qnet import Copies, QuantLayer, QuantNet
 
 
@@ -78,6 +87,7 @@ class LayerProgram:
     copies : narrow copies of the results that later layers read
     counts : events of the whole batch
     stored : how it reads and stores maps on the chip; None if a host makes the streams
+    patch : its channels compute the results of a patch, see `patch_order`
     """
 
     layer: QuantLayer
@@ -88,6 +98,18 @@ class LayerProgram:
     copies: Copies
     counts: EventCounts
     stored: LayerOrder | None = None
+    patch: Patch = (1, 1)
+
+    def arrange_results(self, results: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Flat results (batch, features) in the order of the map that later layers read."""
+        lines, columns = self.patch
+        if lines * columns == 1:
+            return results
+        channels, height, width = self.layer.wiring.output_shape
+        shape = channels // (lines * columns), height * lines, width * columns
+        found = np.empty_like(results)
+        found[:, patch_order(shape, self.patch)] = results
+        return found
 
     @property
     def commands(self) -> NDArray[np.uint64]:
@@ -150,7 +172,12 @@ class Program:
 
 
 def compile_network(
-    net: QuantNet, config: EngineConfig, batch: int, *, stored: bool = False
+    net: QuantNet,
+    config: EngineConfig,
+    batch: int,
+    *,
+    stored: bool = False,
+    patches: Mapping[int, Patch] = MappingProxyType({}),
 ) -> Program:
     """Compile a network for an engine and a batch.
 
@@ -160,6 +187,7 @@ def compile_network(
     config : the engine
     batch : samples in one run, at least 1
     stored : operands have the order in which an autonomous engine stores them
+    patches : of layers whose channels compute the results of patches, by index; only if `stored`
 
     Raises
     ------
@@ -170,7 +198,7 @@ def compile_network(
         raise CapacityError(f"batch must be at least 1, not {batch}")
     for layer in net.layers:
         check_capacity(layer, config)
-    maps = _stored_maps(net, config) if stored else {}
+    maps = _stored_maps(net, config, patches) if stored else {}
     layers = tuple(
         compile_layer(
             layer,
@@ -178,6 +206,7 @@ def compile_network(
             config,
             batch,
             _layer_order(layer, maps, index, config) if stored else None,
+            patches.get(index, (1, 1)),
         )
         for index, layer in enumerate(net.layers)
     )
@@ -188,11 +217,13 @@ def _layer_order(
     layer: QuantLayer, maps: Mapping[int, StoredMap], index: int, config: EngineConfig
 ) -> LayerOrder:
     """How layer `index` reads stored maps, and stores its own."""
-    joined = _joined_blocks(layer, config, maps[index].widths)
+    joined = _joined_blocks(layer, config, maps[index].widths, maps[index].area)
     return LayerOrder.of(layer.wiring, maps, index, f"layer {layer.name}", joined)
 
 
-def _stored_maps(net: QuantNet, config: EngineConfig) -> dict[int, StoredMap]:
+def _stored_maps(
+    net: QuantNet, config: EngineConfig, patches: Mapping[int, Patch]
+) -> dict[int, StoredMap]:
     """The network's input and the results of each layer, as they are stored."""
     shape = net.input_shape
     widths = net.read_widths(NETWORK_INPUT)
@@ -203,12 +234,18 @@ def _stored_maps(net: QuantNet, config: EngineConfig) -> dict[int, StoredMap]:
         if lines is not None:
             maps[index] = lines
             continue
-        joined = _joined_blocks(layer, config, widths)
+        patch = patches.get(index, (1, 1))
+        area = patch[0] * patch[1]
+        joined = _joined_blocks(layer, config, widths, area)
         groups = [
-            group.channels for group in group_neurons(layer, config.cols, joined, by_operands=True)
+            group.channels[group.channels % area == place] // area
+            for group in group_neurons(layer, config.cols, joined, by_operands=True)
+            for place in range(area)
         ]
-        slots = channel_slots(groups, layer.wiring.channels, config, widths)
-        maps[index] = StoredMap(layer.wiring.output_shape, slots, widths)
+        channels, height, width = layer.wiring.output_shape
+        slots = channel_slots(groups, channels // area, config, widths)
+        shape = channels // area, height * patch[0], width * patch[1]
+        maps[index] = StoredMap(shape, slots, widths, patch=patch)
     return maps
 
 
@@ -230,15 +267,16 @@ def line_map(net: QuantNet, index: int, outputs: int) -> StoredMap | None:
     return StoredMap((1, lines, length), np.zeros(1, np.intp), net.read_widths(index), outputs)
 
 
-def count_stored_cycles(
+def compile_stored_layer(
     net: QuantNet,
     config: EngineConfig,
     batch: int,
     index: int,
     layer: QuantLayer,
     shapes: Mapping[int, tuple[int, int, int]],
-) -> int:
-    """Cycles of a layer that is to replace layer `index`, for maps stored in these shapes.
+    patch: Patch,
+) -> LayerProgram:
+    """A layer that is to replace layer `index`, for maps stored in these shapes.
 
     Parameters
     ----------
@@ -246,17 +284,21 @@ def count_stored_cycles(
     index : of the layer that is replaced
     layer : in its place
     shapes : of all maps that it reads, and of its own
+    patch : its channels compute the results of a patch
     """
     maps = {}
     for each, shape in shapes.items():
         widths = net.read_widths(each) or (OPERAND_BITS,)
         lines = None if each < 0 else line_map(net, each, shape[1] * shape[2])
-        maps[each] = lines or StoredMap(shape, np.arange(shape[0]), widths)
+        own = patch if each == index else (1, 1)
+        maps[each] = lines or StoredMap(shape, np.arange(shape[0]), widths, patch=own)
     order = _layer_order(layer, maps, index, config)
-    return compile_layer(layer, net.copies(index), config, batch, order).counts.cycles
+    return compile_layer(layer, net.copies(index), config, batch, order, patch)
 
 
-def _joined_blocks(layer: QuantLayer, config: EngineConfig, stored: Sequence[int]) -> int:
+def _joined_blocks(
+    layer: QuantLayer, config: EngineConfig, stored: Sequence[int], area: int
+) -> int:
     """Blocks of inputs that a tile reads together, where a word holds several of them.
 
     That takes no more beats than a tile for each of them; and narrow results that share an octet
@@ -267,6 +309,7 @@ def _joined_blocks(layer: QuantLayer, config: EngineConfig, stored: Sequence[int
     layer : whose blocks
     config : the engine
     stored : widths at which its results are stored
+    area : its channels for each channel of the map that is stored
     """
     wiring = layer.wiring
     per_word = config.pairs(int(layer.precision.max()))
@@ -274,7 +317,7 @@ def _joined_blocks(layer: QuantLayer, config: EngineConfig, stored: Sequence[int
     packed = [width for width in stored if config.pairs(width) > 1]
     per_octet = max([1, *(OCTET // width for width in packed)])
     inputs = max(1, per_word * wiring.groups // depth)
-    return max(inputs, per_octet * wiring.groups // wiring.channels, 1)
+    return max(inputs, per_octet * area * wiring.groups // wiring.channels, 1)
 
 
 def check_capacity(layer: QuantLayer, config: EngineConfig) -> None:
@@ -332,6 +375,7 @@ def compile_layer(
     config: EngineConfig,
     batch: int,
     stored: LayerOrder | None = None,
+    patch: Patch = (1, 1),
 ) -> LayerProgram:
     """Compile one layer, of which `check_capacity` has nothing to say.
 
@@ -342,6 +386,7 @@ def compile_layer(
     config : the engine
     batch : samples in one run
     stored : how it reads and stores maps; None if a host makes the streams
+    patch : its channels compute the results of a patch
     """
     knots = None if layer.table is None else layer.table.astype(np.uint16).astype(np.uint32)
     groups = tuple(
@@ -368,6 +413,7 @@ def compile_layer(
         copies=copies,
         counts=counts,
         stored=stored,
+        patch=patch,
     )
 
 
@@ -473,7 +519,7 @@ def _build_group(
     """Pack a group's weights and write its commands."""
     width, channels = neurons.precision, neurons.channels
     if stored is not None:
-        channels = channels[np.argsort(stored.slots[channels])]
+        channels = channels[np.argsort(stored.order[channels])]
     operands = layer.widths[width]
     chosen = operands.weights[channels]
     streamed, fetched, values = _order_operands(
@@ -484,7 +530,10 @@ def _build_group(
     weights[:, : len(channels)] = packed.T
     shift = operands.shift[channels].astype(np.int64) + _operand_places(config, width)
     window = layer.wiring.window
-    rows = _tile_rows(batch * len(neurons.outputs) * window, config.window_rows(window))
+    full = config.window_rows(window)
+    rows = _tile_rows(batch * len(neurons.outputs) * window, full)
+    if stored is not None:  # rows without a position are not valid in the lane entries
+        rows = [full] * len(rows)
     tiles = {
         count: TileCommand(
             precision=width,

@@ -222,7 +222,7 @@ def _collect(program: Program, layer: LayerProgram, results: NDArray[np.uint64])
         items = heads.reshape(used, -1)[:, : batch * len(group.outputs)]
         found = items.reshape(used, batch, len(group.outputs)).transpose(1, 0, 2)
         lanes[np.ix_(np.arange(batch), group.channels, group.outputs)] = found
-    flat = lanes.reshape(batch, -1)
+    flat = layer.arrange_results(lanes.reshape(batch, -1))
     values = {}
     if not layer.copies.only:
         values[OPERAND_BITS] = unpack_result(config, flat, OPERAND_BITS)

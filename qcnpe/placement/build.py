@@ -1,6 +1,6 @@
 """Images of networks: what is resident, what is loaded by phase, and the list of descriptors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,6 +53,7 @@ class Placement:
     placed : each map at each width, by (layer, width)
     phases : in order
     resident : memories that hold all phases at once
+    kept : maps whose zeros, in margins and fillers, are written once: no other map takes their rows
     image : what external memory holds
     """
 
@@ -61,6 +62,7 @@ class Placement:
     placed: Mapping[tuple[int, int], PlacedMap]
     phases: tuple[Phase, ...]
     resident: frozenset[Memory]
+    kept: frozenset[tuple[int, int]]
     image: Image
 
 
@@ -78,15 +80,15 @@ def place_network(net: QuantNet, config: MemoryConfig, batch: int) -> Placement:
     CapacityError
         If the network does not fit the engine, or its memories.
     """
-    program = compile_blocked(net, config.engine, batch)
+    program = compile_blocked(net, config, batch)
     spacings = space_maps(program, config)
-    placed = _place_maps(program, config, spacings)
+    placed, kept = _place_maps(program, config, spacings)
     builder = PhaseBuilder(
         program, config, spacings, placed, _input_pieces(program, config, placed)
     )
     phases, resident = _cut_phases(builder)
-    writer = _ImageWriter(builder, phases, resident)
-    return Placement(program, config, placed, phases, resident, writer.write())
+    writer = _ImageWriter(builder, phases, resident, kept)
+    return Placement(program, config, placed, phases, resident, kept, writer.write())
 
 
 def _input_pieces(
@@ -99,33 +101,93 @@ def _input_pieces(
     return min(_MOST_PIECES, max(1, words // _PIECE_WORDS))
 
 
+_Key = tuple[int, int]
+"""A map at a width: index of its layer, and the width."""
+
+
 def _place_maps(
     program: Program, config: MemoryConfig, spacings: Mapping[int, Spacing]
-) -> dict[tuple[int, int], PlacedMap]:
-    """First fit of each map among those that live at the same time, in the order of the layers.
+) -> tuple[dict[_Key, PlacedMap], frozenset[_Key]]:
+    """Places of all maps, and those whose zeros are kept: as many as there is room for.
 
     A map lives from the layer that makes it to the last one that reads it.
     """
+    wanted = {
+        (index, width): spacings[index].at_width(width, program.config.pairs(width), program.batch)
+        for index in sorted(program.maps)
+        for width in program.maps[index].widths
+    }
     ends = {index: index for index in program.maps}
     for reader in range(len(program.layers)):
         for read in program.net.reads(reader):
             ends[read] = reader
     ends[len(program.layers) - 1] = len(program.layers)
-    found: dict[tuple[int, int], PlacedMap] = {}
-    for index in sorted(program.maps):
-        for width in program.maps[index].widths:
-            pairs = program.config.pairs(width)
-            wanted = spacings[index].at_width(width, pairs, program.batch)
-            alive = [each for (other, _), each in found.items() if ends[other] >= index]
-            first = _first_fit(wanted.rows(config.banks), alive, config.banks)
-            if first + wanted.rows(config.banks) > config.activation_rows:
-                raise CapacityError(
-                    f"{name_of(program, index)}: its map at {width} bits needs rows up to"
-                    f" {first + wanted.rows(config.banks)} of the activation banks, which have"
-                    f" {config.activation_rows}; set activation_rows, or lower the batch"
-                )
-            found[index, width] = replace(wanted, first=first)
+    kept = sorted(
+        (
+            key
+            for key in wanted
+            if key[0] != NETWORK_INPUT and _has_zeros(spacings[key[0]], wanted[key])
+        ),
+        key=lambda key: wanted[key].rows(config.banks),
+    )
+    while True:
+        try:
+            return _fit_maps(program, config, wanted, ends, frozenset(kept)), frozenset(kept)
+        except CapacityError:
+            if not kept:
+                raise
+            kept.pop()
+
+
+def _has_zeros(spacing: Spacing, placed: PlacedMap) -> bool:
+    """Whether a layer's map has margins, or octets that no tile writes."""
+    return any(spacing.margins) or _has_fillers(placed)
+
+
+def _fit_maps(
+    program: Program,
+    config: MemoryConfig,
+    wanted: Mapping[_Key, PlacedMap],
+    ends: Mapping[int, int],
+    kept: Set[_Key],
+) -> dict[_Key, PlacedMap]:
+    """First fit of each map among those that it must not overwrite, in the order of the layers.
+
+    These are maps that live at the same time, and those that are kept; but equal maps that are
+    kept have their zeros in the same places.
+    """
+    found: dict[_Key, PlacedMap] = {}
+    for key in sorted(wanted, key=lambda key: (key not in kept, key[0])):
+        apart = [
+            each
+            for other, each in found.items()
+            if _live_together(key[0], other[0], ends)
+            or (other in kept and not (key in kept and _are_alike(wanted[key], each)))
+        ]
+        rows = wanted[key].rows(config.banks)
+        first = _first_fit(rows, apart, config.banks)
+        if first + rows > config.activation_rows:
+            raise CapacityError(
+                f"{name_of(program, key[0])}: its map at {key[1]} bits needs rows up to"
+                f" {first + rows} of the activation banks, which have"
+                f" {config.activation_rows}; set activation_rows, or lower the batch"
+            )
+        found[key] = replace(wanted[key], first=first)
     return found
+
+
+def _live_together(one: int, other: int, ends: Mapping[int, int]) -> bool:
+    return ends[one] >= other and ends[other] >= one
+
+
+def _are_alike(one: PlacedMap, other: PlacedMap) -> bool:
+    """Whether the values of two maps lie in the same octets from their first rows on."""
+    same = ("width", "pairs", "words", "origin", "pitch", "sample_step", "positions")
+    return (
+        all(getattr(one, name) == getattr(other, name) for name in same)
+        and one.map.shape == other.map.shape
+        and np.array_equal(one.map.slots, other.map.slots)
+    )
 
 
 def _first_fit(rows: int, alive: Sequence[PlacedMap], banks: int) -> int:
@@ -194,11 +256,15 @@ class _ImageWriter:
     """Writes descriptors and contents one after another."""
 
     def __init__(
-        self, builder: PhaseBuilder, phases: tuple[Phase, ...], resident: frozenset[Memory]
+        self,
+        builder: PhaseBuilder,
+        phases: tuple[Phase, ...],
+        resident: frozenset[Memory],
+        kept: frozenset[_Key],
     ) -> None:
         self.builder, self.config = builder, builder.config
         self.program = builder.program
-        self.phases, self.resident = phases, resident
+        self.phases, self.resident, self.kept = phases, resident, kept
         self._parts: list[_Bytes] = []
         self._size = 0
         self._bases = self._place_phases()
@@ -250,7 +316,7 @@ class _ImageWriter:
         return found
 
     def _setup(self) -> list[Descriptor]:
-        """Loads of what is resident; rows that follow one another are loaded together."""
+        """Loads of what is resident, and zeros that are kept; rows side by side are one load."""
         found: list[Load] = []
         for memory in LOADED:
             if memory not in self.resident:
@@ -264,7 +330,8 @@ class _ImageWriter:
                     found[-1] = replace(last, rows=last.rows + load.rows)
                 else:
                     found.append(load)
-        return list[Descriptor](found)
+        layers = range(len(self.program.layers))
+        return [*found, *(fill for layer in layers for fill in self._fills(layer, kept=True))]
 
     def _loads(self, number: int) -> list[Descriptor]:
         """Loads of a phase's memories that are not resident."""
@@ -373,7 +440,7 @@ class _ImageWriter:
         phase = self.phases[number]
         found: list[Descriptor] = [Wait(loads=True, tiles=True)]
         if number == 0 or self.phases[number - 1].layer != phase.layer:
-            found += self._fills(phase.layer)
+            found += self._fills(phase.layer, kept=False)
         bases = self._bases[number]
         entries = {memory: bases[memory] * self.config.entries(memory) for memory in LOADED}
         if phase.knots is not None:
@@ -387,12 +454,13 @@ class _ImageWriter:
             found.append(_moved(tiles, entries))
         return found
 
-    def _fills(self, layer: int) -> list[Descriptor]:
-        """Zeros where a layer's map has margins, or octets that no tile writes."""
+    def _fills(self, layer: int, *, kept: bool) -> list[Descriptor]:
+        """Zeros for a layer's maps, for those that are kept or for the others."""
         found: list[Descriptor] = []
         for width in self.program.maps[layer].widths:
             placed = self.builder.placed[layer, width]
-            if any(self.builder.spacings[layer].margins) or _has_fillers(placed):
+            is_kept = (layer, width) in self.kept
+            if is_kept == kept and _has_zeros(self.builder.spacings[layer], placed):
                 found.append(Fill(row=placed.first, rows=placed.rows(self.config.banks)))
         return found
 

@@ -45,6 +45,8 @@ def find_runs(places: Sequence[_Ints]) -> tuple[list[Run], list[int]]:
     runs = []
     zeros = (0,) * len(places)
     period, steps = _period([each[:full] for each in places])
+    if period == full < count:  # no tile repeats another one
+        return [Run(0, count, 1, 0, zeros, zeros)], list(range(count))
     repeat, rest = divmod(full, period)
     runs.append(Run(0, period, repeat, 0, zeros, steps))
     if rest:

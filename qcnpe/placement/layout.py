@@ -18,7 +18,7 @@ _Ints = NDArray[np.intp]
 MOST_WORDS = (1 << 12) - 1
 """Most words of a position: a walk entry has no more room."""
 
-_MOST_EXTRA = 8
+_MOST_EXTRA = 15
 """Most positions that are added to a line."""
 
 _TRIED_TILES = 256
@@ -92,7 +92,9 @@ class Spacing:
 
     def stored(self, outputs: _Ints, window: int, batch: int) -> _Ints:
         """(items,) positions of results, for samples, outputs and their windows; -1 if none."""
-        line, column = np.divmod(outputs, self.map.shape[2])
+        lines, columns = self.map.patch
+        line, column = np.divmod(outputs, self.map.shape[2] // columns)
+        line, column = line * lines, column * columns
         places = np.full((batch, len(outputs), window), -1)
         starts = np.arange(batch)[:, None] * self.sample_step + self.origin
         places[:, :, 0] = starts + line * self.pitch + column
@@ -163,18 +165,21 @@ def _choose_extra(program: Program, config: MemoryConfig, index: int, spacing: S
 
 
 def _count_passes(program: Program, config: MemoryConfig, index: int, spacing: Spacing) -> int:
-    """Cycles beyond the first of every beat and every write, on a part of the tiles."""
+    """Cycles that conflicts cost, on a part of the tiles; writes may take as long as the beats."""
     total = 0
     for layer, reader in readers_of(program, index):
         for group in _distinct_outputs(layer):
             places = spacing.read(reader, group.outputs, program.batch)
-            total += _extra_passes(program, config, layer, places, len(group.weights))
+            beats = len(group.weights)
+            total += int((_passes(program, config, layer, places) - 1).sum()) * beats
     if index != NETWORK_INPUT:
         layer = program.layers[index]
         for group in _distinct_outputs(layer):
             window = layer.layer.wiring.window
             places = spacing.stored(group.outputs, window, program.batch)
-            total += _extra_passes(program, config, layer, places, len(group.channels))
+            columns, beats = len(group.channels), len(group.weights)
+            writes = _passes(program, config, layer, places) * columns
+            total += int(np.maximum(writes - max(beats, columns), 0).sum())
     return total
 
 
@@ -183,12 +188,10 @@ def _distinct_outputs(layer: LayerProgram) -> list[TileGroup]:
     return list({group.outputs.tobytes(): group for group in layer.groups}.values())
 
 
-def _extra_passes(
-    program: Program, config: MemoryConfig, layer: LayerProgram, places: _Ints, beats: int
-) -> int:
+def _passes(program: Program, config: MemoryConfig, layer: LayerProgram, places: _Ints) -> _Ints:
     used = program.config.window_rows(layer.layer.wiring.window)
     tiles = cut_tiles(places, used)[:_TRIED_TILES]
-    return int((pass_counts(tiles, config.banks) - 1).sum()) * beats
+    return pass_counts(tiles, config.banks)
 
 
 def cut_tiles(places: _Ints, used: int) -> _Ints:

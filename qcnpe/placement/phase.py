@@ -292,11 +292,11 @@ class PhaseBuilder:
         stored = self.program.maps[index]
         slots = stored.slot_of(group.channels)
         first, *_ = moved = [self._moved(index, channel) for channel in group.channels.tolist()]
-        firsts = [int(slots[0]) // self.config.engine.pairs(width) for width in stored.widths]
+        firsts = [int(slots.min()) // self.config.engine.pairs(width) for width in stored.widths]
         found: list[Write] = []
         for column in range(len(slots)):
             for number, width in enumerate(stored.widths):
-                write = self._write(stored, slots, column, number, width)
+                write = self._write(stored, slots, moved, column, number, width)
                 bank, row = self._offset(self.placed[index, width], moved[column] - first)
                 found.append(
                     replace(
@@ -312,27 +312,28 @@ class PhaseBuilder:
     def _moved(self, index: int, channel: int) -> int:
         """Positions from the first channel's results to those of a channel."""
         stored = self.program.maps[index]
-        if not stored.line_outputs:
-            return 0
         line, column = stored.place_of(channel)
         return line * self.spacings[index].pitch + column
 
     def _write(
-        self, stored: StoredMap, slots: _Ints, column: int, number: int, width: int
+        self,
+        stored: StoredMap,
+        slots: _Ints,
+        moved: list[int],
+        column: int,
+        number: int,
+        width: int,
     ) -> Write:
         """The write of a column at one width."""
         engine = self.config.engine
         pairs = engine.pairs(width)
         word, slot = divmod(int(slots[column]), pairs)
         place = slot * width if pairs > 1 else OPERAND_BITS - width
-        is_done = (
-            stored.line_outputs > 0
-            or column + 1 == len(slots)
-            or slots[column + 1] // pairs != word
-        )
+        here = (slots // pairs == word) & (np.array(moved) == moved[column])
+        is_done = stored.line_outputs > 0 or column == np.flatnonzero(here)[-1]
         octets = 0
         if is_done:
-            fields = np.unique(slots[slots // pairs == word] % pairs)
+            fields = np.unique(slots[here] % pairs)
             octets = 3 if pairs == 1 else sum({1 << int(field) * width // 8 for field in fields})
         return Write(
             map=number,

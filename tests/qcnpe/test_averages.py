@@ -69,7 +69,7 @@ def test_channels_of_a_blocked_map_lie_in_rows():
 def test_an_average_takes_a_tile_for_as_many_channels_as_rows():
     net = with_average(np.random.default_rng(2), 16)
     config = EngineConfig(rows=12, cols=4)
-    found = compile_blocked(net, config, 1)
+    found = compile_blocked(net, MemoryConfig.default(config), 1)
     assert found.layers[1].layer.wiring.channels == 1
     assert len(found.layers[1].groups) == 1
     before = compile_network(net, config, 1, stored=True).layers[1].counts.cycles

@@ -1,5 +1,7 @@
 """Columns over output positions: the same integers, in fewer cycles."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -11,7 +13,8 @@ from qcnpe.driver import Driver, ModelTransport
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.geometry import Geometry
 from qcnpe.spec.inference import infer
-from qcnpe.spec.memory.maps import block_order
+from qcnpe.spec.memory.config import MemoryConfig
+from qcnpe.spec.memory.maps import block_order, patch_order
 from tests.qcnpe.networks import (
     geometries,
     network,
@@ -62,6 +65,64 @@ def test_blocked_layers_compute_the_same(geometry, seed, read, made, columns):
     np.testing.assert_array_equal(infer(blocked, inputs[:, order]), infer(net, inputs))
 
 
+def test_order_of_patches():
+    """A line of two patches of two lines and two columns: a channel for each place in them."""
+    found = np.arange(8)[patch_order((1, 2, 4), (2, 2))].reshape(4, 1, 2)
+    assert found.tolist() == [[[0, 2]], [[1, 3]], [[4, 6]], [[5, 7]]]
+
+
+def divisor(number, most):
+    """The largest divisor that is not above `most`."""
+    return max(each for each in range(1, most + 1) if number % each == 0)
+
+
+@settings(max_examples=30)
+@given(geometries(), SEEDS, st.integers(1, 3), st.integers(1, 3), st.integers(1, 2))
+def test_layers_with_patches_compute_the_same(geometry, seed, lines, columns, read):
+    """Of every kind, each neuron with a width of its own; the layer after it sees no difference."""
+    rng = np.random.default_rng(seed)
+    depth, height, width = geometry.input_shape
+    width *= read
+    geometry = replace(
+        geometry,
+        input_shape=(depth, height, width),
+        pool=(1, 1),
+        pool_stride=None,
+        pool_padding=(0, 0, 0, 0),
+    )
+    _, high, wide = geometry.output_shape
+    lines, columns = divisor(high, lines), divisor(wide, columns)
+    if lines * columns == 1:
+        lines, columns = high, wide
+    if wide > columns and geometry.stride[1] * columns % read:
+        read = 1
+    shape = geometry.input_shape
+    net = network(
+        random_layer(rng, geometry, function="tanh"),
+        random_layer(rng, Geometry.dense(geometry.channels * geometry.outputs, 3)),
+    )
+    patches = {0: (lines, columns)}
+    blocked = block_network(net, {-1: read, 0: 1, 1: 1}, patches)
+    assert blocked.layers[0].wiring.outputs * lines * columns == geometry.outputs
+    inputs = random_inputs(rng, net, 2)
+    config = EngineConfig(rows=4, cols=8)
+    program = compile_network(blocked, config, 2, stored=True, patches=patches)
+    arranged = inputs[:, block_order(shape, read)]
+    results = Driver(ModelTransport(config)).run(program, arranged)
+    np.testing.assert_array_equal(results, infer(net, inputs))
+
+
+def test_kernel_is_not_spread_over_zeros():
+    """Columns -1 and 5 of a line of five are padding: 3 x 5 beats, not 3 x 7."""
+    layer = random_layer(
+        np.random.default_rng(1),
+        Geometry(input_shape=(1, 4, 5), channels=1, kernel=(3, 3), padding=(1, 1)),
+        widths=(16,),
+    )
+    blocked = block_network(network(layer), {-1: 1, 0: 1}, {0: (1, 5)})
+    assert blocked.layers[0].sources[0].geometry.kernel == (3, 5)
+
+
 @settings(max_examples=6)
 @given(SEEDS)
 def test_the_driver_takes_inputs_in_their_own_order(seed):
@@ -69,7 +130,7 @@ def test_the_driver_takes_inputs_in_their_own_order(seed):
     net = random_graph(rng)
     config = EngineConfig(rows=4, cols=8)
     inputs = random_inputs(rng, net, 2)
-    program = compile_blocked(net, config, 2)
+    program = compile_blocked(net, MemoryConfig.default(config), 2)
     results = Driver(ModelTransport(config)).run(program, inputs)
     np.testing.assert_array_equal(results, infer(net, inputs))
 
@@ -90,7 +151,8 @@ def test_a_narrow_layer_fills_the_columns():
     )
     saved = plain.layers[0].counts.cycles - pairs.layers[0].counts.cycles
     assert saved == pytest.approx(49 * 25 - 25 * 30, abs=20)
-    assert compile_blocked(net, config, 1).cycles <= pairs.cycles
+    found = compile_blocked(net, MemoryConfig.default(config), 1)
+    assert found.cycles <= pairs.cycles
 
 
 def test_narrow_inputs_share_a_word():
@@ -110,4 +172,5 @@ def test_narrow_inputs_share_a_word():
     ]
     assert beats == [{5}, {2}]
     dense = random_layer(np.random.default_rng(1), Geometry.dense(2 * 48, 1), widths=(4,))
-    assert choose_factors(network(layer, dense), config, 1)[-1] == 4
+    factors, _ = choose_factors(network(layer, dense), MemoryConfig.default(config), 1)
+    assert factors[-1] == 4

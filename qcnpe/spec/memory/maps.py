@@ -24,10 +24,24 @@ def block_order(shape: tuple[int, int, int], factor: int) -> NDArray[np.intp]:
 
     Channel c, column x is there channel `c * factor + x % factor`, column `x // factor`.
     """
+    return patch_order(shape, (1, factor))
+
+
+Patch = tuple[int, int]
+"""Lines and columns of neighbouring results that a layer computes at one output position."""
+
+
+def patch_order(shape: tuple[int, int, int], patch: Patch) -> NDArray[np.intp]:
+    """Index in a flat map of each result of the layer whose channels compute patches.
+
+    With patches of h lines and w columns, channel c, line y, column x is there channel
+    `(c * h + y % h) * w + x % w`, line `y // h`, column `x // w`.
+    """
     channels, height, width = shape
+    lines, columns = patch
     flat = np.arange(channels * height * width)
-    parts = flat.reshape(channels, height, width // factor, factor)
-    return parts.transpose(0, 3, 1, 2).ravel()
+    parts = flat.reshape(channels, height // lines, lines, width // columns, columns)
+    return parts.transpose(0, 2, 4, 1, 3).ravel()
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +55,19 @@ class StoredMap:
     widths : operand widths at which it is stored, descending
     line_outputs : if the channels of the layer that makes it lie in lines, and not in slots, its
         results for one channel, which lie side by side; else 0
+    patch : the layer that makes it has a channel for each result of a patch, see `patch_order`
     """
 
     shape: tuple[int, int, int]
     slots: NDArray[np.intp]
     widths: tuple[int, ...]
     line_outputs: int = 0
+    patch: Patch = (1, 1)
+
+    @property
+    def area(self) -> int:
+        """Channels of the layer that makes it for each channel of the map, if it has patches."""
+        return self.patch[0] * self.patch[1]
 
     def words(self, pairs: int) -> int:
         """Words of a position with so many slots in a word."""
@@ -54,11 +75,21 @@ class StoredMap:
 
     def slot_of(self, channels: NDArray[np.intp]) -> NDArray[np.intp]:
         """Slot of channels of the layer that makes it."""
-        return np.zeros_like(channels) if self.line_outputs else self.slots[channels]
+        return np.zeros_like(channels) if self.line_outputs else self.slots[channels // self.area]
 
     def place_of(self, channel: int) -> tuple[int, int]:
-        """Line and column by which a channel of that layer is moved."""
-        return divmod(channel * self.line_outputs, self.shape[2])
+        """Line and column by which the results of a channel of that layer are moved."""
+        if self.line_outputs:
+            return divmod(channel * self.line_outputs, self.shape[2])
+        return divmod(channel % self.area, self.patch[1])
+
+    @property
+    def order(self) -> NDArray[np.intp]:
+        """(channels,) rank by which the channels of that layer are stored: by place, by slot."""
+        if self.line_outputs:
+            return np.arange(self.shape[1] * self.shape[2] // self.line_outputs)
+        ranks = np.arange(self.area) * (int(self.slots.max()) + 1)
+        return (self.slots[:, None] + ranks).ravel()
 
 
 def channel_slots(
@@ -168,13 +199,13 @@ class LayerOrder:
     ----------
     wiring : of the layer
     readers : of its sources
-    slots : (channels,) of its results; where they lie in lines, their numbers
+    order : (channels,) rank by which its results are stored, see `StoredMap.order`
     joined : blocks of inputs that a tile reads together
     """
 
     wiring: Wiring
     readers: tuple[MapReader, ...]
-    slots: NDArray[np.intp]
+    order: NDArray[np.intp]
     joined: int
 
     @classmethod
@@ -192,9 +223,7 @@ class LayerOrder:
             MapReader(source.geometry, maps[source.reads(index)], where)
             for source in wiring.ungrouped.sources
         )
-        own = maps[index]
-        slots = np.arange(wiring.channels) if own.line_outputs else own.slots
-        return cls(wiring, readers, slots, joined)
+        return cls(wiring, readers, maps[index].order, joined)
 
     def words(self, pairs: int) -> Words:
         """All words that hold operands of the layer."""

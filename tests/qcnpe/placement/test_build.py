@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qcnpe import blocking
 from qcnpe.driver import Driver, ModelTransport
 from qcnpe.placement.build import LOADED, place_network
 from qcnpe.spec.config import EngineConfig
@@ -69,9 +70,11 @@ def check(net, config, inputs):
         sent = np.concatenate([getattr(streams, name) for streams in recorder.sent])
         np.testing.assert_array_equal(getattr(made, name), sent, err_msg=name)
     assert made.results == sum(streams.results for streams in recorder.sent)
+    expected = infer(net, inputs)
+    twice = np.concatenate([inputs, inputs])
     for is_late in (False, True):
-        results, _ = run_image(placement.image, inputs, is_late=is_late)
-        np.testing.assert_array_equal(results, infer(net, inputs))
+        results, _ = run_image(placement.image, twice, is_late=is_late)
+        np.testing.assert_array_equal(results, np.concatenate([expected, expected]))
 
 
 def check_geometry(geometry, seed, engine, batch, **sizes):
@@ -102,6 +105,44 @@ def test_graphs(seed, engine, batch):
     rng = np.random.default_rng(seed)
     net = random_graph(rng)
     check(net, memories(engine), random_inputs(rng, net, batch))
+
+
+@pytest.mark.parametrize("widths", [(16,), (4,), (2,), (16, 8, 4, 2)])
+def test_results_of_patches_lie_where_others_do(widths, monkeypatch):
+    """At every width, of depth-wise and of other layers; octets of channels that share one."""
+    choice = dict.fromkeys((-1, 0, 1, 2, 3), 1), {0: (1, 2), 1: (2, 3), 2: (4, 1)}
+    monkeypatch.setattr(blocking, "choose_factors", lambda *_: choice)
+    rng = np.random.default_rng(len(widths))
+    wise = Geometry(input_shape=(6, 6, 6), channels=6, kernel=(3, 3), padding=(1, 1), groups=6)
+    layers = [
+        random_layer(rng, geometry, function="relu", widths=widths, precision=precision)
+        for geometry in (
+            Geometry(input_shape=(2, 6, 6), channels=6),
+            wise,
+            Geometry(input_shape=(6, 6, 6), channels=6, kernel=(3, 3), padding=(0, 1)),
+            Geometry.dense(6 * 4 * 6, 3),
+        )
+        for precision in [by_channel(rng.choice(widths, geometry.channels).tolist(), geometry)]
+    ]
+    net = network(*layers)
+    for engine in ENGINES[:: 1 if widths == (16,) else 2]:
+        check(net, memories(engine), random_inputs(rng, net, 2))
+
+
+def test_margins_are_written_once_where_there_is_room():
+    """The zeros around maps stay from run to run, unless another map must take their rows."""
+    rng = np.random.default_rng(6)
+    same = Geometry(input_shape=(4, 12, 12), channels=4, kernel=(3, 3), padding=(1, 1))
+    layers = [random_layer(rng, same, function="relu", widths=(16,)) for _ in range(3)]
+    net = network(*layers, random_layer(rng, Geometry.dense(4 * 144, 2), widths=(16,)))
+    inputs = random_inputs(rng, net, 3)
+    roomy = place_network(net, memories(ENGINES[2]), 1)
+    most = max(each.first + each.rows(32) for each in roomy.placed.values())
+    tight = place_network(net, memories(ENGINES[2], activation_rows=most - 1), 1)
+    assert len(tight.kept) < len(roomy.kept)
+    for placement in (roomy, tight):
+        results, _ = run_image(placement.image, inputs)
+        np.testing.assert_array_equal(results, infer(net, inputs))
 
 
 def convolutions(rng, width=16):
