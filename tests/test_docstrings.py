@@ -119,6 +119,7 @@ ARGUMENTS: dict[str, Any] = {
     "link": LinkConfig(engine=CONFIG, clock_hz=12e6, baud=115200),
     "row_bits": 5,
     "selector": "source",
+    "tagged": True,
     "store_depth": 512,
     "table": registers(CONFIG),
     "tree": None,

@@ -6,12 +6,12 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from qcnpe.rtl.component import Component
+from qcnpe.rtl.leaf import Leaf
 from qcnpe.rtl.memory.bus import burst_layout, transfer_layout
 from qcnpe.spec.memory.timing import BURST_BEATS
 
 
-class BurstSplitter(Component):
+class BurstSplitter(Leaf):
     """Splits a transfer into incrementing bursts that AXI4 allows.
 
     A burst ends where the number of a bus word is a multiple of 256. So it has at most 256 beats,
@@ -33,7 +33,7 @@ class BurstSplitter(Component):
     """
 
     def __init__(self, *, data_bits: int, address_bits: int) -> None:
-        bus = {"data_bits": data_bits, "address_bits": address_bits}
+        self.bus = bus = {"data_bits": data_bits, "address_bits": address_bits}
         super().__init__(
             {
                 "transfer": In(stream.Signature(transfer_layout(**bus))),
@@ -43,7 +43,12 @@ class BurstSplitter(Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:
+    @property
+    def module_name(self) -> str:
+        """Name of the Verilog module."""
+        return "qcnpe_burst_splitter_{data_bits}_a{address_bits}".format(**self.bus)
+
+    def build(self) -> Module:
         """The words that are left, and a register for the burst that is offered."""
         m = Module()
         left: Any = Signal.like(self.transfer.payload, name="left")

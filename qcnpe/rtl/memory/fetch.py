@@ -42,8 +42,8 @@ class Fetch(Component):
 
     Ports
     -----
-    steps : in, stream of `step_layout(config, TAP_LAYOUT)`, of the `Walker`; the tag is the row of
-        the tile's first weight beat
+    steps : in, stream of `step_layout(config, TAP_LAYOUT, tagged=True)`, of the `Walker`; the tag
+        is the row of the tile's first weight beat
     lanes : in, `lane_layout(config)`, the lane entry of the step
     banks : out, `bank_reads_layout(config)`, reads of this cycle
     bank_words : in, `bank_words_layout(config)`, what the banks read in the cycle before, or later
@@ -62,7 +62,7 @@ class Fetch(Component):
         engine = config.engine
         super().__init__(
             {
-                "steps": In(stream.Signature(step_layout(config, TAP_LAYOUT))),
+                "steps": In(stream.Signature(step_layout(config, TAP_LAYOUT, tagged=True))),
                 "lanes": In(lane_layout(config)),
                 "banks": Out(bank_reads_layout(config)),
                 "bank_words": In(bank_words_layout(config)),

@@ -6,12 +6,12 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from qcnpe.rtl.component import Component
+from qcnpe.rtl.leaf import Leaf
 from qcnpe.rtl.memory.layouts import OFFSET_ROW_BITS, lane_layout, offset_layout, place_layout
 from qcnpe.spec.memory.config import MemoryConfig
 
 
-class LanePlaces(Component):
+class LanePlaces(Leaf):
     """Adds an offset to the places of a lane entry, for the lanes of one pass.
 
     What is common to all lanes is added once: a lane has one adder for its bank and one for its
@@ -32,6 +32,8 @@ class LanePlaces(Component):
     places : out, `data.ArrayLayout(place_layout(config), config.engine.rows)`, of each lane
     """
 
+    clocked = False
+
     def __init__(self, config: MemoryConfig) -> None:
         self.config = config
         super().__init__(
@@ -44,7 +46,15 @@ class LanePlaces(Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:
+    @property
+    def module_name(self) -> str:
+        """Name of the Verilog module."""
+        config = self.config
+        return (
+            f"qcnpe_lane_places_{config.engine.rows}_b{config.bank_bits}_d{config.activation_rows}"
+        )
+
+    def build(self) -> Module:
         """Two rows are prepared for all lanes: one for those whose bank wraps around."""
         m = Module()
         straight, wrapped = Signal(OFFSET_ROW_BITS + 1), Signal(OFFSET_ROW_BITS + 1)

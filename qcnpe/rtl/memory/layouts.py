@@ -52,17 +52,21 @@ def offset_layout(config: MemoryConfig) -> data.StructLayout:
     return data.StructLayout({"bank": config.bank_bits, "row": OFFSET_ROW_BITS, "words": 12})
 
 
-def step_layout(config: MemoryConfig, entry: data.StructLayout) -> data.StructLayout:
+def step_layout(
+    config: MemoryConfig, entry: data.StructLayout, *, tagged: bool
+) -> data.StructLayout:
     """A tap or write entry with its offset; `job_last` marks the last one of a `TILES`."""
-    return data.StructLayout(
-        {"entry": entry, "offset": offset_layout(config), "tag": 16, "job_last": 1}
-    )
+    step = {"entry": entry, "offset": offset_layout(config), "job_last": 1}
+    return data.StructLayout(step | (_TAG if tagged else {}))
 
 
-WALK_JOB = data.StructLayout(
-    {"sources": 4, "tiles": 16, "repeat": 16, "lanes": 16, "walks": 16, "entries": 16, "tag": 16}
-)
-"""What a walker does for a `TILES`; `tag` goes with every step."""
+_WALK = {"sources": 4, "tiles": 16, "repeat": 16, "lanes": 16, "walks": 16, "entries": 16}
+_TAG = {"tag": 16}
+
+
+def walk_job(*, tagged: bool) -> data.StructLayout:
+    """What a walker does for a `TILES`; a tag goes with every step."""
+    return data.StructLayout(_WALK | (_TAG if tagged else {}))
 
 
 def place_layout(config: MemoryConfig) -> data.StructLayout:

@@ -14,7 +14,7 @@ from qcnpe.rtl.memory.activation_banks import ActivationBanks
 from qcnpe.rtl.memory.bus import transfer_layout, word_bits
 from qcnpe.rtl.memory.fetch import Fetch
 from qcnpe.rtl.memory.filler import Filler
-from qcnpe.rtl.memory.layouts import TAP_LAYOUT, WALK_JOB, WRITE_LAYOUT
+from qcnpe.rtl.memory.layouts import TAP_LAYOUT, WRITE_LAYOUT, walk_job
 from qcnpe.rtl.memory.loader import Loader
 from qcnpe.rtl.memory.parameter_reader import PARAMETER_RUN, ParameterReader
 from qcnpe.rtl.memory.processor import Processor
@@ -159,7 +159,11 @@ class MemorySide(Component):
     ) -> list[ValueLike]:
         """Taps to beats of operands."""
         m.submodules.tap_walker = walker = Walker(
-            self.config, memory=Memory.TAPS, selector="source", entry=TAP_LAYOUT
+            self.config,
+            memory=Memory.TAPS,
+            selector="source",
+            entry=TAP_LAYOUT,
+            tagged=True,
         )
         m.submodules.fetch = fetch = Fetch(self.config)
         connect(m, processor.taps, walker.jobs)
@@ -191,9 +195,15 @@ class MemorySide(Component):
         memories: dict[Any, RowMemory],
     ) -> list[ValueLike]:
         """Results to the banks."""
-        m.submodules.write_jobs = queue = Fifo(width=WALK_JOB.size, depth=WAITING_WALKS)
+        m.submodules.write_jobs = queue = Fifo(
+            width=walk_job(tagged=False).size, depth=WAITING_WALKS
+        )
         m.submodules.write_walker = walker = Walker(
-            self.config, memory=Memory.WRITES, selector="map", entry=WRITE_LAYOUT
+            self.config,
+            memory=Memory.WRITES,
+            selector="map",
+            entry=WRITE_LAYOUT,
+            tagged=False,
         )
         m.submodules.write_back = write_back = WriteBack(self.config)
         lanes = memories["store_lanes"]

@@ -15,10 +15,10 @@ from qcnpe.rtl.memory.bus import word_bits
 from qcnpe.rtl.memory.descriptor_check import DescriptorCheck
 from qcnpe.rtl.memory.filler import FILL_JOB
 from qcnpe.rtl.memory.layouts import (
-    WALK_JOB,
     address_bits,
     transfer_job_layout,
     view_descriptor,
+    walk_job,
 )
 from qcnpe.rtl.memory.parameter_reader import PARAMETER_RUN
 from qcnpe.rtl.memory.repeater import repeat_layout
@@ -68,7 +68,8 @@ class Processor(Component):
     descriptor : in, 256 bits, the descriptor that was read
     commands : out, stream of `COMMAND_JOB`, command words, and how often they are sent
     parameters : out, stream of `PARAMETER_JOB`, runs of words, and how often they are read
-    taps, writes : out, stream of `WALK_JOB` each, what the walkers do
+    taps : out, stream of `walk_job(tagged=True)`, what the walker through taps does
+    writes : out, stream of `walk_job(tagged=False)`, what the walker through writes does
     loads, stores : out, stream of `transfer_job_layout(config)` each, loads and stores
     fills : out, stream of `FILL_JOB`, fills
     loads_idle : in, 1 bit, no load is left
@@ -85,8 +86,8 @@ class Processor(Component):
         jobs = {
             "commands": COMMAND_JOB,
             "parameters": PARAMETER_JOB,
-            "taps": WALK_JOB,
-            "writes": WALK_JOB,
+            "taps": walk_job(tagged=True),
+            "writes": walk_job(tagged=False),
             "loads": transfer_job_layout(config),
             "stores": transfer_job_layout(config),
             "fills": FILL_JOB,

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
-from qcnpe.rtl.memory.layouts import WALK_JOB, address_bits, step_layout
+from qcnpe.rtl.memory.layouts import address_bits, step_layout, walk_job
 from qcnpe.rtl.memory.sums import add_places
 from qcnpe.rtl.memory.walk_state import WalkState
 from qcnpe.spec.memory.config import ENTRY_BITS, Memory, MemoryConfig
@@ -33,33 +33,41 @@ class Walker(Component):
     memory : of the entries, TAPS or WRITES
     selector : name of the entry's field that selects the walk
     entry : layout of an entry
+    tagged : a job has a tag, which goes with its steps
 
     Ports
     -----
-    jobs : in, stream of `WALK_JOB`, what to walk through
+    jobs : in, stream of `walk_job(tagged=tagged)`, what to walk through
     address : out, `address_bits(config, memory)` bits, entry to read
     read_enable : out, 1 bit, read it
     read_data : in, 64 bits, the entry that was read
     lane_address : out, `address_bits(config, Memory.LANES)` bits, lane entry to read
     lane_enable : out, 1 bit, read it
-    steps : out, stream of `step_layout(config, entry)`, entries with their offsets
+    steps : out, stream of `step_layout(config, entry, tagged=tagged)`, entries with their offsets
     outside : out, 1 bit, an address is beyond its memory, or an entry selects no walk
     idle : out, 1 bit, there is no job, and no step
     """
 
     def __init__(
-        self, config: MemoryConfig, *, memory: Memory, selector: str, entry: data.StructLayout
+        self,
+        config: MemoryConfig,
+        *,
+        memory: Memory,
+        selector: str,
+        entry: data.StructLayout,
+        tagged: bool,
     ) -> None:
         self.config, self.memory, self.selector, self.entry = config, memory, selector, entry
+        self.tagged = tagged
         super().__init__(
             {
-                "jobs": In(stream.Signature(WALK_JOB)),
+                "jobs": In(stream.Signature(walk_job(tagged=tagged))),
                 "address": Out(address_bits(config, memory)),
                 "read_enable": Out(1),
                 "read_data": In(ENTRY_BITS),
                 "lane_address": Out(address_bits(config, Memory.LANES)),
                 "lane_enable": Out(1),
-                "steps": Out(stream.Signature(step_layout(config, entry))),
+                "steps": Out(stream.Signature(step_layout(config, entry, tagged=tagged))),
                 "outside": Out(1),
                 "idle": Out(1),
             }
@@ -68,7 +76,7 @@ class Walker(Component):
     def elaborate(self, platform: object) -> Module:
         """Three stages: an entry is read, its walk is looked up, its lane entry is read."""
         m = Module()
-        job: Any = Signal(WALK_JOB)
+        job: Any = Signal(walk_job(tagged=self.tagged))
         entry: Any = data.View(self.entry, self.read_data)
         read_valid, read_moves, ends = Signal(), Signal(), Signal()
         loading, active = Signal(), Signal()
@@ -83,10 +91,11 @@ class Walker(Component):
             m.d.sync += [
                 valid.eq(read_valid),
                 looked_up.entry.eq(entry),
-                looked_up.tag.eq(job.tag),
                 looked_up.job_last.eq(entry.last & last_tile),
                 lane_place.eq(lane_base + selector),
             ]
+            if self.tagged:
+                m.d.sync += looked_up.tag.eq(job.tag)
         self._build_steps(m, looked_up, valid, moves, lane_place)
         m.d.comb += [
             self.jobs.ready.eq(~active | ends),
@@ -158,7 +167,7 @@ class Walker(Component):
         m.submodules.walks = walks
         number = Signal(len(selector))
         m.d.sync += number.eq(Mux(loading, number + 1, 0))
-        looked_up: Any = Signal(step_layout(self.config, self.entry))
+        looked_up: Any = Signal(step_layout(self.config, self.entry, tagged=self.tagged))
         valid, moves = Signal(name="looked_up_valid"), Signal(name="look_up_moves")
         m.d.comb += [
             walks.load.eq(loading),

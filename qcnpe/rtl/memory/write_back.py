@@ -34,7 +34,7 @@ class WriteBack(Component):
 
     Ports
     -----
-    steps : in, stream of `step_layout(config, WRITE_LAYOUT)`, of the `Walker`
+    steps : in, stream of `step_layout(config, WRITE_LAYOUT, tagged=False)`, of the `Walker`
     lanes : in, `lane_layout(config)`, the lane entry of the step
     results : in, stream of `result_beat(config.engine)`, of the engine
     banks : out, `bank_writes_layout(config)`, writes of this cycle
@@ -47,7 +47,7 @@ class WriteBack(Component):
         self.config = config
         super().__init__(
             {
-                "steps": In(stream.Signature(step_layout(config, WRITE_LAYOUT))),
+                "steps": In(stream.Signature(step_layout(config, WRITE_LAYOUT, tagged=False))),
                 "lanes": In(lane_layout(config)),
                 "results": In(stream.Signature(result_beat(config.engine))),
                 "banks": Out(bank_writes_layout(config)),
