@@ -7,10 +7,18 @@ from pathlib import Path
 from docs.tables.cells import ROOT, markdown
 from qcnpe.spec.commands import PARAMETER_FIELDS, Field, command_fields
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.memory.config import DESCRIPTOR_BITS, MemoryConfig
+from qcnpe.spec.memory.descriptors import DESCRIPTOR_FIELDS, FAULT_MEANINGS
+from qcnpe.spec.memory.registers import memory_registers
+from qcnpe.spec.memory.tables import TAP_FIELDS, WALK_FIELDS, WRITE_FIELDS, lane_fields
 from qcnpe.spec.registers import register_map
 from qcnpe.spec.stream_guide import stream_guide
 
 _ENGINE = EngineConfig()
+_MEMORIES = MemoryConfig.default(_ENGINE)
+
+_SHOWN_LANES = 5
+"""Fields of a lane entry that are shown: the common one, and those of row 0."""
 
 _WORDS = """# Words of the engine
 
@@ -34,6 +42,41 @@ def words_page() -> str:
     ):
         parts += [f"## {title}\n", _field_table(fields)]
     return "\n".join(parts)
+
+
+_MEMORY_WORDS = """# Words of autonomous engines
+
+Generated from the field tables that compiler, model and RTL share (`qcnpe/spec/memory`), here for
+{title}, with memories of default sizes. Fields are listed from the lowest bit on; bits above are
+zero. Command and parameter words are [those of the stream engine](words.md).
+[The autonomous engine](../explanation/autonomous.md) explains lanes, walks, taps and writes.
+"""
+
+
+def memory_words_page() -> str:
+    """Layouts of descriptors and of the entries of tables."""
+    parts = [_MEMORY_WORDS.format(title=_ENGINE.title)]
+    for operation, fields in DESCRIPTOR_FIELDS.items():
+        title = f"Descriptor {operation.name}, operation {operation.value}, {DESCRIPTOR_BITS} bits"
+        parts += [f"## {title}\n", _field_table(fields)]
+    lanes = lane_fields(_MEMORIES)
+    for title, fields in (
+        ("Walk, 64 bits, in TAPS and WRITES", WALK_FIELDS),
+        ("Tap, 64 bits", TAP_FIELDS),
+        ("Write, 64 bits", WRITE_FIELDS),
+        (f"Lanes, {sum(field.bits for field in lanes)} bits", lanes[:_SHOWN_LANES]),
+    ):
+        parts += [f"## {title}\n", _field_table(fields)]
+    parts.append(f"The same fields follow for the other {_ENGINE.rows - 1} rows.\n")
+    faults = [[str(fault.value), fault.name, text] for fault, text in FAULT_MEANINGS.items()]
+    parts += ["## Faults\n", markdown(["code", "fault", "meaning"], faults)]
+    return "\n".join(parts)
+
+
+def memory_registers_page() -> str:
+    """The register file of an autonomous engine."""
+    title, _, rest = _with_note(register_map(_ENGINE, memory_registers(_MEMORIES))).partition("\n")
+    return f"{title} of autonomous engines\n{rest}"
 
 
 def _field_table(fields: tuple[Field, ...]) -> str:

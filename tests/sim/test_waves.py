@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from qcnpe.cli import cli
-from qcnpe.spec.errors import ConfigError, ToolMissingError
+from qcnpe.random_work import random_streams
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import ConfigError, ToolMissingError, TransportError
 from qcnpe.spec.samples import Samples
 from qcnpe.tools.process import Output
 from sim import waves
+from sim.transport import SimulationTransport
 from sim.waves import Waves
 from tests.qcnpe.networks import dense_layer, network, random_inputs
 
@@ -47,6 +51,20 @@ def test_the_engine_is_busy_as_long_as_it_says(tmp_path: Path) -> None:
     assert (found["samples"], found["mismatches"]) == (1, 0)
     assert found["waves"] == str(path)
     assert high_cycles(path.read_text(), "busy") == found["cycles"] > 20
+
+
+@pytest.mark.xdist_group("waves")
+def test_the_file_is_written_if_the_engine_does_not_finish(tmp_path: Path) -> None:
+    """A tile waits for its last weights; the file shows until when."""
+    config, path = EngineConfig(rows=2, cols=2), tmp_path / "waves.vcd"
+    streams = random_streams(config, 2, 1)
+    short = replace(streams, weights=streams.weights[:-1])
+    with (
+        pytest.raises(TransportError, match="did not finish"),
+        SimulationTransport(config, waves=Waves(path)) as engine,
+    ):
+        engine.exchange(short)
+    assert high_cycles(path.read_text(), "busy") > 10_000
 
 
 @pytest.mark.parametrize("name", ["waves.txt", "waves", "waves.fst.gz"])
