@@ -35,7 +35,7 @@ class Book:
     Attributes
     ----------
     page : the HTML file
-    pictures : the PNG files
+    pictures : the SVG files
     apps : names of the applications on the page
     """
 
@@ -52,7 +52,7 @@ def make_book(
     engine: Path | None = None,
     notify: Notify = lambda done, doing: None,
 ) -> Book:
-    """Write `index.html`, which contains all figures, and each figure as a PNG.
+    """Write `index.html`, which contains all figures, and each figure as an SVG.
 
     In `folder`, only evaluations that were made with other prices are made again.
 
@@ -150,9 +150,9 @@ def _write(out: Path, chapters: Sequence[Chapter], names: Sequence[str]) -> Book
         for picture in section.pictures
     ]
     page, text = out / "index.html", render(TITLE, chapters)
-    paths = [out / f"{picture.name}.png" for picture in pictures]
+    paths = [out / f"{picture.name}.svg" for picture in pictures]
     with lock_folder(out):
         for path, picture in zip(paths, pictures, strict=True):
-            replace_bytes(path, picture.png)
+            replace_bytes(path, picture.drawing.svg)
         replace_text(page, text)
     return Book(page, tuple(paths), tuple(names))

@@ -1,9 +1,7 @@
 """The content of a page, before it is rendered as HTML."""
 
 import base64
-import struct
 from dataclasses import dataclass
-from functools import cached_property
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,32 +21,41 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """An SVG file.
+
+    Attributes
+    ----------
+    svg : its bytes
+    width, height : in pixels of CSS, at which its text is no smaller than 12 pixels
+    """
+
+    svg: bytes
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Picture:
     """A figure.
 
     Attributes
     ----------
-    name : of its file, without `.png`
+    name : of its file, without `.svg`
     caption : what it shows, under it
     alt : its content in words, for readers who cannot see it
-    png : the file
+    drawing : the file
     """
 
     name: str
     caption: str
     alt: str
-    png: bytes
+    drawing: Drawing
 
     @property
     def source(self) -> str:
         """The file as a `data:` address."""
-        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
-
-    @cached_property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels, from the file's header."""
-        width, height = struct.unpack(">II", self.png[16:24])
-        return width, height
+        return "data:image/svg+xml;base64," + base64.b64encode(self.drawing.svg).decode("ascii")
 
 
 @dataclass(frozen=True, kw_only=True)

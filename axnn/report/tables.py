@@ -212,7 +212,7 @@ def book_table(book: Book) -> Table:
     table = Table(title="Report", show_header=False)
     table.add_row("page", str(book.page))
     table.add_row("applications", ", ".join(book.apps))
-    table.add_row("figures (PNG)", str(len(book.pictures)))
+    table.add_row("figures (SVG)", str(len(book.pictures)))
     return table
 
 

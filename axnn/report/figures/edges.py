@@ -43,7 +43,7 @@ def rings(found: Findings) -> Picture:
         name=f"{found.name}-rings",
         caption="Mean score of the neurons in each ring. Below 1: more resilient than the mean.",
         alt=f"Mean of a ring over the mean of all, criterion gradient: {', '.join(said)}.",
-        png=draw(fill, height=0.9 + 1.45 * len(document)),
+        drawing=draw(fill, height=0.9 + 1.45 * len(document)),
     )
 
 
@@ -75,5 +75,5 @@ def lowered(found: Findings) -> Picture:
         name=f"{found.name}-edges",
         caption="Accuracy without retraining when positions of each map are lowered.",
         alt=f"Accuracy by order: {'; '.join(said)}.",
-        png=draw(fill, height=0.9 + 1.45 * len(document["accuracy"])),
+        drawing=draw(fill, height=0.9 + 1.45 * len(document["accuracy"])),
     )

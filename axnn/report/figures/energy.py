@@ -57,7 +57,7 @@ def by_bound(found: Findings) -> Picture:
             "accuracy. Light: the on-chip memories, which are priced separately."
         ),
         alt=f"Bars of the engine's energy: {', '.join(said)}. Savings: {', '.join(ratios)}.",
-        png=draw(fill, height=0.75 + 0.36 * len(names)),
+        drawing=draw(fill, height=0.75 + 0.36 * len(names)),
     )
 
 
@@ -97,7 +97,7 @@ def by_layer(found: Findings) -> Picture:
         name=f"{found.name}-energy-by-layer",
         caption="The engine's energy by layer, exact and under each bound, without memory.",
         alt=f"Bars by layer, from exact to the loosest bound: {', '.join(said)}.",
-        png=draw(fill, height=1.0 + 0.46 * len(names)),
+        drawing=draw(fill, height=1.0 + 0.46 * len(names)),
     )
 
 

@@ -54,5 +54,5 @@ def curves(found: Findings) -> Picture:
             "bit, the least significant first."
         ),
         alt=f"Mean accuracy at equal energy: {', '.join(means)}.",
-        png=draw(fill, height=3.2),
+        drawing=draw(fill, height=3.2),
     )

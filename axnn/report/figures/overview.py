@@ -34,12 +34,11 @@ def savings(groups: Mapping[str, Mapping[float, float]]) -> Picture:
                         (3, 0),
                         textcoords="offset points",
                         va="center",
-                        fontsize=7.5,
                     )
         axis.set_yticks([-place - 0.27 for place in range(len(groups))], list(groups))
         axis.axvline(1, color="#57606a", linewidth=1.0)
         axis.margins(x=0.1)
-        axis.set_xlabel("times less energy than exact 16 bit on plain16")
+        axis.set_xlabel("times less energy than exact (plain16)")
         axis.grid(axis="y", visible=False)
         legend_above(axis, columns=3)
 
@@ -51,5 +50,5 @@ def savings(groups: Mapping[str, Mapping[float, float]]) -> Picture:
         name="overview-savings",
         caption="Energy of the engine, exact over AxNN, for each bound on the loss of accuracy.",
         alt=f"Savings under the bounds of 0.5, 2.5 and 7.5 points: {'; '.join(said)}.",
-        png=draw(fill, height=0.8 + 0.55 * len(groups)),
+        drawing=draw(fill, height=0.8 + 0.55 * len(groups)),
     )

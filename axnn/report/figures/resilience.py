@@ -49,7 +49,7 @@ def maps(found: Findings, layer: QuantLayer, scores: NDArray[np.float64]) -> Pic
             picture = axis.imshow(
                 scores[channel].reshape(height, width), cmap="viridis", vmin=0, vmax=most
             )
-            axis.set_title(str(channel), fontsize=7, loc="center", pad=2)
+            axis.set_title(str(channel), loc="center", pad=2)
         bar = figure.colorbar(picture, ax=list(axes), location="bottom", aspect=45, pad=0.03)
         bar.set_label("mean |dE/dy|; dark: resilient")
         bar.ax.ticklabel_format(style="sci", scilimits=(-2, 3), useMathText=False)
@@ -62,7 +62,7 @@ def maps(found: Findings, layer: QuantLayer, scores: NDArray[np.float64]) -> Pic
             f"Heat maps of the resilience of {layer.name}; mean |dE/dy| from "
             f"{scores.min():.2g} to {scores.max():.2g}."
         ),
-        png=draw(fill, height=0.8 + rows * (PAGE_WIDTH / columns) * height / width * 1.12),
+        drawing=draw(fill, height=0.8 + rows * (PAGE_WIDTH / columns) * height / width * 1.12),
     )
 
 
@@ -81,7 +81,7 @@ def ranked(found: Findings, scores: Scores) -> Picture:
         name=f"{found.name}-resilience",
         caption=f"Colour: the width under the bound of {bound_points(found.bounds[0])}.",
         alt=f"Sorted bars of mean |dE/dy| of each neuron: {', '.join(ranges)}.",
-        png=draw(fill, height=0.6 + 1.3 * len(scores)),
+        drawing=draw(fill, height=0.6 + 1.3 * len(scores)),
     )
 
 
@@ -102,4 +102,4 @@ def draw_ranked(figure: "Figure", scores: Scores, found: Approximation) -> None:
     for width in histogram(tuple(layer.precision for layer in found.axnn.layers)):
         axes[0].plot([], [], "s", color=width_colour(int(width)), label=f"{width} bit")
     axes[0].legend(loc="upper left")
-    figure.supylabel("mean |dE/dy| over the training set", fontsize=9)
+    figure.supylabel("mean |dE/dy| over the training set")

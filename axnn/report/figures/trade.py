@@ -41,8 +41,8 @@ def choice_title(choice: str) -> str:
     """The name of a control in figures and tables."""
     return {
         "gradient": "by |dE/dy| (paper)",
-        "quantisation": "by the change of the error",
-        "logits": "by the change of the logits",
+        "quantisation": "by change of the error",
+        "logits": "by change of the logits",
         "weight": "by mean |weight|",
         "random": "random choice",
         "layers": "whole layers",
@@ -70,7 +70,7 @@ def against_controls(found: Findings) -> Picture:
         log_energy_axis(axis, max(each.energy_ratio for each in found.judged.values()))
         span = max(max(shown), exact) - floor
         axis.set_ylim(floor - 0.12 * span - 0.05, max(max(shown), exact) + 0.14 * span + 0.05)
-        axis.set_xlabel("times less energy than exact 16 bit on plain16")
+        axis.set_xlabel("times less energy than exact (plain16)")
         axis.set_ylabel("test accuracy, %")
         legend_above(axis, columns=2)
 
@@ -87,7 +87,7 @@ def against_controls(found: Findings) -> Picture:
             f"the uniform networks in bits.{more}"
         ),
         alt=f"Test accuracy against saving: {', '.join(said)}.",
-        png=draw(fill, height=3.6),
+        drawing=draw(fill, height=3.6),
     )
 
 
@@ -110,7 +110,6 @@ def _draw_series(
             textcoords="offset points",
             ha="center",
             color=colour,
-            fontsize=8.5,
             bbox={"boxstyle": "square,pad=0.08", "color": "white", "alpha": 0.75},
         )
 
@@ -140,7 +139,7 @@ def along_the_way(found: Findings) -> Picture:
         axis = figure.subplots()
         draw_quality(axis, approximation, savings, more_training, bounds=found.bounds)
         log_energy_axis(axis, max(savings.values()))
-        axis.set_xlabel("times less energy than exact 16 bit on plain16")
+        axis.set_xlabel("times less energy than exact (plain16)")
         legend_above(axis, columns=2)
 
     kept = [trial for trial in approximation.trials if trial.kept]
@@ -156,7 +155,7 @@ def along_the_way(found: Findings) -> Picture:
             "has the weights of the last trial that was kept, which were retrained."
         ),
         alt=f"Accuracy of the kept trials against saving: {'; '.join(said)}.",
-        png=draw(fill, height=3.4),
+        drawing=draw(fill, height=3.4),
     )
 
 

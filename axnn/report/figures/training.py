@@ -43,5 +43,5 @@ def losses(found: Findings, ways: Mapping[str, Epochs]) -> Picture:
             "on the validation part."
         ),
         alt=f"Losses after the last epoch, training and validation: {'; '.join(said)}.",
-        png=draw(fill, height=0.9 + 1.25 * len(ways)),
+        drawing=draw(fill, height=0.9 + 1.25 * len(ways)),
     )

@@ -40,7 +40,7 @@ def by_layer(found: Findings) -> Picture:
         name=f"{found.name}-widths",
         caption="Widths of the neurons by layer; one bar for each bound.",
         alt="Share of neurons by width. " + _said(found),
-        png=draw(fill, height=0.75 + 0.2 * (len(found.bounds) + 0.6) * len(layers)),
+        drawing=draw(fill, height=0.75 + 0.2 * (len(found.bounds) + 0.6) * len(layers)),
     )
 
 

@@ -1,11 +1,13 @@
 """The page on all applications: what it shows, what it says is missing, that it stands alone."""
 
+import base64
 import hashlib
 import json
 import re
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 
@@ -43,6 +45,11 @@ APP = App(
     ),
     engine=ENGINE,
 )
+PHONE_FIGURE = 346
+"""Pixels of a phone of 390 between its margins, the card's border and padding."""
+
+SVG = "{http://www.w3.org/2000/svg}"
+
 COSTS = {
     "fused_over_plain16_energy_percent": 6.4,
     "fused_over_plain16_area_percent": 12.3,
@@ -138,9 +145,11 @@ def run_command(monkeypatch, capsys, *arguments):
 
 def test_page_needs_nothing_but_itself(book, page):
     assert not page.all("script")
-    assert not page.all("link")
+    assert [entry["href"] for entry in page.all("link")] == ["data:,"]
+    (policy,) = (entry["content"] for entry in page.all("meta") if "http-equiv" in entry)
+    assert policy.startswith("default-src 'none'")
     assert not re.search(r"https?:|url\(|@import", book.page.read_text(encoding="utf-8"))
-    assert all(entry["src"].startswith("data:image/png;base64,") for entry in page.all("img"))
+    assert all(entry["src"].startswith("data:image/svg+xml;base64,") for entry in page.all("img"))
     anchors = {entry["href"] for entry in page.all("a")}
     assert anchors == {"#overview", "#tiny"}
     assert {f"#{entry['id']}" for entry in page.all("section")} == anchors
@@ -151,9 +160,34 @@ def test_every_picture_is_on_the_page_described_and_beside_it(book, page):
     assert len(images) == len(book.pictures) == len({path.name for path in book.pictures})
     for image, path in zip(images, book.pictures, strict=True):
         assert len(image["alt"]) > 40
-        assert path.read_bytes().startswith(b"\x89PNG")
-        assert int(image["width"]) > 300
+        assert base64.b64decode(image["src"].partition(",")[2]) == path.read_bytes()
+        assert int(image["width"]) == PHONE_FIGURE
         assert int(image["height"]) > 100
+
+
+def test_text_of_figures_is_12_pixels_wherever_they_are_shown(book, page):
+    for image, path in zip(page.all("img"), book.pictures, strict=True):
+        root = ElementTree.fromstring(path.read_bytes())
+        _, _, width, _ = map(float, root.attrib["viewBox"].split())
+        sizes = [
+            float(size)
+            for text in root.iter(f"{SVG}text")
+            for size in re.findall(r"font-size: ([\d.]+)px|font: ([\d.]+)px", text.get("style", ""))
+            for size in size
+            if size
+        ]
+        assert len(sizes) > 3
+        scale = int(image["width"]) / width
+        assert min(sizes) * scale >= 12 - 0.02  # widths are whole pixels
+        assert image["style"] == f"min-width: {image['width']}px"
+
+
+def test_figures_have_dark_colours_and_load_nothing(book):
+    for path in book.pictures:
+        text = path.read_text(encoding="utf-8")
+        assert "@media (prefers-color-scheme:dark)" in text
+        assert not re.search(r'href="(?!#|data:)', text)
+        assert "url(http" not in text
 
 
 @pytest.mark.parametrize(
