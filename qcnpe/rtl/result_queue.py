@@ -64,19 +64,14 @@ class ResultQueue(Leaf):
         return f"qcnpe_result_queue_{self.config.result_depth}_p{widths}"
 
     def build(self) -> Module:
-        """Counters of results, and the slices.
-
-        Two counters that only count up take less energy than one for both directions.
-        """
+        """A counter of results, and the slices."""
         m = Module()
-        entered, left = (
-            Signal(range(self.config.result_depth + 1), name=name) for name in ("entered", "left")
-        )
-        with m.If(self.push):
-            m.d.sync += entered.eq(entered + 1)
-        with m.If(self.pop):
-            m.d.sync += left.eq(left + 1)
-        m.d.comb += self.valid.eq(entered != left)
+        level = Signal(range(self.config.result_depth + 1))
+        with m.If(self.push & ~self.pop):
+            m.d.sync += level.eq(level + 1)
+        with m.If(self.pop & ~self.push):
+            m.d.sync += level.eq(level - 1)
+        m.d.comb += self.valid.eq(level != 0)
         for name, fields in slices(self.config).items():
             self._build_slice(m, name, fields)
         return m

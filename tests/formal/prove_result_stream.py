@@ -10,7 +10,7 @@ from qcnpe.spec.config import TILES_IN_FLIGHT, EngineConfig
 from tests.formal.bugs import Bug
 from tests.formal.harness import Harness, Inside, add_open, free_inputs, implies, past
 from tests.formal.proof import BOUNDED_WITH_MEMORY, INDUCTION, ProofTest
-from tests.formal.queues import is_sound, is_sound_slice, queued_results
+from tests.formal.queues import is_sound, is_sound_slice
 from tests.formal.small_engine import small
 
 
@@ -48,7 +48,7 @@ class ResultStreamHarness(Harness):
     def _follow_queue(self, m: Module, dut: collector.Collector, inside: Inside, row: int) -> None:
         """The words in each slice of a row's queue."""
         name, tile = f"queue_{row}", collector.tile_layout(self.config)(inside["tile"])
-        depth, level = self.config.result_depth, queued_results(inside, name)
+        depth, level = self.config.result_depth, inside[f"{name}.level"]
         push, entering = dut.result_valid[row], dut.copies[row].wanted
         pools = [pool for pool in range(3) if (row + 1) % (1 << pool) == 0]
         has_result = tile.row_mask[row] & Cat(tile.pool == pool for pool in pools).any()

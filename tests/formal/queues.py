@@ -35,12 +35,6 @@ def held_words(inside: Inside, name: str, depth: int) -> list[tuple[Value, Value
     return found
 
 
-def queued_results(inside: Inside, name: str) -> Value:
-    """Number of results in the queue of a row: the difference of its counters."""
-    entered, left = inside[f"{name}.entered"], inside[f"{name}.left"]
-    return (entered - left)[: len(entered)]
-
-
 def _place(inside: Inside, ring: str, depth: int) -> tuple[Value, Value]:
     """Whether a ring counter points to one of a queue's words, and to which one."""
     place = inside[f"{ring}_place"]
