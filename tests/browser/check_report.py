@@ -30,10 +30,12 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--hide-scrollbars",
     "--window-size=1280,900",
 )
 
 PHONE, DESKTOP = 390, 1280
+PAPER = 660
 SMALLEST_TEXT = 12.0
 
 TEXTS = """
@@ -293,7 +295,10 @@ def test_it_prints_vectors_in_light_colours(opened):
     figures = opened.find_elements(By.CSS_SELECTOR, ".plot > svg")
     widths = [float(each.get_attribute("width")) for each in figures]
     assert len(widths) > 8
-    assert max(widths) <= 660
+    assert max(widths) <= PAPER
+    resize(opened, PAPER)
+    sheet = opened.find_element(By.TAG_NAME, "html")
+    assert sheet.get_property("scrollWidth") == sheet.get_property("clientWidth")
     assert opened.execute_script("return document.querySelectorAll('.plot canvas').length") == 0
     assert not opened.find_element(By.ID, "theme").is_displayed()
     assert opened.execute_script(CONTRAST)[2] > 0.9

@@ -31,6 +31,7 @@ function filled(node, attributes, children) {
 const number = (value, digits = 3) =>
   value === 0 ? "0" : Math.abs(value) >= 10 ** digits ? Math.round(value).toLocaleString("en-US")
     : String(Number(value.toPrecision(digits)));
+const whole = (value) => value.toLocaleString("en-US");
 const percent = (fraction, digits = 2) => `${(100 * fraction).toFixed(digits)}\u00a0%`;
 const times = (ratio) => `${ratio.toFixed(2)}\u00d7`;
 const signed = (value, digits = 2) =>
@@ -203,18 +204,19 @@ function drawing(width, height, ...parts) {
   return svg("svg", {width, height, viewBox: `0 0 ${width} ${height}`}, ...parts);
 }
 
-/** A table that scrolls in its frame: columns are {title, key or value, format, text}. */
+/** A table that scrolls in its frame: columns are {title, key or value, format, text, screen: not printed}. */
 function table(columns, rows, options = {}) {
   const value = (column, row) => column.value ? column.value(row) : row[column.key];
   const cell = (column, row) => {
     const found = value(column, row);
     return found === null || found === undefined ? "\u2013" : column.format ? column.format(found) : String(found);
   };
+  const kind = (column) => [column.text && "text", column.screen && "screen"].filter(Boolean).join(" ") || null;
   const head = html("tr", {}, ...columns.map((column) =>
-    html("th", {scope: "col", class: column.text ? "text" : null}, column.title)));
+    html("th", {scope: "col", class: kind(column)}, column.title)));
   const body = rows.map((row) => html("tr", {class: options.selected && options.selected(row) ? "selected" : null},
     ...columns.map((column, index) => html(index ? "td" : "th",
-      {scope: index ? null : "row", class: column.text ? "text" : null}, cell(column, row)))));
+      {scope: index ? null : "row", class: kind(column)}, cell(column, row)))));
   const frame = html("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": options.caption || "table"},
     html("table", {}, html("thead", {}, head), html("tbody", {}, ...body)));
   const csv = () => [columns.map((column) => column.name || column.key || column.title),

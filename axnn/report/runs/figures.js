@@ -44,7 +44,7 @@ function qualityFigure(run, state) {
         [trial.kept ? "kept" : "taken back"],
         [`validation ${percent(trial.before_retraining)} before, ${percent(trial.accuracy)} after retraining`],
         [`${times(ratio(trial.energy_pj))} less energy, ${energy(trial.energy_pj)}`],
-        [Object.entries(trial.histogram).sort((a, b) => b[0] - a[0]).map(([w, n]) => `${n} at ${w} bit`).join(", ")],
+        [Object.entries(trial.histogram).sort((a, b) => b[0] - a[0]).map(([w, n]) => `${whole(n)} at ${w} bit`).join(", ")],
       ]));
     }
     const names = run.points.map((point, index) => ({point, index, at: x(saving(run, point)), y: y(clamped(point.validation)) - 11}));
@@ -95,9 +95,9 @@ function widthFigure(run, state) {
     const runs = point.cost.layers[index].widths;
     const share = shares(runs);
     const total = layer.shape[0] * layer.shape[1] * layer.shape[2];
-    const said = Object.entries(share).sort((a, b) => b[0] - a[0]).map(([width, count]) => `${number(count, 4)} at ${width} bit`).join(", ");
+    const said = Object.entries(share).sort((a, b) => b[0] - a[0]).map(([width, count]) => `${whole(count)} at ${width} bit`).join(", ");
     return html("div", {class: "layer"},
-      html("p", {class: "layer-name"}, html("strong", {}, layer.name), html("span", {}, ` ${shapeText(layer.shape)}, ${number(total, 6)} neurons: ${said}`)),
+      html("p", {class: "layer-name"}, html("strong", {}, layer.name), html("span", {}, ` ${shapeText(layer.shape)}, ${whole(total)} neurons: ${said}`)),
       figure(() => `Widths of layer ${layer.name}: ${said}`, (width) => [shareBar(width, share, total), widthMap(width, layer.shape, unpacked(runs))]));
   });
   return card("Width of every neuron", "A square is a neuron; convolutions are drawn channel by channel, as the map that each computes.",
@@ -113,7 +113,7 @@ function shareBar(width, share, total) {
   for (const key of Object.keys(share).map(Number).sort((a, b) => b - a)) {
     const part = share[key] / total * width;
     const box = svg("rect", {x: round(at), y: 0, width: Math.max(0.5, round(part - 1)), height: 16, style: `fill:${widthColour(key)}`});
-    bar.append(described(box, () => [[`${key} bit`, true], [`${number(share[key], 6)} neurons, ${percent(share[key] / total, 1)}`]]));
+    bar.append(described(box, () => [[`${key} bit`, true], [`${whole(share[key])} neurons, ${percent(share[key] / total, 1)}`]]));
     at += part;
   }
   return drawing(width, 20, bar);
@@ -335,7 +335,7 @@ function neuronFigure(run, state) {
       group.append(described(cover, () => [[`${layer.name}, neuron ${order[place]}`, true], [neuronPlace(layer.shape, order[place])], [`${widths[order[place]]} bit, score ${scores[order[place]] ?? "not finite"}`]]));
       return [drawing(width, 134, group)];
     };
-    return html("div", {class: "layer"}, html("p", {class: "layer-name"}, html("strong", {}, layer.name), html("span", {}, ` ${number(scores.length, 6)} neurons`)),
+    return html("div", {class: "layer"}, html("p", {class: "layer-name"}, html("strong", {}, layer.name), html("span", {}, ` ${whole(scores.length)} neurons`)),
       figure(() => `Scores of ${scores.length} neurons of ${layer.name}, at most ${exponent(most)}`, draw));
   });
   const widths = [...new Set(run.points.flatMap((each) => Object.keys(each.cost.histogram).map(Number)))].sort((one, other) => other - one);
@@ -410,7 +410,7 @@ function paretoFigure(run, state) {
   const best = table(columns, front, {caption: "engines on the front"});
   const keys = ["engine", "point", "rows", "cols", "precisions", "ncu", "energy_pj", "memory_pj", "external_pj", "cycles", "area_um2", "memory_bits", "accuracy", "loss_points", "boards", "front"];
   const saved = table(keys.map((key) => ({title: key, key})), run.candidates);
-  return card("Engines compared", `${number(every.length, 6)} candidates of axnn explore: engines ${memories ? "with their own memories, " : ""}with the operating points that run on them. Pale marks are beaten by another in energy, cycles, area and loss together.`,
+  return card("Engines compared", `${whole(every.length)} candidates of axnn explore: engines ${memories ? "with their own memories, " : ""}with the operating points that run on them. Pale marks are beaten by another in energy, cycles, area and loss together.`,
     html("div", {}, choice("x", "Across", Object.entries(COSTS).map(([key, [title]]) => [key, title.split(",")[0]]), state), choice("loss", "Loss of validation accuracy", limits, state),
       figure(() => `${front.length} engines are best in ${COSTS[xKey][0]} and ${COSTS[yKey][0]}: ${front.map((each) => each.engine).join("; ")}`, draw),
       best.frame, download("exploration.csv", saved.csv)), "wide");

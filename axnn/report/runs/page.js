@@ -104,8 +104,8 @@ function layersCard(run) {
   const columns = [
     {title: "layer", key: "name", text: true}, {title: "results", name: "shape", value: (row) => shapeText(row.layer.shape)}, {title: "fan-in", name: "fan_in", value: (row) => row.layer.fan_in, format: four},
     {title: "MACs", name: "macs", value: (row) => row.cost.macs, format: four}, {title: "energy", name: "energy_pj", key: "total", format: energy},
-    ...Object.entries(run.units).map(([unit, title]) => ({title, name: `${unit}_pj`, value: (row) => row.cost.units_pj[unit], format: energy})),
-    {title: "cycles", name: "cycles", value: (row) => row.cost.cycles, format: four}, {title: "with operands", name: "beats", value: (row) => row.cost.beats, format: four}, {title: "words moved", name: "words", value: (row) => row.cost.words, format: four},
+    ...Object.entries(run.units).map(([unit, title]) => ({title, screen: true, name: `${unit}_pj`, value: (row) => row.cost.units_pj[unit], format: energy})),
+    {title: "cycles", name: "cycles", value: (row) => row.cost.cycles, format: four}, {title: "with operands", screen: true, name: "beats", value: (row) => row.cost.beats, format: four}, {title: "words moved", name: "words", value: (row) => row.cost.words, format: four},
     ...(placed ? [{title: "cycles, own memories", name: "autonomous_cycles", value: (row) => row.cost.autonomous.cycles, format: four}, {title: "stalled", name: "autonomous_stalled", value: (row) => row.cost.autonomous.stalled, format: four}] : []),
   ];
   const shown = table(columns, rows, {caption: "layers"});
