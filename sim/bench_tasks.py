@@ -2,12 +2,14 @@
 
 `python -m sim.bench_tasks --out results/tasks.json` remakes the committed figures. The machine must
 be idle. Rounds alternate; a ratio is of the two times of one round, and holds the start and the end
-of the processes. Both ways must give the same results.
+of the processes. Both ways must give the same results. Processor seconds are of all processes
+together; they say what the tasks cost more on two, and hardly depend on what else runs.
 """
 
 import argparse
 import os
 import platform
+import resource
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -53,13 +55,19 @@ def make_work() -> tuple[Shared, list[EngineConfig]]:
 
 def timed(
     shared: Shared, engines: Sequence[EngineConfig], workers: int
-) -> tuple[float, list[EngineCount]]:
-    """Seconds for all engines, and what was found for each."""
-    begin = perf_counter()
+) -> tuple[float, float, list[EngineCount]]:
+    """Seconds and processor seconds for all engines, and what was found for each."""
+    begin, before = perf_counter(), processor_s()
     where = Workplace(workers=workers)
     found = dict(run_tasks(count_engines, shared, in_parts(engines, where), where))
-    seconds = perf_counter() - begin
-    return seconds, [each for index in sorted(found) for each in found[index]]
+    seconds, used = perf_counter() - begin, processor_s() - before
+    return seconds, used, [each for index in sorted(found) for each in found[index]]
+
+
+def processor_s() -> float:
+    """Seconds that this process and its ended children have computed."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def main() -> int:
@@ -71,13 +79,18 @@ def main() -> int:
     report = partial(Console().print, soft_wrap=True)
     shared, engines = make_work()
     times: dict[int, list[float]] = {1: [], 2: []}
+    used: dict[int, list[float]] = {1: [], 2: []}
     differences = 0
     for _ in range(options.rounds):
         found = {}
         for workers, series in times.items():
-            seconds, found[workers] = timed(shared, engines, workers)
+            seconds, computed, found[workers] = timed(shared, engines, workers)
             series.append(seconds)
-            report(f"{len(engines)} engines, {workers} workers: {seconds:.1f} s")
+            used[workers].append(computed)
+            report(
+                f"{len(engines)} engines, {workers} workers: {seconds:.1f} s,"
+                f" {computed:.1f} processor seconds"
+            )
         differences += sum(one != two for one, two in zip(found[1], found[2], strict=True))
     ratios = [one / two for one, two in zip(times[1], times[2], strict=True)]
     figures = {
@@ -85,6 +98,10 @@ def main() -> int:
         "rounds": options.rounds,
         "differences": differences,
         **{f"workers_{workers}.s": round(median(series), 2) for workers, series in times.items()},
+        **{
+            f"workers_{workers}.processor_s": round(median(series), 2)
+            for workers, series in used.items()
+        },
         "speedup": round(median(ratios), 3),
         "speedup_least": round(min(ratios), 3),
         "engines_per_minute": round(60 * len(engines) / median(times[1])),
