@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import as_file, files
 
+from axnn.approximation.uniform import uniform_widths
 from axnn.approximation.widths import integer_accuracy
 from axnn.errors import RunError
 from axnn.exploration.candidates import Candidate, LeftOut
@@ -86,6 +87,9 @@ def explore(
 ) -> Exploration:
     """Count every operating point of a run on every engine of a space.
 
+    These are the exact network, the approximate one, those of one width that the approximation has
+    made on its way, and those of other bounds.
+
     Parameters
     ----------
     run : the run, approximated or at least trained
@@ -102,7 +106,7 @@ def explore(
         If the run has no approximation.
     """
     engines = space.engines(run.record().app.engine)
-    variants = [
+    variants = uniform_runs(run) + [
         _approximated(run, bound, lambda note: progress(0, len(engines), note)) for bound in bounds
     ]
     with run.lock():
@@ -195,6 +199,15 @@ class _Kept:
         self._unwritten = 0
 
 
+def uniform_runs(run: RunFolder) -> list[RunFolder]:
+    """The networks of one width that the run's approximation began with."""
+    app = run.record().app
+    if not app.approximation.needs_uniform:
+        return []
+    folders = [run.uniform(width) for width in uniform_widths(app.engine)]
+    return [folder for folder in folders if folder.axnn.exists()]
+
+
 def _approximated(run: RunFolder, bound: float, notify: Callable[[str], None]) -> RunFolder:
     """The run's approximation under another bound, in a folder of its own."""
     variant = RunFolder(run.path / f"bound-{bound:g}", trained_in=run.path)
@@ -214,7 +227,7 @@ def in_parts(engines: Sequence[EngineConfig], where: Workplace) -> list[tuple[En
 
 
 def operating_points(run: RunFolder, variants: Sequence[RunFolder] = ()) -> tuple[Point, ...]:
-    """The exact network, the approximate one, and those of other bounds.
+    """The exact network, the approximate one, and those of other runs of the same trained network.
 
     Raises
     ------

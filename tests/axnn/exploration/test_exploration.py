@@ -13,7 +13,7 @@ from axnn.exploration import Candidate, Limits, Space, explore, pareto_front
 from axnn.exploration.candidates import COSTS
 from axnn.exploration.counting import Point, Shared, count, measure_activity
 from axnn.exploration.exact import with_exact_areas
-from axnn.exploration.explore import RESULTS, load_areas
+from axnn.exploration.explore import RESULTS, load_areas, operating_points, uniform_runs
 from axnn.flow.apps import APPS, App
 from axnn.flow.energy import EnergyModel, EnergyPrices
 from axnn.flow.run_folder import RunFolder
@@ -135,6 +135,20 @@ def test_points_are_counted_only_on_engines_that_have_their_widths(run):
         (engine.title, "axnn") for engine in replace(SPACE, ncus=("plain16",)).engines(ENGINE)
     }
     assert "-bit operands" in found.left_out[0].reason
+
+
+def test_networks_of_one_width_are_operating_points(run, tmp_path):
+    plan = replace(APPROXIMATION, start="ladder", long_epochs=1)
+    app = replace(run.record().app, approximation=plan)
+    ladder = RunFolder(tmp_path / "ladder")
+    train_step(ladder, app, seed=3)
+    approximate_step(ladder, plan)
+    found = explore(ladder, replace(SPACE, rows=(4,), cols=(2,), ncus=("fused",)), TABLE)
+    names = {f"uniform-{width}" for width in ENGINE.precisions[1:]}
+    assert {each.point for each in found.candidates} == {"exact16", "axnn"} | names
+    assert {each.point for each in found.left_out} == {
+        each.name for each in operating_points(ladder, uniform_runs(ladder)) if min(each.widths) < 8
+    }
 
 
 def test_engines_with_memories(run):
