@@ -46,12 +46,17 @@ ENGINE = EngineConfig()
 MEMORIES = replace(
     MemoryConfig.default(ENGINE),
     activation_rows=4096,
-    weight_rows=8192,
+    weight_rows=32768,
     parameter_rows=1024,
+    tap_rows=2048,
+    write_rows=2048,
     descriptor_rows=1024,
 )
-"""256 kB of activations, at least what the largest map needs, and 256 kB of weights; lists of
-descriptors are resident."""
+"""256 kB of activations, at least what the largest map needs, and 1 MB of weights, which holds
+those of every network at 16 bit; tables and lists of descriptors stay loaded, too."""
+
+STREAMED = replace(MEMORIES, weight_rows=8192)
+"""The same with 256 kB of weights: the larger networks fetch theirs anew in each run."""
 
 SMALL_ARRAYS = (4, 8, 16)
 """Rows and columns of the arrays, with memories of default sizes, that run LeNet picture by
@@ -198,8 +203,25 @@ def measure_network(name: str, workload: Workload, seed: int, report: Report) ->
         report(
             f"  {found['cycles']:,.0f} cycles and {found['external_words']:,.0f} words a picture"
         )
+        found |= streamed_figures(net, workload)
         figures |= {f"{name}.{width}b.{key}": value for key, value in found.items()}
     return figures
+
+
+def streamed_figures(net: QuantNet, workload: Workload) -> Figures:
+    """Cycles and words of a picture as they are counted with `STREAMED`, and the least cycles.
+
+    These are those of the array alone, or one for each bus word: the roofline.
+    """
+    placement = place_network(net, STREAMED, workload.batch)
+    counted = count_run(placement.image, first=False)
+    words = counted.words_read + counted.words_written
+    found = {
+        "cycles": counted.cycles,
+        "words": words * placement.config.bus_bits // OPERAND_BITS,
+        "least_cycles": max(placement.program.cycles, words),
+    }
+    return {f"streamed_{key}": round(value / workload.batch, 1) for key, value in found.items()}
 
 
 def measure_arrays(seed: int, report: Report) -> Figures:
@@ -252,8 +274,9 @@ def document_of(figures: Figures, seed: int) -> dict[str, object]:
         "networks": "initial weights and pictures of noise, both drawn by the seed; not trained;"
         " NET.mnist and NET.cifar10: pictures drawn from the test part",
         "engine": f"16x16, {MEMORIES.bus_bits}-bit AXI, a latency of {BUS_LATENCY} cycles, 256 kB"
-        " of activations, 256 kB of weights, 32 kB of descriptors, 8 kB of parameters; lenet.NxN:"
-        " memories of default sizes",
+        " of activations, 1 MB of weights, 32 kB of descriptors, 8 kB of parameters, 16 kB each of"
+        " taps and writes; streamed_*: counted with 256 kB of weights; lenet.NxN: memories of"
+        " default sizes",
         "figures": with_sums(figures),
     }
 
