@@ -135,8 +135,8 @@ bitstream: $(VENV)/ready-fpga ## build a board's bitstream [BOARD= ROWS= COLS=]
 	@$(VENV)/bin/qcnpe bitstream $(BOARD) $(if $(filter command,$(origin ROWS)),--rows $(ROWS)) \
 		$(if $(filter command,$(origin COLS)),--cols $(COLS))
 
-bitstreams: $(VENV)/ready-fpga ## build the bitstreams of all boards: about an hour
-	@for board in ulx3s_85f ecpix5_45f icebreaker; do \
+bitstreams: $(VENV)/ready-fpga ## build the bitstreams of all boards: about two hours
+	@for board in ulx3s_85f ecpix5_45f icebreaker ulx3s_85f_autonomous ecpix5_45f_autonomous; do \
 		$(VENV)/bin/qcnpe bitstream $$board || exit 1; done
 
 program: $(READY) ## load the bitstream into a board [BOARD=]
@@ -145,6 +145,7 @@ program: $(READY) ## load the bitstream into a board [BOARD=]
 board-report: $(VENV)/ready-fpga ## measure the boards' bitstreams into results/fpga.json
 	@$(PYTHON_VENV) -m qcnpe.boards.report --out results/fpga.json
 	@$(PYTHON_VENV) -m sim.uart_throughput --out results/fpga.json
+	@$(PYTHON_VENV) -m sim.board_rate --out results/fpga.json
 
 link-sessions: $(READY) ## run 20,000 sessions of host and board over a faulty line [SESSIONS=]
 	@$(if $(SESSIONS),SESSIONS=$(SESSIONS) )$(PYTHON_VENV) -m pytest -n auto -q -rP tests/qcnpe/boards -o python_files='long_*.py'

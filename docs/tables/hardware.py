@@ -153,6 +153,36 @@ def boards() -> str:
     return markdown(head, rows)
 
 
+def board_pictures() -> str:
+    """LeNet on boards with autonomous engines: octets, cycles, pictures a second."""
+    fpga = read_figures("fpga")
+    rows = []
+    for board in ("ulx3s_85f_autonomous", "ecpix5_45f_autonomous"):
+        for width in (16, 4):
+            found = f"{board}.lenet.{width}b"
+            rows.append(
+                [
+                    f"`{board}`",
+                    f"{width} bits",
+                    f"{fpga[f'{found}.octets_to_board']:,.0f}",
+                    f"{fpga[f'{found}.octets_to_host']:,.0f}",
+                    f"{fpga[f'{found}.cycles']:,.0f}",
+                    f"{fpga[f'{found}.loading_seconds']:.2f} s",
+                    f"{fpga[f'{found}.images_per_s']:,.0f}",
+                ]
+            )
+    head = [
+        "`BOARD=`",
+        "widths",
+        "octets to the board",
+        "to the host",
+        "cycles",
+        "image",
+        "a second",
+    ]
+    return markdown(head, rows)
+
+
 def board_kinds() -> str:
     """The two kinds of neural compute unit for FPGAs, on each chip."""
     fpga = read_figures("fpga")

@@ -19,6 +19,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "ablation": applications.ablation,
     "applications": applications.applications,
     "board-kinds": hardware.board_kinds,
+    "board-pictures": hardware.board_pictures,
     "boards": hardware.boards,
     "choices": applications.choices,
     "cpu": cpu.cpu,
