@@ -12,7 +12,7 @@ from synth.errors import SynthesisError
 from synth.gatesim import Activity, Circuit
 from synth.partial_products import reverse_fields
 from synth.stimulus import PERIOD_PS, RESET_CYCLES, packed, stimulus
-from synth.structural import MacTree
+from synth.structural import MacTree, structural_west_layout
 from synth.timing import path_ns
 from synth.traces import Tile
 
@@ -91,6 +91,8 @@ class NcuBench:
     def _beats(self, tiles: Sequence[Tile]) -> list[Mapping[str, int]]:
         """Values of the ports in every cycle."""
         west = west_layout(self.config)
+        if self.tree:
+            west = structural_west_layout(self.config, self.tree)
         stored = 0xFFFF if self.tree and self.tree.inverted_activations else 0
         beats: list[Mapping[str, int]] = []
         for tile in tiles:
@@ -99,7 +101,8 @@ class NcuBench:
                 weights = reverse_fields(weights, tile.precision)
             fixed = {"is_unsigned": int(tile.unsigned)}
             if mode_bits(self.config):
-                fixed["mode"] = self.config.precisions.index(tile.precision)
+                index = self.config.precisions.index(tile.precision)
+                fixed |= {"masks": self.tree.mask_bits(index)} if self.tree else {"mode": index}
             if low_segments(self.config):
                 narrow = enumerate(self.config.narrow_precisions)
                 fixed["used"] = sum((tile.precision > width) << n for n, width in narrow)

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Const, Instance, Module, Mux, Signal, Value
+from amaranth.hdl import Const, Instance, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from qcnpe.rtl.layouts import WEIGHT_LANE, low_segments, mode_bits, west_layout
+from qcnpe.rtl.layouts import ACTIVATION_LANE, WEIGHT_LANE, control_layout, low_segments
 from qcnpe.rtl.leaf import Leaf
 from qcnpe.rtl.ncu import Ncu
 from qcnpe.spec.config import EngineConfig
@@ -67,8 +68,19 @@ class MacTree:
 
     @cached_property
     def masks(self) -> tuple[tuple[bool, ...], ...]:
-        """Functions of the mode that enable weights, except the one that is always true."""
+        """Functions of the mode that enable weights, except the one that is always true.
+
+        The first one is true at the widest precision only, each other one at one more.
+        """
         return tuple(sorted({p.wanted for p in self.plan.products if not all(p.wanted)}))
+
+    def mask_bits(self, precision: int) -> int:
+        """Values of the masks at the precision with an index, as they are stored.
+
+        With inverted activations a mask is high where products are not wanted.
+        """
+        wanted = sum(mask[2 * precision] << number for number, mask in enumerate(self.masks))
+        return wanted ^ ((1 << len(self.masks)) - 1) if self.inverted_activations else wanted
 
     @cached_property
     def built(self) -> tuple[AdderTree, tuple[Bit, ...]]:
@@ -110,7 +122,6 @@ class MacTree:
         """The module as RTLIL.
 
         `total` is the stored value of `sum`, with its complements; `first` replaces it by zero.
-        With inverted activations a mask is high where products are not wanted.
         """
         tree, sums = self.built
         width = self.stored_bits
@@ -197,12 +208,22 @@ class MacTree:
             tree.gate("feedback", "NAND2", ("keep", stored), net)
 
 
+def structural_west_layout(config: EngineConfig, tree: MacTree | None = None) -> data.StructLayout:
+    """What a structural NCU takes from its western neighbour: `masks` in place of `mode`."""
+    control = dict(control_layout(config).members)
+    if control.pop("mode", None) is not None:
+        masks = (tree or MacTree(ProductPlan.of(config))).masks
+        control["masks"] = unsigned(len(masks))
+    return data.StructLayout({"lane": ACTIVATION_LANE, "control": data.StructLayout(control)})
+
+
 class StructuralNcu(Ncu):
     """An NCU whose multiplier and accumulator are a `MacTree`.
 
     It differs from `Ncu` in its ports; units that each row or column has once (`synth.row`) convert
     between the two. Activations are complements, the fields of weights are in reverse order, and
     `result` is shifted left by 16 - p places, with the carries that are still to be added above it.
+    The precision comes as the masks that it stands for, which need no registers of their own.
     Registers that a valid flag covers have no reset.
 
     Parameters
@@ -212,8 +233,9 @@ class StructuralNcu(Ncu):
 
     Ports
     -----
-    west : in, `west_layout(config)`, activation lane, complemented, and its control word
-    east : out, `west_layout(config)`, the same, one cycle later
+    west : in, `structural_west_layout(config, tree)`, activation lane, complemented, and its
+        control word
+    east : out, `structural_west_layout(config, tree)`, the same, one cycle later
     north : in, `WEIGHT_LANE`, weight lane with its fields in reverse order
     south : out, `WEIGHT_LANE`, the same, one cycle later
     result : out, `(tree or MacTree(ProductPlan.of(config))).stored_bits` bits, the accumulator and
@@ -224,18 +246,18 @@ class StructuralNcu(Ncu):
     def __init__(self, config: EngineConfig, tree: MacTree | None = None) -> None:
         self.config = config
         self.tree = tree or MacTree(ProductPlan.of(config))
+        west = structural_west_layout(config, self.tree)
         Leaf.__init__(
             self,
             {
-                "west": In(west_layout(config)),
-                "east": Out(west_layout(config)),
+                "west": In(west),
+                "east": Out(west),
                 "north": In(WEIGHT_LANE),
                 "south": Out(WEIGHT_LANE),
                 "result": Out(self.tree.stored_bits),
                 "done": Out(1),
             },
         )
-        self._masks = Signal(max(1, len(self.tree.masks)), name="masks", reset_less=True)
 
     @property
     def module_name(self) -> str:
@@ -275,12 +297,8 @@ class StructuralNcu(Ncu):
                 m.d.sync += lane.control.is_unsigned.eq(control.is_unsigned)
                 if low_segments(self.config):
                     m.d.sync += lane.control.used.eq(control.used)
-                if mode_bits(self.config):
-                    m.d.sync += lane.control.mode.eq(control.mode)
                 if self.tree.masks:
-                    masks = _functions(self.tree.masks, self._modes(control))
-                    inverted = self.tree.inverted_activations
-                    m.d.sync += self._masks.eq(~masks if inverted else masks)
+                    m.d.sync += lane.control.masks.eq(control.masks)
         with m.If(self.north.valid):
             m.d.sync += upper(weight.operands).eq(upper(self.north.operands))
         self._build_low_segments(m, lane, weight)
@@ -300,14 +318,13 @@ class StructuralNcu(Ncu):
         tree, bits = self.tree, self.tree.stored_bits
         total, sums = Signal(bits, reset_less=True), Signal(bits)
         first = lane.control.first
-        modes = self._modes(lane.control)
         m.submodules.tree = Instance(
             TREE,
             i_activations=lane.lane.operands,
             i_weights=weight.operands,
-            i_masks=self._masks,
-            i_controls=_functions(tree.controls, modes),
-            i_constants=_functions(tree.constants, modes),
+            i_masks=lane.control.masks if tree.masks else Const(0, 1),
+            i_controls=self._functions(tree.controls, lane.control),
+            i_constants=self._functions(tree.constants, lane.control),
             i_total=total,
             i_first=first,
             i_keep=~first,
@@ -319,9 +336,22 @@ class StructuralNcu(Ncu):
         true = total ^ Const(tree.inverted_bits, bits)
         m.d.comb += self.result.eq(Mux(self.done, true, 0))
 
-    def _modes(self, control: Any) -> Value:
-        """The mode's number from a control word."""
-        return Cat(control.is_unsigned, *([control.mode] if mode_bits(self.config) else []))
+    def _functions(self, functions: Sequence[Sequence[bool]], control: Any) -> Value:
+        """Values of functions of the mode, one bit each."""
+        signs = [
+            [Const(_word(functions, 2 * precision + sign), len(functions) or 1) for sign in (0, 1)]
+            for precision in range(len(self.tree.masks) + 1)
+        ]
+        *wider, value = (Mux(control.is_unsigned, *pair[::-1]) for pair in signs)
+        for number, one in reversed(list(enumerate(wider))):
+            wanted = control.masks[number] ^ self.tree.inverted_activations
+            value = Mux(wanted, one, value)
+        return value
+
+
+def _word(functions: Sequence[Sequence[bool]], mode: int) -> int:
+    """Values of functions in a mode."""
+    return sum(function[mode] << number for number, function in enumerate(functions))
 
 
 def structural_ncu(config: EngineConfig, library: Library) -> StructuralNcu:
@@ -353,12 +383,3 @@ def _with_valid(m: Module, register: Any, valid: Signal, name: str) -> Any:
     else:
         m.d.comb += view.valid.eq(valid)
     return view
-
-
-def _functions(functions: Sequence[Sequence[bool]], modes: Value) -> Value:
-    """Values of functions of the mode, one bit each."""
-    words = Array(
-        Const(sum(function[mode] << n for n, function in enumerate(functions)), len(functions) or 1)
-        for mode in range(len(functions[0]) if functions else 1)
-    )
-    return words[modes]

@@ -4,19 +4,26 @@ The units that convert between structural NCUs and the rest of the engine (`synt
 operands enter a row or a column, and where sums leave a row.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Instance, Module, Signal, Value
 
 from qcnpe.rtl.engine import Engine
-from qcnpe.rtl.layouts import WEIGHT_LANE, mode_bits, west_layout
+from qcnpe.rtl.layouts import WEIGHT_LANE, mode_bits
 from qcnpe.rtl.leaf import Leaf, ModuleLibrary
 from qcnpe.rtl.ncu_array import NcuArray, NcuRow
 from qcnpe.spec.config import EngineConfig
 from synth.partial_products import ProductPlan
 from synth.row import ComplementLane, ResolveRow, ReverseFields
-from synth.structural import TREE, MacTree, StructuralNcu
+from synth.structural import TREE, MacTree, StructuralNcu, structural_west_layout
 from synth.units import Units, collect_units
+
+_NEIGHBOURS = 4
+"""Columns whose sums one gate combines."""
+
+_NEAR = 3
+"""Groups of columns whose wires to the row's end are short enough for a small gate."""
 
 
 class StructuralRow(NcuRow):
@@ -35,20 +42,57 @@ class StructuralRow(NcuRow):
         """Complement, NCUs, ORs, resolver."""
         m = Module()
         m.submodules.complement = complement = ComplementLane()
-        west: Any = Signal(west_layout(self.config))
+        west: Any = Signal(structural_west_layout(self.config, self._tree))
         stored, done = self._build_ncus(m, west)
         m.submodules.resolve = resolve = ResolveRow(self.config, self._tree.breaks)
         m.d.comb += [
             complement.lane.eq(self.west.lane.operands),
-            west.eq(self.west),
+            west.lane.eq(self.west.lane),
             west.lane.operands.eq(complement.complement),
             resolve.stored.eq(stored),
             self.result.eq(resolve.result),
             self.done.eq(done),
         ]
+        for name in west.control.shape().members:
+            if name != "masks":
+                m.d.comb += west.control[name].eq(self.west.control[name])
         if mode_bits(self.config):
             m.d.comb += resolve.mode.eq(self._build_finished_mode(m))
+            masks = [self._tree.mask_bits(mode) for mode in range(len(self.config.precisions))]
+            m.d.comb += west.control.masks.eq(Array(masks)[self.west.control.mode])
         return m
+
+    def _any(self, m: Module, name: str, values: list[Value]) -> Value:
+        """The OR of a value of each column: of four neighbours by a NOR, of these by a NAND.
+
+        The mapper knows no wires: it would take too weak a NOR for the one that is farthest from
+        the row's end.
+        """
+        groups = [
+            values[first : first + _NEIGHBOURS] for first in range(0, len(values), _NEIGHBOURS)
+        ]
+        if len(values) % _NEIGHBOURS or not 2 <= len(groups) <= _NEIGHBOURS:
+            return super()._any(m, name, values)
+        bits = []
+        for bit in range(len(Value.cast(values[0]))):
+            none: list[Value] = [
+                self._place(
+                    m,
+                    f"{name}_{bit}_{number}",
+                    f"NOR4_{'X2' if number < len(groups) - _NEAR else 'XL'}",
+                    [value[bit] for value in group],
+                )
+                for number, group in enumerate(groups)
+            ]
+            bits.append(self._place(m, f"{name}_{bit}", f"NAND{len(groups)}_XL", none))
+        return Cat(*bits)
+
+    def _place(self, m: Module, name: str, cell: str, inputs: Sequence[Value]) -> Signal:
+        """A gate of our own library."""
+        output = Signal(name=name)
+        pins = {f"i_A{number}": value for number, value in enumerate(inputs, 1)}
+        m.submodules[f"or_{name}"] = Instance(cell, **pins, o_ZN=output)
+        return output
 
     def _build_finished_mode(self, m: Module) -> Value:
         """Mode of the tile whose sums are read: two cycles after its last beat and later."""

@@ -108,6 +108,27 @@ def ncu_energy() -> str:
     return markdown(["NCU", *widths, "area, um2", "path, ns"], rows)
 
 
+def wire_band() -> str:
+    """Energy of NCUs with other wires: capacitances, and other placements."""
+    energy = read_figures("energy")
+    titles = {
+        "0.13": "0.13 fF/um: no neighbours",
+        "0.16": "0.16 fF/um: half of them",
+        "0.20": "0.20 fF/um: neighbours on both sides",
+        "placement_2": "the same, a second placement",
+        "placement_3": "the same, a third placement",
+    }
+    rows = []
+    for name, title in titles.items():
+        found = {key: energy[f"band_{name}_{key}"] for key in ("overhead_percent", "path_ns")}
+        fused = " / ".join(f"{energy[f'band_{name}_fused_{w}b_pj_per_mac']:.3f}" for w in _WIDTHS)
+        exact = f"{energy[f'band_{name}_plain16_pj_per_mac']:.3f}"
+        overhead = f"{found['overhead_percent']:.1f} %"
+        rows.append([title, fused, exact, overhead, f"{found['path_ns']:.2f}"])
+    header = ["wires", "`fused` 16 / 8 / 4 / 2 bit", "`plain16`", "overhead", "path, ns"]
+    return markdown(header, rows)
+
+
 def engine() -> str:
     """Cycles of three matrix products and speed of the simulation."""
     engine = read_figures("engine")

@@ -36,6 +36,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "overfitting": applications.overfitting,
     "savings": applications.savings,
     "seeds": applications.seeds,
+    "wire-band": hardware.wire_band,
 }
 """Every table, by its name in the files."""
 

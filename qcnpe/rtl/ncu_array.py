@@ -1,5 +1,7 @@
 """The systolic array of neural compute units (NCUs), with the skew of its operands."""
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from amaranth.hdl import Const, Module, Value, signed
@@ -72,8 +74,8 @@ class NcuRow(Leaf):
 
     def _build_ncus(self, m: Module, west: Any) -> tuple[Value, Value]:
         """The NCUs and the ORs of their results and of their `done`."""
-        result: Value = Const(0)
-        done: Value = Const(0)
+        results: list[Value] = []
+        dones: list[Value] = []
         for col in range(self.config.cols):
             m.submodules[f"ncu_{col}"] = ncu = self._make_ncu()
             m.d.comb += [
@@ -82,8 +84,13 @@ class NcuRow(Leaf):
                 self.south[col].eq(ncu.south),
             ]
             west = ncu.east
-            result, done = result | ncu.result, done | ncu.done
-        return result, done
+            results.append(ncu.result)
+            dones.append(ncu.done)
+        return self._any(m, "result", results), self._any(m, "done", dones)
+
+    def _any(self, _m: Module, _name: str, values: list[Value]) -> Value:
+        """The OR of a value of each column."""
+        return reduce(or_, values, Const(0))
 
     def _make_ncu(self) -> Ncu:
         return Ncu(self.config)

@@ -26,10 +26,11 @@ from synth.layout.units import (
     UNITS,
     LaidOut,
     fanout_errors,
-    lay_out,
-    ncu_netlist,
+    lay_out_ncu,
+    ncu_bench,
     wires_file,
 )
+from synth.traces import load
 from synth.wires import FF_PER_UM, WIRES_FILE
 
 FOLDER = Path(__file__).parents[2] / "build" / "layout"
@@ -84,10 +85,10 @@ def render(laid_out: dict[str, LaidOut], errors: dict[str, float]) -> Table:
 def main() -> None:
     """Lay out all units and write the results."""
     require_modules("coriolis", "klayout")
-    cells, console = own_cells(), Console()
+    cells, trace, console = own_cells(), load(), Console()
     with console.status("placing and routing"), ToolThreads(_WORKERS) as pool:
         waiting = {
-            name: pool.submit(lay_out, name, ncu_netlist(config, cells), cells)
+            name: pool.submit(lay_out_ncu, name, ncu_bench(config, cells), cells, trace)
             for name, config in UNITS.items()
         }
         laid_out = {name: job.result() for name, job in waiting.items()}

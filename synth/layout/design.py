@@ -24,6 +24,13 @@ PAIRS = (("west", "east"), ("north", "south"))
 """Ports of abutting units: bits of both are at the same place of opposite sides."""
 
 
+CLOCK_WEIGHT = 4.0
+"""Weight of a clock's wire where toggles are not known: it toggles more often than data."""
+
+STILL_WEIGHT = 0.1
+"""Weight of a wire that never toggles, for which toggles a cycle are more: it takes place, too."""
+
+
 @dataclass(frozen=True)
 class Pad:
     """A bit of a port.
@@ -54,6 +61,7 @@ class Design:
     rows, sites : rows of cells, and their length
     pads : bits of ports at their first places
     clocks : nets of clocks
+    toggles : by net, in a cycle of work; empty if they are not known
     """
 
     name: str
@@ -63,10 +71,16 @@ class Design:
     sites: int
     pads: tuple[Pad, ...]
     clocks: frozenset[int]
+    toggles: Mapping[int, float]
 
     @classmethod
     def of(
-        cls, name: str, netlist: Netlist, library: Library, utilisation: float = UTILISATION
+        cls,
+        name: str,
+        netlist: Netlist,
+        library: Library,
+        utilisation: float = UTILISATION,
+        toggles: Mapping[int, float] | None = None,
     ) -> "Design":
         """A square design."""
         cells = abstract_cells(library, {placed.cell for placed in netlist.placed})
@@ -75,7 +89,14 @@ class Design:
         widest = max(cell.sites for cell in cells.values())
         sites = max(math.ceil(total / rows), widest + 1)
         pads = _pads(netlist, rows * ROW_TRACKS, sites)
-        return cls(name, netlist, cells, rows, sites, pads, _clocks(netlist, library))
+        clocks = _clocks(netlist, library)
+        return cls(name, netlist, cells, rows, sites, pads, clocks, toggles or {})
+
+    def weight(self, net: int) -> float:
+        """How much a micrometre of a net's wires counts in the placement."""
+        if self.toggles:
+            return STILL_WEIGHT + self.toggles.get(net, 0.0)
+        return CLOCK_WEIGHT if net in self.clocks else 1.0
 
     @property
     def width(self) -> int:

@@ -14,9 +14,6 @@ from synth.programs import built
 MOVES = 100_000_000
 """Moves of the annealing: about 20 s for an NCU."""
 
-CLOCK_WEIGHT = 4.0
-"""Weight of a clock's wire: it toggles several times as often as one of data."""
-
 _ROW_UM = TRACK_NM * ROW_TRACKS / 1000
 _SITE_UM = SITE_NM / 1000
 _LIMIT_S = 1800
@@ -99,8 +96,7 @@ def _lines(design: Design, seed: int, moves: int) -> list[str]:
             for index, pin in design.pins.get(net, ())
         ]
         pins += ends.get(net, [])
-        weight = CLOCK_WEIGHT if net in design.clocks else 1.0
-        lines.append(f"{weight} {len(pins)} {' '.join(pins)}")
+        lines.append(f"{design.weight(net):.4f} {len(pins)} {' '.join(pins)}")
     return lines
 
 

@@ -1,5 +1,6 @@
 """Places and routes mapped units, and makes of them the file of wire lengths."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -11,10 +12,12 @@ from synth.layout.design import UTILISATION, Design
 from synth.layout.placement import MOVES, place
 from synth.layout.routing import Routing, route
 from synth.mapping import LibertyCells
-from synth.measure import map_leaf
+from synth.measure import make_bench, operands
+from synth.ncu_bench import NcuBench
 from synth.ncu_variants import FUSED, GATED, PLAIN
 from synth.netlist import Netlist
 from synth.structural import StructuralNcu
+from synth.traces import Trace
 from synth.wires import FanoutLengths, RoutedUnit, WiresFile, sinks
 
 COMMAND = "make layout"
@@ -60,13 +63,35 @@ class LaidOut:
         )
 
 
-def ncu_netlist(config: EngineConfig, cells: LibertyCells) -> Netlist:
-    """The mapped netlist of an engine's NCU."""
-    return map_leaf(StructuralNcu(config), cells).netlist
+def ncu_bench(config: EngineConfig, cells: LibertyCells) -> NcuBench:
+    """The mapped NCU of an engine."""
+    return make_bench(StructuralNcu(config), cells)
 
 
-def lay_out(name: str, netlist: Netlist, cells: LibertyCells, moves: int = MOVES) -> LaidOut:
-    """Place and route a unit; with other seeds, until no net fails.
+def net_toggles(bench: NcuBench, trace: Trace) -> dict[int, float]:
+    """Toggles of each net in a cycle, the mean over the precisions, on the trace's operands."""
+    config = bench.config
+    widths = [width for width in trace if width in config.precisions]
+    found: Counter[int] = Counter()
+    for width in widths:
+        tiles = [operands(tile, config) for tile in trace[width]]
+        cycles = sum(len(tile.weights) for tile in tiles)
+        for net, toggles in enumerate(bench.run(tiles).toggles.tolist()):
+            found[net] += toggles / cycles / len(widths)
+    return dict(found)
+
+
+def lay_out(
+    name: str,
+    netlist: Netlist,
+    cells: LibertyCells,
+    moves: int = MOVES,
+    seed: int = 1,
+    toggles: Mapping[int, float] | None = None,
+) -> LaidOut:
+    """Place and route a unit, beginning with a seed; with the next ones, until no net fails.
+
+    If the toggles of its nets are known, nets count by them in the placement.
 
     Raises
     ------
@@ -75,19 +100,27 @@ def lay_out(name: str, netlist: Netlist, cells: LibertyCells, moves: int = MOVES
     ToolError
         If a tool is missing, or the router stops with every seed.
     """
-    design = Design.of(name, netlist, cells.library)
+    design = Design.of(name, netlist, cells.library, toggles=toggles)
     why = ""
-    for seed in range(1, ATTEMPTS + 1):
-        placement = place(design, seed, moves)
+    for number in range(seed, seed + ATTEMPTS):
+        placement = place(design, number, moves)
         try:
             routing = route(placement)
         except ToolError as error:
             why = str(error)
             continue
         if not (failed := routing.failed_nets):
-            return LaidOut(routing, seed)
+            return LaidOut(routing, number)
         why = f"{len(failed)} nets fail"
     raise SynthesisError(f"{name}: not routed with {ATTEMPTS} seeds: {why}; lower the utilisation")
+
+
+def lay_out_ncu(
+    name: str, bench: NcuBench, cells: LibertyCells, trace: Trace, seed: int = 1
+) -> LaidOut:
+    """Place and route an NCU with its toggles on a trace."""
+    toggles = net_toggles(bench, trace)
+    return lay_out(name, bench.circuit.netlist, cells, seed=seed, toggles=toggles)
 
 
 def by_fanout(routings: Sequence[Routing]) -> FanoutLengths:
@@ -114,7 +147,8 @@ def wires_file(laid_out: Mapping[str, LaidOut]) -> WiresFile:
         units={name: unit.unit for name, unit in laid_out.items()},
         provenance={
             "command": COMMAND,
-            "placement": f"simulated annealing, {MOVES:,} moves, cells cover {UTILISATION:.0%}",
+            "placement": f"simulated annealing, {MOVES:,} moves, cells cover {UTILISATION:.0%},"
+            " wires weighted by their toggles",
             "routing": f"coriolis-eda {version('coriolis-eda')}, metal 2 to 5",
             "seeds": ", ".join(f"{name} {unit.seed}" for name, unit in laid_out.items()),
             "unit": "um",
