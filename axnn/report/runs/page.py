@@ -19,7 +19,19 @@ FILE = "report.html"
 KIND = "axnn-report-1"
 """Kind of the JSON document in the page."""
 
-SCRIPTS = ("charts.js", "figures.js", "page.js")
+SCRIPTS = (
+    "charts.js",
+    "controls.js",
+    "quality.js",
+    "bars.js",
+    "widths.js",
+    "roofline.js",
+    "neurons.js",
+    "engines.js",
+    "comparison.js",
+    "tables.js",
+    "page.js",
+)
 """Scripts of the page, in the order in which they are joined."""
 
 
@@ -58,7 +70,7 @@ def render(runs: Sequence[RunReading]) -> str:
     """The page as HTML; foreign text is data, never markup."""
     from jinja2 import Environment, StrictUndefined
 
-    script = "".join(_resource(name) for name in SCRIPTS)
+    script = "".join(_resource(f"script/{name}") for name in SCRIPTS)
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -1,12 +1,9 @@
 "use strict";
-// What all figures share: elements, scales, axes, legends, the tooltip, figures that follow their width.
+// What all figures share: elements, scales, axes, legends, the tooltip, and figures that are drawn
+// for the width that they have.
 
 const FONT = 13;
 const WIDTH_COLOURS = {16: "#0072b2", 8: "#56b4e9", 4: "#e69f00", 2: "#d55e00"};
-const UNIT_COLOURS = {
-  ncu: "#0072b2", idle: "#9aa3ad", row: "#f0e442", skew: "#e69f00", queue: "#d55e00",
-  sequencer: "#cc79a7", afu: "#009e73", result: "#56b4e9", memory: "#5b6570",
-};
 const widthColour = (width) => WIDTH_COLOURS[width] || "#9aa3ad";
 
 /** An HTML element with attributes; children are elements or text. */
@@ -22,15 +19,19 @@ function svg(tag, attributes = {}, ...children) {
 function filled(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
+    else if (value !== null && value !== false)
+      node.setAttribute(name, value === true ? "" : value);
   }
   node.append(...children.filter((child) => child !== null));
   return node;
 }
 
 const number = (value, digits = 3) =>
-  value === 0 ? "0" : Math.abs(value) >= 10 ** digits ? Math.round(value).toLocaleString("en-US")
-    : String(Number(value.toPrecision(digits)));
+  value === 0
+    ? "0"
+    : Math.abs(value) >= 10 ** digits
+      ? Math.round(value).toLocaleString("en-US")
+      : String(Number(value.toPrecision(digits)));
 const whole = (value) => value.toLocaleString("en-US");
 const percent = (fraction, digits = 2) => `${(100 * fraction).toFixed(digits)}\u00a0%`;
 const times = (ratio) => `${ratio.toFixed(2)}\u00d7`;
@@ -39,7 +40,11 @@ const signed = (value, digits = 2) =>
 
 /** An energy in the unit that suits its size. */
 function energy(pj) {
-  for (const [factor, unit] of [[1e9, "mJ"], [1e6, "\u00b5J"], [1e3, "nJ"]])
+  for (const [factor, unit] of [
+    [1e9, "mJ"],
+    [1e6, "\u00b5J"],
+    [1e3, "nJ"],
+  ])
     if (pj >= factor) return `${number(pj / factor)}\u00a0${unit}`;
   return `${number(pj)}\u00a0pJ`;
 }
@@ -55,7 +60,7 @@ function textWidth(text) {
 /** A function from values to pixels, with the ticks that suit its range. */
 function linear(low, high, from, to, count = 5) {
   if (low === high) [low, high] = [low - 1, high + 1];
-  const scale = (value) => from + (value - low) / (high - low) * (to - from);
+  const scale = (value) => from + ((value - low) / (high - low)) * (to - from);
   const rough = (high - low) / Math.max(1, count);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough * 0.999);
@@ -67,8 +72,7 @@ function linear(low, high, from, to, count = 5) {
 
 /** The same on a logarithmic scale; ticks at 1, 2 and 5, or at powers of 10, as there is room. */
 function logarithmic(low, high, from, to, count = 6) {
-  const scale = (value) =>
-    from + Math.log(value / low) / Math.log(high / low) * (to - from);
+  const scale = (value) => from + (Math.log(value / low) / Math.log(high / low)) * (to - from);
   for (const steps of [[1, 1.5, 2, 3, 4, 5, 6, 7, 8], [1, 2, 3, 5], [1, 2, 5], [1, 3], [1]]) {
     scale.ticks = [];
     for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1)
@@ -102,8 +106,15 @@ function axes(area, x, y, options) {
     group.append(svg("line", {x1: area.left, x2: area.right, y1: at, y2: at, class: "grid"}));
     group.append(label(area.left - 7, at + 4, format.y(value), {"text-anchor": "end"}));
   }
-  group.append(svg("line", {x1: area.left, x2: area.right, y1: area.bottom, y2: area.bottom, class: "axis"}));
-  group.append(label((area.left + area.right) / 2, area.bottom + 38, options.x, {"text-anchor": "middle", class: "label title"}));
+  group.append(
+    svg("line", {x1: area.left, x2: area.right, y1: area.bottom, y2: area.bottom, class: "axis"}),
+  );
+  group.append(
+    label((area.left + area.right) / 2, area.bottom + 38, options.x, {
+      "text-anchor": "middle",
+      class: "label title",
+    }),
+  );
   group.append(label(0, area.top - 12, options.y, {class: "label title"}));
   return group;
 }
@@ -112,10 +123,11 @@ function axes(area, x, y, options) {
 function mark(shape, x, y, size, attributes = {}) {
   [x, y] = [round(x), round(y)];
   if (shape === "circle") return svg("circle", {cx: x, cy: y, r: size, ...attributes});
+  const [width, half] = [2 * size, 1.35 * size];
   const paths = {
-    cross: `M${x - size} ${y - size}l${2 * size} ${2 * size}m0 ${-2 * size}l${-2 * size} ${2 * size}`,
+    cross: `M${x - size} ${y - size}l${width} ${width}m0 ${-width}l${-width} ${width}`,
     square: `M${x - size} ${y - size}h${2 * size}v${2 * size}h${-2 * size}z`,
-    diamond: `M${x} ${round(y - 1.35 * size)}l${1.35 * size} ${1.35 * size}l${-1.35 * size} ${1.35 * size}l${-1.35 * size} ${-1.35 * size}z`,
+    diamond: `M${x} ${round(y - half)}l${half} ${half}l${-half} ${half}l${-half} ${-half}z`,
     triangle: `M${x} ${round(y - 1.2 * size)}l${1.2 * size} ${2.1 * size}h${-2.4 * size}z`,
     down: `M${x} ${round(y + 1.2 * size)}l${1.2 * size} ${-2.1 * size}h${-2.4 * size}z`,
   };
@@ -124,24 +136,48 @@ function mark(shape, x, y, size, attributes = {}) {
 
 /** A legend in HTML, which breaks into lines: [colour, text, shape] each. */
 function legend(entries) {
-  return html("ul", {class: "legend"}, ...entries.map(([colour, text, shape = "square"]) => {
-    const key = svg("svg", {width: 14, height: 14, "aria-hidden": "true"});
-    const open = shape === "cross" || shape === "ring";
-    if (shape === "line" || shape === "dots")
-      key.append(svg("line", {x1: 0, x2: 14, y1: 7, y2: 7, "stroke-width": 2, "stroke-dasharray": shape === "dots" ? "2 3" : null, style: `stroke:${colour}`}));
-    else key.append(mark(shape === "ring" ? "circle" : shape, 7, 7, shape === "square" ? 6 : 4,
-      {style: open ? `fill:none;stroke:${colour};stroke-width:2` : `fill:${colour}`}));
-    return html("li", {}, key, text);
-  }));
+  return html(
+    "ul",
+    {class: "legend"},
+    ...entries.map(([colour, text, shape = "square"]) => {
+      const key = svg("svg", {width: 14, height: 14, "aria-hidden": "true"});
+      const open = shape === "cross" || shape === "ring";
+      if (shape === "line" || shape === "dots")
+        key.append(
+          svg("line", {
+            x1: 0,
+            x2: 14,
+            y1: 7,
+            y2: 7,
+            "stroke-width": 2,
+            "stroke-dasharray": shape === "dots" ? "2 3" : null,
+            style: `stroke:${colour}`,
+          }),
+        );
+      else
+        key.append(
+          mark(shape === "ring" ? "circle" : shape, 7, 7, shape === "square" ? 6 : 4, {
+            style: open ? `fill:none;stroke:${colour};stroke-width:2` : `fill:${colour}`,
+          }),
+        );
+      return html("li", {}, key, text);
+    }),
+  );
 }
 
 /** Moves labels in a column apart, so that none covers another: [{y}], changed in place. */
 function spread(labels, gap, top, bottom) {
   labels.sort((one, other) => one.y - other.y);
   let free = top;
-  for (const each of labels) { each.y = Math.max(each.y, free); free = each.y + gap; }
+  for (const each of labels) {
+    each.y = Math.max(each.y, free);
+    free = each.y + gap;
+  }
   let limit = bottom;
-  for (const each of [...labels].reverse()) { each.y = Math.min(each.y, limit); limit = each.y - gap; }
+  for (const each of [...labels].reverse()) {
+    each.y = Math.min(each.y, limit);
+    limit = each.y - gap;
+  }
 }
 
 const tip = document.getElementById("tip");
@@ -149,16 +185,23 @@ const tip = document.getElementById("tip");
 /** Shows lines of text beside the pointer, or beside the mark that has the focus. */
 function described(node, lines) {
   const show = (event) => {
-    tip.replaceChildren(...lines().map(([text, strong]) => html(strong ? "strong" : "span", {}, text)));
+    tip.replaceChildren(
+      ...lines().map(([text, strong]) => html(strong ? "strong" : "span", {}, text)),
+    );
     tip.hidden = false;
     const box = node.getBoundingClientRect();
-    const [x, y] = event.clientX === undefined || event.type === "focus"
-      ? [box.right, box.top] : [event.clientX, event.clientY];
+    const [x, y] =
+      event.clientX === undefined || event.type === "focus"
+        ? [box.right, box.top]
+        : [event.clientX, event.clientY];
     const room = document.documentElement.clientWidth - tip.offsetWidth - 8;
     tip.style.left = `${Math.max(8, Math.min(x + 14, room))}px`;
-    tip.style.top = `${y + tip.offsetHeight + 24 > innerHeight ? y - tip.offsetHeight - 12 : y + 16}px`;
+    const isLow = y + tip.offsetHeight + 24 > innerHeight;
+    tip.style.top = `${isLow ? y - tip.offsetHeight - 12 : y + 16}px`;
   };
-  const hide = () => { tip.hidden = true; };
+  const hide = () => {
+    tip.hidden = true;
+  };
   for (const name of ["pointerenter", "pointermove", "focus"]) node.addEventListener(name, show);
   for (const name of ["pointerleave", "blur"]) node.addEventListener(name, hide);
   return node;
@@ -189,14 +232,23 @@ function figure(summary, draw) {
 
 const watcher = new ResizeObserver((entries) => {
   for (const {target} of entries)
-    if (!paperWidth && target.figure && target.clientWidth && target.figure.drawn !== Math.max(280, target.clientWidth)) target.figure.redraw();
+    if (
+      !paperWidth &&
+      target.figure &&
+      target.clientWidth &&
+      target.figure.drawn !== Math.max(280, target.clientWidth)
+    )
+      target.figure.redraw();
 });
 
 /** Draws all figures anew; those that have left the page are forgotten. */
 function redraw() {
   for (const each of figures)
     if (each.body.isConnected) each.redraw();
-    else { watcher.unobserve(each.body); figures.delete(each); }
+    else {
+      watcher.unobserve(each.body);
+      figures.delete(each);
+    }
 }
 
 /** An SVG drawing of a size. */
@@ -204,29 +256,56 @@ function drawing(width, height, ...parts) {
   return svg("svg", {width, height, viewBox: `0 0 ${width} ${height}`}, ...parts);
 }
 
-/** A table that scrolls in its frame: columns are {title, key or value, format, text, screen: not printed}. */
-function table(columns, rows, options = {}) {
-  const value = (column, row) => column.value ? column.value(row) : row[column.key];
-  const cell = (column, row) => {
-    const found = value(column, row);
-    return found === null || found === undefined ? "\u2013" : column.format ? column.format(found) : String(found);
-  };
-  const kind = (column) => [column.text && "text", column.screen && "screen"].filter(Boolean).join(" ") || null;
-  const head = html("tr", {}, ...columns.map((column) =>
-    html("th", {scope: "col", class: kind(column)}, column.title)));
-  const body = rows.map((row) => html("tr", {class: options.selected && options.selected(row) ? "selected" : null},
-    ...columns.map((column, index) => html(index ? "td" : "th",
-      {scope: index ? null : "row", class: kind(column)}, cell(column, row)))));
-  const frame = html("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": options.caption || "table"},
-    html("table", {}, html("thead", {}, head), html("tbody", {}, ...body)));
-  const csv = () => [columns.map((column) => column.name || column.key || column.title),
-    ...rows.map((row) => columns.map((column) => value(column, row)))]
-    .map((line) => line.map(csvField).join(",")).join("\n") + "\n";
-  return {frame, csv};
+const valueOf = (column, row) => (column.value ? column.value(row) : row[column.key]);
+
+function cellText(column, row) {
+  const found = valueOf(column, row);
+  if (found === null || found === undefined) return "\u2013";
+  return column.format ? column.format(found) : String(found);
+}
+
+/**
+ * A table that scrolls in its frame, and the same as CSV.
+ *
+ * columns: {title, key or value, format, text: aligned left, screen: not printed, name: in CSV};
+ * options: caption, selected (whether a row is).
+ */
+function table(columns, rows, options) {
+  const classes = (column) =>
+    [column.text && "text", column.screen && "screen"].filter(Boolean).join(" ") || null;
+  const head = columns.map((column) =>
+    html("th", {scope: "col", class: classes(column)}, column.title),
+  );
+  const body = rows.map((row) => {
+    const cells = columns.map((column, index) => {
+      const look = {scope: index ? null : "row", class: classes(column)};
+      return html(index ? "td" : "th", look, cellText(column, row));
+    });
+    const isSelected = options.selected && options.selected(row);
+    return html("tr", {class: isSelected ? "selected" : null}, ...cells);
+  });
+  const frame = html(
+    "div",
+    {class: "scroll", tabindex: 0, role: "region", "aria-label": options.caption},
+    html("table", {}, html("thead", {}, html("tr", {}, ...head)), html("tbody", {}, ...body)),
+  );
+  return {frame, csv: () => csvOf(columns, rows)};
+}
+
+/** Rows as CSV, with plain numbers. */
+function csvOf(columns, rows) {
+  const names = columns.map((column) => column.name || column.key || column.title);
+  const lines = rows.map((row) => columns.map((column) => valueOf(column, row)));
+  return [names, ...lines].map((line) => `${line.map(csvField).join(",")}\n`).join("");
 }
 
 function csvField(value) {
-  const text = value === null || value === undefined ? "" : Array.isArray(value) ? value.join("/") : String(value);
+  const text =
+    value === null || value === undefined
+      ? ""
+      : Array.isArray(value)
+        ? value.join("/")
+        : String(value);
   return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
