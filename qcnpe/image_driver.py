@@ -11,7 +11,7 @@ from qcnpe.spec.inputs import check_codes
 from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.memory.descriptors import Base
 from qcnpe.spec.memory.image import Image
-from qcnpe.spec.memory.machine import Machine
+from qcnpe.spec.memory.machine import FaultError, Machine
 
 Octets = NDArray[np.uint8]
 
@@ -44,6 +44,32 @@ class ImageTransport(ABC):
         """
 
 
+class LoadedImages:
+    """What an engine's memories hold, and so how the next run starts."""
+
+    def __init__(self) -> None:
+        self._loaded: list[Image] = []
+        self._last: Image | None = None
+
+    def clear(self) -> None:
+        """Treat the memories as empty."""
+        self._loaded, self._last = [], None
+
+    def begin(self, image: Image) -> tuple[int, int]:
+        """Values of the registers `boot` and `start` for a run of an image, which is loaded then.
+
+        An image whose data are those of the last one is beside it; see `qcnpe.placement.join`.
+        """
+        last, self._last = self._last, image
+        if last is None or last.data is not image.data:
+            self._loaded = [image]
+            return image.boot_rows, image.start
+        if all(each is not image for each in self._loaded):
+            self._loaded.append(image)
+            return 0, image.start
+        return image.again_boot_rows, image.again if last is image else image.resume
+
+
 class ImageModel(ImageTransport):
     """The reference model of the memory side as a transport.
 
@@ -54,7 +80,7 @@ class ImageModel(ImageTransport):
 
     def __init__(self, config: MemoryConfig) -> None:
         self.config = config
-        self._loaded: Image | None = None
+        self._loaded = LoadedImages()
         self._machine = Machine(config)
 
     def run(self, image: Image, inputs: Sequence[Octets]) -> list[Octets]:
@@ -63,12 +89,12 @@ class ImageModel(ImageTransport):
         for each in inputs:
             output = np.zeros(image.output_bytes, np.uint8)
             self._machine.external = {Base.IMAGE: image.data, Base.INPUT: each, Base.OUTPUT: output}
-            if self._loaded is image:
-                self._machine.run(boot_rows=image.again_boot_rows, start=image.again)
-            else:
-                self._loaded = None
-                self._machine.run(boot_rows=image.boot_rows)
-            self._loaded = image
+            boot, start = self._loaded.begin(image)
+            try:
+                self._machine.run(boot_rows=boot, start=start)
+            except FaultError:
+                self._loaded.clear()
+                raise
             found.append(output)
         return found
 

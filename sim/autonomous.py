@@ -149,6 +149,7 @@ def _job(image: Image, runs: int) -> dict[str, Any]:
         **{f"{name}_bytes": size for name, size in sizes.items()},
         "bus_bytes": image.config.bus_bytes,
         "boot_rows": image.boot_rows,
+        "start": image.start,
         "again": image.again,
         "again_boot_rows": image.again_boot_rows,
         "runs": runs,

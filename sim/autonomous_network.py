@@ -31,7 +31,7 @@ async def run_image(dut: Any) -> None:
         await _move(dut, "load_input", job["places"]["input"], job["input_bytes"], job["bus_bytes"])
         await bench.write("boot", job["again_boot_rows"] if number else job["boot_rows"])
         await bench.write("control", 4)
-        await bench.write("start", job["again"] if number else 0)
+        await bench.write("start", job["again" if number else "start"])
         assert await bench.wait(job["timeout"]) is Fault.NONE
         place, size = job["places"]["output"], job["output_bytes"]
         await _move(dut, "save_output", place, size, job["bus_bytes"])

@@ -34,9 +34,12 @@ def line_octets(image: Image, inputs: list[Octets], *, first: bool) -> tuple[int
 
     Parameters
     ----------
-    image, inputs, first : see `qcnpe.boards.autonomous.run_requests`
+    image, inputs : see `qcnpe.boards.autonomous.run_requests`
+    first : each run loads what stays in the engine; else each is a further one
     """
-    bodies = list(cut_into_bodies(run_requests(image, inputs, first=first), image.config))
+    starts = (image.boot_rows, image.start) if first else (image.again_boot_rows, image.again)
+    requests = run_requests(image, inputs, [starts] * len(inputs))
+    bodies = list(cut_into_bodies(requests, image.config))
     answers = [(Kind.DONE, b"\0")] * len(bodies)
     most = RESULT_BEATS * image.config.bus_bytes
     sizes = [most] * (image.output_bytes // most) + [image.output_bytes % most]

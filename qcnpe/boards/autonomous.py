@@ -9,7 +9,7 @@ import numpy as np
 
 from qcnpe.boards.port import Port
 from qcnpe.boards.session import BoardSession
-from qcnpe.image_driver import ImageTransport, Octets
+from qcnpe.image_driver import ImageTransport, LoadedImages, Octets
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import ConfigError, TransportError
 from qcnpe.spec.frames import Kind, Operation, Request, cut_into_bodies
@@ -53,7 +53,7 @@ class BoardEngine(BoardSession, ImageTransport):
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._described = False
-        self._loaded: Image | None = None
+        self._loaded = LoadedImages()
         table = memory_registers(MemoryConfig.default(EngineConfig()))
         super().__init__(port, table, timeout=timeout, attempts=attempts, clock=clock)
 
@@ -66,7 +66,7 @@ class BoardEngine(BoardSession, ImageTransport):
         return self._read_counters((*counter_names(self.config.engine), *MEMORY_COUNTERS))
 
     def _set_up(self) -> None:
-        self._loaded = None
+        self._loaded.clear()
         if self._link.welcome.store:
             raise TransportError(
                 f"{self._port.name}: the board's engine is not autonomous; use it as a"
@@ -98,14 +98,9 @@ class BoardEngine(BoardSession, ImageTransport):
             raise self._not_described(error) from error
 
     def _run(self, image: Image, inputs: Sequence[Octets]) -> list[Octets]:
-        is_new = self._loaded is not image
-        parts = [(inputs[:1], True), (inputs[1:], False)] if is_new else [(inputs, False)]
-        self._loaded = image
-        requests = [
-            request for part, first in parts for request in run_requests(image, part, first=first)
-        ]
+        starts = [self._loaded.begin(image) for _ in inputs]
         octets = self._collect(
-            cut_into_bodies(requests, self.config),
+            cut_into_bodies(run_requests(image, inputs, starts), self.config),
             Kind.RESULTS,
             size=self.config.bus_bytes,
             count=len(inputs) * image.output_bytes // self.config.bus_bytes,
@@ -113,30 +108,26 @@ class BoardEngine(BoardSession, ImageTransport):
         return list(np.frombuffer(octets, np.uint8).reshape(len(inputs), -1))
 
 
-def run_requests(image: Image, inputs: Sequence[Octets], *, first: bool) -> list[Request]:
+def run_requests(
+    image: Image, inputs: Sequence[Octets], starts: Sequence[tuple[int, int]]
+) -> Iterator[Request]:
     """Operations that run an image once for each input.
 
     Parameters
     ----------
     image, inputs : see `ImageTransport.run`
-    first : each run loads what is resident; else each is a further one
+    starts : values of the registers `boot` and `start` for each run
     """
-    if not inputs:
-        return []
-    boot, start = (image.boot_rows, 0) if first else (image.again_boot_rows, image.again)
-    reads = _read_words(image, first=first)
+    reads = {values: _read_words(image, *values) for values in set(starts)}
     offsets = {each.name: each.offset for each in memory_registers(image.config)}
-    found = []
-    for each in inputs:
-        for name, value in (("boot", boot), ("start", start)):
+    for each, values in zip(inputs, starts, strict=True):
+        for name, value in zip(("boot", "start"), values, strict=True):
             words = value.to_bytes(REGISTER_BYTES, "little")
-            found.append(Request(Operation.WRITE, 1, offsets[name], words))
-        words_read = _words_of(image, reads, each).reshape(-1, image.config.bus_bytes)
-        found += _feed(words_read)
-    return found
+            yield Request(Operation.WRITE, 1, offsets[name], words)
+        yield from _feed(_words_of(image, reads[values], each))
 
 
-def _read_words(image: Image, *, first: bool) -> list[tuple[Base, int, int]]:
+def _read_words(image: Image, boot: int, start: int) -> list[tuple[Base, int, int]]:
     """(base, first octet, octets) of everything that a run reads, in order."""
     machine = Machine(image.config, computes=False)
     machine.external = {
@@ -144,12 +135,9 @@ def _read_words(image: Image, *, first: bool) -> list[tuple[Base, int, int]]:
         Base.INPUT: np.zeros(image.input_bytes, np.uint8),
         Base.OUTPUT: np.zeros(image.output_bytes, np.uint8),
     }
-    machine.run(boot_rows=image.boot_rows)
-    boot = image.boot_rows
-    if not first:
-        machine.done.clear()
-        boot = image.again_boot_rows
-        machine.run(boot_rows=boot, start=image.again)
+    machine.run(boot_rows=image.boot_rows, start=image.start)
+    machine.done.clear()
+    machine.run(boot_rows=boot, start=start)
     loads = [each for each in machine.done if isinstance(each, Load)]
     octets = image.config.bus_bytes
     return [
@@ -159,9 +147,10 @@ def _read_words(image: Image, *, first: bool) -> list[tuple[Base, int, int]]:
 
 
 def _words_of(image: Image, reads: list[tuple[Base, int, int]], inputs: Octets) -> Octets:
-    """What a run reads."""
+    """(words, octets) bus words that a run reads."""
     memories = {Base.IMAGE: image.data, Base.INPUT: inputs}
-    return np.concatenate([memories[base][start : start + size] for base, start, size in reads])
+    found = [memories[base][start : start + size] for base, start, size in reads]
+    return np.concatenate(found).reshape(-1, image.config.bus_bytes)
 
 
 def _feed(words: Octets) -> Iterator[Request]:

@@ -451,7 +451,7 @@ class _ImageWriter:
                 found.append(Wait(loads=True))
             if index < len(ahead):
                 found += ahead[index]
-            found.append(_moved(tiles, entries))
+            found.append(move_tiles(tiles, entries))
         return found
 
     def _fills(self, layer: int, *, kept: bool) -> list[Descriptor]:
@@ -465,8 +465,8 @@ class _ImageWriter:
         return found
 
 
-def _moved(tiles: Tiles, entries: Mapping[Memory, int]) -> Tiles:
-    """The descriptor of a phase whose tables begin at these entries."""
+def move_tiles(tiles: Tiles, entries: Mapping[Memory, int]) -> Tiles:
+    """The descriptor of a phase whose tables begin so many entries later in each memory."""
     return replace(
         tiles,
         weights=tiles.weights + entries[Memory.WEIGHTS],

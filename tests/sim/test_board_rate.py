@@ -23,7 +23,7 @@ def image_of(inputs):
 def test_a_picture_of_zeros_is_its_length():
     image = image_of(100)
     zeros = np.zeros(image.input_bytes, np.uint8)
-    first, second, third = run_requests(image, [zeros], first=False)
+    first, second, third = run_requests(image, [zeros], [(0, image.again)])
     assert [each.operation for each in (first, second)] == [Operation.WRITE] * 2
     assert (third.operation, third.count) == (Operation.FEED_ZEROS, image.input_bytes // 8)
     # Flags, header and CRC of 10 octets; two writes of 9 and the zeros of 5.
@@ -38,7 +38,7 @@ def test_words_are_sent_whole():
     sent, received = line_octets(image, [words, words], first=False)
     feeds = [
         each.count
-        for each in run_requests(image, [words], first=False)
+        for each in run_requests(image, [words], [(0, image.again)])
         if each.operation is Operation.FEED
     ]
     assert feeds == [image.input_bytes // 8]

@@ -98,7 +98,7 @@ def count_run(image: Image, *, first: bool, bus_latency: int = BUS_LATENCY) -> R
         Base.INPUT: np.zeros(image.input_bytes, np.uint8),
         Base.OUTPUT: np.zeros(image.output_bytes, np.uint8),
     }
-    machine.run(boot_rows=image.boot_rows)
+    machine.run(boot_rows=image.boot_rows, start=image.start)
     timer = _Timer(image.config, bus_latency)
     if first:
         timer.boot(image.boot_rows)

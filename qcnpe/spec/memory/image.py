@@ -105,7 +105,7 @@ class Image:
     ----------
     config : the engine and its memories
     data : uint8, what lies at the address in the register `image`
-    boot_rows : value of the register `boot` at the first start, whose row is 0
+    boot_rows : value of the register `boot` at the first start
     again : row of the start of further runs
     again_boot_rows : value of the register `boot` at their starts; zero if all descriptors fit
     batch : samples in one run
@@ -113,6 +113,9 @@ class Image:
     input_factor : neighbouring columns of the input that are channels of these maps
     output : the result, in the memory at `output`
     input_bytes, output_bytes : sizes of those memories
+    start : row of the first start
+    resume : row of the start after a run of another image with the same data; see
+        `qcnpe.placement.join`
     """
 
     config: MemoryConfig
@@ -126,6 +129,8 @@ class Image:
     output: MapTransfer
     input_bytes: int
     output_bytes: int
+    start: int = 0
+    resume: int = 0
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

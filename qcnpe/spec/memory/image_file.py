@@ -21,6 +21,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.errors import FormatError
 from qcnpe.spec.memory.image import Image, MapTransfer
 
 MAGIC = int.from_bytes(b"QCNI", "little")
@@ -69,7 +70,15 @@ _ALIGNMENT = 64
 
 
 def encode_image(image: Image) -> bytes:
-    """The octets of an image's file."""
+    """The octets of an image's file.
+
+    Raises
+    ------
+    FormatError
+        If the image is beside others: a file holds one that starts at row 0.
+    """
+    if image.start:
+        raise FormatError("an image beside others has no file of its own; write them apart")
     outputs = image.output.map.map.slots.tolist()
     words = len(HEADER) + (len(image.inputs) + 1) * len(MAP) + len(outputs)
     start = -(-4 * words // _ALIGNMENT) * _ALIGNMENT

@@ -487,7 +487,7 @@ def run_image(
         output = np.zeros(image.output_bytes, np.uint8)
         machine.external[Base.OUTPUT] = output
         if start == 0:
-            machine.run(boot_rows=image.boot_rows)
+            machine.run(boot_rows=image.boot_rows, start=image.start)
         else:
             machine.run(boot_rows=image.again_boot_rows, start=image.again)
         results.append(image.unpack_outputs(output))
