@@ -56,9 +56,7 @@ class Point:
     def missing(self, engine: EngineConfig) -> str:
         """The widths that an engine lacks, in words; nothing if it has all."""
         widths = sorted(self.widths - set(engine.precisions), reverse=True)
-        return (
-            f"has no {' and '.join(f'{width}-bit' for width in widths)} operands" if widths else ""
-        )
+        return f"has no operands of {', '.join(map(str, widths))} bits" if widths else ""
 
 
 Activity = tuple[Mapping[int, tuple[OperandActivity, int]], ...]

@@ -449,7 +449,7 @@ def make_exploration(path: Path) -> None:
         memory_bits=4096,
         **costs,
     )
-    left_out = LeftOut("2 x 2 NCUs (plain16, 16 bits)", "axnn", "has no 8-bit operands")
+    left_out = LeftOut("2 x 2 NCUs (plain16, 16 bits)", "axnn", "has no operands of 8 bits")
     made_from = Ancestry(files={"axnn.npz": "0" * 64}, values={"engine": "1" * 64})
     count = EngineCount((found,), (left_out,))
     write_document(path, asdict(Explored(made_from, {found.engine: count})))
