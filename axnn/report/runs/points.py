@@ -15,9 +15,9 @@ from axnn.approximation.event_counter import (
 from axnn.flow.energy import EnergyModel, EnergyPrices
 from qcnpe.compiler import LayerProgram, Program
 from qcnpe.placement.build import place_network
-from qcnpe.placement.report import PlacementReport
+from qcnpe.placement.report import LayerReport, PlacementReport
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
-from qcnpe.spec.errors import QcnpeError
+from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.qnet import QuantNet
 
@@ -95,6 +95,7 @@ class PointCost:
     cycles : of an engine whose streams run at full rate, in a long batch
     histogram : neurons by width
     layers : in order
+    memories : of the autonomous engine: `default` or `largest`; None if the network fits neither
     start : what precedes the layers on an autonomous engine: the input is loaded
     """
 
@@ -106,6 +107,7 @@ class PointCost:
     cycles: float
     histogram: dict[str, int]
     layers: tuple[LayerCost, ...]
+    memories: str | None
     start: Autonomous | None
 
 
@@ -121,7 +123,10 @@ def point_cost(net: QuantNet, energy: EnergyModel, *, exact: bool) -> PointCost:
     config = energy.exact_config if exact else energy.config
     counter = EventCounter(config, energy.samples)
     program, prices = counter.compile(net), energy.prices.for_engine(config)
-    start, *places = _autonomous(net, config)
+    memories, placed = _place(net, config) or (None, None)
+    start, *places = (
+        [None] * (1 + len(net.layers)) if placed is None else map(_autonomous, placed.layers)
+    )
     layers = tuple(
         _layer_cost(replace(program, layers=(layer,)), events, prices, place)
         for layer, events, place in zip(
@@ -144,6 +149,7 @@ def point_cost(net: QuantNet, energy: EnergyModel, *, exact: bool) -> PointCost:
             str(w): n for w, n in zip(widths[::-1].tolist(), counts[::-1].tolist(), strict=True)
         },
         layers=layers,
+        memories=memories,
         start=start,
     )
 
@@ -186,23 +192,24 @@ def _runs(widths: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
         yield int(flat[start]), end - start
 
 
-def _autonomous(net: QuantNet, config: EngineConfig) -> list[Autonomous | None]:
-    """What precedes the layers, then each layer; None for all if the network does not fit."""
-    banks = 1 << max(1, (2 * config.rows - 1).bit_length())
-    try:
-        memories = MemoryConfig(engine=config, banks=banks, bus_bits=BUS_BITS)
-        found = PlacementReport.of(place_network(net, memories, 1))
-    except QcnpeError:
-        return [None] * (1 + len(net.layers))
-    return [
-        Autonomous(
-            cycles=layer.cycles,
-            stalled=layer.stalled,
-            busy=round(layer.utilisation * layer.cycles, 1),
-            words=layer.words_read + layer.words_written,
-        )
-        for layer in found.layers
-    ]
+def _place(net: QuantNet, config: EngineConfig) -> tuple[str, PlacementReport] | None:
+    """The network on an autonomous engine: with default memories, or with the largest."""
+    sizes = {"default": MemoryConfig.default(config), "largest": MemoryConfig.largest(config)}
+    for name, memories in sizes.items():
+        try:
+            return name, PlacementReport.of(place_network(net, memories, 1))
+        except CapacityError:
+            continue
+    return None
+
+
+def _autonomous(layer: LayerReport) -> Autonomous:
+    return Autonomous(
+        cycles=layer.cycles,
+        stalled=layer.stalled,
+        busy=round(layer.utilisation * layer.cycles, 1),
+        words=layer.words_read + layer.words_written,
+    )
 
 
 def words_per_cycle() -> int:

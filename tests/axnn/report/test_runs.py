@@ -15,11 +15,13 @@ from axnn import cli
 from axnn.errors import RunError
 from axnn.exploration import pareto_front, read_candidates
 from axnn.exploration.explore import RESULTS
+from axnn.flow.energy import EnergyModel
 from axnn.flow.provenance import Provenance
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, evaluate_step, train_step
 from axnn.report import read_run, write_run_page
-from axnn.report.runs.points import UNITS
+from axnn.report.runs.points import UNITS, point_cost
+from qcnpe.spec.memory.config import Memory, MemoryConfig
 from tests.axnn.report.small_run import APP, HOSTILE, make_run, patch_catalogue
 from tests.axnn.tiny import TABLE
 
@@ -110,6 +112,17 @@ def test_layers_add_up(reading):
             assert layer.autonomous is not None
             busy, stalled = layer.autonomous.busy, layer.autonomous.stalled
             assert busy + stalled <= layer.autonomous.cycles
+
+
+def test_the_largest_memories_are_taken_where_the_default_ones_are_too_small(run, monkeypatch):
+    net, energy = run.point("axnn"), EnergyModel(TABLE, APP.engine)
+    assert point_cost(net, energy, exact=False).memories == "default"
+    small = MemoryConfig.default(APP.engine).with_depths({Memory.ACTIVATIONS: 1})
+    monkeypatch.setattr(MemoryConfig, "default", lambda engine: small)
+    assert point_cost(net, energy, exact=False).memories == "largest"
+    monkeypatch.setattr(MemoryConfig, "largest", lambda engine: small)
+    nowhere = point_cost(net, energy, exact=False)
+    assert (nowhere.memories, nowhere.start, nowhere.layers[0].autonomous) == (None, None, None)
 
 
 def test_widths_and_scores_are_those_of_the_networks(run, reading):

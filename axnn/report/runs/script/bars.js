@@ -177,13 +177,13 @@ function cyclesFigure(run, state) {
   });
   const engines = [
     ["stream", "streams from a host"],
-    ["autonomous", `with its own memories${fits ? "" : " (too small)"}`],
+    ["autonomous", `with its own memories${fits ? "" : " (none is large enough)"}`],
   ];
   return card(
     "Cycles and stalls by layer",
     isAutonomous
       ? `One sample alone: ${number(point.cost.start.cycles)} cycles to load the input, then the ` +
-          "layers. Counted as the engine's own counters count."
+          `layers. Memories of ${point.cost.memories} sizes; counted as its own counters count.`
       : "Mean over a long batch. Streams at full rate never stall; in red, what a 64-bit bus " +
           "would add at least, if the host keeps the last block of operands.",
     html(
