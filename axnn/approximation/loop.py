@@ -14,7 +14,6 @@ from axnn.approximation.event_counter import EventCounter
 from axnn.approximation.ladder import LadderStart
 from axnn.approximation.search import OnEpoch, nothing_frozen
 from axnn.approximation.session import Approximation, Beginning, OnTrial, Session
-from axnn.approximation.state import read_end
 from axnn.approximation.uniform import approximate_uniformly, uniform_widths
 from axnn.approximation.widths import ApproximationPlan, one_width
 from axnn.data import DataSet
@@ -72,20 +71,15 @@ def approximate(
     )
     known: list[Beginning] = []
     if plan.needs_uniform and uniform:
-        known = [read_beginning(session, path) for path in uniform]
+        known = [session.read_beginning(path) for path in uniform]
     elif plan.needs_uniform:
         known = _make_uniform(trained, data, plan, counter, seed, on_epoch)
     session.target.rates = {one_width(b.point.precision): b.trial.learning_rate for b in known}
     if plan.start == "ladder":
-        tighter = None if start is None else read_beginning(session, start)
+        tighter = None if start is None else session.read_beginning(start)
         _begin_low(session, known, tighter)
     _lower_and_restore(session)
     return session.result()
-
-
-def read_beginning(session: Session, path: Path) -> Beginning:
-    """Where the run of a state file ended, for a run under a looser bound."""
-    return Beginning.of(read_end(path, session.identity, session.target.exact))
 
 
 def _make_uniform(
@@ -96,10 +90,17 @@ def _make_uniform(
     seed: int,
     on_epoch: OnEpoch | None,
 ) -> list[Beginning]:
-    found = []
+    found: list[Beginning] = []
     for width in uniform_widths(counter.config):
         session = approximate_uniformly(
-            network.copy(), data, plan, counter, width=width, seed=seed, on_epoch=on_epoch
+            network.copy(),
+            data,
+            plan,
+            counter,
+            width=width,
+            seed=seed,
+            wider=found[-1].point.network if found else None,
+            on_epoch=on_epoch,
         )
         found.append(Beginning.of(session.progress))
     return found
@@ -113,8 +114,7 @@ def _begin_low(session: Session, known: Sequence[Beginning], tighter: Beginning 
     ladder = LadderStart(session.search, session.target, session.plan, known, tighter)
     for _ in ladder.run(session.on_epoch):
         session.commit()
-    # All that can be lowered is known to fail at once: half of it is tried first.
-    session.progress.share = session.plan.share / 2
+    session.progress.share = session.plan.later_share
 
 
 def _lower_and_restore(session: Session) -> None:
@@ -124,7 +124,7 @@ def _lower_and_restore(session: Session) -> None:
     while session.plan.long_epochs and _is_long_retraining_due(session):
         accuracy = Beginning.of(progress).trial.accuracy
         progress.frozen = nothing_frozen(progress.point.precision)
-        progress.share = session.plan.share / 2
+        progress.share = session.plan.later_share
         session.restore(progress.point, accuracy, stage="long")
         session.lower_all()
 

@@ -251,26 +251,15 @@ class Search(Generic[Point, Trial]):
         """
         for trial in tuple(self.progress.trials):
             on_trial(trial)
-        self.lower_all(save=save, on_trial=on_trial, on_epoch=on_epoch)
-
-    def lower_all(
-        self,
-        *,
-        save: Callable[[], None],
-        on_trial: Callable[[Trial], None],
-        on_epoch: OnEpoch | None = None,
-    ) -> None:
-        """The same without telling the trials that the progress already holds."""
-        trials = self.progress.trials
-        while self.plan.trials is None or len(trials) < self.plan.trials:
-            if not self._try_next(on_epoch):
-                return
+        while self.try_next(on_epoch):
             save()
-            on_trial(trials[-1])
+            on_trial(self.progress.trials[-1])
 
-    def _try_next(self, on_epoch: OnEpoch | None) -> bool:
+    def try_next(self, on_epoch: OnEpoch | None) -> bool:
         """Make one trial; False if there is none to make."""
         progress = self.progress
+        if self.plan.trials is not None and len(progress.trials) >= self.plan.trials:
+            return False
         opening = None if progress.trials else self.target.opening(progress.point)
         if opening is not None:
             self.judge(opening, 1.0, on_epoch)

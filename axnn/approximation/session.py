@@ -6,7 +6,13 @@ from pathlib import Path
 
 from axnn.approximation.event_counter import EventCounter
 from axnn.approximation.search import OnEpoch, Outcome, Progress, Search, nothing_frozen
-from axnn.approximation.state import Identity, continue_tighter, resume, save_state
+from axnn.approximation.state import (
+    Identity,
+    continue_tighter,
+    read_end,
+    resume,
+    save_state,
+)
 from axnn.approximation.widths import ApproximationPlan, Trial, WidthPoint, WidthTarget
 from axnn.data import DataSet
 from axnn.nn.network import Network
@@ -112,6 +118,10 @@ class Session:
         """Where the search is."""
         return self.search.progress
 
+    def read_beginning(self, path: Path) -> Beginning:
+        """Where the run of a state file ended, under a bound that is no looser."""
+        return Beginning.of(read_end(path, self.identity, self.target.exact))
+
     def _begin(self) -> Progress[WidthPoint, Trial]:
         """A search that has only seen the exact network, its trial 0."""
         exact = self.target.exact
@@ -150,8 +160,16 @@ class Session:
         self.tell(self.progress.trials[-1])
 
     def lower_all(self) -> None:
-        """The loop, until nothing can be lowered."""
-        self.search.lower_all(save=self.save, on_trial=self.tell, on_epoch=self.on_epoch)
+        """The loop, until nothing can be lowered or the plan's failures are used up."""
+        while not self._has_failed() and self.search.try_next(self.on_epoch):
+            self.commit()
+
+    def _has_failed(self) -> bool:
+        """Whether as many trials of the loop, one after another, failed as the plan allows."""
+        failures, trials = self.plan.failures, self.progress.trials
+        if failures is None or len(trials) < failures:
+            return False
+        return all(trial.stage == "lower" and not trial.kept for trial in trials[-failures:])
 
     def restore(self, point: WidthPoint, before: float, *, stage: str) -> None:
         """The long retraining of a network, recorded and saved as a trial."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from axnn.approximation.event_counter import EventCounter
-from axnn.approximation.resilience import characterize, check_criterion
+from axnn.approximation.resilience import Scores, characterize, check_criterion
 from axnn.approximation.search import (
     Frozen,
     Levels,
@@ -34,12 +34,12 @@ from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet
 
 STARTS = ("exact", "ladder")
-"""Where the loop begins: with the exact network, as in the paper, or as low as whole layers can be
-lowered, see `axnn.approximation.ladder`."""
+"""Where the loop begins: with the exact network, as in the paper, or between networks of one width,
+see `axnn.approximation.ladder`."""
 
 STAGES = ("exact", "rate", "uniform", "start", "ladder", "lower", "long")
 """What a trial is part of: the exact network; a learning rate that is tried; a network of one
-width; the network that the loop begins with; whole layers; the loop; the long retraining."""
+width; the network that the ladder begins with; its rungs; the loop; the long retraining."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,9 @@ class ApproximationPlan(SearchPlan):
     criterion : one of `resilience.CRITERIA`
     unit : what is lowered together, one of `tiles.UNITS`
     start : where the loop begins, one of `STARTS`
+    rungs : of a ladder, that are tried by halving, and one more; the loop that begins there lowers
+        at first as much as a rung does
+    failures : so many trials of the loop that fail one after another end it; None: no number does
     rate_factors : multiples of the retraining's learning rate that are tried at each width: the
         best on validation is used
     long_epochs : epochs of the long retraining at the end, with all training samples; 0: none
@@ -59,6 +62,8 @@ class ApproximationPlan(SearchPlan):
     criterion: str = "quantisation"
     unit: str = "tile"
     start: str = "exact"
+    rungs: int = 16
+    failures: int | None = None
     rate_factors: tuple[float, ...] = (1.0,)
     long_epochs: int = 0
 
@@ -69,6 +74,10 @@ class ApproximationPlan(SearchPlan):
             raise ConfigError(f"unit must be {' or '.join(UNITS)}, not {self.unit!r}")
         if self.start not in STARTS:
             raise ConfigError(f"start must be {' or '.join(STARTS)}, not {self.start!r}")
+        if self.rungs < 1:
+            raise ConfigError(f"rungs must be at least 1, not {self.rungs}")
+        if self.failures is not None and self.failures < 1:
+            raise ConfigError(f"failures must be at least 1, not {self.failures}")
         if not self.rate_factors or min(self.rate_factors) <= 0:
             raise ConfigError(f"rate_factors must be positive numbers, not {self.rate_factors}")
         if self.long_epochs < 0:
@@ -78,6 +87,14 @@ class ApproximationPlan(SearchPlan):
     def needs_uniform(self) -> bool:
         """Whether it begins with the networks of one width, or takes learning rates from them."""
         return self.start == "ladder" or len(self.rate_factors) > 1
+
+    @property
+    def later_share(self) -> float:
+        """Of what can be lowered, how much a trial lowers after the ladder or a long retraining.
+
+        Twice as much is known to fail, or a rung.
+        """
+        return min(self.share / 2, 1 / self.rungs) if self.start == "ladder" else self.share / 2
 
     @property
     def long_retraining(self) -> TrainingPlan:
@@ -180,13 +197,15 @@ class WidthPoint:
         return replace(self, precision=precision)
 
     @property
+    def macs_per_neuron(self) -> tuple[float, ...]:
+        """Multiplications of a neuron of each layer."""
+        geometries = [layer.geometry for layer in self.network.neuron_layers]
+        return tuple(each.macs / (each.channels * each.outputs) for each in geometries)
+
+    @property
     def mean_width(self) -> float:
         """Mean width of a multiplication, in bits: what it costs, without prices."""
-        weights = [
-            layer.geometry.macs / (layer.geometry.channels * layer.geometry.outputs)
-            for layer in self.network.neuron_layers
-        ]
-        pairs = list(zip(weights, self.precision, strict=True))
+        pairs = list(zip(self.macs_per_neuron, self.precision, strict=True))
         bits = sum(weight * float(widths.sum()) for weight, widths in pairs)
         return bits / sum(weight * widths.size for weight, widths in pairs)
 
@@ -255,10 +274,14 @@ class WidthTarget:
         model = QuantisedNetwork(point.network, point.scales, point.precision, self._config)
         name = self._plan.criterion
         scores = characterize(model, train, self._config, seed=seed, criteria=(name,))[name]
+        return self.form(scores, point.precision, frozen)
+
+    def form(self, scores: Scores, precision: Precision, frozen: Frozen) -> list[Unit]:
+        """Tiles, or layers, of all that can be lowered, the least significant first."""
         if self._plan.unit == "layer":
-            return form_layers(scores, point.precision, frozen, self._config)
-        geometries = [layer.geometry for layer in point.network.neuron_layers]
-        return form_tiles(scores, point.precision, frozen, geometries, self._config)
+            return form_layers(scores, precision, frozen, self._config)
+        geometries = [layer.geometry for layer in self.exact.network.neuron_layers]
+        return form_tiles(scores, precision, frozen, geometries, self._config)
 
     def take(self, units: Sequence[Unit], share: float) -> list[Unit]:
         """Tiles that hold this share of the neurons, rounded up to whole tiles."""

@@ -5,7 +5,7 @@ from math import prod
 
 from axnn.approximation.widths import ApproximationPlan
 from axnn.data import DataSet, OwnData
-from axnn.flow.apps import App
+from axnn.flow.apps import FAILURES, RATE_FACTORS, App
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.nn.train import TrainingPlan
 from qcnpe.spec.config import EngineConfig
@@ -72,13 +72,20 @@ def default_training(samples: DataSet) -> TrainingPlan:
 
 
 def default_approximation(samples: DataSet) -> ApproximationPlan:
-    """A plan that approximates networks for these samples, within 0.5 percentage points."""
+    """A plan that approximates networks for these samples, within 0.5 percentage points.
+
+    It is the applications' method, with retrainings of a quarter of the training's length.
+    """
     rate, batch = _rate_and_batch(samples)
     epochs = max(default_training(samples).epochs // 4, 2)
     return ApproximationPlan(
         bound_percent=0.5,
+        start="ladder",
+        failures=FAILURES,
+        rate_factors=RATE_FACTORS,
+        long_epochs=2 * epochs,
         share=1.0,
-        rounds=3,
+        rounds=2,
         smallest_share=0.0625,
         samples=_LARGE if len(samples.train) > _LARGE else None,
         retraining=TrainingPlan(

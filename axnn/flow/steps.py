@@ -14,7 +14,7 @@ from axnn import data
 from axnn.approximation.event_counter import EventCounter
 from axnn.approximation.loop import Approximation, approximate
 from axnn.approximation.resilience import CRITERIA, Scores, characterize
-from axnn.approximation.uniform import approximate_uniformly, uniform_widths
+from axnn.approximation.uniform import approximate_uniformly, next_wider, uniform_widths
 from axnn.approximation.widths import ApproximationPlan, Trial
 from axnn.data import Agreement, DataSet
 from axnn.errors import RunError
@@ -215,6 +215,8 @@ def uniform_step(
 ) -> RunFolder:
     """Lower every neuron to one width and retrain; the folder of the result.
 
+    The network of the next wider width, which it begins with, is made first.
+
     Parameters
     ----------
     run : any run of the trained network
@@ -224,8 +226,13 @@ def uniform_step(
     on_epoch : called after each epoch of a retraining
     """
     plan, uniform = plan.of_uniform, run.uniform(width)
+    wider = next_wider(width, run.record().app.engine)
+    origin = None
+    if wider is not None:
+        origin = uniform_step(run, plan, wider, on_trial=on_trial, on_epoch=on_epoch).state
     with uniform.lock() as check:
-        made_from = approximation_ancestry(uniform, (), plan=plan, width=width)
+        origins = [] if origin is None else [origin]
+        made_from = approximation_ancestry(uniform, origins, plan=plan, width=width)
         part = made_from.unfinished(uniform.axnn, "uniform")
         if not _is_made(uniform.axnn, ApproximationNotes.ancestry, made_from, None):
             trained, samples = run.trained(), run.samples()
@@ -236,6 +243,7 @@ def uniform_step(
                 event_counter(trained.app.engine, samples),
                 width=width,
                 seed=trained.seed,
+                wider=origin,
                 state=part,
                 on_trial=_checked(check, on_trial),
                 on_epoch=_checked(check, on_epoch),

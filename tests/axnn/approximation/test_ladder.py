@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from axnn.approximation.ladder import layer_ladder
+from axnn.approximation.ladder import after_steps, ladder_steps
 from axnn.approximation.loop import approximate
+from axnn.approximation.search import Unit
 from axnn.approximation.uniform import approximate_uniformly
 from axnn.approximation.widths import Trial, integer_accuracy
 from axnn.errors import RunError
@@ -39,8 +40,10 @@ def run_uniform(width, plan=PLAN, **options):
 def states(folder):
     """State files of the networks of one width."""
     paths = [folder / f"{width}.npz" for width in (8, 4, 2)]
+    wider = None
     for width, path in zip((8, 4, 2), paths, strict=True):
-        run_uniform(width, state=path)
+        run_uniform(width, state=path, wider=wider)
+        wider = path
     return paths
 
 
@@ -58,17 +61,31 @@ def stages(found):
     return [trial.stage for trial in found.trials]
 
 
-def test_steps_of_layers_are_sorted_by_their_scores_for_each_bit_that_they_save():
-    def uniform(*values):
-        return tuple(np.full((2, 1), value) for value in values)
+def test_steps_of_tiles_are_sorted_by_their_scores_for_each_bit_that_they_save():
+    def uniform(left, right, other):
+        return np.array([[left], [left], [right]]), np.array([[other]])
 
-    config = EngineConfig(precisions=(16, 8, 4))
-    # 16 to 8 saves 8 bits, 8 to 4 saves 4: 1/8 < 4/8 and 3/4 > 4/8, but 3/4 < 5/4.
-    scores = {16: uniform(1.0, 4.0), 8: uniform(3.0, 5.0)}
-    assert layer_ladder(scores, 2, config) == [(16, 16), (8, 16), (8, 8), (4, 8), (4, 4)]
-    # A layer that is sensitive keeps its width until the other one is as narrow as it can be.
-    scores = {16: uniform(1.0, 40.0), 8: uniform(3.0, 50.0)}
-    assert layer_ladder(scores, 2, config) == [(16, 16), (8, 16), (4, 16), (4, 8), (4, 4)]
+    def rungs(at16, at8):
+        scores = {16: uniform(*at16), 8: uniform(*at8)}
+        exact = (np.full((3, 1), 16, np.uint8), np.full((1, 1), 16, np.uint8))
+        steps = ladder_steps(scores, tiles, exact, EngineConfig(precisions=(16, 8, 4)))
+        found = [after_steps(exact, steps[:count]) for count in range(len(steps) + 1)]
+        assert all(np.array_equal(first[:1], first[1:2]) for first, _ in found)
+        return [(*first[1:, 0], *second[0]) for first, second in found]
+
+    tiles = [
+        Unit(0, np.array([0, 1]), 2, 0.0),
+        Unit(0, np.array([2]), 1, 0.0),
+        Unit(1, np.array([0]), 1, 0.0),
+    ]
+    # 16 to 8 saves 8 bits, 8 to 4 saves 4: 1/8 < 4/8 < 3/4 < 5/4 < 8/4, and 7/8 < 8/4.
+    assert rungs((1.0, 4.0, 7.0), (3.0, 5.0, 8.0)) == [
+        (16, 16, 16), (8, 16, 16), (8, 8, 16), (4, 8, 16), (4, 8, 8), (4, 4, 8), (4, 4, 4)
+    ]  # fmt: skip
+    # The second tile's next step is cheap, but comes after its first one.
+    assert rungs((1.0, 40.0, 7.0), (3.0, 0.0, 8.0)) == [
+        (16, 16, 16), (8, 16, 16), (4, 16, 16), (4, 16, 8), (4, 16, 4), (4, 8, 4), (4, 4, 4)
+    ]  # fmt: skip
 
 
 def test_learning_rate_of_a_width_is_the_best_that_was_tried():
@@ -78,6 +95,8 @@ def test_learning_rate_of_a_width_is_the_best_that_was_tried():
     assert list(tried) == pytest.approx([0.0125, 0.05, 0.2])
     best = found.trials[4]
     assert tried[best.learning_rate] == max(tried.values())
+    # The long retraining goes on from that network.
+    assert best.before_retraining == max(tried.values()) <= best.accuracy
     assert set(best.histogram) == {"4"}
     assert integer_accuracy(found.axnn, HARD.validation) == best.accuracy >= best.before_retraining
 
@@ -189,9 +208,32 @@ def test_interrupted_long_retraining_goes_on_at_its_epoch(tmp_path):
         ({"start": "middle"}, "start must be exact or ladder, not 'middle'"),
         ({"rate_factors": ()}, r"rate_factors must be positive numbers, not \(\)"),
         ({"rate_factors": (0.0, 1.0)}, "rate_factors must be positive numbers"),
+        ({"rungs": 0}, "rungs must be at least 1, not 0"),
+        ({"failures": 0}, "failures must be at least 1, not 0"),
         ({"long_epochs": -1}, "long_epochs must be 0 or more, not -1"),
     ],
 )
 def test_plans_out_of_range_are_refused(fields, message):
     with pytest.raises(ConfigError, match=message):
         replace(PLAN, **fields)
+
+
+def test_network_of_one_width_begins_with_the_weights_that_it_is_given(tmp_path):
+    plan = replace(PLAN, rate_factors=(1.0,))
+    other = run_uniform(2, plan, state=tmp_path / "2.npz")  # retraining changes its weights
+    found = run_uniform(4, plan, wider=tmp_path / "2.npz").result()
+    network = other.progress.point.network
+    assert found.trials == run_uniform(4, plan, wider=network).result().trials
+    # The same weights at 4 bits in a session that never saw the trained network.
+    alone = approximate_uniformly(network, HARD, plan, COUNTER, width=4, seed=1).result()
+    assert alone.trials[1].before_retraining == found.trials[1].before_retraining
+    trained = run_uniform(4, plan).result()
+    assert trained.trials[1].before_retraining != found.trials[1].before_retraining
+
+
+def test_loop_ends_after_so_many_failures():
+    plan = replace(PLAN, start="exact", rate_factors=(1.0,), long_epochs=0, bound_percent=0.0)
+    whole = run(plan=plan)
+    first = [trial.kept for trial in whole.trials].index(False)
+    assert first + 1 < len(whole.trials)
+    assert run(plan=replace(plan, failures=1)).trials == whole.trials[: first + 1]

@@ -32,7 +32,7 @@ def write_table(path, factor=1.0, labels=("no", "yes")):
 
 def short(own, seed=1):
     app = default_app(own, own.load(seed))
-    plan = replace(app.approximation, retraining=PLAN, bound_percent=20.0)
+    plan = replace(app.approximation, retraining=PLAN, long_epochs=0, bound_percent=20.0)
     return replace(app, training=PLAN, approximation=plan)
 
 
