@@ -21,9 +21,6 @@ from axnn.nn.network import Network
 
 __all__ = ["Approximation", "approximate"]
 
-_LONG_RETRAININGS = 2
-"""Long retrainings at most: after the second one, nothing more is lowered."""
-
 
 def approximate(
     network: Network,
@@ -118,10 +115,10 @@ def _begin_low(session: Session, known: Sequence[Beginning], tighter: Beginning 
 
 
 def _lower_and_restore(session: Session) -> None:
-    """The loop and the long retraining, as often as both find something to do."""
+    """The loop, the long retraining of what it lowered, and the loop again."""
     progress = session.progress
     session.lower_all()
-    while session.plan.long_epochs and _is_long_retraining_due(session):
+    if session.plan.long_epochs and _is_long_retraining_due(session):
         accuracy = Beginning.of(progress).trial.accuracy
         progress.frozen = nothing_frozen(progress.point.precision)
         progress.share = session.plan.later_share
@@ -130,10 +127,6 @@ def _lower_and_restore(session: Session) -> None:
 
 
 def _is_long_retraining_due(session: Session) -> bool:
-    """Whether a long retraining is due: something is lower than at the last one."""
-    stages = [trial.stage for trial in session.progress.trials if trial.kept]
-    if stages.count("long") == _LONG_RETRAININGS:
-        return False
-    lowered = [index for index, stage in enumerate(stages) if stage in ("ladder", "lower")]
-    retrained = [index for index, stage in enumerate(stages) if stage in ("start", "long")]
-    return max(lowered, default=-1) > max(retrained, default=-1)
+    """Whether something was lowered, and has not had its long retraining yet."""
+    stages = {trial.stage for trial in session.progress.trials if trial.kept}
+    return "long" not in stages and not stages.isdisjoint(("ladder", "lower"))

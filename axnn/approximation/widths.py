@@ -56,7 +56,8 @@ class ApproximationPlan(SearchPlan):
     failures : so many trials of the loop that fail one after another end it; None: no number does
     rate_factors : multiples of the retraining's learning rate that are tried at each width: the
         best on validation is used
-    long_epochs : epochs of the long retraining at the end, with all training samples; 0: none
+    long_epochs : epochs of the long retraining, with all training samples, of what the loop has
+        lowered; the loop goes on once from there; 0: none
     """
 
     criterion: str = "quantisation"

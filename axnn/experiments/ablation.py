@@ -83,7 +83,9 @@ def compare_settings(folder: AppFolder, prices: EnergyPrices, notify: Notify) ->
         if name in settings:
             _prepare(folder, settings[name])
             plan = settings[name].change(replace(folder.app.approximation, bound_percent=bound))
-            approximate_step(run, plan, start=before if bound != BOUNDS[0] else None)
+            # There is one long retraining in all that a run goes on from: such runs begin anew.
+            goes_on = bound != BOUNDS[0] and not plan.long_epochs
+            approximate_step(run, plan, start=before if goes_on else None)
         before = run
         judged = evaluate_step(run, prices)
         found.setdefault(name, {})[f"{bound:g}"] = judged.axnn_accuracy, judged.energy_ratio

@@ -143,7 +143,6 @@ _DIGITS8X8 = App(
         rounds=2,
         # The validation part is small: many trials would find some that hold the bound by chance.
         smallest_share=0.125,
-        # After 20 epochs, 5.2 times less energy was left at 0.5 points, and not 5.9 (three seeds).
         retraining=TrainingPlan(
             epochs=40, batch=32, learning_rate=0.05, weight_decay=1e-4, patience=40
         ),
@@ -265,7 +264,7 @@ _LETTERS = App(
         share=1.0,
         rounds=2,
         smallest_share=0.0625,
-        # Tiles at 4 bits take long to recover: 120 epochs gained .2 points more than 60.
+        # Tiles at 4 bits take long to recover.
         retraining=TrainingPlan(epochs=80, batch=32, learning_rate=0.1, patience=80),
     ),
     engine=EngineConfig(),
