@@ -62,7 +62,7 @@ SMALL_ARRAYS = (4, 8, 16)
 """Rows and columns of the arrays, with memories of default sizes, that run LeNet picture by
 picture."""
 
-PICTURES = {"lenet": ("mnist", 500, 20), "resnet8": ("cifar10", 100, 1)}
+PICTURES = {"lenet": ("mnist", 500, 10), "resnet8": ("cifar10", 100, 1)}
 """Data set, number of its test pictures that are run through a network, and pictures in a run."""
 
 _COUNTERS = {"run_cycles": "cycles", "words_read": "words_read", "words_written": "words_written"}
