@@ -82,13 +82,16 @@ class ResultQueue(Leaf):
         def is_wanted(wanted: Value) -> Value:
             return Cat(wanted[field] for field in fields).any()  # type: ignore[index]
 
-        word = build_slice(
+        word = self._build_store(
             m,
             name,
-            self.config.result_depth,
             Cat(self.lane[field] for field in fields),
             self.push & is_wanted(self.wanted),
             self.pop & is_wanted(self.oldest_wanted),
         )
         with m.If(is_wanted(self.oldest_wanted)):
             m.d.comb += Cat(self.oldest[field] for field in fields).eq(word)
+
+    def _build_store(self, m: Module, name: str, word: Value, push: Value, pop: Value) -> Value:
+        """Words of a slice; returns the oldest one."""
+        return build_slice(m, name, self.config.result_depth, word, push, pop)
