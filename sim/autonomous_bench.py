@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -200,9 +201,15 @@ class TB(Host):
         """What a program has stored."""
         return self.memory.octets[BASES[Base.OUTPUT] :][: program.output_bytes]
 
-    async def start(self, program: RandomProgram) -> None:
-        """Write the registers that a run needs; both interrupts are on."""
-        for base, address in BASES.items():
+    async def start(self, program: RandomProgram, bases: Mapping[Base, int] | None = None) -> None:
+        """Write the registers that a run needs; both interrupts are on.
+
+        Parameters
+        ----------
+        program : that lies in external memory
+        bases : addresses that are not where the program lies
+        """
+        for base, address in {**BASES, **(bases or {})}.items():
             await self.write(f"{base.name.lower()}_low", address)
             await self.write(f"{base.name.lower()}_high", 0)
         await self.write("boot", program.boot_rows)

@@ -109,6 +109,22 @@ async def answer_with_an_error(dut: Any, base: Base, response: AxiResp) -> None:
 
 
 @cocotb.test()
+@cocotb.parametrize(base=list(Base))
+async def reach_outside_of_the_memory(dut: Any, base: Base) -> None:
+    """Addresses without memory are answered with DECERR, at once or in the middle of a burst."""
+    bench = await started(dut)
+    bench.rest(1)
+    program = random_program(bench.config, 3)
+    bench.place(program)
+    for inside in (0, bench.config.bus_bytes):
+        address = len(bench.memory.octets) - inside
+        await bench.start(program, {base: address})
+        assert await bench.wait() is (Fault.WRITE if base is Base.OUTPUT else Fault.READ)
+        assert bench.memory.response == AxiResp.DECERR
+    await assert_right(bench, 60)
+
+
+@cocotb.test()
 @cocotb.parametrize(way=["stop", "reset", "halt"])
 async def end_at_any_time(dut: Any, way: str) -> None:
     """A run that the host ends at any time leaves nothing behind."""
