@@ -1,10 +1,14 @@
 """What operands make NCUs do, counted from the streams that the driver sends for real samples.
 
+Their sums are those of the reference model.
+
 An NCU multiplies each activation lane of its row by each weight lane of its column, so that what
 is summed over an array is a product of sums: over the rows, and over the columns.
 """
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -13,7 +17,9 @@ from numpy.typing import NDArray
 from qcnpe.compiler import Program, compile_network
 from qcnpe.driver import Driver, ModelTransport
 from qcnpe.events import OperandActivity
+from qcnpe.spec.commands import TileCommand
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.model import execute
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.streams import Streams
 
@@ -64,11 +70,44 @@ def _ones(lanes: Lanes) -> NDArray[np.int64]:
     return np.bitwise_count(lanes).sum(axis=1, dtype=np.int64)
 
 
+class _SumMeter:
+    """Counts the bits that change from one sum of a row to the next, by precision."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.toggles: Counter[int] = Counter()
+        self._bits = (1 << config.accumulator_bits) - 1
+        self._last = np.zeros((config.rows, 1), np.int64)
+
+    def see(self, tile: TileCommand, sums: NDArray[np.int64]) -> None:
+        """Count the sums of tiles of one command; the columns of a tile follow one another."""
+        in_order = sums.transpose(1, 0, 2).reshape(tile.rows, -1)
+        steps = np.concatenate([self._last[: tile.rows], in_order], axis=1)
+        changed = (steps[:, 1:] ^ steps[:, :-1]) & self._bits
+        self.toggles[tile.precision] += int(np.bitwise_count(changed).sum())
+        self._last[: tile.rows] = in_order[:, -1:]
+
+
 def stream_activity(config: EngineConfig, streams: Streams) -> dict[int, OperandActivity]:
-    """What streams of good commands make an idle engine's NCUs do, by precision.
+    """What streams of good commands make an idle engine do, by precision.
 
     A row or column that a tile leaves out counts as zeros before the next tile.
     """
+    return _execute(config, streams)[1]
+
+
+def _execute(
+    config: EngineConfig, streams: Streams
+) -> tuple[NDArray[np.uint64], dict[int, OperandActivity]]:
+    """Results of good commands, and what they make an idle engine do."""
+    meter = _SumMeter(config)
+    results = execute(config, streams, watch=meter.see).results
+    return results, {
+        width: replace(seen, sum_toggles=meter.toggles[width])
+        for width, seen in _operands(config, streams).items()
+    }
+
+
+def _operands(config: EngineConfig, streams: Streams) -> dict[int, OperandActivity]:
     found: dict[int, OperandActivity] = {}
     start = 0
     blank = np.zeros_like(streams.activations[:1]), np.zeros_like(streams.weights[:1])
@@ -88,7 +127,7 @@ def stream_activity(config: EngineConfig, streams: Streams) -> dict[int, Operand
 
 
 class _Meter(ModelTransport):
-    """The integer model, which keeps what it is sent as activity."""
+    """The integer model, which keeps what it is sent as activity and counts no cycles."""
 
     def __init__(self, config: EngineConfig) -> None:
         super().__init__(config)
@@ -96,8 +135,9 @@ class _Meter(ModelTransport):
 
     def exchange(self, streams: Streams) -> NDArray[np.uint64]:
         """Count and interpret the streams."""
-        self.layers.append(stream_activity(self.config, streams))
-        return super().exchange(streams)
+        results, seen = _execute(self.config, streams)
+        self.layers.append(seen)
+        return results
 
 
 def program_activity(

@@ -13,6 +13,9 @@ from qcnpe.spec.cycles import count_cycles
 OPERAND_UNITS = ("queue", "sequencer", "skew", "row")
 """Units that operands pass on their way to the NCUs."""
 
+SUM_UNITS = ("row", "afu")
+"""Units that sums pass on their way from the NCUs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class OperandActivity:
@@ -26,6 +29,8 @@ class OperandActivity:
         from those of the cycle before
     activation_toggles, weight_toggles : bits of the operands that enter the array that differ from
         those of the beat before
+    sum_toggles : bits of the sums, over the whole accumulator, that differ from those of the sum
+        before in the same row
     """
 
     lanes: int = 0
@@ -33,6 +38,7 @@ class OperandActivity:
     product_toggles: int = 0
     activation_toggles: int = 0
     weight_toggles: int = 0
+    sum_toggles: int = 0
 
     def __add__(self, other: "OperandActivity") -> "OperandActivity":
         mine, its = asdict(self), asdict(other)
@@ -128,11 +134,11 @@ class EventCounts:
         """
         flat = {f"afu_{name}": count for name, count in self.afu_ops.items()}
         flat |= {f"result_{width}b": count for width, count in self.result_fields.items()}
-        flat |= {f"row_sum_{width}b": count for width, count in self.ncu_tiles.items()}
         flat |= {
             "afu_maximum": self.maxima,
             "ncu_idle_cycle": self.ncu_idle_cycles,
             "ncu_edge_beat": self.edge_beats,
+            "ncu_result": sum(self.ncu_tiles.values()),
             "queue_cycle": self.lane_cycles,
             "queue_lane": self.lane_beats,
             "queue_parameter": self.columns + self.knots,
@@ -164,6 +170,8 @@ class EventCounts:
             flat[name] = count
         for width, count in self.lane_words.items():
             flat |= {f"{unit}_word_{width}b": count for unit in OPERAND_UNITS}
+        for width, count in self.ncu_tiles.items():
+            flat |= {f"{unit}_sum_{width}b": count for unit in SUM_UNITS}
         return flat
 
     def _operands(self, activity: Mapping[int, OperandActivity]) -> dict[str, int]:
@@ -179,7 +187,8 @@ class EventCounts:
             flat |= {f"{unit}_{kind}_toggle": toggles for unit in OPERAND_UNITS}
             # A move without a beat reads a word again that the skew still holds.
             flat[f"skew_{kind}_toggle"] = toggles * self.moves // max(self.beats, 1)
-        return flat
+        toggles = sum(activity[width].sum_toggles for width in self.ncu_beats)
+        return flat | {f"{unit}_sum_toggle": toggles for unit in SUM_UNITS}
 
 
 def ncu_events(width: int, *, with_operands: bool) -> tuple[str, ...]:

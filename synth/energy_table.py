@@ -33,7 +33,7 @@ from synth.gatesim import simulator
 from synth.mapping import LibertyCells
 from synth.measure import NcuFigures
 from synth.memories import memory_prices_pj, read_memories
-from synth.ncu_variants import FUSED, GATED, VARIANTS, measure_variants
+from synth.ncu_variants import FUSED, GATED, PLAIN, VARIANTS, measure_variants
 from synth.overheads import overheads_percent
 from synth.stimulus import PERIOD_PS
 from synth.traces import TRACE, Trace, load
@@ -69,11 +69,20 @@ def prices_pj(
     }
     for kind, found in (("ncu", fused), ("plain16", plain), ("gated", gated)):
         prices |= event_prices(kind, found)
-    bench = EngineBench.make(FUSED, cells)
-    prices |= engine_prices_fj(bench, trace, prices, seed=SEED)
-    progress("the units around the NCUs")
+    for kind, found, config in (("ncu", fused, FUSED), ("plain16", plain, PLAIN)):
+        own = {**event_prices("ncu", found), "ncu_idle_cycle": found.idle.total_fj}
+        bench = EngineBench.make(config, cells)
+        around = engine_prices_fj(bench, trace, own, seed=SEED)
+        prices |= {of_kind(kind, event): price for event, price in around.items()}
+        progress(f"the units around the NCUs of {config.title}")
+    prices["plain16_idle_cycle"] = plain.idle.total_fj
     pj = {event: energy / 1000 for event, energy in prices.items()}
     return {**pj, **memory_prices_pj(read_memories(), FUSED)}
+
+
+def of_kind(kind: str, event: str) -> str:
+    """Name of the price of an event in the engine of a kind of NCU."""
+    return event if kind == "ncu" else f"{kind}_{event.removeprefix('ncu_')}"
 
 
 def event_prices(kind: str, figures: NcuFigures) -> dict[str, float]:
@@ -107,6 +116,8 @@ def provenance(cells: LibertyCells) -> dict[str, Any]:
             "ncu_zero_beat": "a cycle of an NCU whose activations are zero",
             "ncu_idle_cycle": "a cycle in which an NCU has nothing to do",
             "ncu_edge_beat": "an operand that an NCU next to a tile takes without needing it",
+            "ncu_result": "a sum that an NCU drives on the wires of its row's ORs",
+            "plain16_*_*": "the same events in an engine of plain16 NCUs",
             "afu_tile": "what an AFU keeps of a tile",
             "result_table": "more for a result of the table",
             "*_cycle": "clock and leakage of a unit in a cycle of an engine at work: row without"
@@ -116,9 +127,11 @@ def provenance(cells: LibertyCells) -> dict[str, Any]:
             "*_activation_toggle, *_weight_toggle": "more for each bit of the operands that has"
             " changed since the beat before",
             "*_word_*": "mean of that for 16 bits of the trace's operands",
-            "row_sum_*": "a sum through the ORs of a row, its carries added, shifted to its place",
+            "*_sum_toggle": "a bit that differs from that of the sum before in its row: through"
+            " the row's ORs, its carries added, shifted to its place; in the AFU",
+            "*_sum_*b": "mean of that for a sum of the trace's operands",
             "row_tile": "more for each row of a tile: the first sum after none and the last one",
-            "afu_*": "an accumulator through the activation function unit, by function",
+            "afu_*": "more for an accumulator through the activation function unit, by function",
             "afu_maximum": "a sum that is only compared with that of another row of its window",
             "result_made": "a result, whatever is wanted of it",
             "result_*b": "more for a result or copy of a width: made, queued and collected",
@@ -169,11 +182,14 @@ def event_figures(prices: Mapping[str, float]) -> dict[str, float]:
     around += lanes * (prices["queue_cycle"] + prices["skew_cycle"]) + prices["sequencer_cycle"]
     return {
         "ncu_idle_pj": prices["ncu_idle_cycle"],
-        "result_pj": prices["afu_relu"]
+        "result_pj": prices[f"afu_sum_{narrow}b"]
+        + prices["afu_relu"]
         + prices["result_made"]
         + prices[f"result_{narrow}b"]
         + prices["result_column"] / FUSED.rows,
-        "tile_end_pj": sum(sums) / len(sums) + prices["row_tile"] / FUSED.cols,
+        "tile_end_pj": sum(sums) / len(sums)
+        + prices["ncu_result"]
+        + prices["row_tile"] / FUSED.cols,
         "units_idle_fj_per_ncu_cycle": 1000 * around / (FUSED.rows * FUSED.cols),
     }
 

@@ -5,14 +5,13 @@ are fitted by the numbers of events in it. So each price is found where the even
 loads, the operands and the idle cycles that the unit has in the engine.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.activity import stream_activity
-from qcnpe.events import OPERAND_UNITS, count_events
+from qcnpe.events import OPERAND_UNITS, SUM_UNITS, EventCounts, OperandActivity, count_events
 from qcnpe.spec.config import EngineConfig
 from synth.engine_bench import EngineBench, EngineRun
 from synth.engine_units import UNITS
@@ -22,6 +21,9 @@ from synth.traces import Trace
 
 CYCLE = "cycle"
 """Ending of the event of a unit's clock and leakage in a cycle."""
+
+ENGINE_ONLY = ("ncu_edge_beat", "ncu_result")
+"""Events in NCUs that do not happen in an NCU on its own."""
 
 
 def events_of(config: EngineConfig, run: EngineRun) -> dict[str, int]:
@@ -38,9 +40,9 @@ def in_unit(events: Mapping[str, int], unit: str) -> dict[str, int]:
 def engine_prices_fj(
     bench: EngineBench, trace: Trace, ncu_fj: Mapping[str, float], *, seed: int
 ) -> dict[str, float]:
-    """Prices by event in all units but the NCUs, and of the operands that NCUs take for nothing.
+    """Prices by event in all units but the NCUs, and of what happens in NCUs only in an engine.
 
-    Events of operands also have a mean price for each word, of the trace's operands.
+    Events of operands and sums also have a mean price for each word and each sum of a width.
 
     Parameters
     ----------
@@ -51,16 +53,18 @@ def engine_prices_fj(
     """
     idle_fj, runs = bench.run(probes(bench.config, trace, seed=seed))
     prices = fit_units(bench.config, idle_fj, runs)
-    prices["ncu_edge_beat"] = edge_beat_fj(bench.config, ncu_fj, runs)
-    return prices | _mean_words(bench.config, prices, runs)
+    prices |= shared_ncu_fj(bench.config, ncu_fj, runs)
+    return prices | mean_prices_fj(bench.config, prices, runs)
 
 
-def edge_beat_fj(
+def shared_ncu_fj(
     config: EngineConfig, ncu_fj: Mapping[str, float], runs: Sequence[EngineRun]
-) -> float:
-    """Price of an operand that an NCU takes at the edge of a tile, without needing it.
+) -> dict[str, float]:
+    """Prices of events in NCUs that happen only in an engine.
 
-    It is what the NCUs of tiles that leave rows or columns out take above their other events.
+    It is what the engine's NCUs take above the events that NCUs on their own have: for operands
+    that they take at the edge of a tile without needing them, and for results on the wires of their
+    row's ORs.
 
     Parameters
     ----------
@@ -68,14 +72,15 @@ def edge_beat_fj(
     ncu_fj : prices of an NCU's other events
     runs : probes
     """
-    counts, rest = [], []
-    for run in runs:
-        events = in_unit(events_of(config, run), "ncu")
-        if edge := events.pop("ncu_edge_beat"):
-            known = sum(ncu_fj[name] * count for name, count in events.items())
-            counts.append(edge)
-            rest.append(run.energies_fj["ncu"] - known)
-    return max(0.0, sum(rest) / sum(counts)) if counts else 0.0
+    events = [in_unit(events_of(config, run), "ncu") for run in runs]
+    energies = np.array([run.energies_fj["ncu"] for run in runs])
+    known = [
+        sum(ncu_fj[name] * count for name, count in each.items() if name not in ENGINE_ONLY)
+        for each in events
+    ]
+    counts = np.array([[each[name] for name in ENGINE_ONLY] for each in events], np.float64)
+    found = fit_nonnegative(counts, energies - known, energies)
+    return dict(zip(ENGINE_ONLY, found.tolist(), strict=True))
 
 
 def fit_units(
@@ -112,22 +117,33 @@ def _fit_unit(
     return {**prices, clock: prices[clock] + least_fj}
 
 
-def _mean_words(
+def mean_prices_fj(
     config: EngineConfig, prices: Mapping[str, float], runs: Sequence[EngineRun]
 ) -> dict[str, float]:
-    """Prices in fJ of a word of operands of each width, with as many toggles as the probes have."""
-    words: Counter[int] = Counter()
-    toggles: Counter[tuple[int, str]] = Counter()
+    """Prices of words and sums of each width, with as many toggles as the probes have.
+
+    Parameters
+    ----------
+    config : the engine
+    prices : of toggles
+    runs : probes
+    """
+    total, seen = EventCounts(), dict[int, OperandActivity]()
     for run in runs:
-        words.update(count_events(config, run.streams.decode(config)).lane_words)
-        for width, seen in stream_activity(config, run.streams).items():
-            toggles[width, "activation"] += seen.activation_toggles
-            toggles[width, "weight"] += seen.weight_toggles
-    return {
-        f"{unit}_word_{width}b": sum(
-            toggles[width, kind] / count * prices[f"{unit}_{kind}_toggle"]
-            for kind in ("activation", "weight")
+        total += count_events(config, run.streams.decode(config))
+        for width, each in stream_activity(config, run.streams).items():
+            seen[width] = seen.get(width, OperandActivity()) + each
+    found = {
+        f"{unit}_word_{width}b": (
+            seen[width].activation_toggles * prices[f"{unit}_activation_toggle"]
+            + seen[width].weight_toggles * prices[f"{unit}_weight_toggle"]
         )
+        / words
         for unit in OPERAND_UNITS
-        for width, count in words.items()
+        for width, words in total.lane_words.items()
+    }
+    return found | {
+        f"{unit}_sum_{width}b": seen[width].sum_toggles / sums * prices[f"{unit}_sum_toggle"]
+        for unit in SUM_UNITS
+        for width, sums in total.ncu_tiles.items()
     }

@@ -158,8 +158,12 @@ def measure_bench(
 
 
 def _prices(bench: NcuBench, tiles: list[Tile], idle: Energy) -> NcuPrices:
-    """Prices of the events of operands; cycles in which the last sum arrives count as idle."""
-    runs = list(runs_of(tiles))
+    """Prices of the events of operands; cycles in which the last sum arrives count as idle.
+
+    Half of the operands that they are found with are denser than the trace's, so that they hold for
+    other networks, too.
+    """
+    runs = [*runs_of(tiles), *runs_of(filled(tiles))]
     works = [NcuWork.of(run, bench.config) for run in runs]
     energies = [
         beat_energy(bench, run).total_fj * (work.beats + LATENCY) - LATENCY * idle.total_fj
@@ -263,6 +267,19 @@ def _without_zeros(tiles: list[Tile]) -> list[Tile]:
                 replace(tile, activations=tile.activations[work], weights=tile.weights[work])
             )
     return found
+
+
+def filled(tiles: Sequence[Tile]) -> list[Tile]:
+    """Tiles as long as these, whose operands without zero lanes take the place of all."""
+    lengths = [len(tile.weights) for tile in tiles if tile.activations.any()]
+    return [
+        replace(
+            tile,
+            activations=np.resize(tile.activations, length),
+            weights=np.resize(tile.weights, length),
+        )
+        for tile, length in zip(_without_zeros(list(tiles)), lengths, strict=True)
+    ]
 
 
 def _still(tile: Tile) -> Tile:

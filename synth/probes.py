@@ -1,7 +1,8 @@
 """Probes: short programs that make an engine's units do their work in different proportions.
 
-The operands are those of the trace of a trained network. Sums have biases and shifts as after
-training: results are spread over a part of their 16 bits, and their copies over the copies' bits.
+The operands are those of the trace of a trained network, in half of the programs without its zeros.
+Sums have biases and shifts as after training: results are spread over a part of their 16 bits, and
+their copies over the copies' bits.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from qcnpe.spec.commands import SHIFT_RANGE, TableLoad, TileCommand, parameter_w
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.fixed import unpack
 from qcnpe.spec.streams import Streams
-from synth.measure import operands
+from synth.measure import filled, operands
 from synth.traces import Tile, Trace
 
 PROBES = 30
@@ -76,6 +77,8 @@ def _probe(config: EngineConfig, trace: Trace, rng: np.random.Generator, number:
     rows = max(1, int(shape.rows * config.rows) // window) * window
     cols = max(1, int(shape.cols * config.cols))
     pieces = _pieces(config, trace, width)
+    if number // len(_SHAPES) % 2:
+        pieces = filled(pieces)
     beats = max(1, int(shape.beats * _MOST_BEATS))
     count = max(1, CYCLES // max(beats, cols))
     is_unsigned = function is Function.RELU and width < OPERAND_BITS
@@ -97,7 +100,7 @@ def _probe(config: EngineConfig, trace: Trace, rng: np.random.Generator, number:
         commands=np.array([command.word(config)] * count, np.uint64),
         activations=np.concatenate([left for left, _ in tiles]),
         weights=np.concatenate([right for _, right in tiles]),
-        parameters=np.concatenate([_neurons(config, rng, command, *tile) for tile in tiles]),
+        parameters=_neurons(config, rng, command, tiles),
         results=count * cols,
     )
 
@@ -127,15 +130,19 @@ def _neurons(
     config: EngineConfig,
     rng: np.random.Generator,
     command: TileCommand,
-    activations: NDArray[np.uint16],
-    weights: NDArray[np.uint16],
+    tiles: Sequence[tuple[NDArray[np.uint16], NDArray[np.uint16]]],
 ) -> NDArray[np.uint32]:
-    """Parameters that spread a tile's sums over `RESULT_BITS`."""
+    """Parameters that spread the sums of each column over `RESULT_BITS`.
+
+    A column has the same shift in all tiles, as neurons of a layer nearly have.
+    """
     pairs = config.pairs(command.precision)
-    left = unpack(activations.T, command.precision, pairs, unsigned=command.unsigned)
-    right = unpack(weights.T, command.precision, pairs)
-    sums = left[: command.rows].astype(np.int64) @ right[: command.cols].astype(np.int64).T
-    spread = np.maximum(np.sqrt((sums.astype(np.float64) ** 2).mean(axis=0)), 1.0)
+    left, right = (np.array(lanes).transpose(0, 2, 1) for lanes in zip(*tiles, strict=True))
+    activations = unpack(left, command.precision, pairs, unsigned=command.unsigned)
+    weights = unpack(right, command.precision, pairs)
+    sums = activations.astype(np.float64) @ weights.astype(np.float64).transpose(0, 2, 1)
+    used = sums[:, : command.rows, : command.cols]
+    spread = np.maximum(np.sqrt((used**2).mean(axis=(0, 1))), 1.0)
     shift = np.clip(np.round(np.log2(spread)).astype(np.int64) - RESULT_BITS + 1, *SHIFT_RANGE)
-    bias = np.round(rng.normal(0, 1 << (RESULT_BITS - 3), command.cols)).astype(np.int64)
-    return parameter_words(bias, shift)
+    bias = np.round(rng.normal(0, 1 << (RESULT_BITS - 3), (len(tiles), command.cols)))
+    return parameter_words(bias.astype(np.int64).ravel(), np.tile(shift, len(tiles)))

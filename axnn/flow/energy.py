@@ -5,7 +5,6 @@ are counted on the same samples as the approximate one's.
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -34,8 +33,8 @@ DEFAULT_PRICES = "energy_45nm.json"
 _PREFIX = "ncu"
 """Prefix of the names of NCU events as they are counted, the same for all kinds."""
 
-_ANY_KIND = ("ncu_idle_cycle", "ncu_edge_beat")
-"""Events of an NCU that have one price for all kinds."""
+_ANY_KIND = ("ncu_idle_cycle", "ncu_edge_beat", "ncu_result")
+"""Events of an NCU whose price holds for the kinds that have none of their own."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,8 @@ class EnergyPrices:
     pj : energy of one event in pJ, by the event's name
     provenance : where the numbers come from
     prefix : of the prices of one kind of NCU, see `NcuKind`; with the prefix `plain16`, the event
-        `ncu_mac_16b` has the price `plain16_mac_16b`
+        `ncu_mac_16b` has the price `plain16_mac_16b`, and an event outside of NCUs, such as
+        `afu_relu`, that of `plain16_afu_relu` if there is one
 
     Raises
     ------
@@ -121,7 +121,9 @@ class EnergyPrices:
 
     def _name(self, event: str) -> str:
         """An event's name in the prices."""
-        return event if event in _ANY_KIND else re.sub(f"^{_PREFIX}_", f"{self.prefix}_", event)
+        is_ncu = event.startswith(f"{_PREFIX}_")
+        own = f"{self.prefix}_{event.removeprefix(f'{_PREFIX}_')}"
+        return own if own in self.pj or (is_ncu and event not in _ANY_KIND) else event
 
 
 @dataclass(frozen=True)

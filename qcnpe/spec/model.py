@@ -1,6 +1,6 @@
 """The bit-exact reference model of the engine in numpy, which executes the engine's streams."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -21,6 +21,9 @@ from qcnpe.spec.errors import FormatError
 from qcnpe.spec.fixed import narrow, round_shift, saturate, unpack
 from qcnpe.spec.streams import Streams, pack_results
 
+Watch = Callable[[TileCommand, NDArray[np.int64]], None]
+"""Called with the command of tiles and their sums, (tiles, rows, cols), in order of execution."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -36,7 +39,13 @@ class Outcome:
     error: ErrorCause
 
 
-def execute(config: EngineConfig, streams: Streams, *, ceiling: int = OPERAND_BITS) -> Outcome:
+def execute(
+    config: EngineConfig,
+    streams: Streams,
+    *,
+    ceiling: int = OPERAND_BITS,
+    watch: Watch | None = None,
+) -> Outcome:
     """Execute streams as the engine does: a bad command halts it, and words after it are ignored.
 
     Parameters
@@ -44,6 +53,7 @@ def execute(config: EngineConfig, streams: Streams, *, ceiling: int = OPERAND_BI
     config : the engine
     streams : inputs of the engine
     ceiling : on `gated`, the widest operands that the host allows
+    watch : sees the sums of all tiles
 
     Raises
     ------
@@ -52,7 +62,7 @@ def execute(config: EngineConfig, streams: Streams, *, ceiling: int = OPERAND_BI
     """
     streams.check(config)
     commands, error = decode_until_bad(config, streams.commands)
-    machine = _Machine(config, streams, ceiling)
+    machine = _Machine(config, streams, ceiling, watch)
     blocks = [np.zeros((0, config.rows), np.uint64)]
     for command, run in groupby(commands):
         blocks.extend(machine.step(command, sum(1 for _ in run)))
@@ -62,8 +72,11 @@ def execute(config: EngineConfig, streams: Streams, *, ceiling: int = OPERAND_BI
 class _Machine:
     """Positions in the streams, and the table."""
 
-    def __init__(self, config: EngineConfig, streams: Streams, ceiling: int) -> None:
+    def __init__(
+        self, config: EngineConfig, streams: Streams, ceiling: int, watch: Watch | None
+    ) -> None:
         self.config = config
+        self.watch = watch
         self.ceiling = ceiling if config.kind.is_gated else OPERAND_BITS
         self.streams = streams
         self.beat = self.parameter = 0
@@ -81,6 +94,8 @@ class _Machine:
     def _tiles(self, command: TileCommand, tiles: int) -> NDArray[np.uint64]:
         rows, cols, beats = command.rows, command.cols, command.beats
         sums = self._accumulate(command, tiles)
+        if self.watch:
+            self.watch(command, sums)
         words = self._take_parameters(tiles * cols).reshape(tiles, 1, cols)
         shifted = round_shift(sums, ((words >> 16) & 0x3F) - SHIFT_OFFSET)
         pre_activation = saturate(shifted + _signed16(words), OPERAND_BITS)

@@ -29,7 +29,7 @@ FREE = {
     event: 0.0
     for known in (None, dict.fromkeys(EACH, OperandActivity()))
     for event in COUNTED.events(known)
-    if not event.startswith("ncu_") or event in ("ncu_idle_cycle", "ncu_edge_beat")
+    if not event.startswith("ncu_") or event in ("ncu_idle_cycle", "ncu_edge_beat", "ncu_result")
 } | dict.fromkeys(("afu_identity", "afu_relu", "afu_table", *MEMORIES), 0.0)
 """Prices of all events around the neural compute units: nothing."""
 

@@ -161,6 +161,7 @@ COUNTS = EventCounts(
 AROUND = {
     "ncu_idle_cycle": 5,
     "ncu_edge_beat": 1,
+    "ncu_result": 3,
     "queue_cycle": 45,
     "queue_lane": 60,
     "queue_parameter": 40,
@@ -173,8 +174,6 @@ AROUND = {
     "skew_lane": 60,
     "row_cycle": 18,
     "row_tile": 4,
-    "row_sum_16b": 1,
-    "row_sum_4b": 2,
     "afu_cycle": 18,
     "afu_tile": 4,
     "afu_knot": 33,
@@ -195,16 +194,22 @@ OPERAND_UNITS = ("queue", "sequencer", "skew", "row")
 def test_names_for_the_energy_table():
     words = {f"{unit}_word_16b": 30 for unit in OPERAND_UNITS}
     words |= {f"{unit}_word_4b": 20 for unit in OPERAND_UNITS}
-    assert COUNTS.events() == {**AROUND, **words, "ncu_mac_16b": 3, "ncu_mac_4b": 8}
+    sums = {"row_sum_16b": 1, "row_sum_4b": 2, "afu_sum_16b": 1, "afu_sum_4b": 2}
+    assert COUNTS.events() == {**AROUND, **words, **sums, "ncu_mac_16b": 3, "ncu_mac_4b": 8}
 
 
 def test_known_operands_are_counted_in_place_of_macs():
-    wide = OperandActivity(lanes=2, zero_flips=1, product_toggles=90, activation_toggles=10)
-    narrow = OperandActivity(lanes=1, zero_flips=2, product_toggles=7, weight_toggles=4)
+    wide = OperandActivity(
+        lanes=2, zero_flips=1, product_toggles=90, activation_toggles=10, sum_toggles=6
+    )
+    narrow = OperandActivity(
+        lanes=1, zero_flips=2, product_toggles=7, weight_toggles=4, sum_toggles=1
+    )
     toggles = {f"{unit}_activation_toggle": 10 for unit in OPERAND_UNITS}
     toggles |= {f"{unit}_weight_toggle": 4 for unit in OPERAND_UNITS}
     # The skew moves in 8 cycles, not only in 6 with beats.
     toggles |= {"skew_activation_toggle": 13, "skew_weight_toggle": 5}
+    toggles |= {"row_sum_toggle": 7, "afu_sum_toggle": 7}
     assert COUNTS.events({16: wide, 4: narrow + OperandActivity(lanes=5)}) == {
         **AROUND,
         **toggles,

@@ -14,7 +14,7 @@ from synth import engine_check
 from synth.energy_table import RESULTS
 from synth.engine_bench import EngineRun
 from synth.engine_check import CheckedLayer, error, figures, layers
-from synth.engine_prices import edge_beat_fj, events_of, fit_units, in_unit
+from synth.engine_prices import events_of, fit_units, in_unit, shared_ncu_fj
 from synth.engine_units import UNITS
 from synth.probes import probes
 from synth.traces import load
@@ -56,7 +56,7 @@ def made_run(streams: Any, price: dict[str, float], cycles: int) -> EngineRun:
 
 
 def test_prices_are_found_again(programs: list[Any]) -> None:
-    price = {"afu_relu": 500.0, "row_sum_4b": 70.0, "queue_cycle": 11.0, "skew_lane": 0.0}
+    price = {"afu_relu": 500.0, "row_sum_toggle": 70.0, "queue_cycle": 11.0, "skew_lane": 0.0}
     runs = [made_run(streams, price, 40 + n) for n, streams in enumerate(programs)]
     idle = dict.fromkeys(UNITS, 2.0) | {"queue": 8 * 10.0}
     found = fit_units(CONFIG, idle, runs)
@@ -65,10 +65,11 @@ def test_prices_are_found_again(programs: list[Any]) -> None:
     assert not any(name.startswith("ncu_") for name in found)
 
 
-def test_what_ncus_take_at_the_edge_of_tiles(programs: list[Any]) -> None:
-    runs = [made_run(streams, {"ncu_edge_beat": 40.0}, 60) for streams in programs]
+def test_what_ncus_take_only_in_an_engine(programs: list[Any]) -> None:
+    wanted = {"ncu_edge_beat": 40.0, "ncu_result": 500.0}
+    runs = [made_run(streams, wanted, 60) for streams in programs]
     others = {name: 3.0 for run in runs for name in events_of(CONFIG, run)}
-    assert edge_beat_fj(CONFIG, others, runs) == pytest.approx(40.0)
+    assert shared_ncu_fj(CONFIG, others, runs) == pytest.approx(wanted)
 
 
 def checked(width: int, name: str, ncu: tuple[float, float], row: tuple[float, float]) -> Any:

@@ -107,6 +107,17 @@ def test_gated_engine_has_its_own_prices():
     assert found.energy_pj == pytest.approx(8 * 4 * 2.0)
 
 
+def test_units_around_the_exact_ncus_have_their_own_prices_where_there_are_some():
+    own = {"plain16_mac_16b": 0.0, "plain16_afu_cycle": 2.0, "plain16_idle_cycle": 1.0}
+    prices = EnergyPrices(
+        FREE | {"ncu_mac_16b": 0.0, "afu_cycle": 7.0, "skew_cycle": 3.0} | own, {}
+    )
+    events = {"afu_cycle": 10, "skew_cycle": 100, "ncu_idle_cycle": 1000}
+    exact = replace(ENGINE, ncu="plain16", precisions=(16,))
+    assert prices.for_engine(exact).cost_pj(events) == 10 * 2.0 + 100 * 3.0 + 1000 * 1.0
+    assert prices.for_engine(ENGINE).cost_pj(events) == 10 * 7.0 + 100 * 3.0
+
+
 def test_memories_are_apart_and_every_word_passes_one():
     # 64 samples on 4 rows: 16 tiles of 8 beats, 4 activation and 4 weight words each; a bias and
     # a shift a neuron and tile, 2 words each; 16 bits a result, 1 word.
