@@ -51,11 +51,19 @@ SPICE_CHECK = Path(__file__).parent / "tech" / "spice_check.json"
 
 def prices_pj(
     ncus: Mapping[str, NcuFigures],
-    cells: LibertyCells,
+    benches: Mapping[str, EngineBench],
     trace: Trace,
     progress: Callable[[str], None],
 ) -> dict[str, float]:
-    """Energy of every event that `EventCounts.events` names, and of the NCUs for comparison."""
+    """Energy of every event that `EventCounts.events` names, and of the NCUs for comparison.
+
+    Parameters
+    ----------
+    ncus : figures of single NCUs by kind
+    benches : whole engines by the prefix of their prices
+    trace : operands
+    progress : called with what has been measured
+    """
     fused, plain, gated = ncus["fused"], ncus["plain16"], ncus["gated"]
     prices = {
         f"ncu_mac_{width}b": beat.total_fj / FUSED.pairs(width)
@@ -69,12 +77,11 @@ def prices_pj(
     }
     for kind, found in (("ncu", fused), ("plain16", plain), ("gated", gated)):
         prices |= event_prices(kind, found)
-    for kind, found, config in (("ncu", fused, FUSED), ("plain16", plain, PLAIN)):
+    for kind, found in (("ncu", fused), ("plain16", plain)):
         own = {**event_prices("ncu", found), "ncu_idle_cycle": found.idle.total_fj}
-        bench = EngineBench.make(config, cells)
-        around = engine_prices_fj(bench, trace, own, seed=SEED)
+        around = engine_prices_fj(benches[kind], trace, own, seed=SEED)
         prices |= {of_kind(kind, event): price for event, price in around.items()}
-        progress(f"the units around the NCUs of {config.title}")
+        progress(f"the units around the NCUs of {benches[kind].config.title}")
     prices["plain16_idle_cycle"] = plain.idle.total_fj
     pj = {event: energy / 1000 for event, energy in prices.items()}
     return {**pj, **memory_prices_pj(read_memories(), FUSED)}
@@ -267,7 +274,11 @@ def make(progress: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Any
     cells = own_cells()
     trace = load()
     ncus = measure_variants(cells, trace, progress)
-    prices = prices_pj(ncus, cells, trace, progress)
+    benches = {
+        kind: EngineBench.make(config, cells)
+        for kind, config in (("ncu", FUSED), ("plain16", PLAIN))
+    }
+    prices = prices_pj(ncus, benches, trace, progress)
     kinds = kinds_16b(ncus)
     table: dict[str, Any] = {
         "pj": {event: _rounded(price) for event, price in prices.items()},
@@ -284,6 +295,7 @@ def make(progress: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Any
             **figures(ncus, prices),
             **overhead_figures(kinds),
             **spice_figures(),
+            "engine_16x16_path_ns": round(benches["ncu"].path_ns, 3),
         },
         "ladder": variant_rows(ncus),
     }
