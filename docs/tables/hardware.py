@@ -159,6 +159,7 @@ def boards() -> str:
         "ulx3s_85f": ("ULX3S, ECP5-85F", "16/8/4/2 bits"),
         "ecpix5_45f": ("ECPIX-5, ECP5-45F", "16/8/4/2 bits"),
         "icebreaker": ("iCEBreaker, iCE40UP5K", "16 bits"),
+        "ecpix5_45f_autonomous": ("ECPIX-5, ECP5-45F, autonomous", "16/8/4/2 bits"),
     }
     rows = [
         [
