@@ -328,8 +328,8 @@ def evaluate_step(
         integer_samples(found.axnn, samples.test).save(run.test_inputs)
         made_from = judgement_ancestry(run, prices)
         judgement = Judgement(made_from=made_from, run=run.facts(), evaluation=evaluation)
-        write_document(run.evaluation, judgement)
         Provenance.now().write(run.path)
+        write_document(run.evaluation, judgement)  # the last file: it marks the step as finished
     return evaluation
 
 

@@ -14,6 +14,7 @@ from axnn.approximation import search
 from axnn.cpu.benchmark.compare import uniform
 from axnn.cpu.benchmark.run import open_run
 from axnn.cpu.benchmark.subjects import SUBJECTS
+from axnn.flow import provenance
 from axnn.flow.apps import App
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
@@ -130,7 +131,8 @@ def work(tmp_path, monkeypatch):
 
 def contents(folder: Path) -> dict[str, bytes]:
     files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    return found | {name: b"" for name in found if Path(name).name == provenance.FILE}  # has a date
 
 
 # A power failure takes all that a kill takes, and more: the steps with checkpoints have both.

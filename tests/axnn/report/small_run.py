@@ -35,7 +35,7 @@ APP = App(
 SPACE = Space(rows=(2, 4), cols=(2, 4), precisions=((16, 8, 4, 2),), ncus=("fused", "plain16"))
 
 BOUNDS = (2.5, 7.5)
-WIDTHS = (8, 2)
+WIDTHS = (8, 4)
 
 
 def patch_catalogue(patch: pytest.MonkeyPatch) -> None:

@@ -261,7 +261,7 @@ def test_what_has_not_been_run_leaves_a_line_with_its_command(folder, tmp_path):
     for stage in ("ordering", "edges", "overfitting", "dropout", "hardware"):
         (place / f"{stage}.json").unlink()
     shutil.rmtree(place / "bound-7.5")
-    shutil.rmtree(place / "uniform-4")
+    shutil.rmtree(place / "uniform-2")
     shutil.rmtree(place / "choice-random")
     book = make_book(tmp_path / "apps", tmp_path / "report", TABLE)
     shown = Page(book.page.read_text(encoding="utf-8"))
