@@ -93,7 +93,7 @@ def test_a_network_without_input_shape_has_that_of_the_data(write, arrays):
     ("old", "new", "message"),
     [
         ("epochs = 150", "epochs = 0", "my.toml: training: epochs must be at least 1, not 0"),
-        ("epochs = 60", "epochs = 0", "my.toml: approximation.retraining: epochs must be at least"),
+        ("epochs = 80", "epochs = 0", "my.toml: approximation.retraining: epochs must be at least"),
         ("epochs = 150", "epocs = 150", "my.toml: training: .*missing required field `epochs`"),
         ("momentum", "moment", "my.toml: training.moment: unknown key; there are epochs, batch"),
         ('kind = "dense"', 'kind = "lstm"', r"network.layers\[0\]: kind of a layer must be"),
