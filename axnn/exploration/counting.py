@@ -1,9 +1,9 @@
 """Counts and prices a network on many engines.
 
-What operands make NCUs do is measured once for each kind of NCU, on the engine that the network was
-made for, and scaled to the beats of every other engine: the operands that follow one another in a
-row or a column are the same on all of them, but where a tile begins. Everything else is counted
-exactly for every engine.
+What operands make an engine do is measured once for each kind of NCU, on the engine that the
+network was made for, and scaled to the beats, operand words and sums of every other engine: those
+that follow one another in a row or a column are the same on all of them, but where a tile begins.
+Everything else is counted exactly for every engine.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ from axnn.exploration.candidates import Candidate, LeftOut
 from axnn.flow.energy import EnergyPrices, program_cost
 from qcnpe.activity import network_activity
 from qcnpe.compiler import Program, compile_network
-from qcnpe.events import OperandActivity
+from qcnpe.events import EventCounts, OperandActivity
 from qcnpe.placement.build import place_network
 from qcnpe.placement.report import PlacementReport
 from qcnpe.spec.area import AreaModel
@@ -59,8 +59,38 @@ class Point:
         return f"has no operands of {', '.join(map(str, widths))} bits" if widths else ""
 
 
-Activity = tuple[Mapping[int, tuple[OperandActivity, int]], ...]
-"""For each layer and width, what operands do, and in how many beats of an NCU."""
+@dataclass(frozen=True)
+class LayerActivity:
+    """What the operands of a layer make one engine do.
+
+    Attributes
+    ----------
+    operands : by width, what they do
+    counts : events of the layer on that engine
+    """
+
+    operands: Mapping[int, OperandActivity]
+    counts: EventCounts
+
+    def on(self, counts: EventCounts) -> dict[int, OperandActivity]:
+        """By width, what they make an engine do on which the layer has other counts."""
+        activations = counts.activation_words / max(self.counts.activation_words, 1)
+        weights = counts.weight_words / max(self.counts.weight_words, 1)
+        found = {}
+        for width, beats in counts.ncu_beats.items():
+            seen = self.operands[width]
+            sums = counts.ncu_tiles[width] / self.counts.ncu_tiles[width]
+            found[width] = replace(
+                seen.scaled(beats / self.counts.ncu_beats[width]),
+                activation_toggles=round(seen.activation_toggles * activations),
+                weight_toggles=round(seen.weight_toggles * weights),
+                sum_toggles=round(seen.sum_toggles * sums),
+            )
+        return found
+
+
+Activity = tuple[LayerActivity, ...]
+"""What each layer of a network does on the engine that it was made for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,23 +125,19 @@ def measure_activity(
     config = with_kind(engine, ncu)
     inputs = net.quantize_inputs(samples)
     seen = network_activity(net, config, inputs, batch=PROGRAM_BATCH)
-    counts = _beats(net, config, len(inputs))
-    return tuple(
-        {width: (each, beats[width]) for width, each in layer.items()}
-        for layer, beats in zip(seen, counts, strict=True)
-    )
+    counts = _layer_counts(net, config, len(inputs))
+    return tuple(LayerActivity(*layer) for layer in zip(seen, counts, strict=True))
 
 
-def _beats(net: QuantNet, config: EngineConfig, samples: int) -> list[dict[int, int]]:
-    """Beats of NCUs by layer and width, for samples in batches of `PROGRAM_BATCH`."""
-    total: list[dict[int, int]] = [{} for _ in net.layers]
+def _layer_counts(net: QuantNet, config: EngineConfig, samples: int) -> list[EventCounts]:
+    """Events of each layer, for samples in batches of `PROGRAM_BATCH`."""
+    total = [EventCounts() for _ in net.layers]
     whole, rest = divmod(samples, PROGRAM_BATCH)
     for batch, times in ((PROGRAM_BATCH, whole), (rest, 1)):
         if batch and times:
-            program = compile_network(net, config, batch)
-            for layer, counts in zip(total, program.layer_counts, strict=True):
-                for width, beats in counts.ncu_beats.items():
-                    layer[width] = layer.get(width, 0) + times * beats
+            counts = compile_network(net, config, batch).layer_counts
+            for _ in range(times):
+                total = [before + more for before, more in zip(total, counts, strict=True)]
     return total
 
 
@@ -192,14 +218,8 @@ def _in_memories(net: QuantNet, engine: EngineConfig) -> tuple[float, int]:
 
 
 def _events(program: Program, activity: Activity) -> list[dict[str, int]]:
-    """Events of each layer, with the measured operands scaled to its beats."""
+    """Events of each layer, with the measured operands scaled to its counts."""
     return [
-        counts.events(
-            {
-                width: activity_of.scaled(beats / measured)
-                for width, beats in counts.ncu_beats.items()
-                for activity_of, measured in [layer[width]]
-            }
-        )
+        counts.events(layer.on(counts))
         for counts, layer in zip(program.layer_counts, activity, strict=True)
     ]

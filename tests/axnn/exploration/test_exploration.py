@@ -109,7 +109,7 @@ def test_counts_are_those_of_an_evaluation(run, ncu):
         assert found.cycles == cost.cycles
         assert found.memory_pj == pytest.approx(cost.memory_pj)
         assert found.external_pj == pytest.approx(cost.external_pj)
-        # Bits that toggle on the way to the array are scaled as if they were in NCUs.
+        # Operands and sums have other neighbours where a tile begins.
         assert found.energy_pj == pytest.approx(cost.energy_pj, rel=0.03)
 
 
