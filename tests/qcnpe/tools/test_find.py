@@ -87,6 +87,6 @@ def imported() -> set[str]:
 
 
 def test_every_foreign_module_is_of_the_core_or_of_an_extra():
-    core = {"amaranth", "filelock", "msgspec", "numpy", "pyosys", "rich", "typer"}
+    core = {"amaranth", "filelock", "jinja2", "msgspec", "numpy", "pyosys", "rich", "typer"}
     assert qcnpe.__file__ is not None
     assert {name for name in imported() if extra_of(name) is None} <= core
