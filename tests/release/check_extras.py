@@ -18,9 +18,11 @@ wanted -= {"axnn", *sys.argv[2:]}
 brought = {name.lower() for names in packages_distributions().values() for name in names}
 assert wanted <= brought, wanted - brought
 for module, names in sorted(packages_distributions().items()):
-    if wanted & {name.lower() for name in names} and module.isidentifier() and module[0] != "_":
+    brought = wanted & {name.lower() for name in names}
+    if brought and module.isidentifier() and module[0] != "_" and module != "builder":
         importlib.import_module(module)
 """
+"""Imports what an extra brings, but `builder`: the script that builds the wheel of coriolis-eda."""
 
 WITHOUT_MODULES = {
     "dev": {"amaranth-stubs", "mypy", "ruff", "types-pyserial"},
