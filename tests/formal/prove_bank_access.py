@@ -12,22 +12,13 @@ from qcnpe.rtl.memory import fetch, write_back
 from qcnpe.spec.memory.config import MemoryConfig
 from tests.formal.axi_rules import Channel, keeps_offer
 from tests.formal.bugs import Bug
-from tests.formal.harness import Harness, free_inputs, implies, past
+from tests.formal.harness import free_inputs, implies, past
 from tests.formal.proof import BOUNDED, ProofTest
-from tests.formal.small_memories import ROWS, small_memories
+from tests.formal.small_memories import ROWS, MemoryHarness, small_memories
 
 
-class AccessHarness(Harness):
-    """A unit with steps that stay, and their lane entries, until it takes them.
-
-    Parameters
-    ----------
-    config : the memories
-    """
-
-    def __init__(self, config: MemoryConfig) -> None:
-        super().__init__()
-        self.config = config
+class AccessHarness(MemoryHarness):
+    """A unit with steps that stay, and their lane entries, until it takes them."""
 
     def keep_steps(self, m: Module, dut: Any) -> None:
         """Let the inputs be free; a lane entry stays as long as its step."""

@@ -13,10 +13,10 @@ from qcnpe.rtl.memory import descriptor_check, processor
 from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.descriptors import Fault, Operation
 from tests.formal.bugs import Bug
-from tests.formal.harness import Harness, free, free_inputs, implies, past
+from tests.formal.harness import free, free_inputs, implies, past
 from tests.formal.memory_manager import PATIENCE, count_up
 from tests.formal.proof import BOUNDED, ProofTest
-from tests.formal.small_memories import small_memories
+from tests.formal.small_memories import MemoryHarness, small_memories
 
 TILES = ("commands", "parameters", "taps", "writes")
 TRANSFERS = ("stores", "fills")
@@ -27,12 +27,8 @@ END_CYCLES = 15
 """Cycles within which a descriptor ends if units take it soon, and end in `BUSY_CYCLES`."""
 
 
-class DescriptorsHarness(Harness):
+class DescriptorsHarness(MemoryHarness):
     """A processor with any descriptors, and units that finish soon what they take."""
-
-    def __init__(self, config: MemoryConfig) -> None:
-        super().__init__()
-        self.config = config
 
     def build(self, m: Module) -> None:
         """The descriptor that was read stays, and so do the registers of a run."""

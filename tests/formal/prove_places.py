@@ -7,17 +7,13 @@ from amaranth.hdl import Cat, Module, Signal
 from qcnpe.rtl.memory import bank_request, lane_places
 from qcnpe.spec.memory.config import MemoryConfig
 from tests.formal.bugs import Bug
-from tests.formal.harness import Harness, free_inputs, implies
+from tests.formal.harness import free_inputs, implies
 from tests.formal.proof import BOUNDED_WITH_MEMORY, INDUCTION, ProofTest
-from tests.formal.small_memories import small_memories
+from tests.formal.small_memories import MemoryHarness, small_memories
 
 
-class PlacesHarness(Harness):
+class PlacesHarness(MemoryHarness):
     """Any lane entry with any offset, and the requests of its lanes to the banks."""
-
-    def __init__(self, config: MemoryConfig) -> None:
-        super().__init__()
-        self.config = config
 
     def build(self, m: Module) -> None:
         """The sum is made again, wide enough for everything."""

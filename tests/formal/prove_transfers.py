@@ -12,22 +12,13 @@ from qcnpe.rtl.memory import filler, loader, storer
 from qcnpe.spec.memory.config import Memory, MemoryConfig
 from tests.formal.axi_rules import Channel, keeps_offer
 from tests.formal.bugs import Bug
-from tests.formal.harness import Harness, free_inputs, implies, past
+from tests.formal.harness import free_inputs, implies, past
 from tests.formal.proof import BOUNDED, ProofTest
-from tests.formal.small_memories import ROWS, small_memories
+from tests.formal.small_memories import ROWS, MemoryHarness, small_memories
 
 
-class TransfersHarness(Harness):
-    """A unit with jobs that lie within the memories.
-
-    Parameters
-    ----------
-    config : the memories
-    """
-
-    def __init__(self, config: MemoryConfig) -> None:
-        super().__init__()
-        self.config = config
+class TransfersHarness(MemoryHarness):
+    """A unit with jobs that lie within the memories."""
 
     def take_jobs(self, m: Module, dut: Any) -> Any:
         """Let the inputs be free, and the jobs be good; returns the job that is offered."""
