@@ -16,7 +16,7 @@ from qcnpe.spec.frames import Kind, Operation, Request, cut_into_bodies
 from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.descriptors import DESCRIPTOR_BYTES, Base, Load
 from qcnpe.spec.memory.image import Image
-from qcnpe.spec.memory.machine import Machine
+from qcnpe.spec.memory.machine import follow_image
 from qcnpe.spec.memory.registers import MEMORY_COUNTERS, memory_registers
 from qcnpe.spec.registers import REGISTER_BYTES, counter_names
 
@@ -24,7 +24,7 @@ _RUNS = re.compile(rb"\x01{2,65535}|(?:\x00|\x01(?!\x01))+")
 """Two bus words or more that are zero, or others; 1 stands for zero."""
 
 
-class BoardEngine(BoardSession, ImageTransport):
+class BoardEngine(BoardSession[MemoryConfig], ImageTransport):
     """A board's autonomous engine as a transport, used as a context manager; see `BoardSession`.
 
     The host sends what the engine reads, in the order in which the descriptors read it, and runs of
@@ -52,7 +52,6 @@ class BoardEngine(BoardSession, ImageTransport):
         attempts: int = 4,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._described = False
         self._loaded = LoadedImages()
         table = memory_registers(MemoryConfig.default(EngineConfig()))
         super().__init__(port, table, timeout=timeout, attempts=attempts, clock=clock)
@@ -65,17 +64,14 @@ class BoardEngine(BoardSession, ImageTransport):
         """All performance counters since the board's last reset."""
         return self._read_counters((*counter_names(self.config.engine), *MEMORY_COUNTERS))
 
-    def _set_up(self) -> None:
+    def _describe(self) -> MemoryConfig:
         self._loaded.clear()
         if self._link.welcome.store:
             raise TransportError(
                 f"{self._port.name}: the board's engine is not autonomous; use it as a"
                 " `BoardTransport`, or load another bitstream"
             )
-        found = self._memories(self._engine())
-        if self._described and found != self.config:
-            raise TransportError(f"{self._port.name}: another engine is there now; begin again")
-        self.config, self._described = found, True
+        return self._memories(self._engine())
 
     def _memories(self, engine: EngineConfig) -> MemoryConfig:
         """The memories, from the registers."""
@@ -129,13 +125,7 @@ def run_requests(
 
 def _read_words(image: Image, boot: int, start: int) -> list[tuple[Base, int, int]]:
     """(base, first octet, octets) of everything that a run reads, in order."""
-    machine = Machine(image.config, computes=False)
-    machine.external = {
-        Base.IMAGE: image.data,
-        Base.INPUT: np.zeros(image.input_bytes, np.uint8),
-        Base.OUTPUT: np.zeros(image.output_bytes, np.uint8),
-    }
-    machine.run(boot_rows=image.boot_rows, start=image.start)
+    machine = follow_image(image)
     machine.done.clear()
     machine.run(boot_rows=boot, start=start)
     loads = [each for each in machine.done if isinstance(each, Load)]

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 
@@ -19,9 +19,10 @@ from qcnpe.spec.ncu_kind import kind_of_code
 from qcnpe.spec.registers import IDENTITY, INTERFACE_VERSION, REGISTER_BYTES, Access, Register
 
 Result = TypeVar("Result")
+Config = TypeVar("Config")
 
 
-class BoardSession(ABC):
+class BoardSession(ABC, Generic[Config]):
     """Work on a board that is repeated after a loss, used as a context manager.
 
     A loss on the way ends the session; the work since the last results is repeated in a new one.
@@ -43,6 +44,7 @@ class BoardSession(ABC):
 
     Attributes
     ----------
+    config : the engine, as the board describes it
     losses : reasons of lost sessions, one line each
     restarts : number of lost sessions
     sent, received : octets over the port
@@ -52,6 +54,8 @@ class BoardSession(ABC):
     TransportError
         If there is no board, or not one of this version.
     """
+
+    config: Config
 
     def __init__(
         self,
@@ -69,7 +73,7 @@ class BoardSession(ABC):
         self.losses: list[str] = []
         self._port, self._attempts = port, attempts
         self._registers: Mapping[str, Register] = {each.name: each for each in table}
-        self._stale = True
+        self._stale, self._is_described = True, False
         self._settings: dict[str, int] = {}
         self._link = Link(port, timeout=timeout, clock=clock)
         try:
@@ -153,13 +157,16 @@ class BoardSession(ABC):
         """Begin a session: the board is as after power-on, so its state is set up again."""
         self._port.open()
         self._link.greet()
-        self._set_up()
+        found = self._describe()
+        if self._is_described and found != self.config:
+            raise TransportError(f"{self._port.name}: another engine is there now; begin again")
+        self.config, self._is_described = found, True
         for name, value in self._settings.items():
             self._write(name, value)
 
     @abstractmethod
-    def _set_up(self) -> None:
-        """Check that the engine is there, at the begin of a session."""
+    def _describe(self) -> Config:
+        """The engine that is there, at the begin of a session; one of another kind is refused."""
 
     def _engine(self) -> EngineConfig:
         """The engine's parameters, from its registers."""

@@ -22,7 +22,7 @@ _SEGMENT_BYTES = 1 << 16
 next one, and repeats the segment if the line loses something."""
 
 
-class BoardTransport(BoardSession, Transport):
+class BoardTransport(BoardSession[EngineConfig], Transport):
     """A board's engine as a transport, used as a context manager; see `BoardSession`.
 
     Parameters
@@ -49,7 +49,6 @@ class BoardTransport(BoardSession, Transport):
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.cycles = 0
-        self._described = False
         self._table: tuple[WireStep, ...] = ()
         # Engines differ only in their last registers.
         table = registers(EngineConfig())
@@ -75,7 +74,7 @@ class BoardTransport(BoardSession, Transport):
         if self._table:
             self._run(self._table)
 
-    def _set_up(self) -> None:
+    def _describe(self) -> EngineConfig:
         if not self._link.welcome.store:
             raise TransportError(
                 f"{self._port.name}: the board has an autonomous engine; use it as a `BoardEngine`,"
@@ -83,10 +82,7 @@ class BoardTransport(BoardSession, Transport):
             )
         self._planner = Planner(self._link.welcome.store)
         self._busy = 0
-        found = self._engine()
-        if self._described and found != self.config:
-            raise TransportError(f"{self._port.name}: another engine is there now; begin again")
-        self.config, self._described = found, True
+        return self._engine()
 
     def _run(self, segment: Sequence[WireStep]) -> NDArray[np.uint64]:
         """Results of a segment; its cycles are added up."""

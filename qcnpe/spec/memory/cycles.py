@@ -7,13 +7,11 @@ hardware's counter if the base addresses are multiples of 4 kB.
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from qcnpe.spec.cycles import Schedule
 from qcnpe.spec.memory.config import Memory, MemoryConfig
-from qcnpe.spec.memory.descriptors import Base, Descriptor, End, Fill, Load, Store, Table, Wait
+from qcnpe.spec.memory.descriptors import Descriptor, End, Fill, Load, Store, Table, Wait
 from qcnpe.spec.memory.image import Image
-from qcnpe.spec.memory.machine import Job, Machine
+from qcnpe.spec.memory.machine import Job, follow_image
 from qcnpe.spec.memory.timing import (
     DESCRIPTOR_CYCLES,
     LOOK_AHEAD,
@@ -92,13 +90,7 @@ def count_run(image: Image, *, first: bool, bus_latency: int = BUS_LATENCY) -> R
     bus_latency : cycles after which the external memory answers; then it transfers a bus word in
         every cycle
     """
-    machine = Machine(image.config, computes=False)
-    machine.external = {
-        Base.IMAGE: image.data,
-        Base.INPUT: np.zeros(image.input_bytes, np.uint8),
-        Base.OUTPUT: np.zeros(image.output_bytes, np.uint8),
-    }
-    machine.run(boot_rows=image.boot_rows, start=image.start)
+    machine = follow_image(image)
     timer = _Timer(image.config, bus_latency)
     if first:
         timer.boot(image.boot_rows)

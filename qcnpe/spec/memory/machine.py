@@ -463,6 +463,18 @@ class _FoundFaultError(Exception):
         self.fault = fault
 
 
+def follow_image(image: Image) -> Machine:
+    """A machine that has run an image once after the boot, without computing it."""
+    machine = Machine(image.config, computes=False)
+    machine.external = {
+        Base.IMAGE: image.data,
+        Base.INPUT: np.zeros(image.input_bytes, np.uint8),
+        Base.OUTPUT: np.zeros(image.output_bytes, np.uint8),
+    }
+    machine.run(boot_rows=image.boot_rows, start=image.start)
+    return machine
+
+
 def run_image(
     image: Image, inputs: NDArray[np.int16], *, is_late: bool = False
 ) -> tuple[NDArray[np.int16], Machine]:
