@@ -5,8 +5,6 @@
 
 import argparse
 import json
-import os
-import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,6 +36,7 @@ from qcnpe.spec.geometry import Geometry, Source
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantLayer, QuantNet, WidthOperands
 from qcnpe.terminal import Console
+from qcnpe.tools.machine import machine_name
 from qcnpe.tools.process import run as run_tool
 from sim import beat_by_beat, long
 from sim.check import compare
@@ -254,7 +253,7 @@ def run(seed: int, images: int, report: Report) -> dict[str, Any]:
         "command": f"python -m sim.bench_engine --seed {seed} --images {images}",
         "seed": seed,
         "versions": {name: version(name) for name in TOOLS},
-        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+        "machine": machine_name(),
         "lenet_weights": weights,
         "figures": figures,
     }

@@ -7,8 +7,6 @@ external memory those that are counted.
 
 import argparse
 import json
-import os
-import platform
 import resource
 import sys
 from collections.abc import Callable
@@ -32,6 +30,7 @@ from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.memory.cycles import BUS_LATENCY, RunCount, count_run
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.terminal import Console
+from qcnpe.tools.machine import machine_name
 from sim.autonomous import run_on_verilog
 from sim.bench_networks import WORKLOADS, Workload
 from sim.runner import build_autonomous
@@ -270,7 +269,7 @@ def document_of(figures: Figures, seed: int) -> dict[str, object]:
         "command": f"python -m sim.bench_memory --seed {seed}",
         "seed": seed,
         "versions": {name: version(name) for name in TOOLS},
-        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+        "machine": machine_name(),
         "networks": "initial weights and pictures of noise, both drawn by the seed; not trained;"
         " NET.mnist and NET.cifar10: pictures drawn from the test part",
         "engine": f"16x16, {MEMORIES.bus_bits}-bit AXI, a latency of {BUS_LATENCY} cycles, 256 kB"

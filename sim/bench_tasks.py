@@ -7,8 +7,6 @@ together; they say what the tasks cost more on two, and hardly depend on what el
 """
 
 import argparse
-import os
-import platform
 import resource
 import sys
 from collections.abc import Sequence
@@ -29,6 +27,7 @@ from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.tasks import Workplace, run_tasks
 from qcnpe.terminal import Console
+from qcnpe.tools.machine import machine_name
 from sim.bench_networks import WORKLOADS
 
 ROUNDS, SEED = 3, 1
@@ -111,7 +110,7 @@ def main() -> int:
         "command": "make bench-tasks",
         "seed": SEED,
         "versions": {name: version(name) for name in TOOLS},
-        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+        "machine": machine_name(),
         "figures": figures,
     }
     write_document(options.out, document, indent=1)

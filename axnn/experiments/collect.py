@@ -1,7 +1,5 @@
 """The figures of all experiments as one flat document: `results/apps.json`."""
 
-import os
-import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +23,7 @@ from axnn.flow.apps import find_app
 from axnn.flow.energy import EnergyPrices
 from axnn.flow.evaluate import ENERGY_RATIOS, Evaluation
 from axnn.flow.steps import evaluate_step
+from qcnpe.tools.machine import machine_name
 
 PAPER_APPS = ("digits", "objects", "garments", "faces", "census", "letters")
 """Applications that count in the means."""
@@ -81,7 +80,7 @@ def collect(
         "command": "make apps",
         "seed": SEEDS[0],
         "versions": {tool: version(tool) for tool in TOOLS},
-        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+        "machine": machine_name(),
         "figures": {key: round(value, 4) for key, value in figures.items()},
     }
 

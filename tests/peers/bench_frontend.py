@@ -7,8 +7,6 @@ or so; the folder keeps it. A network of Brevitas runs in the integers of its fi
 """
 
 import argparse
-import os
-import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -46,6 +44,7 @@ from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.results import Figures, read_figures
 from qcnpe.tools.extras import require_modules
+from qcnpe.tools.machine import machine_name
 from sim.check import compare as compare_rtl
 from sim.transport import SimulationTransport
 from tests.axnn.frontend.quantised import NETWORKS
@@ -301,7 +300,7 @@ def main() -> int:
         "command": f"python -m tests.peers.bench_frontend --seed {options.seed}",
         "seed": options.seed,
         "versions": {name: version(name) for name in TOOLS},
-        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+        "machine": machine_name(),
         "figures": dict(sorted(figures.items())),
     }
     write_document(options.out, document, indent=1)
