@@ -136,7 +136,7 @@ bitstream: $(VENV)/ready-fpga ## build a board's bitstream [BOARD= ROWS= COLS=]
 		$(if $(filter command,$(origin COLS)),--cols $(COLS))
 
 bitstreams: $(VENV)/ready-fpga ## build the bitstreams of all boards: about two hours
-	@for board in ulx3s_85f ecpix5_45f icebreaker ulx3s_85f_autonomous ecpix5_45f_autonomous; do \
+	@for board in $$($(PYTHON_VENV) -c 'from qcnpe.boards.catalog import BOARDS; print(*BOARDS)'); do \
 		$(VENV)/bin/qcnpe bitstream $$board || exit 1; done
 
 program: $(READY) ## load the bitstream into a board [BOARD=]

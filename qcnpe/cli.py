@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rich.progress import TimeElapsedColumn
 from rich.table import Table
 
+from qcnpe.boards.catalog import BOARDS, find_board
 from qcnpe.command_line import command, parse_numbers
 from qcnpe.compiler import Program, compile_network
 from qcnpe.options import JsonOption, QuietOption, Top, TopOption, make_cli
@@ -537,7 +538,7 @@ def synth(
         Console().print(ncus.render())
 
 
-BoardArgument = Annotated[str, typer.Argument(help="ulx3s_85f, ecpix5_45f or icebreaker.")]
+BoardArgument = Annotated[str, typer.Argument(help=f"One of {', '.join(BOARDS)}.")]
 BoardsOption = Annotated[Path, typer.Option(help="Folder of the builds.")]
 
 
@@ -555,7 +556,6 @@ def bitstream(
 ) -> None:
     """Build the bitstream of a board, with open tools."""
     from qcnpe.boards.build import build
-    from qcnpe.boards.catalog import find_board
 
     chosen = find_board(board).with_engine(rows=rows, cols=cols, ncu=ncu)
     console = Console(stderr=True, quiet=quiet or as_json)
@@ -583,7 +583,6 @@ def program(
 ) -> None:
     """Load a board's bitstream into the board."""
     from qcnpe.boards.build import read_report
-    from qcnpe.boards.catalog import find_board
     from qcnpe.boards.program import program as load
 
     chosen = find_board(board)

@@ -12,7 +12,7 @@ from qcnpe.spec.link import LinkConfig
 from qcnpe.spec.memory.config import MemoryConfig
 
 BAUD = 3_000_000
-"""Fastest rate that the USB chips of all three boards support, in bits a second."""
+"""Fastest rate that the USB chips of all boards support, in bits a second."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from amaranth.hdl import Instance, Module, Signal
-from amaranth.lib import io
+from typing import TYPE_CHECKING, Any
 
 from qcnpe.spec.errors import ConfigError
 
-PllBuilder = Callable[[Module, Any, float, Signal, Signal, float], None]
+if TYPE_CHECKING:  # the help of a command names the boards, without waiting for Amaranth
+    from amaranth.hdl import Module, Signal
+
+PllBuilder = Callable[["Module", Any, float, "Signal", "Signal", float], None]
 """Adds a PLL to a module: (module, oscillator's pin, its rate in Hz, clock, locked, rate in Hz).
 
 The clock is stable while `locked`, 1 bit, is high."""
@@ -56,9 +56,12 @@ def ice40_ratio(input_hz: float, output_hz: float) -> Ratio:
 
 
 def add_ecp5_pll(
-    m: Module, pin: Any, input_hz: float, clock: Signal, locked: Signal, clock_hz: float
+    m: "Module", pin: Any, input_hz: float, clock: "Signal", locked: "Signal", clock_hz: float
 ) -> None:
     """Add an EHXPLLL; see `PllBuilder`."""
+    from amaranth.hdl import Instance
+    from amaranth.lib import io
+
     ratio = ecp5_ratio(input_hz, clock_hz)
     m.submodules.clock_pin = buffer = io.Buffer(io.Direction.Input, pin)
     m.submodules.pll = Instance(
@@ -86,9 +89,11 @@ def add_ecp5_pll(
 
 
 def add_ice40_pll(
-    m: Module, pin: Any, input_hz: float, clock: Signal, locked: Signal, clock_hz: float
+    m: "Module", pin: Any, input_hz: float, clock: "Signal", locked: "Signal", clock_hz: float
 ) -> None:
     """Add an SB_PLL40_PAD; see `PllBuilder`."""
+    from amaranth.hdl import Instance
+
     ratio = ice40_ratio(input_hz, clock_hz)
     m.submodules.pll = Instance(
         "SB_PLL40_PAD",
