@@ -1,8 +1,10 @@
 """The report: one page on all applications, with its figures, from the experiments' folder."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from axnn.errors import RunError
 from axnn.experiments.bounds import BOUNDS
@@ -82,7 +84,7 @@ def make_book(
             notify(done, f"{name}: {doing}")
 
         found = read_findings(AppFolder(folder, name, SEEDS[0]), prices, figures, tell)
-        chapters.append(_unfinished(folder, name) if found is None else _chapter(found, tell))
+        chapters.append(_unfinished(folder, name) if found is None else _chapter(found, out, tell))
     notify(len(names), "page")
     first = overview(figures, names, str(folder), costs)
     return _write(out, [first, *chapters], names)
@@ -113,10 +115,12 @@ def _unfinished(folder: Path, name: str) -> Chapter:
     return Chapter(name=name, title=APPS[name].title, sections=(section,))
 
 
-def _chapter(found: Findings, tell: Callable[[str], None]) -> Chapter:
+def _chapter(found: Findings, out: Path, tell: Callable[[str], None]) -> Chapter:
+    page = found.run_page
     return Chapter(
         name=found.name,
         title=found.trained.app.title,
+        page=quote(Path(os.path.relpath(page, out)).as_posix()) if page.is_file() else None,
         facts=_facts(found),
         sections=app_sections(found, tell),
     )

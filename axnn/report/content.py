@@ -85,11 +85,13 @@ class Chapter:
     ----------
     name : the anchor in the page
     title : heading
+    page : address of the interactive page on it, from here; None if there is none
     facts : (name, value) pairs that summarise it
     sections : in order
     """
 
     name: str
     title: str
+    page: str | None = None
     facts: tuple[tuple[str, str], ...] = ()
     sections: tuple[Section, ...] = ()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from axnn.approximation.loop import Approximation
@@ -18,6 +19,7 @@ from axnn.flow.energy import EnergyModel, EnergyPrices
 from axnn.flow.evaluate import Evaluation
 from axnn.flow.run_folder import Trained
 from axnn.flow.steps import characterize_step, energy_model
+from axnn.report.runs.page import FILE as RUN_PAGE
 from qcnpe.spec.qnet import QuantNet
 
 DOCUMENTS = ("ordering", "edges", "overfitting", "dropout", "ablation", HARDWARE)
@@ -65,6 +67,11 @@ class Findings:
     def exact(self) -> Evaluation:
         """An evaluation with the exact network's figures, which are the same in all."""
         return next(iter(self.judged.values()))
+
+    @property
+    def run_page(self) -> Path:
+        """The interactive page on the run, if `axnn report --run` has written it."""
+        return self.place.path / RUN_PAGE
 
     def plans(self, stage: str) -> bool:
         """Whether the stage is one of this application's."""

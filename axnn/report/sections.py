@@ -301,6 +301,13 @@ def _cost(found: Findings) -> Section | None:
     return Section(title="What training costs", tables=tables)
 
 
+def _page(found: Findings) -> Section | None:
+    if not found.bounds or found.run_page.is_file():
+        return None
+    title = "Interactive page"
+    return Section(title=title, missing=((title, f"axnn report --run {found.place.path}"),))
+
+
 def _seeds(found: Findings) -> Section | None:
     figures = found.figures
     rows = []
@@ -357,4 +364,5 @@ _BUILDERS = (
     _cost,
     _seeds,
     _engine,
+    _page,
 )

@@ -7,6 +7,7 @@ import re
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pytest
@@ -273,6 +274,20 @@ def test_what_has_not_been_run_leaves_a_line_with_its_command(folder, tmp_path):
     names = {path.stem for path in book.pictures}
     assert not names & {"tiny-ordering", "tiny-edges", "tiny-rings"}
     assert {"tiny-energy-by-bound", "tiny-training", "overview-savings"} < names
+
+
+def test_the_page_on_a_run_is_linked_or_its_command_is_named(folder, book, page, tmp_path):
+    place = tmp_path / "all apps" / "tiny" / "seed-1"
+    assert f"axnn report --run {folder / 'tiny' / 'seed-1'}" in page.text
+    shutil.copytree(folder / "tiny" / "seed-1", place)
+    (place / "report.html").touch()
+    linked = make_book(tmp_path / "all apps", tmp_path / "report", TABLE).page
+    [address] = {entry["href"] for entry in Page(linked.read_text()).all("a")} - {
+        "#overview",
+        "#tiny",
+    }
+    assert address is not None
+    assert (linked.parent / unquote(address)).resolve() == place / "report.html"
 
 
 def test_a_network_without_approximations_has_only_its_training(folder, tmp_path):
