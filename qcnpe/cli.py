@@ -260,7 +260,7 @@ def _compile_autonomous(
 
     config = changed_sizes(MemoryConfig.default(engine.config), sizes)
     placement = place_network(network, config, batch)
-    report = PlacementReport.of(placement)
+    report = PlacementReport.of(placement, network)
     if out is not None:
         replace_bytes(out, encode_image(placement.image))
     document = {**engine.document, "memories": report.memories, **report.document}

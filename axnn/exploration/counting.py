@@ -213,7 +213,7 @@ def _in_memories(net: QuantNet, engine: EngineConfig) -> tuple[float, int]:
     CapacityError
         If the network fits no memories.
     """
-    report = PlacementReport.of(place_network(net, MemoryConfig.largest(engine), 1))
+    report = PlacementReport.of(place_network(net, MemoryConfig.largest(engine), 1), net)
     return float(report.cycles), report.least_memories.total_bits
 
 

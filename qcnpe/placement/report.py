@@ -3,10 +3,13 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from qcnpe.placement.build import LOADED, Placement, phase_content
-from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.cycles import RunCount, Span, count_run
+from qcnpe.spec.qnet import QuantLayer, QuantNet
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,8 @@ class LayerReport:
     name : of the layer
     cycles : from its first phase to its results, with loads that it waited for
     stalled : of these, cycles in which it waited for loads
-    utilisation : multiplications at full rate in these cycles, as a fraction of all that the array
-        could do
+    utilisation : the network's own multiplications, each at its width, as a fraction of all that
+        the array could do in these cycles; zeros that fill beats or stand in patches are no work
     words_read, words_written : 16-bit words of external memory, read beforehand for this layer, and
         written
     """
@@ -52,8 +55,8 @@ class PlacementReport:
     placement: Placement
 
     @classmethod
-    def of(cls, placement: Placement) -> "PlacementReport":
-        """Count the runs of a placement."""
+    def of(cls, placement: Placement, net: QuantNet) -> "PlacementReport":
+        """Count the runs of a placement of a network."""
         first, further = (count_run(placement.image, first=first) for first in (True, False))
         config = placement.config
         rows = {
@@ -63,7 +66,7 @@ class PlacementReport:
         maps = placement.placed.values()
         rows["activations"] = max(each.first + each.rows(config.banks) for each in maps)
         rows["descriptors"] = placement.image.boot_rows
-        return cls(_by_layer(placement, further), first, further, rows, placement)
+        return cls(_by_layer(placement, net, further), first, further, rows, placement)
 
     @property
     def cycles(self) -> int:
@@ -137,7 +140,7 @@ class PlacementReport:
         return self.placement.config.bus_bits // OPERAND_BITS
 
 
-def _by_layer(placement: Placement, run: RunCount) -> tuple[LayerReport, ...]:
+def _by_layer(placement: Placement, net: QuantNet, run: RunCount) -> tuple[LayerReport, ...]:
     """Spans of phases, added up by layer."""
     program, config = placement.program, placement.config
     area = config.engine.rows * config.engine.cols
@@ -151,18 +154,28 @@ def _by_layer(placement: Placement, run: RunCount) -> tuple[LayerReport, ...]:
     for index, name in enumerate(names, start=-1):
         chosen = [number for number, owner in enumerate(owners) if owner == index]
         total = _sum([run.spans[number] for number in chosen])
-        beats = sum(program.layers[index].counts.ncu_beats.values()) if index >= 0 else 0
+        work = _own_beats(net.layers[index], config.engine) if index >= 0 else 0.0
         found.append(
             LayerReport(
                 name=name,
                 cycles=total.cycles,
                 stalled=total.stalled,
-                utilisation=beats / max(1, total.cycles * area),
+                utilisation=program.batch * work / max(1, total.cycles * area),
                 words_read=sum(reads[number] for number in chosen) * per_word,
                 words_written=total.words_written * per_word,
             )
         )
     return tuple(found)
+
+
+def _own_beats(layer: QuantLayer, engine: EngineConfig) -> float:
+    """Cycles of one unit for the multiplications of a layer, for one sample, at full rate."""
+    widths, neurons = np.unique(layer.precision, return_counts=True)
+    each = layer.wiring.window * layer.wiring.fan_in
+    return each * sum(
+        count / engine.pairs(width)
+        for width, count in zip(widths.tolist(), neurons.tolist(), strict=True)
+    )
 
 
 def _first_phase_words(placement: Placement) -> int:

@@ -48,7 +48,7 @@ class Autonomous:
     ----------
     cycles : in all
     stalled : of these, cycles in which it waited for loads from the external memory
-    busy : of these, cycles of a full array that would do the same work
+    busy : of these, cycles in which a full array would do the layer's own multiplications
     words : 16-bit words from and to the external memory
     """
 
@@ -197,7 +197,7 @@ def _place(net: QuantNet, config: EngineConfig) -> tuple[str, PlacementReport] |
     sizes = {"default": MemoryConfig.default(config), "largest": MemoryConfig.largest(config)}
     for name, memories in sizes.items():
         try:
-            return name, PlacementReport.of(place_network(net, memories, 1))
+            return name, PlacementReport.of(place_network(net, memories, 1), net)
         except CapacityError:
             continue
     return None

@@ -134,11 +134,11 @@ function energyFigure(run, state) {
 /** Cycles of a layer on an engine with its own memories, as its counters count. */
 function autonomousParts({autonomous: {cycles, stalled, busy}}) {
   return [
-    {value: busy, colour: CYCLE_COLOURS.busy, title: "array at work"},
+    {value: busy, colour: CYCLE_COLOURS.busy, title: "multiplications of the network, in a full array"},
     {
       value: cycles - stalled - busy,
       colour: CYCLE_COLOURS.other,
-      title: "filling, draining, array partly idle",
+      title: "filling, draining, zeros, array partly idle",
     },
     {value: stalled, colour: CYCLE_COLOURS.stalled, title: "waiting for external memory"},
   ];
