@@ -159,7 +159,7 @@ sim-board: $(READY) ## simulate a board to the pins of its UART, also with fault
 fuzz: $(VENV)/ready-fuzz ## fuzz the readers of every kind of file, a minute each [KIND= SECONDS=]
 	@$(PYTHON_VENV) -m tests.mutants.fuzz --seconds $(SECONDS) $(if $(KIND),--kind "$(KIND)")
 
-release-check: $(VENV)/ready-release ## build the packages twice, install them with each extra, use them: half an hour
+release-check: $(VENV)/ready-release ## build the packages twice, install them with each extra, use them: ten minutes
 	@$(PYTHON_VENV) -m pytest tests/release -o python_files='check_*.py'
 
 lint: $(READY) ## check rules, format and types

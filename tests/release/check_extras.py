@@ -84,7 +84,7 @@ def test_core_says_which_extra_a_command_needs(core, extra, words):
 @pytest.mark.parametrize("extra", sorted(EXTRAS))
 def test_every_extra_can_be_installed_and_imported(install, extra):
     environment = install(extra)
-    environment.run("pip", "check")
+    environment.uv("check")
     environment.run("python", "-c", IMPORTS, extra, *WITHOUT_MODULES.get(extra, ()))
     assert environment.run("axnn", "--version").startswith("axnn ")
 

@@ -25,6 +25,7 @@ def lowest(line: str) -> str:
 def test_the_lowest_versions_pass_the_tests(install, tmp_path):
     lines = [*PROJECT["dependencies"], *(line for extra in WITH for line in EXTRAS[extra])]
     (tmp_path / "lowest.txt").write_text("\n".join(map(lowest, lines)))
-    environment = install(",".join(WITH), "--constraint", tmp_path / "lowest.txt")
-    environment.run("pip", "install", "--quiet", "pytest>=9.2", "hypothesis", "packaging")
+    constraints = ("--constraint", tmp_path / "lowest.txt")
+    environment = install(",".join(WITH), *constraints)
+    environment.uv("install", "packaging", *EXTRAS["dev"], *constraints)
     run([environment.root / "bin" / "python", "-m", "pytest", "-q", *TESTS], ROOT)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import uv
 
 ROOT = Path(__file__).parents[2]
 EPOCH = "1700000000"
@@ -78,6 +79,11 @@ class Environment:
         """Run one of its programs."""
         return run([self.root / "bin" / program, *words], self.folder)
 
+    def uv(self, *words: str | Path) -> str:
+        """Run a subcommand of `uv pip` on it: packages are linked from one cache, not unpacked."""
+        python = self.root / "bin" / "python"
+        return run([uv.find_uv_bin(), "pip", *words, "--quiet", "--python", python], self.folder)
+
     def fails(self, program: str, *words: str | Path) -> str:
         """Run one of its programs, which must end with status 1; returns what it said."""
         done = subprocess.run(
@@ -93,15 +99,18 @@ class Environment:
 
 @pytest.fixture(scope="session")
 def install(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Environment]:
-    """Make an environment with the wheel."""
+    """Make an environment with the wheel: without an extra by pip, with one by uv."""
 
     def make(extra: str = "", *options: str | Path) -> Environment:
         folder = tmp_path_factory.mktemp(extra or "core")
-        venv.create(folder / "venv", with_pip=True)
+        venv.create(folder / "venv", with_pip=not extra)
         made = Environment(folder / "venv", folder / "work")
         made.folder.mkdir()
         [wheel] = dist.glob("*.whl")
-        made.run("pip", "install", "--quiet", f"{wheel}[{extra}]" if extra else wheel, *options)
+        if extra:
+            made.uv("install", f"axnn[{extra}] @ {wheel.as_uri()}", *options)
+        else:
+            made.run("pip", "install", "--quiet", wheel, *options)
         return made
 
     return make
