@@ -1,4 +1,8 @@
-"""Reads the signals of a file of waveforms (VCD) that a figure shows."""
+"""Reads the signals of a file of waveforms (VCD) that a figure shows.
+
+pyvcd does not read these files: it refuses names that begin with `$`, which Verilator gives to the
+scope of the ports and Amaranth to signals without a name.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
