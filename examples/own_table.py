@@ -13,7 +13,7 @@ from qcnpe.command_line import command
 from qcnpe.spec.files import replace_text
 from qcnpe.tools.extras import require_modules
 
-LABEL = "diagnosis"
+LABEL = "class"
 """Name of the column of the labels."""
 
 
