@@ -83,8 +83,11 @@ bench-memory: $(READY) ## measure autonomous engines on five networks into resul
 bench-tasks: $(READY) ## measure tasks on two processes against one into results/tasks.json: ten minutes, idle
 	@OPENBLAS_NUM_THREADS=1 $(PYTHON_VENV) -m sim.bench_tasks --out results/tasks.json
 
-memory-networks: $(READY) ## compare 100,000 random networks on the model of autonomous engines [NETWORKS=]
-	@$(if $(NETWORKS),NETWORKS=$(NETWORKS) )$(PYTHON_VENV) -m pytest -n auto -q -rP tests/qcnpe/placement -o python_files='long_*.py'
+memory-networks: $(READY) ## compare 100,000 random networks on the model of autonomous engines, resumable [NETWORKS= WORKERS=]
+	@OPENBLAS_NUM_THREADS=1 $(PYTHON_VENV) -m tests.qcnpe.placement.compare_networks \
+		--networks $(or $(NETWORKS),100000) --workers $(or $(WORKERS),1) \
+		--progress build/memory_networks_progress.json \
+		--out $(if $(NETWORKS),build,results)/memory_networks.json
 
 bench-cpu: $(VENV)/ready-speed ## measure approximate networks on this processor into results/cpu.json
 	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PYTHON_VENV) -m axnn.cpu.benchmark.bench --out results/cpu.json

@@ -1,20 +1,18 @@
 """Images: their streams are the driver's, their results those of the network."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qcnpe import blocking
-from qcnpe.driver import Driver, ModelTransport
+from qcnpe.driver import Driver
 from qcnpe.placement.build import LOADED, place_network
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.geometry import Geometry
 from qcnpe.spec.inference import infer
-from qcnpe.spec.memory.config import Memory, MemoryConfig
+from qcnpe.spec.memory.config import Memory
 from qcnpe.spec.memory.machine import expand, run_image
 from tests.qcnpe.networks import (
     by_channel,
@@ -24,6 +22,7 @@ from tests.qcnpe.networks import (
     random_inputs,
     random_layer,
 )
+from tests.qcnpe.placement.recorder import Recorder, memories
 
 SEEDS = st.integers(0, 2**32 - 1)
 ENGINES = [
@@ -39,25 +38,6 @@ def engines(draw):
     ncu = draw(st.sampled_from(["fused", "gated", "dsp"]))
     rows, cols = draw(st.integers(4, 16)), draw(st.integers(1, 16))
     return EngineConfig(rows=rows, cols=cols, ncu=ncu, precisions=(16, 8, 4, 2))
-
-
-def memories(engine, **sizes):
-    """Memories in which tables of neurons that all have widths of their own find room."""
-    wide = {"descriptor_rows": 2048, "tap_rows": 8192, "write_rows": 4096, "parameter_rows": 2048}
-    return replace(MemoryConfig.default(engine), **{**wide, **sizes})
-
-
-class Recorder(ModelTransport):
-    """The integer model, which keeps the streams that the driver sends."""
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.sent = []
-
-    def exchange(self, streams):
-        """Keep and execute the streams."""
-        self.sent.append(streams)
-        return super().exchange(streams)
 
 
 def check(net, config, inputs):

@@ -1,0 +1,165 @@
+"""Compares random networks on the model of autonomous engines with the driver's streams.
+
+`make memory-networks` remakes `results/memory_networks.json`: 100,000 networks of
+`random_networks`, by default. What is finished is kept in a file of its own: the same command goes
+on where it was interrupted, unless the sources of `qcnpe` have changed since. A network that
+differs is named, and `--first NUMBER --networks 1` runs it alone.
+"""
+
+import argparse
+import hashlib
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import qcnpe
+from qcnpe.command_line import command
+from qcnpe.spec.documents import read_document, write_document
+from qcnpe.spec.errors import CapacityError, FormatError
+from qcnpe.tasks import Workplace, run_tasks
+from qcnpe.terminal import Console, Progress
+from qcnpe.tools.machine import machine_name
+from tests.qcnpe.placement.random_networks import RandomNetwork
+
+PART = 250
+"""Networks of a task."""
+
+KINDS = ("compared", "refused", "differences")
+
+
+@dataclass(kw_only=True)
+class Work:
+    """What is finished.
+
+    Attributes
+    ----------
+    seed, networks, first : of the command
+    sources : digest of the code that is compared
+    parts : networks of each finished part: compared, refused, different
+    """
+
+    seed: int
+    networks: int
+    first: int
+    sources: str
+    parts: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def is_same(self, other: "Work") -> bool:
+        """Whether the parts of the one are parts of the other."""
+        return {**asdict(self), "parts": {}} == {**asdict(other), "parts": {}}
+
+
+def compare_part(
+    seed: int, numbers: tuple[int, int], tell: Callable[[str], None]
+) -> dict[str, int]:
+    """Compare the networks of some numbers.
+
+    Parameters
+    ----------
+    seed : of all networks
+    numbers : the first one, and how many
+    tell : called with each difference
+    """
+    found = Counter(dict.fromkeys(KINDS, 0))
+    first, count = numbers
+    for number in range(first, first + count):
+        try:
+            RandomNetwork.draw(seed, number).compare()
+            found["compared"] += 1
+        except CapacityError:
+            found["refused"] += 1
+        except (AssertionError, FormatError) as error:
+            found["differences"] += 1
+            tell(f"network {number}: {''.join(traceback.format_exception(error))}")
+    return dict(found)
+
+
+def sources_digest() -> str:
+    """Digest of all Python code of `qcnpe` and of the generator of networks."""
+    root = Path(qcnpe.__file__).parent
+    paths = [*sorted(root.rglob("*.py")), Path(__file__).with_name("random_networks.py")]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
+def parts_of(networks: int, first: int) -> list[tuple[int, int]]:
+    """First number and size of each part."""
+    return [(first + begin, min(PART, networks - begin)) for begin in range(0, networks, PART)]
+
+
+def compare_all(
+    work: Work, where: Workplace, keep: Callable[[Work], None], console: Console
+) -> dict[str, int]:
+    """Compare all parts that are not finished; the sums of all.
+
+    Parameters
+    ----------
+    work : what is finished; parts are added
+    where : processes
+    keep : called after each part
+    console : for progress and differences
+    """
+    left = [part for part in parts_of(work.networks, work.first) if str(part[0]) not in work.parts]
+    with Progress(console=console) as progress:
+        done = sum(sum(part.values()) for part in work.parts.values())
+        bar = progress.add_task("networks", total=work.networks, completed=done)
+        found = run_tasks(compare_part, work.seed, left, where, lambda _, note: console.print(note))
+        for index, counts in found:
+            work.parts[str(left[index][0])] = counts
+            progress.advance(bar, sum(counts.values()))
+            keep(work)
+    return {kind: sum(part[kind] for part in work.parts.values()) for kind in KINDS}
+
+
+def document_of(work: Work, figures: dict[str, int]) -> dict[str, object]:
+    """The document that is committed."""
+    return {
+        "command": "make memory-networks",
+        "seed": work.seed,
+        "versions": {"numpy": version("numpy")},
+        "machine": machine_name(),
+        "sources_sha256": work.sources,
+        "figures": {"networks": work.networks, **figures},
+    }
+
+
+def main() -> int:
+    """The command line; the exit status says whether all networks are equal."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.qcnpe.placement.compare_networks", description=__doc__
+    )
+    parser.add_argument("--out", type=Path, help="JSON file of the figures")
+    parser.add_argument("--progress", type=Path, help="file of what is finished, to go on later")
+    parser.add_argument("--networks", type=int, default=100_000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first network")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes")
+    options = parser.parse_args()
+    work = Work(
+        seed=options.seed,
+        networks=options.networks,
+        first=options.first,
+        sources=sources_digest(),
+    )
+    if options.progress and options.progress.exists():
+        earlier = read_document(options.progress, Work)
+        work = earlier if earlier.is_same(work) else work
+
+    def keep(done: Work) -> None:
+        if options.progress:
+            write_document(options.progress, asdict(done))
+
+    console = Console()
+    figures = compare_all(work, Workplace(workers=options.workers), keep, console)
+    console.print(", ".join(f"{count:,} {kind}" for kind, count in figures.items()))
+    if options.out:
+        write_document(options.out, document_of(work, figures), indent=1)
+    return int(figures["differences"] > 0 or figures["refused"] > work.networks // 10)
+
+
+if __name__ == "__main__":
+    with command("compare_networks"):
+        sys.exit(main())

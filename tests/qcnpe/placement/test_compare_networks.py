@@ -1,0 +1,85 @@
+"""The comparison of random networks: it finds what differs, and goes on where it ended."""
+
+import numpy as np
+import pytest
+
+from qcnpe.spec.errors import CapacityError
+from qcnpe.spec.memory.machine import Machine
+from qcnpe.tasks import Workplace
+from qcnpe.terminal import Console
+from tests.qcnpe.placement import compare_networks
+from tests.qcnpe.placement.compare_networks import PART, Work, compare_all, compare_part, parts_of
+from tests.qcnpe.placement.random_networks import RandomNetwork
+
+
+def test_networks_are_equal_and_the_same_again():
+    for number in range(4):
+        RandomNetwork.draw(7, number).compare()
+    one, two = (RandomNetwork.draw(7, 3).inputs for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_draws_reach_the_whole_space():
+    drawn = [RandomNetwork.draw(2, number) for number in range(150)]
+    engines = [each.config.engine for each in drawn]
+    assert {each.rows for each in engines} == {each.cols for each in engines} == set(range(1, 17))
+    assert {each.ncu for each in engines} == {"fused", "gated", "dsp"}
+    middle = [each.net.layers[1].sources[0].geometry for each in drawn]
+    for name, count in (
+        ("kernel", 9),
+        ("stride", 6),
+        ("dilation", 6),
+        ("groups", 3),
+        ("pool", 7),
+        ("pool_stride", 7),
+    ):
+        assert len({getattr(each, name) for each in middle}) == count, name
+    assert all(len({each.padding[side] for each in middle}) == 3 for side in range(4))
+    assert {len(np.unique(each.net.layers[1].precision)) for each in drawn} >= {1, 2, 3, 4}
+    assert {each.is_late for each in drawn} == {False, True}
+
+
+@pytest.mark.parametrize("name", ["_activations", "_write"])
+def test_a_difference_is_counted_and_named(name, monkeypatch):
+    """An operand of which one bit is wrong; results that are not stored."""
+    right = getattr(Machine, name)
+
+    def wrong(*arguments):
+        return right(*arguments) ^ 1 if name == "_activations" else None
+
+    monkeypatch.setattr(Machine, name, wrong)
+    told: list[str] = []
+    assert compare_part(7, (2, 1), told.append)["differences"] == 1
+    assert "network 2" in told[0]
+
+
+def test_finished_parts_are_kept(monkeypatch):
+    """Of three parts one is finished, one has a network that does not fit."""
+    monkeypatch.setattr(compare_networks, "PART", 2)
+    seen, kept = [], []
+
+    class Drawn:
+        def __init__(self, number):
+            self.number = number
+
+        def compare(self):
+            if self.number == 4:
+                raise CapacityError("it does not fit")
+
+    def draw(seed, number):
+        seen.append(number)
+        return Drawn(number)
+
+    monkeypatch.setattr(RandomNetwork, "draw", draw)
+    done = {"2": {"compared": 2, "refused": 0, "differences": 0}}
+    work = Work(seed=1, networks=5, first=0, sources="", parts=done)
+    found = compare_all(work, Workplace(), lambda each: kept.append(len(each.parts)), Console())
+    assert seen == [0, 1, 4]
+    assert kept == [2, 3]
+    assert found == {"compared": 4, "refused": 1, "differences": 0}
+
+
+def test_parts_cover_all_networks_once():
+    parts = parts_of(2 * PART + 3, 10)
+    assert [first for first, _ in parts] == [10, 10 + PART, 10 + 2 * PART]
+    assert [count for _, count in parts] == [PART, PART, 3]
