@@ -33,6 +33,12 @@ PROGRAM = "simulation"
 _ROOT, _COCOTB, _PYTHON = "verilator", "cocotb", "python"
 """Links in the working folder to the tools of a build."""
 
+_RUNTIME = "verilated*.o"
+"""Objects of Verilator's library, which are the same in all simulations of the same options."""
+
+_INTERMEDIATE = (".a", ".d", ".gch", ".o")
+"""Files that only a build needs; precompiled headers are a hundred times as large as a program."""
+
 _OPTIONS = ("-O3", "--x-assign", "fast", "-Wno-fatal")
 _MAKE_JOBS = 4
 
@@ -150,9 +156,7 @@ def build(name: str, ingredients: Sequence[str], folder: Path, make: Callable[[]
     ToolError
         If the build fails, or if another user could have written the existing one.
     """
-    tools = (version("verilator"), version("cocotb"), *_OPTIONS, *_VARIABLES)
-    key = hashlib.sha256("\0".join((*ingredients, *tools)).encode()).hexdigest()[:16]
-    target = (folder / f"{name}-{key}").absolute()
+    target = (folder / f"{name}-{_key(ingredients)}").absolute()
     if not target.is_dir():
         require([MAKE, COMPILER])
         folder.mkdir(parents=True, exist_ok=True)
@@ -167,6 +171,11 @@ def build(name: str, ingredients: Sequence[str], folder: Path, make: Callable[[]
     return target
 
 
+def _key(ingredients: Sequence[str]) -> str:
+    tools = (version("verilator"), version("cocotb"), *_OPTIONS, *_VARIABLES)
+    return hashlib.sha256("\0".join((*ingredients, *tools)).encode()).hexdigest()[:16]
+
+
 def _build(design: Design, folder: Path, log: Path) -> None:
     """Build in the folder; the log stays only if that fails."""
     for name, text in design.sources.items():
@@ -177,10 +186,39 @@ def _build(design: Design, folder: Path, log: Path) -> None:
     (folder / _COCOTB).symlink_to(config.libs_dir)
     (folder / _PYTHON).symlink_to(sys.executable)
     verilate(_arguments(design, folder), folder, log=log)
+    runtime = folder.with_name(f"runtime-{_key(design.options)}")
+    _take_runtime(runtime, folder)
     jobs = min(_MAKE_JOBS, os.cpu_count() or 1)
     run("make", [MAKE.require(), "-j", str(jobs), "-f", "Vtop.mk", *_VARIABLES], folder, log=log)
     log.unlink()
+    _keep_runtime(folder, runtime)
+    for path in folder.iterdir():
+        if path.suffix in _INTERMEDIATE:
+            path.unlink()
     (folder / PROGRAM).chmod(0o755)  # whatever the umask: others must not write what is run
+
+
+def _take_runtime(runtime: Path, folder: Path) -> None:
+    """Copy objects into a build that is to use them; newer than its makefile, they are kept."""
+    if runtime.is_dir():
+        require_trusted(runtime)
+        for path in sorted(runtime.iterdir()):
+            require_trusted(path)
+            shutil.copyfile(path, folder / path.name)
+
+
+def _keep_runtime(folder: Path, runtime: Path) -> None:
+    """Keep the objects of a build for later ones, unless there are some."""
+    if runtime.is_dir():
+        return
+    scratch = Path(mkdtemp(prefix="building-", dir=runtime.parent))
+    try:
+        for path in sorted(folder.glob(_RUNTIME)):
+            shutil.copyfile(path, scratch / path.name)
+            (scratch / path.name).chmod(0o644)
+        _publish(scratch, runtime)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _arguments(design: Design, folder: Path) -> list[str]:

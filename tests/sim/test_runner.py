@@ -43,8 +43,17 @@ def test_names_variables_and_modules_around_do_not_matter(tmp_path, monkeypatch)
     finally:
         os.umask(before)
     np.testing.assert_array_equal(results, execute(TINY, streams).results)
-    (simulation,) = (folder / "sim").iterdir()  # no log, no scratch
+    runtime, simulation = sorted((folder / "sim").iterdir(), reverse=True)  # no log, no scratch
+    assert not [path for path in simulation.iterdir() if path.suffix in (".gch", ".o")]
     assert not any(path.stem.startswith("qcnpe-") for path in folder.iterdir())
+
+    other = Design(top="top", sources={"top.v": "module top(input clk); endmodule"})
+    (runtime / "verilated.o").write_text("taken from the other build")
+    with pytest.raises(ToolError, match=r"verilated\.o:1: syntax error"):
+        build_design("other", ["1"], folder / "sim", lambda: other)
+    (runtime / "verilated.o").chmod(0o666)
+    with pytest.raises(ToolError, match=r"verilated\.o: others can write this program"):
+        build_design("other", ["2"], folder / "sim", lambda: other)
 
     (simulation / PROGRAM).chmod(0o777)
     with pytest.raises(ToolError, match="simulation: others can write this program"):
