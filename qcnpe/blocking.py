@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from qcnpe.averages import channels_as_rows
 from qcnpe.compiler import Program, compile_network, compile_stored_layer, line_map
+from qcnpe.folding import fold_groups
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import CapacityError, FormatError
 from qcnpe.spec.geometry import NETWORK_INPUT, Geometry, Source
@@ -370,6 +371,8 @@ def _estimate(layer: QuantLayer, config: MemoryConfig, batch: int, patch: Patch)
     tiles = -(-batch * wiring.outputs // area // engine.rows)
     columns = min(area * (wiring.channels // wiring.groups), engine.cols)
     words = beats * -(-columns * OPERAND_BITS // config.bus_bits)
+    if wiring.channels == wiring.groups:  # a kernel for each block of columns: it can be folded
+        words = -(-wiring.fan_in * OPERAND_BITS // config.bus_bits)
     return (tiles * max(cycles, columns) + words) * -(-wiring.channels * area // columns)
 
 
@@ -403,9 +406,8 @@ def _count(
         geometry = source.geometry
         step = geometry.stride[1] * (geometry.pool_stride or geometry.pool)[1]
         passes = max(passes, _least_passes(step, geometry.output_shape[2], config))
-    columns = max(len(group.channels) for group in found.groups)
-    row_words = -(-columns * OPERAND_BITS // config.bus_bits)
-    words = sum(len(group.weights) for group in found.groups) * row_words
+    weights = fold_groups(found.groups, config.engine)
+    words = sum(each.words(config.bus_bits) for each in weights)
     beats = sum(len(group.weights) * len(group.tiles) for group in found.groups)
     return found.counts.cycles + (passes - 1) * beats + words
 

@@ -497,7 +497,8 @@ def group_neurons(
 def _order_by_operands(layer: QuantLayer, members: NDArray[np.intp]) -> NDArray[np.intp]:
     """Order of channels, those whose weights are zero for the same operands together.
 
-    Where most channels have zeros of their own, as by chance, they keep their order.
+    Where most channels have zeros of their own, as by chance, they keep their order; and one that
+    multiplies less than others do is one of them.
     """
     used = np.zeros((len(members), layer.wiring.fan_in), bool)
     for operands in layer.widths.values():
@@ -505,7 +506,9 @@ def _order_by_operands(layer: QuantLayer, members: NDArray[np.intp]) -> NDArray[
     patterns, which = np.unique(used, axis=0, return_inverse=True)
     if 2 * len(patterns) > len(members):
         return np.arange(len(members))
-    return np.argsort(which.ravel(), kind="stable")
+    lacks = patterns.astype(np.int64) @ ~patterns.T
+    holder = np.where(lacks == 0, patterns.sum(axis=1), -1).argmax(axis=1)
+    return np.argsort(holder[which.ravel()], kind="stable")
 
 
 def _build_group(
@@ -594,7 +597,13 @@ def _order_operands(
             blocks == block
         ]
     values = spread[:, words.operands]
-    fetched = _not_zero(np.asarray(values.any(axis=(0, 2))))
+    used: NDArray[np.bool_] = np.asarray(spread.any(axis=0))
+    if len(channels) == len(np.unique(blocks)) * layer.wiring.channels // layer.wiring.groups:
+        # Whole blocks: what no block multiplies is left out, so that all have the same taps.
+        in_block = np.any([each.weights.any(axis=0) for each in layer.widths.values()], axis=0)
+        for block in np.unique(blocks).tolist():
+            used[layer.wiring.block_operands(block)] = in_block
+    fetched = _not_zero(np.asarray(used[words.operands].any(axis=1)))
     kept = values[:, fetched].reshape(len(weights), -1)
     return words.operands[fetched].ravel(), fetched, kept
 

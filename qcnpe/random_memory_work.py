@@ -28,7 +28,7 @@ from qcnpe.spec.memory.descriptors import (
     Tiles,
     Wait,
 )
-from qcnpe.spec.memory.tables import Lane, Tap, Walk, Write, lane_word
+from qcnpe.spec.memory.tables import FOLD_LANES, Lane, Tap, Walk, Write, lane_word
 
 OPERAND_ROWS = 64
 """Rows of the banks that the input fills; results go to the rows above."""
@@ -89,6 +89,7 @@ class _Maker:
         config, engine, rng = self.config, self.config.engine, self.rng
         sources, tiles, repeat = 1 + self._below(3), 1 + self._below(3), 1 + self._below(3)
         taps = self._random_taps(sources)
+        step = self._below(4)
         command = random_tile(engine, rng, sum(tap.count for tap in taps))
         maps = 1 + self._below(min(2, len(engine.precisions)))
         lanes, walks = len(self.lanes), len(self.taps)
@@ -105,7 +106,10 @@ class _Maker:
             tiles=tiles,
             repeat=repeat,
             command=encode(command_fields(engine), command),
-            weights=self._below(config.depth(Memory.WEIGHTS) - command["beats"]),
+            weights=self._below(config.depth(Memory.WEIGHTS) - command["beats"] - 2 * step),
+            weight_step=step,
+            parameters_go_on=self._below(2) == 1,
+            parameter_period=self._below(4),
             parameters=self._below(100),
             lanes=lanes,
             walks=walks,
@@ -133,9 +137,17 @@ class _Maker:
                 self._below(8),
                 1 + self._below(4),
                 number == len(order) - 1,
+                *self._random_fold(),
             )
             for number, source in enumerate(order)
         ]
+
+    def _random_fold(self) -> tuple[int, int, bool, bool]:
+        """Places, turn, spread and next of a tap: half of all taps unfold rows."""
+        if self.rng.random() < 0.5:
+            return 0, 0, False, False
+        places = 1 + self._below((1 << FOLD_LANES) - 1)
+        return places, self._below(FOLD_LANES), self._below(2) == 1, self._below(2) == 1
 
     def _store(self, cols: int, tiles: int, repeat: int, maps: int) -> dict[str, int]:
         """Rows of their own for each tile, map, lane and write."""

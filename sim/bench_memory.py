@@ -46,7 +46,7 @@ MEMORIES = replace(
     MemoryConfig.default(ENGINE),
     activation_rows=4096,
     weight_rows=32768,
-    parameter_rows=1024,
+    parameter_rows=2048,
     tap_rows=2048,
     write_rows=2048,
     descriptor_rows=1024,
@@ -273,7 +273,7 @@ def document_of(figures: Figures, seed: int) -> dict[str, object]:
         "networks": "initial weights and pictures of noise, both drawn by the seed; not trained;"
         " NET.mnist and NET.cifar10: pictures drawn from the test part",
         "engine": f"16x16, {MEMORIES.bus_bits}-bit AXI, a latency of {BUS_LATENCY} cycles, 256 kB"
-        " of activations, 1 MB of weights, 32 kB of descriptors, 8 kB of parameters, 16 kB each of"
+        " of activations, 1 MB of weights, 32 kB of descriptors, 16 kB each of parameters,"
         " taps and writes; streamed_*: counted with 256 kB of weights; lenet.NxN: memories of"
         " default sizes",
         "figures": with_sums(figures),

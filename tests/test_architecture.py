@@ -36,8 +36,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qcnpe.events": SPEC,
     "qcnpe.compiler": SPEC | {"qcnpe.events"},
     "qcnpe.averages": SPEC,
-    "qcnpe.blocking": SPEC | {"qcnpe.averages", "qcnpe.compiler"},
-    "qcnpe.placement": SPEC | {"qcnpe.placement", "qcnpe.blocking", "qcnpe.compiler"},
+    "qcnpe.folding": SPEC | {"qcnpe.compiler"},
+    "qcnpe.blocking": SPEC | {"qcnpe.averages", "qcnpe.compiler", "qcnpe.folding"},
+    "qcnpe.placement": SPEC
+    | {"qcnpe.placement", "qcnpe.blocking", "qcnpe.compiler", "qcnpe.folding"},
     "qcnpe.promotion": SPEC | {"qcnpe.compiler", "qcnpe.events"},
     "qcnpe.random_work": SPEC,
     "qcnpe.random_memory_work": SPEC | {"qcnpe.random_work"},

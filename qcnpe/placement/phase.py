@@ -2,11 +2,13 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.compiler import LayerProgram, Program, TileGroup
+from qcnpe.folding import FoldedWeights, Unfolding, fold_groups
 from qcnpe.placement.lanes import Run, cut_run, find_runs
 from qcnpe.placement.layout import Spacing, cut_tiles, passes_of
 from qcnpe.spec.config import OPERAND_BITS
@@ -89,6 +91,113 @@ class Phase:
         return max(used, default=0) + 1
 
 
+_PERIODS = 8
+"""Values of a descriptor's `parameter_period`."""
+
+_LANES_SHARE = 16
+"""One of so many parts of the lane entries may be spent on joining the groups of a layer."""
+
+_Offset = tuple[int, int]
+"""Bank and row."""
+
+
+def _offset(map_: PlacedMap, positions: int, banks: int) -> _Offset:
+    """An offset in positions of a map."""
+    return positions % banks, positions // banks * map_.words
+
+
+def _share_parameters(parameters: Sequence[list[int]]) -> tuple[int, Sequence[list[int]]]:
+    """`parameter_period` of tiles with these parameters, and those that come again left out."""
+    cols = len(parameters[0])
+    for code in range(1, _PERIODS):
+        period = 1 << code >> 1
+        if period < cols and all(each == (each[:period] * cols)[:cols] for each in parameters):
+            return code, [each[:period] for each in parameters]
+    return 0, parameters
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _GroupTiles:
+    """The tiles of a group.
+
+    Attributes
+    ----------
+    commands : of each tile
+    reads, stores : maps
+    places : (tiles, rows) positions of each source, and of the results
+    runs, entries : see `find_runs`
+    taps, writes : words of these tables
+    words, store_words : first word of a position of each source, and of each map of the results
+    moved : positions from the first channel's results to those of the group
+    weights : (rows, columns) as they are stored
+    parameters : words
+    """
+
+    commands: tuple[int, ...]
+    reads: tuple[PlacedMap, ...]
+    stores: tuple[PlacedMap, ...]
+    places: list[_Ints]
+    runs: list[Run]
+    entries: list[int]
+    taps: list[int]
+    words: list[int]
+    writes: list[int]
+    moved: int
+    store_words: list[int]
+    weights: NDArray[np.uint16]
+    parameters: list[int]
+
+    def starts(self, run: Run, banks: int) -> list[_Offset]:
+        """Offsets of all walks in the first tiles of a run."""
+        positions = [*run.starts[:-1], *[run.starts[-1] + self.moved] * len(self.stores)]
+        found = []
+        for map_, position, word in zip(
+            (*self.reads, *self.stores), positions, (*self.words, *self.store_words), strict=True
+        ):
+            bank, row = _offset(map_, position, banks)
+            found.append((bank, row + word))
+        return found
+
+    def is_like(self, other: "_GroupTiles") -> bool:
+        """Whether tiles differ in nothing but weights, parameters and walks."""
+        names = ("commands", "reads", "stores", "taps", "writes")
+        return (
+            all(getattr(self, name) == getattr(other, name) for name in names)
+            and self.weights.shape == other.weights.shape
+            and len(set(self.commands)) == 1
+            and all(map(np.array_equal, self.places, other.places))
+        )
+
+
+@dataclass(eq=False)
+class _Chain:
+    """Groups of which each follows from the one before by the same steps of all walks."""
+
+    members: list[_GroupTiles]
+    steps: list[_Offset] | None = None
+
+    def steps_to(self, following: _GroupTiles, banks: int) -> list[_Offset] | None:
+        """Steps from the last group to another one; None if that does not continue the chain."""
+        last = self.members[-1]
+        if not last.is_like(following):
+            return None
+        zeros = (0,) * len(last.places)
+        start = Run(0, 1, 1, 0, zeros, zeros)
+        found = []
+        for here, there, map_ in zip(
+            last.starts(start, banks),
+            following.starts(start, banks),
+            (*last.reads, *last.stores),
+            strict=True,
+        ):
+            bank = (there[0] - here[0]) % banks
+            row = there[1] - here[1] - (map_.words if here[0] + bank >= banks else 0)
+            if row < 0:
+                return None
+            found.append((bank, row))
+        return found if self.steps in (None, found) else None
+
+
 @dataclass(frozen=True, eq=False)
 class PhaseBuilder:
     """Makes the phases of a layer.
@@ -101,6 +210,7 @@ class PhaseBuilder:
     input_pieces : in so many pieces the first layer's first tiles are computed, so that they need
         not wait for all of the input
     known_passes : what has been found for the positions of tiles
+    known_weights : the same for the weights of layers
     """
 
     program: Program
@@ -109,6 +219,7 @@ class PhaseBuilder:
     placed: Mapping[tuple[int, int], PlacedMap]
     input_pieces: int = 1
     known_passes: dict[Hashable, list[list[int]]] = field(default_factory=dict)
+    known_weights: dict[int, dict[int, FoldedWeights]] = field(default_factory=dict)
 
     def build(self, index: int, groups: Sequence[TileGroup]) -> Phase:
         """The phase of some groups of layer `index`; those that come first load its table."""
@@ -121,54 +232,188 @@ class PhaseBuilder:
         phase = Phase(index)
         if layer.knots is not None and groups[0] is layer.groups[0]:
             phase.knots = phase.tables[Memory.PARAMETERS].add(layer.knots.tolist())
-        for group in groups:
-            self._add_group(phase, layer, group)
+        described = [self._describe(phase, layer, group) for group in groups]
+        for joined in self._chains(described):
+            if index > 0 and self._pays(joined):
+                self._add_chain(phase, joined)
+            else:
+                for each in joined.members:
+                    self._add_group(phase, each)
         return phase
 
-    def _add_group(self, phase: Phase, layer: LayerProgram, group: TileGroup) -> None:
+    def _describe(self, phase: Phase, layer: LayerProgram, group: TileGroup) -> _GroupTiles:
+        """What the tiles of a group read and write."""
         index = phase.layer
         reads = self._reads(layer, index, group)
-        stores = [self.placed[index, width] for width in self.program.maps[index].widths]
         used = self.config.engine.window_rows(layer.layer.wiring.window)
         window, batch = layer.layer.wiring.window, self.program.batch
         own = self.spacings[index].stored(group.outputs, window, batch)
         places = [cut_tiles(each, used) for _, each in reads] + [cut_tiles(own, used)]
         runs, entries = find_runs(places)
-        if index == 0 and not phase.tiles and group is layer.groups[0]:
+        if index == 0 and group is layer.groups[0]:
             runs = [*cut_run(runs[0], self.input_pieces), *runs[1:]]
             phase.input_rows = self._input_rows(
                 layer, group, [each for each, _ in reads], places, runs
             )
-        lanes = self._add_lanes(phase, [map_ for map_, _ in reads], places[:-1], entries)
-        store_lanes = self._add_lanes(phase, stores, [places[-1]] * len(stores), entries)
-        found, words = self._taps(layer, index, group)
-        taps = phase.tables[Memory.TAPS].add(found)
-        weights = phase.add_weights(group.weights)
-        listed, moved, firsts = self._writes(index, group)
-        writes = phase.tables[Memory.WRITES].add(listed)
-        parameters = phase.tables[Memory.PARAMETERS].add(group.parameters.tolist())
-        for run in runs:
-            walks = self._walks([map_ for map_, _ in reads], run.starts[:-1], run.steps[:-1], words)
-            maps = len(stores)
-            starts = [run.starts[-1] + moved] * maps
-            store_walks = self._walks(stores, starts, run.steps[-1:] * maps, firsts)
-            phase.tiles.append(
-                Tiles(
-                    sources=len(reads),
-                    maps=len(stores),
-                    tiles=run.tiles,
-                    repeat=run.repeat,
-                    command=int(group.commands[run.first]),
-                    weights=weights,
-                    parameters=parameters,
-                    lanes=lanes + run.entry * len(reads),
-                    walks=phase.tables[Memory.TAPS].add(walks),
-                    taps=taps,
-                    store_lanes=store_lanes + run.entry * len(stores),
-                    store_walks=phase.tables[Memory.WRITES].add(store_walks),
-                    writes=writes,
-                )
+        weights = self._folded(index)[id(group)]
+        taps, words = self._taps(layer, index, group, weights.unfolding)
+        writes, moved, firsts = self._writes(index, group)
+        return _GroupTiles(
+            commands=tuple(group.commands.tolist()),
+            reads=tuple(map_ for map_, _ in reads),
+            stores=tuple(self.placed[index, width] for width in self.program.maps[index].widths),
+            places=places,
+            runs=runs,
+            entries=entries,
+            taps=taps,
+            words=words,
+            writes=writes,
+            moved=moved,
+            store_words=firsts,
+            weights=weights.rows,
+            parameters=group.parameters.tolist(),
+        )
+
+    def _folded(self, index: int) -> dict[int, FoldedWeights]:
+        """Weights of the groups of a layer as they are stored, by identity."""
+        if index not in self.known_weights:
+            groups = self.program.layers[index].groups
+            folded = fold_groups(groups, self.config.engine)
+            self.known_weights[index] = {
+                id(group): weights for group, weights in zip(groups, folded, strict=True)
+            }
+        return self.known_weights[index]
+
+    def _chains(self, described: Sequence[_GroupTiles]) -> list[_Chain]:
+        """Neighbouring groups whose tiles differ by what a descriptor adds in its repetitions."""
+        found: list[_Chain] = []
+        for each in described:
+            steps = found[-1].steps_to(each, self.config.banks) if found else None
+            if steps is None:
+                found.append(_Chain([each]))
+            else:
+                found[-1].members.append(each)
+                found[-1].steps = steps
+        return found
+
+    def _pays(self, joined: _Chain) -> bool:
+        """Whether one descriptor, with a lane entry for each tile, takes fewer words than many."""
+        first, config = joined.members[0], self.config
+        if len(joined.members) == 1:
+            return False
+        walks = len(first.reads) + len(first.stores)
+        entries = (len(first.places[0]) - len(first.entries)) * walks
+        each = config.row_words(Memory.DESCRIPTORS) + walks
+        saved = (len(joined.members) * len(first.runs) - 1) * each
+        few = entries <= config.lane_rows // _LANES_SHARE
+        return few and entries * config.row_words(Memory.LANES) < saved
+
+    def _add_chain(self, phase: Phase, joined: _Chain) -> None:
+        """One descriptor for all groups of a chain, each of which is a repetition."""
+        first = joined.members[0]
+        count = len(first.places[0])
+        zeros = (0,) * len(first.places)
+        run = Run(0, count, len(joined.members), 0, zeros, zeros)
+        weights = np.stack([each.weights for each in joined.members])
+        period, parameters = _share_parameters([each.parameters for each in joined.members])
+        weights_differ = bool((weights != weights[:1]).any())
+        parameters_differ = any(each != parameters[0] for each in parameters)
+        if not weights_differ:
+            weights = weights[:1]
+        tiles = self._tiles(
+            phase,
+            first,
+            list(range(count)),
+            weights.reshape(-1, weights.shape[2]),
+            parameters=[*chain.from_iterable(parameters)] if parameters_differ else parameters[0],
+            period=period,
+        )
+        phase.tiles.append(
+            replace(
+                self._run_tiles(phase, first, run, tiles, joined.steps),
+                weight_step=weights.shape[1] if weights_differ else 0,
+                parameters_go_on=parameters_differ,
             )
+        )
+
+    def _add_group(self, phase: Phase, group: _GroupTiles) -> None:
+        """Descriptors of the tiles of one group."""
+        period, (parameters,) = _share_parameters([group.parameters])
+        tiles = self._tiles(
+            phase, group, group.entries, group.weights, parameters=parameters, period=period
+        )
+        for run in group.runs:
+            phase.tiles.append(self._run_tiles(phase, group, run, tiles))
+
+    def _tiles(
+        self,
+        phase: Phase,
+        group: _GroupTiles,
+        entries: list[int],
+        weights: NDArray[np.uint16],
+        *,
+        parameters: list[int],
+        period: int,
+    ) -> Tiles:
+        """A descriptor of one tile, and the tables that it uses, but for the walks."""
+        tables, stores = phase.tables, group.stores
+        return Tiles(
+            sources=len(group.reads),
+            maps=len(stores),
+            tiles=1,
+            repeat=1,
+            command=group.commands[0],
+            weights=phase.add_weights(weights),
+            parameters=tables[Memory.PARAMETERS].add(parameters),
+            parameter_period=period,
+            lanes=self._add_lanes(phase, group.reads, group.places[:-1], entries),
+            walks=0,
+            taps=tables[Memory.TAPS].add(group.taps),
+            store_lanes=self._add_lanes(phase, stores, [group.places[-1]] * len(stores), entries),
+            store_walks=0,
+            writes=tables[Memory.WRITES].add(group.writes),
+        )
+
+    def _run_tiles(
+        self,
+        phase: Phase,
+        group: _GroupTiles,
+        run: Run,
+        tiles: Tiles,
+        steps: Sequence[_Offset] | None = None,
+    ) -> Tiles:
+        """The descriptor of a run.
+
+        Parameters
+        ----------
+        phase : whose walks it uses
+        group : of the first tile
+        run : tiles and repetitions
+        tiles : what all runs of the group share
+        steps : of the walks, if they are not those of the run
+        """
+        starts = group.starts(run, self.config.banks)
+        maps = (*group.reads, *group.stores)
+        if steps is None:
+            positions = (*run.steps[:-1], *run.steps[-1:] * len(group.stores))
+            steps = [
+                _offset(map_, step, self.config.banks)
+                for map_, step in zip(maps, positions, strict=True)
+            ]
+        walks = [
+            Walk(*start, *step, map_.words).word()
+            for start, step, map_ in zip(starts, steps, maps, strict=True)
+        ]
+        reads = len(group.reads)
+        return replace(
+            tiles,
+            tiles=run.tiles,
+            repeat=run.repeat,
+            lanes=tiles.lanes + run.entry * reads,
+            store_lanes=tiles.store_lanes + run.entry * len(group.stores),
+            walks=phase.tables[Memory.TAPS].add(walks[:reads]),
+            store_walks=phase.tables[Memory.WRITES].add(walks[reads:]),
+        )
 
     def _input_rows(
         self,
@@ -234,36 +479,23 @@ class PhaseBuilder:
         ]
         return lane_word(self.config, lanes)
 
-    def _offset(self, map_: PlacedMap, positions: int) -> tuple[int, int]:
-        """Bank and row of an offset in positions."""
-        return positions % self.config.banks, positions // self.config.banks * map_.words
-
-    def _walks(
-        self,
-        maps: Sequence[PlacedMap],
-        starts: Sequence[int],
-        steps: Sequence[int],
-        words: Sequence[int],
-    ) -> list[int]:
-        """Walk entries, of starts and steps in positions, and words added to the starts."""
-        found = []
-        for map_, start, step, word in zip(maps, starts, steps, words, strict=True):
-            bank, row = self._offset(map_, start)
-            found.append(Walk(bank, row + word, *self._offset(map_, step), map_.words).word())
-        return found
-
     def _taps(
-        self, layer: LayerProgram, index: int, group: TileGroup
+        self, layer: LayerProgram, index: int, group: TileGroup, unfolding: Unfolding | None
     ) -> tuple[list[int], list[int]]:
         """Taps of a group, and the first word of a position that each source reads.
 
-        Words that follow one another in a position are one tap. Taps count from the first word, so
-        that blocks of channels that are read in the same way have the same taps.
+        Words that follow one another in a position are one tap, if they unfold weights in the same
+        way. Taps count from the first word, so that blocks of channels that are read in the same
+        way have the same taps.
         """
         assert layer.stored is not None
         words = layer.stored.words(self.config.engine.pairs(group.precision))
         source, tap, word = (part[group.words] for part in (words.source, words.tap, words.word))
         joined = (np.diff(source) == 0) & (np.diff(tap) == 0) & (np.diff(word) == 1)
+        if unfolding is not None:
+            joined &= ~np.array(unfolding.ends[:-1], bool)
+            for each in (unfolding.places, unfolding.turns):
+                joined &= np.diff(each) == 0
         starts = np.flatnonzero(np.concatenate([[True], ~joined]))
         counts = np.diff(np.append(starts, len(word)))
         firsts = [
@@ -277,10 +509,19 @@ class PhaseBuilder:
             map_ = self.placed[read, group.precision]
             reader = layer.stored.readers[number]
             offset = self.spacings[read].tap_offset(reader, int(tap[start]))
-            bank, row = self._offset(map_, offset)
+            bank, row = _offset(map_, offset, self.config.banks)
             last = start + count == len(word)
             row += int(word[start]) - firsts[number]
-            found.append(Tap(number, bank, row, count, last).word())
+            entry = Tap(number, bank, row, count, last)
+            if unfolding is not None:
+                entry = replace(
+                    entry,
+                    places=unfolding.places[start],
+                    turn=unfolding.turns[start],
+                    spread=unfolding.spread,
+                    next=unfolding.ends[start + count - 1],
+                )
+            found.append(entry.word())
         return found, firsts
 
     def _writes(self, index: int, group: TileGroup) -> tuple[list[int], int, list[int]]:
@@ -297,7 +538,9 @@ class PhaseBuilder:
         for column in range(len(slots)):
             for number, width in enumerate(stored.widths):
                 write = self._write(stored, slots, moved, column, number, width)
-                bank, row = self._offset(self.placed[index, width], moved[column] - first)
+                bank, row = _offset(
+                    self.placed[index, width], moved[column] - first, self.config.banks
+                )
                 found.append(
                     replace(
                         write,

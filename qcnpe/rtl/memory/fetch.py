@@ -11,6 +11,7 @@ from qcnpe.rtl.layouts import operand_beat
 from qcnpe.rtl.memory.bank_request import BankRequest
 from qcnpe.rtl.memory.lane_places import LanePlaces
 from qcnpe.rtl.memory.layouts import (
+    ADDRESS_BITS,
     TAP_LAYOUT,
     address_bits,
     bank_reads_layout,
@@ -19,7 +20,7 @@ from qcnpe.rtl.memory.layouts import (
     place_layout,
     step_layout,
 )
-from qcnpe.rtl.memory.walker import ADDRESS_BITS
+from qcnpe.rtl.memory.unfold import Unfold, spread_widths, unfold_layout
 from qcnpe.rtl.memory.word_select import WordSelect
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.memory.config import Memory, MemoryConfig
@@ -42,8 +43,7 @@ class Fetch(Component):
 
     Ports
     -----
-    steps : in, stream of `step_layout(config, TAP_LAYOUT, tagged=True)`, of the `Walker`; the tag
-        is the row of the tile's first weight beat
+    steps : in, stream of `step_layout(config, TAP_LAYOUT, weighted=True)`, of the `Walker`
     lanes : in, `lane_layout(config)`, the lane entry of the step
     banks : out, `bank_reads_layout(config)`, reads of this cycle
     bank_words : in, `bank_words_layout(config)`, what the banks read in the cycle before, or later
@@ -62,7 +62,7 @@ class Fetch(Component):
         engine = config.engine
         super().__init__(
             {
-                "steps": In(stream.Signature(step_layout(config, TAP_LAYOUT, tagged=True))),
+                "steps": In(stream.Signature(step_layout(config, TAP_LAYOUT, weighted=True))),
                 "lanes": In(lane_layout(config)),
                 "banks": Out(bank_reads_layout(config)),
                 "bank_words": In(bank_words_layout(config)),
@@ -87,7 +87,8 @@ class Fetch(Component):
             self.activations.valid.eq(offered & self.weights.ready),
             self.weights.valid.eq(offered & self.activations.ready),
         ]
-        stage = data.StructLayout({"valid": 1, "first": 1, "last": 1})
+        how = unfold_layout(self.config.engine)
+        stage = data.StructLayout({"valid": 1, "first": 1, "last": 1, "how": how})
         reading: Any = Signal(stage)
         read: Any = Signal(stage)
         places = self._build_places(m, moves, reading)
@@ -98,15 +99,14 @@ class Fetch(Component):
             m.d.sync += [read.eq(reading), offered.eq(read.valid & read.last)]
             for lane, place in zip(lanes, places, strict=True):
                 m.d.sync += [lane.valid.eq(place.valid), lane.bank.eq(place.bank)]
-            with m.If(read.valid):
-                self._build_beat(m, lanes, read)
+        self._build_beat(m, moves & read.valid, lanes, read)
         m.d.comb += self.idle.eq(~reading.valid & ~read.valid & ~offered)
         return m
 
     def _build_places(self, m: Module, moves: Signal, reading: Any) -> Any:
         """Count words and passes of a step, and register the places of each pass."""
         m.submodules.lane_places = lane_places = LanePlaces(self.config)
-        step, word, number = self.steps.payload, Signal(16), Signal(self.config.pass_bits)
+        step, word, number = self.steps.payload, Signal(12), Signal(self.config.pass_bits)
         last_pass, goes = Signal(), Signal()
         layout = data.ArrayLayout(place_layout(self.config), self.config.engine.rows)
         places: Any = Signal(layout)
@@ -131,18 +131,30 @@ class Fetch(Component):
                 reading.last.eq(last_pass),
                 places.eq(lane_places.places),
             ]
+            self._build_how(m, reading.how)
         self._build_weights(m, goes & last_pass, self.steps.ready)
         return places
 
+    def _build_how(self, m: Module, how: Any) -> None:
+        """How a row of weights is unfolded in the beats of a step."""
+        step = self.steps.payload
+        widths = spread_widths(self.config.engine)
+        m.d.sync += [
+            how.places.eq(step.entry.places),
+            how.turn.eq(step.entry.turn),
+            how.spread.eq(Cat(step.entry.spread & (step.precision == each) for each in widths)),
+        ]
+
     def _build_weights(self, m: Module, beat: Value, step_ends: Value) -> None:
-        """The row of each weight beat, one after the other within a tile."""
+        """The row of each weight beat: the next one, or the same as long as it is unfolded."""
         step, begun = self.steps.payload, Signal()
         row, following, address = (
             Signal(ADDRESS_BITS, name=name) for name in ("weight_row", "next_row", "read_row")
         )
-        m.d.comb += row.eq(Mux(begun, following, step.tag))
+        goes_on = (step.entry.places == 0) | (step_ends & step.entry.next)
+        m.d.comb += row.eq(Mux(begun, following, step.weights))
         with m.If(beat):
-            m.d.sync += [following.eq(row + 1), address.eq(row)]
+            m.d.sync += [following.eq(row + goes_on), address.eq(row)]
             m.d.sync += begun.eq(~(step_ends & step.entry.last))
         m.d.comb += self.weight_address.eq(address)
         self._weight_row = address
@@ -170,16 +182,16 @@ class Fetch(Component):
             self.weight_enable.eq(weight_reads & moves),
         ]
 
-    def _build_beat(self, m: Module, lanes: Any, read: Any) -> None:
+    def _build_beat(self, m: Module, goes: Value, lanes: Any, read: Any) -> None:
         """The crossbar of words; a lane keeps what it read in an earlier pass of the beat."""
         for number, lane in enumerate(lanes):
             select = WordSelect(width=OPERAND_BITS, words=self.config.banks)
             m.submodules[f"lane_{number}"] = select
             m.d.comb += [select.choices.eq(self.bank_words), select.number.eq(lane.bank)]
             held = self.activations.payload[number]
-            with m.If(lane.valid):
-                m.d.sync += held.eq(select.word)
-            with m.Elif(read.first):
-                m.d.sync += held.eq(0)
-        with m.If(read.last):
-            m.d.sync += self.weights.payload.eq(self.weight_beat)
+            with m.If(goes & (lane.valid | read.first)):
+                m.d.sync += held.eq(Mux(lane.valid, select.word, 0))
+        m.submodules.unfold = unfold = Unfold(self.config.engine)
+        m.d.comb += [unfold.row.eq(self.weight_beat), unfold.how.eq(read.how)]
+        with m.If(goes & read.last):
+            m.d.sync += self.weights.payload.eq(unfold.beat)

@@ -12,6 +12,9 @@ from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.descriptors import DESCRIPTOR_FIELDS, Operation
 from qcnpe.spec.memory.tables import TAP_FIELDS, WALK_FIELDS, WRITE_FIELDS
 
+ADDRESS_BITS = 17
+"""Bits of an address on the way to a memory: one more than those of a descriptor's field."""
+
 OFFSET_ROW_BITS = 19
 """Bits of the row of an offset: a sum of three of 16 bits, and two carries, does not wrap."""
 
@@ -53,20 +56,20 @@ def offset_layout(config: MemoryConfig) -> data.StructLayout:
 
 
 def step_layout(
-    config: MemoryConfig, entry: data.StructLayout, *, tagged: bool
+    config: MemoryConfig, entry: data.StructLayout, *, weighted: bool
 ) -> data.StructLayout:
     """A tap or write entry with its offset; `job_last` marks the last one of a `TILES`."""
     step = {"entry": entry, "offset": offset_layout(config), "job_last": 1}
-    return data.StructLayout(step | (_TAG if tagged else {}))
+    return data.StructLayout(step | (_WEIGHTS if weighted else {}))
 
 
 _WALK = {"sources": 4, "tiles": 16, "repeat": 16, "lanes": 16, "walks": 16, "entries": 16}
-_TAG = {"tag": 16}
+_WEIGHTS = {"weights": ADDRESS_BITS, "precision": 5}
 
 
-def walk_job(*, tagged: bool) -> data.StructLayout:
-    """What a walker does for a `TILES`; a tag goes with every step."""
-    return data.StructLayout(_WALK | (_TAG if tagged else {}))
+def walk_job(*, weighted: bool) -> data.StructLayout:
+    """What a walker does for a `TILES`; the row of a tile's first weights goes with its steps."""
+    return data.StructLayout(_WALK | (_WEIGHTS | {"weight_step": 16} if weighted else {}))
 
 
 def place_layout(config: MemoryConfig) -> data.StructLayout:

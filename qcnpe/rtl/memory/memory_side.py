@@ -135,7 +135,9 @@ class MemorySide(Component):
     def _build_streams(self, m: Module, processor: Processor, memory: RowMemory) -> list[ValueLike]:
         """Command and parameter words; returns what is idle when all were sent."""
         m.submodules.commands = commands = Repeater(width=COMMAND_BITS)
-        m.submodules.parameter_runs = runs = Repeater(width=PARAMETER_RUN.size)
+        m.submodules.parameter_runs = runs = Repeater(
+            width=PARAMETER_RUN.size, step=PARAMETER_RUN["count"].width
+        )
         m.submodules.parameter_reader = reader = ParameterReader(self.config)
         connect(m, processor.commands, commands.jobs)
         connect(m, commands.words, flipped(self.commands))
@@ -163,7 +165,7 @@ class MemorySide(Component):
             memory=Memory.TAPS,
             selector="source",
             entry=TAP_LAYOUT,
-            tagged=True,
+            weighted=True,
         )
         m.submodules.fetch = fetch = Fetch(self.config)
         connect(m, processor.taps, walker.jobs)
@@ -196,14 +198,14 @@ class MemorySide(Component):
     ) -> list[ValueLike]:
         """Results to the banks."""
         m.submodules.write_jobs = queue = Fifo(
-            width=walk_job(tagged=False).size, depth=WAITING_WALKS
+            width=walk_job(weighted=False).size, depth=WAITING_WALKS
         )
         m.submodules.write_walker = walker = Walker(
             self.config,
             memory=Memory.WRITES,
             selector="map",
             entry=WRITE_LAYOUT,
-            tagged=False,
+            weighted=False,
         )
         m.submodules.write_back = write_back = WriteBack(self.config)
         lanes = memories["store_lanes"]

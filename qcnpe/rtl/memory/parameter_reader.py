@@ -1,17 +1,19 @@
 """Parameter words from their memory to the engine."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
-from qcnpe.rtl.memory.layouts import address_bits
-from qcnpe.rtl.memory.walker import ADDRESS_BITS
+from qcnpe.rtl.memory.layouts import ADDRESS_BITS, address_bits
 from qcnpe.spec.commands import PARAMETER_BITS
 from qcnpe.spec.memory.config import Memory, MemoryConfig
 
-PARAMETER_RUN = data.StructLayout({"first": 16, "count": 9})
-"""Consecutive parameter words."""
+PARAMETER_RUN = data.StructLayout({"first": ADDRESS_BITS + 1, "count": 9, "period": 7})
+"""Parameter words; the first of them follows after `period` words, if that is not 0.
+
+An address that goes on beyond any memory is one, too.
+"""
 
 
 class ParameterReader(Component):
@@ -51,8 +53,10 @@ class ParameterReader(Component):
     def elaborate(self, platform: object) -> Module:
         """The next word is read when the present one leaves."""
         m = Module()
-        place = Signal(ADDRESS_BITS)
+        place = Signal(PARAMETER_RUN["first"].width)
         left = Signal(PARAMETER_RUN["count"].width)
+        first, period = Signal.like(place), Signal(PARAMETER_RUN["period"].width)
+        until = Signal.like(left)
         moves = ~self.words.valid | self.words.ready
         depth = self.config.addresses(Memory.PARAMETERS)
         m.d.comb += [
@@ -66,7 +70,18 @@ class ParameterReader(Component):
         with m.If(moves):
             m.d.sync += self.words.valid.eq(left != 0)
         with m.If(self.read_enable):
-            m.d.sync += [place.eq(place + 1), left.eq(left - 1)]
+            again = until == 1
+            m.d.sync += [
+                place.eq(Mux(again, first, place + 1)),
+                until.eq(Mux(again, period, until - 1)),
+                left.eq(left - 1),
+            ]
         with m.If(self.runs.valid & self.runs.ready):
-            m.d.sync += [place.eq(self.runs.payload.first), left.eq(self.runs.payload.count)]
+            m.d.sync += [
+                first.eq(self.runs.payload.first),
+                period.eq(self.runs.payload.period),
+                place.eq(self.runs.payload.first),
+                until.eq(self.runs.payload.period),
+                left.eq(self.runs.payload.count),
+            ]
         return m

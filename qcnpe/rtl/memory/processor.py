@@ -28,7 +28,7 @@ from qcnpe.spec.memory.config import DESCRIPTOR_BITS, Memory, MemoryConfig
 from qcnpe.spec.memory.descriptors import Base, Fault, Operation
 
 COMMAND_JOB = repeat_layout(COMMAND_BITS)
-PARAMETER_JOB = repeat_layout(PARAMETER_RUN.size)
+PARAMETER_JOB = repeat_layout(PARAMETER_RUN.size, step=PARAMETER_RUN["count"].width)
 
 
 class State(IntEnum):
@@ -68,8 +68,8 @@ class Processor(Component):
     descriptor : in, 256 bits, the descriptor that was read
     commands : out, stream of `COMMAND_JOB`, command words, and how often they are sent
     parameters : out, stream of `PARAMETER_JOB`, runs of words, and how often they are read
-    taps : out, stream of `walk_job(tagged=True)`, what the walker through taps does
-    writes : out, stream of `walk_job(tagged=False)`, what the walker through writes does
+    taps : out, stream of `walk_job(weighted=True)`, what the walker through taps does
+    writes : out, stream of `walk_job(weighted=False)`, what the walker through writes does
     loads, stores : out, stream of `transfer_job_layout(config)` each, loads and stores
     fills : out, stream of `FILL_JOB`, fills
     loads_idle : in, 1 bit, no load is left
@@ -86,8 +86,8 @@ class Processor(Component):
         jobs = {
             "commands": COMMAND_JOB,
             "parameters": PARAMETER_JOB,
-            "taps": walk_job(tagged=True),
-            "writes": walk_job(tagged=False),
+            "taps": walk_job(weighted=True),
+            "writes": walk_job(weighted=False),
             "loads": transfer_job_layout(config),
             "stores": transfer_job_layout(config),
             "fills": FILL_JOB,
@@ -158,7 +158,8 @@ class Processor(Component):
         self, m: Module, state: Signal, following: Signal, goes_on: Signal
     ) -> None:
         """Offer what the descriptor asks for, and go on when it is taken, or done."""
-        executes = state == State.EXECUTE
+        executes = Signal()
+        m.d.comb += executes.eq(state == State.EXECUTE)
         code = self._view(Operation.END).operation
         offers = {
             Operation.LOAD: ("loads",),
@@ -181,7 +182,8 @@ class Processor(Component):
                     self.boot_rows <= self.config.depth(Memory.DESCRIPTORS)
                 )
             m.d.comb += port.valid.eq(valid)
-            with m.If(executes & port.valid & port.ready):
+            taken_now = port.valid & port.ready
+            with m.If(taken_now & executes if name == "loads" else taken_now):
                 m.d.sync += taken[name].eq(1)
             with m.If(goes_on):
                 m.d.sync += taken[name].eq(0)
@@ -210,7 +212,10 @@ class Processor(Component):
     def _build_payloads(self, m: Module, code: Value, state: Signal) -> None:
         tiles, table = self._view(Operation.TILES), self._view(Operation.TABLE)
         command = data.View(command_layout(self.config.engine), tiles.command)
-        is_table = code == Operation.TABLE
+        is_table, period = Signal(), Signal(PARAMETER_RUN["period"].width)
+        m.d.comb += is_table.eq(code == Operation.TABLE)
+        m.d.comb += period.eq(Const(1) << tiles.parameter_period >> 1)
+        unused = Const(0, PARAMETER_RUN["first"].width - len(tiles.parameters))
         words = self.commands.payload
         runs = self.parameters.payload
         m.d.comb += [
@@ -218,19 +223,29 @@ class Processor(Component):
             runs.word.eq(
                 Mux(
                     is_table,
-                    Cat(table.parameters, Const(self.config.engine.table_segments + 1, 9)),
-                    Cat(tiles.parameters, command.cols),
+                    Cat(
+                        table.parameters,
+                        unused,
+                        Const(self.config.engine.table_segments + 1, 9),
+                    ),
+                    Cat(tiles.parameters, unused, command.cols, period),
                 )
             ),
+            runs.step.eq(Mux(period == 0, command.cols, period)),
         ]
-        for port in (self.commands, self.parameters):
-            m.d.comb += [
-                port.payload.tiles.eq(Mux(is_table, 1, tiles.tiles)),
-                port.payload.repeat.eq(Mux(is_table, 1, tiles.repeat)),
-            ]
+        with m.If(is_table | ~tiles.parameters_go_on):
+            m.d.comb += runs.step.eq(0)
+        m.d.comb += [
+            words.tiles.eq(Mux(is_table, 1, tiles.tiles)),
+            words.repeat.eq(Mux(is_table, 1, tiles.repeat)),
+            runs.tiles.eq(words.tiles),
+            runs.repeat.eq(words.repeat),
+        ]
         m.d.comb += [
             *_walk(self.taps.payload, tiles, tiles.sources, tiles.lanes, tiles.walks, tiles.taps),
-            self.taps.payload.tag.eq(tiles.weights),
+            self.taps.payload.weights.eq(tiles.weights),
+            self.taps.payload.weight_step.eq(tiles.weight_step),
+            self.taps.payload.precision.eq(command.precision),
             *_walk(
                 self.writes.payload,
                 tiles,

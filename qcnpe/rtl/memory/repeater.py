@@ -1,4 +1,4 @@
-"""Repeats a word."""
+"""Repeats words."""
 
 from typing import Any
 
@@ -9,9 +9,10 @@ from amaranth.lib.wiring import In, Out
 from qcnpe.rtl.component import Component
 
 
-def repeat_layout(width: int) -> data.StructLayout:
-    """A word that is given `tiles * repeat` times."""
-    return data.StructLayout({"word": width, "tiles": 16, "repeat": 16})
+def repeat_layout(width: int, *, step: int = 0) -> data.StructLayout:
+    """A word that is given `tiles * repeat` times; `step`, if any, is added in each repetition."""
+    layout = {"word": width, "tiles": 16, "repeat": 16}
+    return data.StructLayout(layout | ({"step": step} if step else {}))
 
 
 class Repeater(Component):
@@ -22,18 +23,20 @@ class Repeater(Component):
     Parameters
     ----------
     width : bits of a word
+    step : bits of what is added to it after each `tiles` words
 
     Ports
     -----
-    jobs : in, stream of `repeat_layout(width)`, words, and how often they are given
+    jobs : in, stream of `repeat_layout(width, step=step)`, words, and how often they are given
     words : out, stream of `width` bits, each word as often as its job says
     idle : out, 1 bit, there is no job
     """
 
-    def __init__(self, *, width: int) -> None:
+    def __init__(self, *, width: int, step: int = 0) -> None:
+        self.step = step
         super().__init__(
             {
-                "jobs": In(stream.Signature(repeat_layout(width))),
+                "jobs": In(stream.Signature(repeat_layout(width, step=step))),
                 "words": Out(stream.Signature(width)),
                 "idle": Out(1),
             }
@@ -54,6 +57,8 @@ class Repeater(Component):
             m.d.sync += tiles.eq(tiles - 1)
             with m.If(tiles == 1):
                 m.d.sync += [tiles.eq(job.tiles), job.repeat.eq(job.repeat - 1)]
+                if self.step:
+                    m.d.sync += job.word.eq(job.word + job.step)
             with m.If(last):
                 m.d.sync += self.words.valid.eq(0)
         with m.If(self.jobs.valid & self.jobs.ready):

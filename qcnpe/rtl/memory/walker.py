@@ -7,13 +7,10 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
-from qcnpe.rtl.memory.layouts import address_bits, step_layout, walk_job
+from qcnpe.rtl.memory.layouts import ADDRESS_BITS, address_bits, step_layout, walk_job
 from qcnpe.rtl.memory.sums import add_places
 from qcnpe.rtl.memory.walk_state import WalkState
 from qcnpe.spec.memory.config import ENTRY_BITS, Memory, MemoryConfig
-
-ADDRESS_BITS = 17
-"""Bits of an address on the way to a memory: one more than those of a descriptor's field."""
 
 
 class Walker(Component):
@@ -33,17 +30,17 @@ class Walker(Component):
     memory : of the entries, TAPS or WRITES
     selector : name of the entry's field that selects the walk
     entry : layout of an entry
-    tagged : a job has a tag, which goes with its steps
+    weighted : a job has a row of weights, which goes with its steps and on with repetitions
 
     Ports
     -----
-    jobs : in, stream of `walk_job(tagged=tagged)`, what to walk through
+    jobs : in, stream of `walk_job(weighted=weighted)`, what to walk through
     address : out, `address_bits(config, memory)` bits, entry to read
     read_enable : out, 1 bit, read it
     read_data : in, 64 bits, the entry that was read
     lane_address : out, `address_bits(config, Memory.LANES)` bits, lane entry to read
     lane_enable : out, 1 bit, read it
-    steps : out, stream of `step_layout(config, entry, tagged=tagged)`, entries with their offsets
+    steps : out, stream of `step_layout(config, entry, weighted=weighted)`, entries with offsets
     outside : out, 1 bit, an address is beyond its memory, or an entry selects no walk
     idle : out, 1 bit, there is no job, and no step
     """
@@ -55,19 +52,19 @@ class Walker(Component):
         memory: Memory,
         selector: str,
         entry: data.StructLayout,
-        tagged: bool,
+        weighted: bool,
     ) -> None:
         self.config, self.memory, self.selector, self.entry = config, memory, selector, entry
-        self.tagged = tagged
+        self.weighted = weighted
         super().__init__(
             {
-                "jobs": In(stream.Signature(walk_job(tagged=tagged))),
+                "jobs": In(stream.Signature(walk_job(weighted=weighted))),
                 "address": Out(address_bits(config, memory)),
                 "read_enable": Out(1),
                 "read_data": In(ENTRY_BITS),
                 "lane_address": Out(address_bits(config, Memory.LANES)),
                 "lane_enable": Out(1),
-                "steps": Out(stream.Signature(step_layout(config, entry, tagged=tagged))),
+                "steps": Out(stream.Signature(step_layout(config, entry, weighted=weighted))),
                 "outside": Out(1),
                 "idle": Out(1),
             }
@@ -76,7 +73,7 @@ class Walker(Component):
     def elaborate(self, platform: object) -> Module:
         """Three stages: an entry is read, its walk is looked up, its lane entry is read."""
         m = Module()
-        job: Any = Signal(walk_job(tagged=self.tagged))
+        job: Any = Signal(walk_job(weighted=self.weighted))
         entry: Any = data.View(self.entry, self.read_data)
         read_valid, read_moves, ends = Signal(), Signal(), Signal()
         loading, active = Signal(), Signal()
@@ -94,8 +91,11 @@ class Walker(Component):
                 looked_up.job_last.eq(entry.last & last_tile),
                 lane_place.eq(lane_base + selector),
             ]
-            if self.tagged:
-                m.d.sync += looked_up.tag.eq(job.tag)
+            if self.weighted:
+                m.d.sync += [
+                    looked_up.weights.eq(job.weights),
+                    looked_up.precision.eq(job.precision),
+                ]
         self._build_steps(m, looked_up, valid, moves, lane_place)
         m.d.comb += [
             self.jobs.ready.eq(~active | ends),
@@ -152,10 +152,14 @@ class Walker(Component):
             with m.If(tiles == 1):
                 m.d.sync += [tiles.eq(job.tiles), repeat.eq(repeat - 1)]
                 m.d.sync += [odd.eq(~odd), lane_base.eq(job.lanes)]
+                if self.weighted:
+                    m.d.sync += job.weights.eq(job.weights + job.weight_step)
         with m.If(self.jobs.valid & self.jobs.ready):
             new = self.jobs.payload
             m.d.sync += [tiles.eq(new.tiles), repeat.eq(new.repeat), odd.eq(0)]
             m.d.sync += lane_base.eq(new.lanes)
+            if self.weighted:
+                m.d.sync += job.weights.eq(new.weights)
         return odd, lane_base, (tiles == 1) & (repeat == 1)
 
     def _build_look_up(
@@ -167,7 +171,7 @@ class Walker(Component):
         m.submodules.walks = walks
         number = Signal(len(selector))
         m.d.sync += number.eq(Mux(loading, number + 1, 0))
-        looked_up: Any = Signal(step_layout(self.config, self.entry, tagged=self.tagged))
+        looked_up: Any = Signal(step_layout(self.config, self.entry, weighted=self.weighted))
         valid, moves = Signal(name="looked_up_valid"), Signal(name="look_up_moves")
         m.d.comb += [
             walks.load.eq(loading),

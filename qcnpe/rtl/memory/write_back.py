@@ -34,7 +34,7 @@ class WriteBack(Component):
 
     Ports
     -----
-    steps : in, stream of `step_layout(config, WRITE_LAYOUT, tagged=False)`, of the `Walker`
+    steps : in, stream of `step_layout(config, WRITE_LAYOUT, weighted=False)`, of the `Walker`
     lanes : in, `lane_layout(config)`, the lane entry of the step
     results : in, stream of `result_beat(config.engine)`, of the engine
     banks : out, `bank_writes_layout(config)`, writes of this cycle
@@ -47,7 +47,7 @@ class WriteBack(Component):
         self.config = config
         super().__init__(
             {
-                "steps": In(stream.Signature(step_layout(config, WRITE_LAYOUT, tagged=False))),
+                "steps": In(stream.Signature(step_layout(config, WRITE_LAYOUT, weighted=False))),
                 "lanes": In(lane_layout(config)),
                 "results": In(stream.Signature(result_beat(config.engine))),
                 "banks": Out(bank_writes_layout(config)),
@@ -79,9 +79,10 @@ class WriteBack(Component):
             m.d.sync += number.eq(Mux(ends, 0, number + 1))
         places: Any = Signal(data.ArrayLayout(place_layout(self.config), rows))
         words: Any = Signal(data.ArrayLayout(OPERAND_BITS, rows))
-        octets = Signal(OPERAND_BITS // 8)
+        octets, clears = Signal(OPERAND_BITS // 8), Signal()
+        m.d.comb += clears.eq(ends & stores)
         for row in range(rows):
-            m.d.sync += words[row].eq(self._build_word(m, row, ends, stores))
+            m.d.sync += words[row].eq(self._build_word(m, row, ends, clears))
         m.d.sync += [
             places.eq(lane_places.places),
             octets.eq(Mux(goes & stores, step.bytes, 0)),
@@ -91,7 +92,7 @@ class WriteBack(Component):
         self._build_crossbar(m, places, words, octets)
         return m
 
-    def _build_word(self, m: Module, row: int, ends: Value, stores: Value) -> Value:
+    def _build_word(self, m: Module, row: int, ends: Value, clears: Value) -> Value:
         """The word of a row: its result, or the gathered word with the copy put in."""
         step, lane = self.steps.payload.entry, self.results.payload.lanes[row]
         if not self.config.engine.narrow_precisions:
@@ -102,7 +103,7 @@ class WriteBack(Component):
             gather.width.eq(step.width),
             gather.place.eq(step.place),
             gather.keep.eq(ends),
-            gather.clear.eq(ends & stores),
+            gather.clear.eq(clears),
         ]
         return gather.word
 

@@ -144,6 +144,9 @@ DESCRIPTOR_FIELDS: Mapping[Operation, tuple[Field, ...]] = {
         Field("store_lanes", 16, "first lane entry of the results"),
         Field("store_walks", 16, "entry in WRITES of the first map's walk"),
         Field("writes", 16, "entry in WRITES of the first write"),
+        Field("weight_step", 16, "rows by which weights go on after each `tiles` tiles"),
+        Field("parameters_go_on", 1, "parameters go on, too, by as many as a tile has"),
+        Field("parameter_period", 3, "a tile has 2**(n - 1) parameters; 0: one for each column"),
     ),
     Operation.WAIT: (
         _OPERATION,
@@ -231,6 +234,9 @@ class Tiles(Descriptor):
     store_lanes: int
     store_walks: int
     writes: int
+    weight_step: int = 0
+    parameters_go_on: bool = False
+    parameter_period: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,8 +25,8 @@ from qcnpe.spec.errors import FormatError
 from qcnpe.spec.memory.image import Image, MapTransfer
 
 MAGIC = int.from_bytes(b"QCNI", "little")
-IMAGE_VERSION = 1
-"""Changes whenever the header or a descriptor changes its meaning."""
+IMAGE_VERSION = 2
+"""Changes whenever the header, a descriptor or an entry of a table changes its meaning."""
 
 HEADER: tuple[tuple[str, str], ...] = (
     ("magic", "the letters QCNI"),

@@ -30,7 +30,7 @@ from qcnpe.spec.memory.descriptors import (
     decode_descriptor,
 )
 from qcnpe.spec.memory.image import Image
-from qcnpe.spec.memory.tables import TAP_FIELDS, WALK_FIELDS, WRITE_FIELDS
+from qcnpe.spec.memory.tables import FOLD_LANES, TAP_FIELDS, WALK_FIELDS, WRITE_FIELDS
 from qcnpe.spec.model import execute
 from qcnpe.spec.streams import Streams, unpack_result
 
@@ -310,20 +310,57 @@ class Machine:
 
     def _compute(self, tiles: Tiles, command: TileCommand) -> None:
         count = tiles.tiles * tiles.repeat
-        weights = self._memories[Memory.WEIGHTS][:, : self.config.engine.cols * 2].view("<u2")
-        if tiles.weights + command.beats > len(weights):
-            raise _FoundFaultError(Fault.BOUNDS)
-        own = weights[tiles.weights : tiles.weights + command.beats].astype(np.uint16)
+        period = 1 << tiles.parameter_period >> 1 or command.cols
+        parameters = []
+        for number in range(tiles.repeat):
+            first = tiles.parameters + number * period * tiles.parameters_go_on
+            own = self._parameters(first, min(period, command.cols))
+            parameters.append(np.tile(np.resize(own, command.cols), tiles.tiles))
         streams = self._streams(
             [tiles.command] * count,
             activations=self._activations(tiles, command.beats),
-            weights=np.tile(own, (count, 1)),
-            parameters=np.tile(self._parameters(tiles.parameters, command.cols), count),
+            weights=self._weights(tiles, command),
+            parameters=np.concatenate(parameters),
             results=count * command.cols,
         )
         self.streams.append(streams)
         results = self._execute(streams).reshape(count, command.cols, -1)
         self._results.append((tiles, results))
+
+    def _weights(self, tiles: Tiles, command: TileCommand) -> NDArray[np.uint16]:
+        """(beats, columns) of all tiles."""
+        memory = self._memories[Memory.WEIGHTS][:, : self.config.engine.cols * 2].view("<u2")
+        taps = self._list(Memory.TAPS, tiles.taps)
+        ends = np.cumsum([tap["next"] if tap["places"] else tap["count"] for tap in taps])
+        found = []
+        for number in range(tiles.repeat):
+            beats = []
+            for tap, end in zip(taps, ends.tolist(), strict=True):
+                last = tiles.weights + number * tiles.weight_step + end
+                rows = np.full(tap["count"], last - tap["next"])
+                if not tap["places"]:
+                    rows = np.arange(last - tap["count"], last)
+                if rows[-1] >= len(memory):
+                    raise _FoundFaultError(Fault.BOUNDS)
+                beats.append(self._unfold(memory[rows], tap, command.precision))
+            found += [np.concatenate(beats)] * tiles.tiles
+        return np.concatenate(found).astype(np.uint16)
+
+    def _unfold(
+        self, rows: NDArray[np.uint16], tap: Mapping[str, int], precision: int
+    ) -> NDArray[np.uint16]:
+        """(beats, columns) weights that a tap makes of its rows."""
+        if not tap["places"]:
+            return rows
+        engine = self.config.engine
+        columns = np.arange(engine.cols)
+        pairs = engine.pairs(precision) if tap["spread"] else 1
+        place, slot = np.divmod(columns, pairs)
+        lane = (place + tap["turn"]) % FOLD_LANES
+        used = (place < FOLD_LANES) & (lane < engine.cols)
+        used &= (tap["places"] >> np.minimum(place, FOLD_LANES - 1) & 1) == 1
+        kept = ((1 << precision) - 1) << slot * precision if pairs > 1 else 0xFFFF
+        return np.where(used, rows[:, np.where(used, lane, 0)] & kept, 0)
 
     def _execute(self, streams: Streams) -> NDArray[np.uint64]:
         """Results of tiles, with the table that was loaded last."""

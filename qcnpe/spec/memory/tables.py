@@ -26,17 +26,27 @@ valid.
 
 **Fetch.** The taps of a tile are executed in order, from entry `taps` up to and including the one
 marked `last`. A tap makes `count` activation beats: for word j of it, row r of the array reads the
-place lane + walk + (tap.bank, tap.row) plus j rows; rows whose lane is not valid are zero. Each
-activation beat has a weight beat: of every tile, the first is row `weights` of the weight memory,
-each further one the next row. The sum of `count` must be the `beats` of the command; if it is not,
-the run does not end well: the compiler's fault, which the hardware need not find.
+place lane + walk + (tap.bank, tap.row) plus j rows; rows whose lane is not valid are zero. The sum
+of `count` must be the `beats` of the command; if it is not, the run does not end well: the
+compiler's fault, which the hardware need not find.
+
+**Weights.** Each activation beat has a weight beat. Every tile begins at row `weights` of the
+weight memory, plus `weight_step` rows for each `tiles` tiles before it. A tap whose `places` are 0
+takes a row for each of its beats, from the present one on. All beats of any other tap unfold the
+present row: with d = c, or d = c // p if the tap's `spread` is set, p being the operands in a word
+at the command's precision, column c gets lane (d + turn) % 16 of the row if bit d of `places` is
+set; else, and if there is no such lane or bit, zero. If `spread` is set, all but operand c % p of
+the word is zero, too. After such a tap the present row is the next one if `next` is set. So a row
+holds a kernel once that many columns and beats use, each of them shifted.
 
 **Passes.** The lanes of one entry with the same `pass` are read (or written) in one cycle; a beat
 takes `passes` cycles, from pass 0 on. Lanes of one pass that read one bank read the same row of it;
 lanes of one pass that write have different banks. Anything else is a fault (`CONFLICT`). Offsets
 are common to all lanes, so that they change neither.
 
-**Parameters.** For each tile, `cols` parameter words from word `parameters` on.
+**Parameters.** A tile has n = `cols` parameter words from word `parameters` on, or if
+`parameter_period` is not 0, n = 2**(`parameter_period` - 1), of which column c has number c % n. If
+`parameters_go_on` is set, they are n words further for each `tiles` tiles before.
 
 **Store.** The results of a tile are beats, one for each column. The writes of a tile are executed
 in order, from entry `writes` up to and including the one marked `last`, each on the current beat;
@@ -66,6 +76,9 @@ from qcnpe.spec.memory.config import MemoryConfig
 BANK_BITS = 9
 ROW_BITS = 16
 
+FOLD_LANES = 16
+"""Lanes of a row of weights that a tap can unfold."""
+
 MAX_SOURCES = 15
 """Most sources that a tile reads."""
 
@@ -83,9 +96,12 @@ TAP_FIELDS = (
     Field("source", 4, "which of the tile's lane and walk entries is used"),
     Field("bank", BANK_BITS, "bank of the offset from the row's place"),
     Field("row", ROW_BITS, "row of that offset"),
-    Field("count", 16, "consecutive words of the position that are read, at least 1"),
+    Field("count", 12, "consecutive words of the position that are read, at least 1"),
     Field("last", 1, "the tile's last tap"),
-    Field("reserved", 18, "zero"),
+    Field("places", FOLD_LANES, "columns that get a lane of one row of weights; 0: see Weights"),
+    Field("turn", 4, "lane of the first of them"),
+    Field("spread", 1, "each of these columns is as many as a word has operands"),
+    Field("next", 1, "the row of weights after this tap is the next one"),
 )
 """A tap entry of 64 bits, lowest bits first."""
 
@@ -144,6 +160,10 @@ class Tap:
     row: int
     count: int
     last: bool
+    places: int = 0
+    turn: int = 0
+    spread: bool = False
+    next: bool = False
 
     def word(self) -> int:
         """Its 64 bits."""

@@ -1,5 +1,7 @@
 """Images: their streams are the driver's, their results those of the network."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -76,6 +78,63 @@ def check_geometry(geometry, seed, engine, batch, **sizes):
 @given(geometries(), SEEDS, engines(), st.integers(1, 3), st.sampled_from([64, 128]))
 def test_any_geometry(geometry, seed, engine, batch, bus_bits):
     check_geometry(geometry, seed, engine, batch, bus_bits=bus_bits)
+
+
+@st.composite
+def depth_wise(draw):
+    """A layer whose channels have a kernel each, or two."""
+    groups, kernel = draw(st.integers(2, 12)), draw(st.tuples(*[st.integers(1, 3)] * 2))
+    return Geometry(
+        input_shape=(groups, *draw(st.tuples(*[st.sampled_from([4, 6, 9])] * 2))),
+        channels=groups * draw(st.sampled_from([1, 1, 2])),
+        kernel=kernel,
+        stride=draw(st.tuples(*[st.integers(1, 2)] * 2)),
+        padding=draw(st.tuples(*[st.integers(0, 1)] * 4)),
+        groups=groups,
+    )
+
+
+@settings(max_examples=8)
+@given(depth_wise(), SEEDS, engines(), st.integers(1, 2), st.sampled_from([16, 8, 4, 2]))
+def test_depth_wise_layers(geometry, seed, engine, batch, width):
+    """Weights are folded, groups of tiles joined, parameters shared: wherever that pays."""
+    rng = np.random.default_rng(seed)
+    depth, *size = geometry.input_shape
+    before = Geometry(input_shape=(2, *size), channels=depth)
+    dense = Geometry.dense(geometry.channels * geometry.outputs, 3)
+    net = network(
+        *(
+            random_layer(
+                rng, each, function="relu", precision=by_channel([width] * each.channels, each)
+            )
+            for each in (before, geometry, dense)
+        )
+    )
+    check(net, memories(engine), random_inputs(rng, net, batch))
+
+
+@pytest.mark.parametrize(("width", "groups"), [(16, 32), (4, 8)])
+def test_channels_of_a_depth_wise_layer_are_one_descriptor(width, groups):
+    """A row of nine words for each channel, or at 4 bit for four of them; parameters for each."""
+    wise = Geometry(input_shape=(32, 6, 6), channels=32, kernel=(3, 3), padding=(1, 1), groups=32)
+    rng = np.random.default_rng(1)
+    layers = [
+        random_layer(
+            rng, each, function="relu", precision=by_channel([width] * each.channels, each)
+        )
+        for each in (
+            replace(wise, input_shape=(2, 6, 6), groups=1),
+            wise,
+            replace(wise, channels=2, groups=1),
+        )
+    ]
+    placement = place_network(network(*layers), memories(ENGINES[2]), 1)
+    phase = placement.phases[1]
+    (tiles,) = phase.tiles
+    assert (tiles.repeat, tiles.weight_step, tiles.parameters_go_on) == (groups, 1, True)
+    assert phase.rows(Memory.WEIGHTS, placement.config) == groups
+    assert phase.columns() == 9
+    assert len(phase.tables[Memory.PARAMETERS].entries) == 32
 
 
 @settings(max_examples=4)

@@ -93,7 +93,9 @@ def test_entries_fill_their_words():
 def test_places_of_the_entries():
     """Each word put together by hand."""
     assert Walk(1, 2, 3, 4, 5).word() == 1 | 2 << 9 | 3 << 25 | 4 << 34 | 5 << 50
-    assert Tap(1, 2, 3, 4, True).word() == 1 | 2 << 4 | 3 << 13 | 4 << 29 | 1 << 45
+    assert Tap(1, 2, 3, 4, True).word() == 1 | 2 << 4 | 3 << 13 | 4 << 29 | 1 << 41
+    folded = Tap(0, 0, 0, 1, False, 9, 10, True, True)
+    assert folded.word() == 1 << 29 | 9 << 42 | 10 << 58 | 1 << 62 | 1 << 63
     write = Write(1, 2, 3, 1, 5, 6, True, False)
     assert write.word() == 1 | 2 << 2 | 3 << 4 | 1 << 8 | 5 << 10 | 6 << 19 | 1 << 35
     lanes = lane_word(CONFIG, [None, Lane(2, 9, 100)])
