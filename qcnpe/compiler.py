@@ -231,7 +231,7 @@ def _stored_maps(
     for index, layer in enumerate(net.layers):
         widths = net.read_widths(index) or (OPERAND_BITS,)
         lines = line_map(net, index, layer.wiring.outputs)
-        if lines is not None:
+        if lines is not None and index not in patches:
             maps[index] = lines
             continue
         patch = patches.get(index, (1, 1))

@@ -168,6 +168,21 @@ def test_results_of_patches_lie_where_others_do(widths, monkeypatch):
         check(net, memories(engine), random_inputs(rng, net, 2))
 
 
+def test_patches_of_one_channel_are_not_its_lines(monkeypatch):
+    """A patch of two columns makes two channels of a map of one; its two lines are lines still."""
+    choice = dict.fromkeys((-1, 0, 1, 2), 1), {1: (1, 2)}
+    monkeypatch.setattr(blocking, "choose_factors", lambda *_: choice)
+    rng = np.random.default_rng(1)
+    first = Geometry(input_shape=(2, 2, 3), channels=1)
+    padded = Geometry(input_shape=(1, 2, 3), channels=1, padding=(0, 0, 0, 1))
+    geometries = (first, padded, Geometry(input_shape=(1, 2, 4), channels=3))
+    precisions = [by_channel([16] * each.channels, each) for each in geometries]
+    layers = zip(geometries, precisions, strict=True)
+    net = network(*(random_layer(rng, each, precision=widths) for each, widths in layers))
+    engine = EngineConfig(rows=4, cols=2, precisions=(16, 8, 4, 2))
+    check(net, memories(engine), random_inputs(rng, net, 1))
+
+
 def test_margins_are_written_once_where_there_is_room():
     """The zeros around maps stay from run to run, unless another map must take their rows."""
     rng = np.random.default_rng(6)
