@@ -10,7 +10,7 @@ weights needs but one new block for most tiles, if each shares one with the tile
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 from types import MappingProxyType
@@ -401,9 +401,6 @@ def compile_layer(
     order, fetched = _order_tiles(groups)
     if stored is not None:
         order = np.arange(len(order))
-    tiles = [tile for group in groups for tile in group.tiles]
-    load = [] if knots is None else [TableLoad()]
-    counts = count_events(config, [*load, *(tiles[index] for index in order.tolist())])
     return LayerProgram(
         layer=layer,
         knots=knots,
@@ -411,10 +408,37 @@ def compile_layer(
         order=order,
         fetched_words=fetched,
         copies=copies,
-        counts=counts,
+        counts=_count(config, knots, groups, order),
         stored=stored,
         patch=patch,
     )
+
+
+def reorder_tiles(program: Program, orders: Mapping[int, NDArray[np.intp]]) -> Program:
+    """The program with the tiles of some layers in another order, by the index of the layer."""
+    layers = [
+        replace(
+            layer,
+            order=orders[index],
+            counts=_count(program.config, layer.knots, layer.groups, orders[index]),
+        )
+        if index in orders
+        else layer
+        for index, layer in enumerate(program.layers)
+    ]
+    return replace(program, layers=tuple(layers))
+
+
+def _count(
+    config: EngineConfig,
+    knots: NDArray[np.uint32] | None,
+    groups: Sequence[TileGroup],
+    order: NDArray[np.intp],
+) -> EventCounts:
+    """Events of a layer whose tiles are sent in this order."""
+    tiles = [tile for group in groups for tile in group.tiles]
+    load = [] if knots is None else [TableLoad()]
+    return count_events(config, [*load, *(tiles[index] for index in order.tolist())])
 
 
 def _order_tiles(groups: tuple[TileGroup, ...]) -> tuple[NDArray[np.intp], int]:

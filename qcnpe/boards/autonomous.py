@@ -129,6 +129,11 @@ def _read_words(image: Image, boot: int, start: int) -> list[tuple[Base, int, in
     machine.done.clear()
     machine.run(boot_rows=boot, start=start)
     loads = [each for each in machine.done if isinstance(each, Load)]
+    if any(each.base == Base.OUTPUT for each in loads):
+        raise ConfigError(
+            "the image reads maps again that it has stored, which a board's host does not hold;"
+            " compile it for boards with larger activation_rows, or lower the batch"
+        )
     octets = image.config.bus_bytes
     return [
         *([(Base.IMAGE, 0, boot * DESCRIPTOR_BYTES)] if boot else []),

@@ -1,21 +1,31 @@
-"""Images of networks: what is resident, what is loaded by phase, and the list of descriptors."""
+"""Images of networks: the list of descriptors, and everything that they load."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.blocking import compile_blocked
-from qcnpe.compiler import Program, TileGroup
-from qcnpe.placement.layout import Spacing, name_of, space_maps
+from qcnpe.compiler import Program, reorder_tiles
+from qcnpe.placement.banks import (
+    Interval,
+    MapPlaces,
+    first_fit,
+    has_zeros,
+    live_together,
+    map_lives,
+    place_maps,
+)
+from qcnpe.placement.layout import Spacing, space_maps
 from qcnpe.placement.parts import cut_descriptors
-from qcnpe.placement.phase import TABLES, Phase, PhaseBuilder
-from qcnpe.spec.commands import PARAMETER_BITS
+from qcnpe.placement.phase import Part, Phase, PhaseBuilder
+from qcnpe.placement.residency import LOADED, MemoryPlan, Residency, cut_phases
+from qcnpe.placement.strips import MapKey, Strip, Window, tile_order
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.geometry import NETWORK_INPUT
-from qcnpe.spec.memory.config import ENTRY_BITS, Memory, MemoryConfig
+from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.descriptors import (
     DESCRIPTOR_BYTES,
     Base,
@@ -39,8 +49,8 @@ _MOST_PIECES = 8
 _PIECE_WORDS = 128
 """Least bus words of a piece."""
 
-LOADED = (Memory.WEIGHTS, *TABLES)
-"""Memories that phases use."""
+_MOST_OUTPUT_BYTES = (1 << 32) - 1
+"""Most octets of results, and of maps behind them: the header of an image has 32 bits for them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,20 +60,25 @@ class Placement:
     Attributes
     ----------
     program, config : the network, and the memories
-    placed : each map at each width, by (layer, width)
+    places : all maps, and the strips of each layer
     phases : in order
-    resident : memories that hold all phases at once
-    kept : maps whose zeros, in margins and fillers, are written once: no other map takes their rows
+    plans : where phases lie, by memory
+    phase_words : bus words that every run reads for each phase
     image : what external memory holds
     """
 
     program: Program
     config: MemoryConfig
-    placed: Mapping[tuple[int, int], PlacedMap]
+    places: MapPlaces
     phases: tuple[Phase, ...]
-    resident: frozenset[Memory]
-    kept: frozenset[tuple[int, int]]
+    plans: Mapping[Memory, MemoryPlan]
+    phase_words: tuple[int, ...]
     image: Image
+
+    @property
+    def resident(self) -> frozenset[Memory]:
+        """Memories that hold all phases at once."""
+        return frozenset(memory for memory, plan in self.plans.items() if not plan.always)
 
 
 def place_network(net: QuantNet, config: MemoryConfig, batch: int) -> Placement:
@@ -82,210 +97,77 @@ def place_network(net: QuantNet, config: MemoryConfig, batch: int) -> Placement:
     """
     program = compile_blocked(net, config, batch)
     spacings = space_maps(program, config)
-    placed, kept = _place_maps(program, config, spacings)
-    builder = PhaseBuilder(
-        program, config, spacings, placed, _input_pieces(program, config, placed)
-    )
-    phases, resident = _cut_phases(builder)
-    writer = _ImageWriter(builder, phases, resident, kept)
-    return Placement(program, config, placed, phases, resident, kept, writer.write())
+    places = place_maps(program, config, spacings)
+    orders = {
+        index: tile_order(program.layers[index], strips)
+        for index, strips in enumerate(places.strips)
+        if len(strips) > 1
+    }
+    program = reorder_tiles(program, orders)
+    pieces = _input_pieces(program, config, places)
+    residency = cut_phases(PhaseBuilder(program, config, spacings, places, pieces))
+    writer = _ImageWriter(program, config, spacings, places, residency)
+    image = writer.write()
+    words = tuple(writer.phase_words)
+    return Placement(program, config, places, residency.phases, residency.plans, words, image)
 
 
-def _input_pieces(
-    program: Program, config: MemoryConfig, placed: Mapping[tuple[int, int], PlacedMap]
-) -> int:
+def _input_pieces(program: Program, config: MemoryConfig, places: MapPlaces) -> int:
     """Pieces of the input that are loaded one by one: a few, each of which is worth a wait."""
-    maps = (placed[NETWORK_INPUT, width] for width in program.maps[NETWORK_INPUT].widths)
+    if NETWORK_INPUT in places.external:
+        return 1
+    maps = (places.maps[NETWORK_INPUT, width] for width in program.maps[NETWORK_INPUT].widths)
     rows = sum(each.rows(config.banks) for each in maps)
     words = rows * config.row_words(Memory.ACTIVATIONS)
     return min(_MOST_PIECES, max(1, words // _PIECE_WORDS))
 
 
-_Key = tuple[int, int]
-"""A map at a width: index of its layer, and the width."""
+@dataclass(frozen=True)
+class _Outside:
+    """A map in external memory: its base register, its first octet, and bus words of each row."""
 
-
-def _place_maps(
-    program: Program, config: MemoryConfig, spacings: Mapping[int, Spacing]
-) -> tuple[dict[_Key, PlacedMap], frozenset[_Key]]:
-    """Places of all maps, and those whose zeros are kept: as many as there is room for.
-
-    A map lives from the layer that makes it to the last one that reads it.
-    """
-    wanted = {
-        (index, width): spacings[index].at_width(width, program.config.pairs(width), program.batch)
-        for index in sorted(program.maps)
-        for width in program.maps[index].widths
-    }
-    ends = {index: index for index in program.maps}
-    for reader in range(len(program.layers)):
-        for read in program.net.reads(reader):
-            ends[read] = reader
-    ends[len(program.layers) - 1] = len(program.layers)
-    kept = sorted(
-        (
-            key
-            for key in wanted
-            if key[0] != NETWORK_INPUT and _has_zeros(spacings[key[0]], wanted[key])
-        ),
-        key=lambda key: wanted[key].rows(config.banks),
-    )
-    while True:
-        try:
-            return _fit_maps(program, config, wanted, ends, frozenset(kept)), frozenset(kept)
-        except CapacityError:
-            if not kept:
-                raise
-            kept.pop()
-
-
-def _has_zeros(spacing: Spacing, placed: PlacedMap) -> bool:
-    """Whether a layer's map has margins, or octets that no tile writes."""
-    return any(spacing.margins) or _has_fillers(placed)
-
-
-def _fit_maps(
-    program: Program,
-    config: MemoryConfig,
-    wanted: Mapping[_Key, PlacedMap],
-    ends: Mapping[int, int],
-    kept: Set[_Key],
-) -> dict[_Key, PlacedMap]:
-    """First fit of each map among those that it must not overwrite, in the order of the layers.
-
-    These are maps that live at the same time, and those that are kept; but equal maps that are
-    kept have their zeros in the same places.
-    """
-    found: dict[_Key, PlacedMap] = {}
-    for key in sorted(wanted, key=lambda key: (key not in kept, key[0])):
-        apart = [
-            each
-            for other, each in found.items()
-            if _live_together(key[0], other[0], ends)
-            or (other in kept and not (key in kept and _are_alike(wanted[key], each)))
-        ]
-        rows = wanted[key].rows(config.banks)
-        first = _first_fit(rows, apart, config.banks)
-        if first + rows > config.activation_rows:
-            raise CapacityError(
-                f"{name_of(program, key[0])}: its map at {key[1]} bits needs rows up to"
-                f" {first + rows} of the activation banks, which have"
-                f" {config.activation_rows}; set activation_rows, or lower the batch"
-            )
-        found[key] = replace(wanted[key], first=first)
-    return found
-
-
-def _live_together(one: int, other: int, ends: Mapping[int, int]) -> bool:
-    return ends[one] >= other and ends[other] >= one
-
-
-def _are_alike(one: PlacedMap, other: PlacedMap) -> bool:
-    """Whether the values of two maps lie in the same octets from their first rows on."""
-    same = ("width", "pairs", "words", "origin", "pitch", "sample_step", "positions")
-    return (
-        all(getattr(one, name) == getattr(other, name) for name in same)
-        and one.map.shape == other.map.shape
-        and np.array_equal(one.map.slots, other.map.slots)
-    )
-
-
-def _first_fit(rows: int, alive: Sequence[PlacedMap], banks: int) -> int:
-    """The lowest row from which on so many rows are free."""
-    first = 0
-    for each in sorted(alive, key=lambda each: each.first):
-        if first + rows <= each.first:
-            break
-        first = max(first, each.first + each.rows(banks))
-    return first
-
-
-def _cut_phases(builder: PhaseBuilder) -> tuple[tuple[Phase, ...], frozenset[Memory]]:
-    """A phase for each layer; more where a memory that is not resident cannot hold two."""
-    config, layers = builder.config, builder.program.layers
-    whole = [builder.build(index, layer.groups) for index, layer in enumerate(layers)]
-    resident = frozenset(LOADED)
-    while True:
-        found = [
-            part
-            for phase in whole
-            for part in _split(builder, phase, layers[phase.layer].groups, resident)
-        ]
-        too_small = {
-            memory
-            for memory in resident
-            if sum(phase.rows(memory, config) for phase in found) > config.depth(memory)
-        }
-        if not too_small:
-            return tuple(found), resident
-        resident -= too_small
-
-
-def _split(
-    builder: PhaseBuilder, phase: Phase, groups: Sequence[TileGroup], resident: frozenset[Memory]
-) -> list[Phase]:
-    """The phase, or parts of it of which two fit each memory that is not resident."""
-    large = [
-        memory
-        for memory in LOADED
-        if memory not in resident
-        and phase.rows(memory, builder.config) > builder.config.depth(memory) // 2
-    ]
-    if not large:
-        return [phase]
-    if len(groups) == 1:
-        raise _too_small(builder, phase, large[0])
-    middle = len(groups) // 2
-    return [
-        part
-        for half in (groups[:middle], groups[middle:])
-        for part in _split(builder, builder.build(phase.layer, half), half, resident)
-    ]
-
-
-def _too_small(builder: PhaseBuilder, phase: Phase, memory: Memory) -> CapacityError:
-    rows = phase.rows(memory, builder.config)
-    depth = builder.config.depth(memory)
-    return CapacityError(
-        f"{name_of(builder.program, phase.layer)}: {rows} rows of {memory.name.lower()} do not fit"
-        f" twice into a memory of {depth}; make it larger"
-    )
+    base: Base
+    offset: int
+    words: int
 
 
 class _ImageWriter:
-    """Writes descriptors and contents one after another."""
+    """Writes descriptors and contents one after another.
+
+    Attributes
+    ----------
+    phase_words : bus words that every run reads for each phase
+    """
 
     def __init__(
         self,
-        builder: PhaseBuilder,
-        phases: tuple[Phase, ...],
-        resident: frozenset[Memory],
-        kept: frozenset[_Key],
+        program: Program,
+        config: MemoryConfig,
+        spacings: Mapping[int, Spacing],
+        places: MapPlaces,
+        residency: Residency,
     ) -> None:
-        self.builder, self.config = builder, builder.config
-        self.program = builder.program
-        self.phases, self.resident, self.kept = phases, resident, kept
+        self.program, self.config = program, config
+        self.spacings, self.places = spacings, places
+        self.phases, self.plans = residency.phases, residency.plans
+        self.phase_words = [0] * len(self.phases)
         self._parts: list[_Bytes] = []
+        self._offsets: dict[bytes, int] = {}
         self._size = 0
-        self._bases = self._place_phases()
+        self._inputs, self._input_bytes = self._place_inputs()
+        self._output = self._place_output()
+        self._outside, self._output_bytes = self._place_outside()
 
     def write(self) -> Image:
         """The image."""
         setup = self._setup()
-        inputs, input_bytes = self._inputs()
-        output = self._output()
-        pieces = self._input_loads(inputs)
+        pieces = self._input_loads()
         run: list[Descriptor] = [*pieces[0], *self._loads(0)]
         for number in range(len(self.phases)):
             run += self._phase(number, pieces[1:] if number == 0 else [])
-        store = Store(
-            row=output.map.first,
-            rows=output.map.rows(self.config.banks),
-            words=output.bank_words,
-            base=Base.OUTPUT,
-            offset=0,
-        )
-        found = cut_descriptors(setup, [*run, store, End()], self.config)
+        if len(self.program.layers) - 1 not in self.places.external:
+            run.append(self._store_output())
+        found = cut_descriptors(setup, [*run, End()], self.config)
         return Image(
             config=self.config,
             data=self._data(found.descriptors),
@@ -293,40 +175,21 @@ class _ImageWriter:
             again=found.again,
             again_boot_rows=found.again_boot_rows,
             batch=self.program.batch,
-            inputs=inputs,
+            inputs=self._inputs,
             input_factor=self.program.input_factor,
-            output=output,
-            input_bytes=input_bytes,
-            output_bytes=store.rows * store.words * self.config.bus_bytes,
+            output=self._output,
+            input_bytes=self._input_bytes,
+            output_bytes=self._output_bytes,
         )
-
-    def _place_phases(self) -> list[dict[Memory, int]]:
-        """First row of each phase in each memory: one after another, or in alternating halves."""
-        ends = dict.fromkeys(LOADED, 0)
-        found = []
-        for number, phase in enumerate(self.phases):
-            bases = {}
-            for memory in LOADED:
-                if memory in self.resident:
-                    bases[memory] = ends[memory]
-                    ends[memory] += phase.rows(memory, self.config)
-                else:
-                    bases[memory] = number % 2 * (self.config.depth(memory) // 2)
-            found.append(bases)
-        return found
 
     def _setup(self) -> list[Descriptor]:
         """Loads of what is resident, and zeros that are kept; rows side by side are one load."""
         found: list[Load] = []
         for memory in LOADED:
-            if memory not in self.resident:
-                continue
-            for number, phase in enumerate(self.phases):
-                if not phase.rows(memory, self.config):
-                    continue
+            for number in self.plans[memory].once:
                 load = self._load(number, memory)
                 last = found[-1] if found else None
-                if last and (last.memory, last.words) == (memory, load.words):
+                if last and _is_next(last, load, self.config):
                     found[-1] = replace(last, rows=last.rows + load.rows)
                 else:
                     found.append(load)
@@ -334,23 +197,30 @@ class _ImageWriter:
         return [*found, *(fill for layer in layers for fill in self._fills(layer, kept=True))]
 
     def _loads(self, number: int) -> list[Descriptor]:
-        """Loads of a phase's memories that are not resident."""
-        phase = self.phases[number]
+        """Loads that a phase needs in every run."""
         return [
-            self._load(number, memory)
+            self._counted(number, self._load(number, memory))
             for memory in LOADED
-            if memory not in self.resident and phase.rows(memory, self.config)
+            if number in self.plans[memory].always
         ]
 
+    def _counted(self, number: int, load: Load) -> Load:
+        """A load, whose bus words are counted for a phase."""
+        self.phase_words[number] += load.rows * load.words
+        return load
+
     def _load(self, number: int, memory: Memory) -> Load:
-        content = phase_content(self.phases[number], memory, self.config)
+        plan = self.plans[memory]
+        content = plan.contents[number]
+        if content.key not in self._offsets:
+            self._offsets[content.key] = self._append(content.octets)
         return Load(
             memory=memory,
-            row=self._bases[number][memory],
-            rows=len(content),
-            words=content.shape[1] // self.config.bus_bytes,
+            row=plan.firsts[number],
+            rows=content.rows,
+            words=content.octets.shape[1] // self.config.bus_bytes,
             base=Base.IMAGE,
-            offset=self._append(content),
+            offset=self._offsets[content.key],
         )
 
     def _append(self, content: _Bytes) -> int:
@@ -373,12 +243,12 @@ class _ImageWriter:
         octets = b"".join(word.to_bytes(DESCRIPTOR_BYTES, "little") for word in words)
         return np.concatenate([np.frombuffer(octets, np.uint8), *self._parts])
 
-    def _inputs(self) -> tuple[tuple[MapTransfer, ...], int]:
+    def _place_inputs(self) -> tuple[tuple[MapTransfer, ...], int]:
         copies = self.program.net.copies(NETWORK_INPUT)
         words = self.config.row_words(Memory.ACTIVATIONS)
         found, offset = [], 0
         for width in self.program.maps[NETWORK_INPUT].widths:
-            placed = self.builder.placed[NETWORK_INPUT, width]
+            placed = self.places.maps[NETWORK_INPUT, width]
             found.append(
                 MapTransfer(
                     map=placed,
@@ -391,17 +261,60 @@ class _ImageWriter:
             offset += placed.rows(self.config.banks) * words * self.config.bus_bytes
         return tuple(found), offset
 
-    def _input_loads(self, inputs: Sequence[MapTransfer]) -> list[list[Descriptor]]:
+    def _place_output(self) -> MapTransfer:
+        """The last map."""
+        placed = self.places.maps[len(self.program.layers) - 1, OPERAND_BITS]
+        return MapTransfer(map=placed, offset=0, bank_words=self._bank_words(placed))
+
+    def _bank_words(self, placed: PlacedMap) -> int:
+        """Bus words of a map's row: those of the banks that have positions."""
+        used = min(placed.positions, self.config.banks) * OPERAND_BITS
+        return -(-used // self.config.bus_bits)
+
+    def _place_outside(self) -> tuple[dict[MapKey, _Outside], int]:
+        """Maps in external memory, and octets at `output`: results, then maps of other layers.
+
+        Maps that do not live at the same time share octets.
+        """
+        last, width_bytes = len(self.program.layers) - 1, self.config.bus_bytes
+        output = self._output
+        end = output.map.rows(self.config.banks) * output.bank_words * width_bytes
+        found = {
+            (NETWORK_INPUT, each.map.width): _Outside(Base.INPUT, each.offset, each.bank_words)
+            for each in self._inputs
+        }
+        found[last, OPERAND_BITS] = _Outside(Base.OUTPUT, 0, output.bank_words)
+        ends = map_lives(self.program)
+        taken: dict[MapKey, Interval] = {}
+        for key, placed in self.places.maps.items():
+            if key[0] not in self.places.external or key in found:
+                continue
+            apart = [other for each, other in taken.items() if live_together(key[0], each[0], ends)]
+            words = self._bank_words(placed)
+            size = placed.rows(self.config.banks) * words * width_bytes
+            taken[key] = first_fit(size, [(0, end), *apart]), size
+            found[key] = _Outside(Base.OUTPUT, taken[key][0], words)
+        end = max([end, *(first + size for first, size in taken.values())])
+        if end > _MOST_OUTPUT_BYTES:
+            raise CapacityError(
+                f"maps that do not fit the banks take {end:,} bytes of external memory, more than"
+                f" {_MOST_OUTPUT_BYTES:,}; set activation_rows, or lower the batch"
+            )
+        return found, end
+
+    def _input_loads(self) -> list[list[Descriptor]]:
         """Loads of the input before each of the first tiles; with the last ones, all that is left.
 
         The inputs that the first layer does not read at once come with the last tiles, too.
         """
+        if NETWORK_INPUT in self.places.external:
+            return [[]]
         steps = self.phases[0].input_rows
         found: list[list[Descriptor]] = []
-        loaded = {each.map.width: 0 for each in inputs}
+        loaded = {each.map.width: 0 for each in self._inputs}
         for number, step in enumerate(steps):
             loads: list[Descriptor] = []
-            for each in inputs:
+            for each in self._inputs:
                 rows = each.map.rows(self.config.banks)
                 end = rows if number + 1 == len(steps) else step.get(each.map.width, 0)
                 start = loaded[each.map.width]
@@ -413,21 +326,28 @@ class _ImageWriter:
 
     def _load_input(self, each: MapTransfer, start: int, end: int) -> Load:
         """Rows `start` to `end` - 1 of a map of the input."""
-        row_bytes = each.bank_words * self.config.bus_bytes
-        return Load(
-            memory=Memory.ACTIVATIONS,
-            row=each.map.first + start,
-            rows=end - start,
-            words=each.bank_words,
-            base=Base.INPUT,
-            offset=each.offset + start * row_bytes,
-        )
+        window = Window(start, end - start)
+        return self._load_rows((NETWORK_INPUT, each.map.width), window, each.map.first + start)
 
-    def _output(self) -> MapTransfer:
-        """The last map; of its rows only the banks that have positions are stored."""
-        placed = self.builder.placed[len(self.program.layers) - 1, OPERAND_BITS]
-        used = min(placed.positions, self.config.banks) * OPERAND_BITS
-        return MapTransfer(map=placed, offset=0, bank_words=-(-used // self.config.bus_bits))
+    def _load_rows(self, key: MapKey, window: Window, row: int) -> Load:
+        """Rows of a map, from external memory to the banks from `row` on."""
+        return Load(memory=Memory.ACTIVATIONS, **self._transfer(key, window, row))
+
+    def _transfer(self, key: MapKey, window: Window, row: int) -> dict[str, int]:
+        outside = self._outside[key]
+        return {
+            "row": row,
+            "rows": window.rows,
+            "words": outside.words,
+            "base": outside.base,
+            "offset": outside.offset + window.first * outside.words * self.config.bus_bytes,
+        }
+
+    def _store_output(self) -> Store:
+        placed = self._output.map
+        key = len(self.program.layers) - 1, OPERAND_BITS
+        window = Window(0, placed.rows(self.config.banks))
+        return Store(**self._transfer(key, window, placed.first))
 
     def _phase(self, number: int, inputs: Sequence[list[Descriptor]]) -> list[Descriptor]:
         """Wait for the phase before, load the next one, compute.
@@ -441,28 +361,84 @@ class _ImageWriter:
         found: list[Descriptor] = [Wait(loads=True, tiles=True)]
         if number == 0 or self.phases[number - 1].layer != phase.layer:
             found += self._fills(phase.layer, kept=False)
-        bases = self._bases[number]
-        entries = {memory: bases[memory] * self.config.entries(memory) for memory in LOADED}
+        entries = {
+            memory: self.plans[memory].firsts[number] * self.config.entries(memory)
+            for memory in LOADED
+        }
         if phase.knots is not None:
             found.append(TableDescriptor(parameters=entries[Memory.PARAMETERS] + phase.knots))
         ahead = [*inputs, self._loads(number + 1) if number + 1 < len(self.phases) else []]
-        for index, tiles in enumerate(phase.tiles):
-            if 0 < index <= len(inputs) and inputs[index - 1]:
-                found.append(Wait(loads=True))
-            if index < len(ahead):
-                found += ahead[index]
-            found.append(move_tiles(tiles, entries))
+        index = 0
+        for place, part in enumerate(phase.parts):
+            if place == 0 and part.is_first:
+                found += self._window_loads(number, part)
+            if part.is_first:
+                found += self._begin_strip(number, part)
+            for tiles in part.tiles:
+                if 0 < index <= len(inputs) and inputs[index - 1]:
+                    found.append(Wait(loads=True))
+                if index < len(ahead):
+                    found += ahead[index]
+                found.append(move_tiles(tiles, entries))
+                index += 1
+            if part.is_last:
+                found += self._end_strip(number, part, phase.parts[place + 1 : place + 2])
         return found
 
-    def _fills(self, layer: int, *, kept: bool) -> list[Descriptor]:
-        """Zeros for a layer's maps, for those that are kept or for the others."""
+    def _window_loads(self, number: int, part: Part) -> list[Descriptor]:
+        """Loads of the windows that a strip reads."""
+        layer = self.phases[number].layer
+        return [
+            self._counted(number, self._load_rows(key, window, self.places.rooms[layer, key][0]))
+            for key, window in self._strip(number, part).reads.items()
+        ]
+
+    def _begin_strip(self, number: int, part: Part) -> list[Descriptor]:
+        """The windows of results, with what is stored already; then wait for all windows."""
+        strip, layer = self._strip(number, part), self.phases[number].layer
         found: list[Descriptor] = []
+        for key, window in strip.writes.items():
+            row = self.places.rooms[layer, key][0]
+            if window.stored:
+                stored = Window(window.first, window.stored)
+                found.append(self._counted(number, self._load_rows(key, stored, row)))
+            rest = window.rows - window.stored
+            if rest and has_zeros(self.spacings[layer], self.places.maps[key]):
+                found.append(Fill(row=row + window.stored, rows=rest))
+        waits = strip.reads or any(window.stored for window in strip.writes.values())
+        return [*found, Wait(loads=True)] if waits else found
+
+    def _end_strip(self, number: int, part: Part, following: Sequence[Part]) -> list[Descriptor]:
+        """Load what the next strip of the phase reads, while the results are stored."""
+        strip, layer = self._strip(number, part), self.phases[number].layer
+        loads = [load for each in following for load in self._window_loads(number, each)]
+        stores = [
+            Store(**self._transfer(key, window, self.places.rooms[layer, key][0]))
+            for key, window in strip.writes.items()
+        ]
+        return [*([Wait(tiles=True)] if loads else []), *loads, *stores]
+
+    def _strip(self, number: int, part: Part) -> Strip:
+        return self.places.strips[self.phases[number].layer][part.strip]
+
+    def _fills(self, layer: int, *, kept: bool) -> list[Descriptor]:
+        """Zeros for a layer's maps in the banks, for those that are kept or for the others."""
+        found: list[Descriptor] = []
+        if layer in self.places.external:
+            return found
         for width in self.program.maps[layer].widths:
-            placed = self.builder.placed[layer, width]
-            is_kept = (layer, width) in self.kept
-            if is_kept == kept and _has_zeros(self.builder.spacings[layer], placed):
+            placed = self.places.maps[layer, width]
+            is_kept = (layer, width) in self.places.kept
+            if is_kept == kept and has_zeros(self.spacings[layer], placed):
                 found.append(Fill(row=placed.first, rows=placed.rows(self.config.banks)))
         return found
+
+
+def _is_next(last: Load, load: Load, config: MemoryConfig) -> bool:
+    """Whether a load goes on where another one ends, in both memories."""
+    same = (last.memory, last.words) == (load.memory, load.words)
+    rows = last.row + last.rows == load.row
+    return same and rows and last.offset + last.rows * last.words * config.bus_bytes == load.offset
 
 
 def move_tiles(tiles: Tiles, entries: Mapping[Memory, int]) -> Tiles:
@@ -478,31 +454,3 @@ def move_tiles(tiles: Tiles, entries: Mapping[Memory, int]) -> Tiles:
         store_walks=tiles.store_walks + entries[Memory.WRITES],
         writes=tiles.writes + entries[Memory.WRITES],
     )
-
-
-def _has_fillers(placed: PlacedMap) -> bool:
-    """Whether there are octets of its words that hold no channel."""
-    if placed.pairs == 1:
-        return False
-    octets = np.unique(placed.map.slots * placed.width // 8)
-    return len(octets) < 2 * placed.words
-
-
-def phase_content(phase: Phase, memory: Memory, config: MemoryConfig) -> _Bytes:
-    """(rows, octets) of a phase in external memory, in whole bus words."""
-    rows = phase.rows(memory, config)
-    if memory is Memory.WEIGHTS:
-        words = -(-phase.columns() * OPERAND_BITS // config.bus_bits)
-        width = words * config.bus_bytes
-        block = np.concatenate(phase.weights).astype("<u2").view(np.uint8)
-        found = np.zeros((rows, width), np.uint8)
-        used = min(width, block.shape[1])
-        found[:, :used] = block[:, :used]
-        return found
-    width = config.row_words(memory) * config.bus_bytes
-    entry = {Memory.PARAMETERS: PARAMETER_BITS, Memory.LANES: width * 8}.get(
-        memory, ENTRY_BITS
-    ) // 8
-    octets = b"".join(word.to_bytes(entry, "little") for word in phase.tables[memory].entries)
-    padded = octets.ljust(rows * width, b"\0")
-    return np.frombuffer(padded, np.uint8).reshape(rows, width)

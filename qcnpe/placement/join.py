@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from qcnpe.placement.build import LOADED, move_tiles
+from qcnpe.placement.build import move_tiles
+from qcnpe.placement.residency import LOADED
 from qcnpe.spec.errors import CapacityError, FormatError
 from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.descriptors import (

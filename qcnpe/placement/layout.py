@@ -90,6 +90,10 @@ class Spacing:
         line, column = reader.taps[tap].tolist()
         return int(line * self.pitch + column)
 
+    def reach(self, reader: MapReader) -> int:
+        """Positions from the first tap to the last one."""
+        return int((reader.taps @ (self.pitch, 1)).max())
+
     def stored(self, outputs: _Ints, window: int, batch: int) -> _Ints:
         """(items,) positions of results, for samples, outputs and their windows; -1 if none."""
         lines, columns = self.map.patch

@@ -2,15 +2,17 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.compiler import LayerProgram, Program, TileGroup
 from qcnpe.folding import FoldedWeights, Unfolding, fold_groups
+from qcnpe.placement.banks import MapPlaces
 from qcnpe.placement.lanes import Run, cut_run, find_runs
 from qcnpe.placement.layout import Spacing, cut_tiles, passes_of
+from qcnpe.placement.strips import MapKey
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.geometry import NETWORK_INPUT
@@ -46,6 +48,27 @@ class Table:
         return self._known[key]
 
 
+Unit = tuple[int, int]
+"""Tiles of a strip and a group, by the numbers of both."""
+
+
+@dataclass(eq=False)
+class Part:
+    """Tiles of a phase that belong to one strip.
+
+    Attributes
+    ----------
+    strip : its number
+    is_first, is_last : whether these tiles are the first, and the last ones of the strip
+    tiles : descriptors; their addresses count from the phase's part of each memory
+    """
+
+    strip: int
+    is_first: bool
+    is_last: bool
+    tiles: list[Tiles] = field(default_factory=list)
+
+
 @dataclass(eq=False)
 class Phase:
     """What is loaded together, and the tiles that use it.
@@ -56,8 +79,8 @@ class Phase:
     weights : uint16 (beats, engine columns) of each group; those of equal groups once
     tables : entries by memory
     knots : address of the activation function's table among the parameters, or None
-    tiles : descriptors; their addresses count from the phase's part of each memory
-    input_rows : for the first of these, rows of the network's input that they, and those before
+    parts : tiles, strip by strip
+    input_rows : for the first tiles, rows of the network's input that they, and those before
         them, read; by the width of the map
     """
 
@@ -67,9 +90,14 @@ class Phase:
         default_factory=lambda: {memory: Table() for memory in TABLES}
     )
     knots: int | None = None
-    tiles: list[Tiles] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
     input_rows: list[dict[int, int]] = field(default_factory=list)
     _known_weights: dict[bytes, int] = field(default_factory=dict)
+
+    @property
+    def tiles(self) -> list[Tiles]:
+        """Descriptors of all parts."""
+        return [tiles for part in self.parts for tiles in part.tiles]
 
     def add_weights(self, block: NDArray[np.uint16]) -> int:
         """Row of the first beat of a group's weights."""
@@ -206,23 +234,30 @@ class PhaseBuilder:
     ----------
     program, config : the network, and the memories
     spacings : positions of each map
-    placed : each map at each width, by (layer, width)
+    places : where all maps lie, and the strips of each layer
     input_pieces : in so many pieces the first layer's first tiles are computed, so that they need
         not wait for all of the input
     known_passes : what has been found for the positions of tiles
     known_weights : the same for the weights of layers
+    known_maps : the same for maps, by layer, strip and map
     """
 
     program: Program
     config: MemoryConfig
     spacings: Mapping[int, Spacing]
-    placed: Mapping[tuple[int, int], PlacedMap]
+    places: MapPlaces
     input_pieces: int = 1
     known_passes: dict[Hashable, list[list[int]]] = field(default_factory=dict)
     known_weights: dict[int, dict[int, FoldedWeights]] = field(default_factory=dict)
+    known_maps: dict[tuple[int, int, MapKey], PlacedMap] = field(default_factory=dict)
 
-    def build(self, index: int, groups: Sequence[TileGroup]) -> Phase:
-        """The phase of some groups of layer `index`; those that come first load its table."""
+    def units(self, index: int) -> list[Unit]:
+        """Everything that layer `index` computes, in order."""
+        strips, groups = self.places.strips[index], self.program.layers[index].groups
+        return [(strip, group) for strip in range(len(strips)) for group in range(len(groups))]
+
+    def build(self, index: int, units: Sequence[Unit]) -> Phase:
+        """The phase of some units of layer `index`; those that come first load its table."""
         layer = self.program.layers[index]
         if len(layer.layer.sources) > MAX_SOURCES:
             raise CapacityError(
@@ -230,38 +265,56 @@ class PhaseBuilder:
                 f" engine reads {MAX_SOURCES} at most"
             )
         phase = Phase(index)
-        if layer.knots is not None and groups[0] is layer.groups[0]:
+        if layer.knots is not None and units[0] == (0, 0):
             phase.knots = phase.tables[Memory.PARAMETERS].add(layer.knots.tolist())
-        described = [self._describe(phase, layer, group) for group in groups]
-        for joined in self._chains(described):
-            if index > 0 and self._pays(joined):
-                self._add_chain(phase, joined)
-            else:
-                for each in joined.members:
-                    self._add_group(phase, each)
+        for strip, members in groupby(units, lambda unit: unit[0]):
+            groups = [group for _, group in members]
+            part = Part(strip, groups[0] == 0, groups[-1] == len(layer.groups) - 1)
+            phase.parts.append(part)
+            self._add_part(phase, part, groups)
         return phase
 
-    def _describe(self, phase: Phase, layer: LayerProgram, group: TileGroup) -> _GroupTiles:
-        """What the tiles of a group read and write."""
+    def _add_part(self, phase: Phase, part: Part, groups: Sequence[int]) -> None:
+        """Descriptors of a strip's tiles of some groups."""
+        tiles = self.places.strips[phase.layer][part.strip].tiles
+        used = [number for number in groups if tiles[number][0] < tiles[number][1]]
+        described = [self._describe(phase, part.strip, number) for number in used]
+        for joined in self._chains(described):
+            if phase.layer > 0 and self._pays(joined):
+                part.tiles.append(self._chain_tiles(phase, joined))
+            else:
+                for each in joined.members:
+                    part.tiles += self._group_tiles(phase, each)
+
+    def _map(self, index: int, strip: int, key: MapKey) -> PlacedMap:
+        """A map as a strip of layer `index` sees it; always the same object."""
+        if (index, strip, key) not in self.known_maps:
+            seen = self.places.seen(index, key, self.places.strips[index][strip])
+            self.known_maps[index, strip, key] = seen
+        return self.known_maps[index, strip, key]
+
+    def _describe(self, phase: Phase, strip: int, number: int) -> _GroupTiles:
+        """What the tiles of a group in a strip read and write."""
         index = phase.layer
-        reads = self._reads(layer, index, group)
+        layer = self.program.layers[index]
+        group, (start, end) = layer.groups[number], self.places.strips[index][strip].tiles[number]
+        reads, read_places = self._reads(layer, index, group, strip)
         used = self.config.engine.window_rows(layer.layer.wiring.window)
         window, batch = layer.layer.wiring.window, self.program.batch
         own = self.spacings[index].stored(group.outputs, window, batch)
-        places = [cut_tiles(each, used) for _, each in reads] + [cut_tiles(own, used)]
+        places = [cut_tiles(each, used)[start:end] for each in (*read_places, own)]
         runs, entries = find_runs(places)
-        if index == 0 and group is layer.groups[0]:
+        if index == 0 and (strip, number) == (0, 0):
             runs = [*cut_run(runs[0], self.input_pieces), *runs[1:]]
-            phase.input_rows = self._input_rows(
-                layer, group, [each for each, _ in reads], places, runs
-            )
+            phase.input_rows = self._input_rows(layer, group, reads, places, runs)
         weights = self._folded(index)[id(group)]
         taps, words = self._taps(layer, index, group, weights.unfolding)
         writes, moved, firsts = self._writes(index, group)
+        widths = self.program.maps[index].widths
         return _GroupTiles(
-            commands=tuple(group.commands.tolist()),
-            reads=tuple(map_ for map_, _ in reads),
-            stores=tuple(self.placed[index, width] for width in self.program.maps[index].widths),
+            commands=tuple(group.commands[start:end].tolist()),
+            reads=tuple(reads),
+            stores=tuple(self._map(index, strip, (index, width)) for width in widths),
             places=places,
             runs=runs,
             entries=entries,
@@ -308,7 +361,7 @@ class PhaseBuilder:
         few = entries <= config.lane_rows // _LANES_SHARE
         return few and entries * config.row_words(Memory.LANES) < saved
 
-    def _add_chain(self, phase: Phase, joined: _Chain) -> None:
+    def _chain_tiles(self, phase: Phase, joined: _Chain) -> Tiles:
         """One descriptor for all groups of a chain, each of which is a repetition."""
         first = joined.members[0]
         count = len(first.places[0])
@@ -328,22 +381,19 @@ class PhaseBuilder:
             parameters=[*chain.from_iterable(parameters)] if parameters_differ else parameters[0],
             period=period,
         )
-        phase.tiles.append(
-            replace(
-                self._run_tiles(phase, first, run, tiles, joined.steps),
-                weight_step=weights.shape[1] if weights_differ else 0,
-                parameters_go_on=parameters_differ,
-            )
+        return replace(
+            self._run_tiles(phase, first, run, tiles, joined.steps),
+            weight_step=weights.shape[1] if weights_differ else 0,
+            parameters_go_on=parameters_differ,
         )
 
-    def _add_group(self, phase: Phase, group: _GroupTiles) -> None:
+    def _group_tiles(self, phase: Phase, group: _GroupTiles) -> list[Tiles]:
         """Descriptors of the tiles of one group."""
         period, (parameters,) = _share_parameters([group.parameters])
         tiles = self._tiles(
             phase, group, group.entries, group.weights, parameters=parameters, period=period
         )
-        for run in group.runs:
-            phase.tiles.append(self._run_tiles(phase, group, run, tiles))
+        return [self._run_tiles(phase, group, run, tiles) for run in group.runs]
 
     def _tiles(
         self,
@@ -430,10 +480,7 @@ class PhaseBuilder:
             last = run.first + run.tiles * run.repeat
             rows: dict[int, int] = {}
             for map_, each, reader in zip(maps, places[:-1], layer.stored.readers, strict=True):
-                reach = int(each[:last].max()) + max(
-                    self.spacings[NETWORK_INPUT].tap_offset(reader, tap)
-                    for tap in range(len(reader.taps))
-                )
+                reach = int(each[:last].max()) + self.spacings[NETWORK_INPUT].reach(reader)
                 needed = (reach // self.config.banks + 1) * map_.words
                 needed = min(needed, map_.rows(self.config.banks))
                 rows[group.precision] = max(rows.get(group.precision, 0), needed)
@@ -441,16 +488,16 @@ class PhaseBuilder:
         return found
 
     def _reads(
-        self, layer: LayerProgram, index: int, group: TileGroup
-    ) -> list[tuple[PlacedMap, _Ints]]:
+        self, layer: LayerProgram, index: int, group: TileGroup, strip: int
+    ) -> tuple[list[PlacedMap], list[_Ints]]:
         """The map of each source, and the positions of the first tap in it."""
         assert layer.stored is not None
-        found = []
+        maps, places = [], []
         for source, reader in zip(layer.layer.sources, layer.stored.readers, strict=True):
             read = source.reads(index)
-            places = self.spacings[read].read(reader, group.outputs, self.program.batch)
-            found.append((self.placed[read, group.precision], places))
-        return found
+            maps.append(self._map(index, strip, (read, group.precision)))
+            places.append(self.spacings[read].read(reader, group.outputs, self.program.batch))
+        return maps, places
 
     def _add_lanes(
         self, phase: Phase, maps: Sequence[PlacedMap], places: Sequence[_Ints], entries: list[int]
@@ -506,7 +553,7 @@ class PhaseBuilder:
         for start, count in zip(starts.tolist(), counts.tolist(), strict=True):
             number = int(source[start])
             read = layer.layer.sources[number].reads(index)
-            map_ = self.placed[read, group.precision]
+            map_ = self.places.maps[read, group.precision]
             reader = layer.stored.readers[number]
             offset = self.spacings[read].tap_offset(reader, int(tap[start]))
             bank, row = _offset(map_, offset, self.config.banks)
@@ -539,7 +586,7 @@ class PhaseBuilder:
             for number, width in enumerate(stored.widths):
                 write = self._write(stored, slots, moved, column, number, width)
                 bank, row = _offset(
-                    self.placed[index, width], moved[column] - first, self.config.banks
+                    self.places.maps[index, width], moved[column] - first, self.config.banks
                 )
                 found.append(
                     replace(

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from qcnpe.placement.build import LOADED, Placement, phase_content
+from qcnpe.placement.build import Placement
+from qcnpe.placement.layout import name_of
+from qcnpe.placement.residency import LOADED
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.cycles import RunCount, Span, count_run
@@ -23,8 +25,9 @@ class LayerReport:
     stalled : of these, cycles in which it waited for loads
     utilisation : the network's own multiplications, each at its width, as a fraction of all that
         the array could do in these cycles; zeros that fill beats or stand in patches are no work
-    words_read, words_written : 16-bit words of external memory, read beforehand for this layer, and
-        written
+    words_read, words_written : 16-bit words of external memory, read for this layer, and written
+    strips : parts in which it is computed; more than one if its maps do not fit the banks
+    weights_stay : whether all its weights stay loaded from run to run
     """
 
     name: str
@@ -33,6 +36,8 @@ class LayerReport:
     utilisation: float
     words_read: int
     words_written: int
+    strips: int = 1
+    weights_stay: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,7 @@ class PlacementReport:
             memory.name.lower(): sum(phase.rows(memory, config) for phase in placement.phases)
             for memory in LOADED
         }
-        maps = placement.placed.values()
-        rows["activations"] = max(each.first + each.rows(config.banks) for each in maps)
+        rows["activations"] = placement.places.used_rows(config.banks)
         rows["descriptors"] = placement.image.boot_rows
         return cls(_by_layer(placement, net, further), first, further, rows, placement)
 
@@ -77,7 +81,9 @@ class PlacementReport:
     def memories(self) -> dict[str, Any]:
         """Each memory's depth, what is used, and whether it holds the whole network."""
         placement = self.placement
-        held = {*placement.resident, Memory.ACTIVATIONS, Memory.DESCRIPTORS}
+        held = {*placement.resident, Memory.DESCRIPTORS}
+        if not placement.places.external:
+            held.add(Memory.ACTIVATIONS)
         return {
             memory.name.lower(): {
                 "rows": placement.config.depth(memory),
@@ -112,12 +118,28 @@ class PlacementReport:
     @property
     def caption(self) -> str:
         """The first run, and what is loaded again in every run."""
-        again = [memory.name.lower() for memory in LOADED if memory not in self.placement.resident]
+        placement = self.placement
+        again = [memory.name.lower() for memory in LOADED if memory not in placement.resident]
         loaded = f"loaded in every run: {', '.join(again)}" if again else "all of it stays loaded"
+        if placement.plans[Memory.WEIGHTS].once and Memory.WEIGHTS not in placement.resident:
+            loaded += " (of weights a part)"
         words = self.first.words_read * self._words_per_bus_word
-        return f"First run: {self.first.cycles:,} cycles, {words:,} words read; {loaded}."
+        found = f"First run: {self.first.cycles:,} cycles, {words:,} words read; {loaded}."
+        if placement.places.external:
+            names = [name_of(placement.program, each) for each in sorted(placement.places.external)]
+            found += f" In external memory: the maps of {', '.join(names)}."
+        return found
 
-    headings = ("layer", "cycles", "stalled", "utilisation", "words read", "words written")
+    headings = (
+        "layer",
+        "cycles",
+        "stalled",
+        "utilisation",
+        "words read",
+        "words written",
+        "strips",
+        "weights",
+    )
     """Headings of the table."""
 
     @property
@@ -131,6 +153,8 @@ class PlacementReport:
                 f"{layer.utilisation:.0%}",
                 f"{layer.words_read:,}",
                 f"{layer.words_written:,}",
+                f"{layer.strips}",
+                "stay" if layer.weights_stay else "loaded",
             )
             for layer in self.layers
         ]
@@ -141,28 +165,28 @@ class PlacementReport:
 
 
 def _by_layer(placement: Placement, net: QuantNet, run: RunCount) -> tuple[LayerReport, ...]:
-    """Spans of phases, added up by layer."""
+    """Spans of phases, added up by layer; what is read for no phase precedes them."""
     program, config = placement.program, placement.config
     area = config.engine.rows * config.engine.cols
     per_word = config.bus_bits // OPERAND_BITS
-    found = []
-    names = ["start", *(layer.layer.name for layer in program.layers)]
-    owners = [-1, *(phase.layer for phase in placement.phases)]
-    reads = [0, *(span.words_read for span in run.spans)]  # each phase is read in the one before
-    words = _first_phase_words(placement)
-    reads[0:2] = [reads[1] - words, words]
-    for index, name in enumerate(names, start=-1):
-        chosen = [number for number, owner in enumerate(owners) if owner == index]
-        total = _sum([run.spans[number] for number in chosen])
-        work = _own_beats(net.layers[index], config.engine) if index >= 0 else 0.0
+    weights = placement.plans[Memory.WEIGHTS]
+    rest = run.words_read - sum(placement.phase_words)
+    start = run.spans[0]
+    found = [LayerReport("start", start.cycles, start.stalled, 0.0, rest * per_word, 0)]
+    for index, layer in enumerate(program.layers):
+        chosen = [n for n, phase in enumerate(placement.phases) if phase.layer == index]
+        total = _sum([run.spans[number + 1] for number in chosen])
+        work = program.batch * _own_beats(net.layers[index], config.engine)
         found.append(
             LayerReport(
-                name=name,
+                name=layer.layer.name,
                 cycles=total.cycles,
                 stalled=total.stalled,
-                utilisation=program.batch * work / max(1, total.cycles * area),
-                words_read=sum(reads[number] for number in chosen) * per_word,
+                utilisation=work / max(1, total.cycles * area),
+                words_read=sum(placement.phase_words[number] for number in chosen) * per_word,
                 words_written=total.words_written * per_word,
+                strips=len(placement.places.strips[index]),
+                weights_stay=all(weights.stays(number) for number in chosen),
             )
         )
     return tuple(found)
@@ -176,16 +200,6 @@ def _own_beats(layer: QuantLayer, engine: EngineConfig) -> float:
         count / engine.pairs(width)
         for width, count in zip(widths.tolist(), neurons.tolist(), strict=True)
     )
-
-
-def _first_phase_words(placement: Placement) -> int:
-    """Bus words that are loaded for the first phase in every run, together with the input."""
-    found = 0
-    for memory in LOADED:
-        if memory not in placement.resident:
-            content = phase_content(placement.phases[0], memory, placement.config)
-            found += content.size // placement.config.bus_bytes
-    return found
 
 
 def _sum(spans: list[Span]) -> Span:

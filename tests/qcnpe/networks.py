@@ -106,13 +106,13 @@ def random_graph(rng: np.random.Generator) -> QuantNet:
     shifts = {width: int(rng.integers(14 - width, 17 - width)) for width in (8, 4, 2)}
     return network(
         *(
-            _graph_layer(rng, sources, function, shifts, unsigned)
+            graph_layer(rng, sources, function, shifts, unsigned)
             for sources, function in zip((first, second, third, fourth), functions, strict=True)
         )
     )
 
 
-def _graph_layer(
+def graph_layer(
     rng: np.random.Generator,
     sources: tuple[Source, ...],
     function: str,

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from qcnpe import blocking
 from qcnpe.driver import Driver
-from qcnpe.placement.build import LOADED, place_network
+from qcnpe.placement.build import place_network
+from qcnpe.placement.residency import LOADED
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.geometry import Geometry
@@ -43,7 +44,12 @@ def engines(draw):
 
 
 def check(net, config, inputs):
-    """Compare streams with the driver's array for array, and results with the network's."""
+    """Compare streams with the driver's array for array, and results with the network's.
+
+    Returns
+    -------
+    The placement.
+    """
     placement = place_network(net, config, len(inputs))
     recorder = Recorder(config.engine)
     Driver(recorder).run(placement.program, inputs)
@@ -57,6 +63,7 @@ def check(net, config, inputs):
     for is_late in (False, True):
         results, _ = run_image(placement.image, twice, is_late=is_late)
         np.testing.assert_array_equal(results, np.concatenate([expected, expected]))
+    return placement
 
 
 def check_geometry(geometry, seed, engine, batch, **sizes):
@@ -191,9 +198,9 @@ def test_margins_are_written_once_where_there_is_room():
     net = network(*layers, random_layer(rng, Geometry.dense(4 * 144, 2), widths=(16,)))
     inputs = random_inputs(rng, net, 3)
     roomy = place_network(net, memories(ENGINES[2]), 1)
-    most = max(each.first + each.rows(32) for each in roomy.placed.values())
+    most = max(each.first + each.rows(32) for each in roomy.places.maps.values())
     tight = place_network(net, memories(ENGINES[2], activation_rows=most - 1), 1)
-    assert len(tight.kept) < len(roomy.kept)
+    assert len(tight.places.kept) < len(roomy.places.kept)
     for placement in (roomy, tight):
         results, _ = run_image(placement.image, inputs)
         np.testing.assert_array_equal(results, infer(net, inputs))

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from qcnpe.placement.build import LOADED, place_network
+from qcnpe.placement.build import place_network
 from qcnpe.placement.report import PlacementReport
+from qcnpe.placement.residency import LOADED
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.geometry import Geometry
 from qcnpe.spec.memory.config import Memory, MemoryConfig
