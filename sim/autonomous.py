@@ -47,6 +47,7 @@ def run_on_verilog(
     inputs: NDArray[np.int16],
     *,
     latency: int = BUS_LATENCY,
+    stalls: int = 0,
     folder: Path = DEFAULT_FOLDER,
     waves: Waves | None = None,
 ) -> ImageRun:
@@ -57,6 +58,7 @@ def run_on_verilog(
     image : of a network
     inputs : int16 (samples, features), a multiple of the image's batch
     latency : of the external memory in cycles
+    stalls : seed of random cycles in which the external memory is idle; 0: in none
     folder : for built simulations
     waves : file of all signals
 
@@ -67,7 +69,7 @@ def run_on_verilog(
     ToolError
         If a run does not end well, or the simulation fails.
     """
-    job = _job(image, len(inputs) // image.batch)
+    job = _job(image, len(inputs) // image.batch) | {"stalls": stalls}
     simulation = build_autonomous(image.config, folder, latency=latency, waves=waves)
     packed = [
         image.pack_inputs(inputs[start : start + image.batch])

@@ -20,6 +20,7 @@ async def run_image(dut: Any) -> None:
     bench = Host(dut)
     job = json.loads(Path(JOB).read_text())
     await bench.reset()
+    dut.stalls.value = job["stalls"]
     for base in Base:
         address = job["places"][base.name.lower()]
         await bench.write(f"{base.name.lower()}_low", address & 0xFFFFFFFF)

@@ -1,6 +1,7 @@
 // An autonomous engine and an ideal external memory: it answers after LATENCY cycles, and then moves
 // a bus word in every cycle, in both directions. `load` reads COUNT words of a file into it from
-// FIRST on, `save` appends words to a file; files hold the highest octet of a word first.
+// FIRST on, `save` appends words to a file; files hold the highest octet of a word first. If STALLS
+// is not zero, it is no ideal memory: all channels but the write requests are idle in random cycles.
 
 module memory_harness #(
     parameter int DATA_BITS = 64,
@@ -16,6 +17,7 @@ module memory_harness #(
     input  logic                 save_output,
     input  logic [31:0]          first,
     input  logic [31:0]          count,
+    input  logic [31:0]          stalls,
     output logic                 irq,
     output logic                 busy,
     output logic                 error,
@@ -56,7 +58,17 @@ module memory_harness #(
     logic [DATA_BITS/8-1:0] wstrb;
     logic rvalid = 0, rlast, bvalid = 0;
 
-    assign {arready, awready, wready} = 3'b111;
+    // Marsaglia, Xorshift RNGs, 2003; an odd multiple of its state for each value of STALLS.
+    logic [31:0] state = 1, drawn, left, right;
+    assign left = state ^ state << 13;
+    assign right = left ^ left >> 17;
+    always_ff @(posedge aclk) state <= right ^ right << 5;
+    assign drawn = state * (stalls << 1 | 1);
+
+    logic read_idle, answer_idle;
+    assign {read_idle, answer_idle} = stalls == 0 ? 2'b00 : drawn[31:30];
+    assign {arready, wready} = stalls == 0 ? 2'b11 : drawn[29:28];
+    assign awready = 1;
 
     qcnpe_autonomous engine (
         .m_axi_arid(), .m_axi_arsize(), .m_axi_arburst(), .m_axi_arlock(), .m_axi_arcache(),
@@ -76,14 +88,14 @@ module memory_harness #(
 
     always_ff @(posedge aclk) begin
         now <= now + 1;
-        if (arvalid) begin
+        if (arvalid && arready) begin
             read_due.push_back(now + LATENCY);
             read_first.push_back(32'(araddr >> LOW));
             read_beats.push_back(32'(arlen) + 1);
         end
         if (!rvalid || rready) begin
             rvalid <= 0;
-            if (read_due.size() != 0 && read_due[0] <= now) begin
+            if (read_due.size() != 0 && read_due[0] <= now && !read_idle) begin
                 rvalid <= 1;
                 rdata <= words[read_first[0] + read_beat];
                 rlast <= read_beat + 1 == read_beats[0];
@@ -100,7 +112,7 @@ module memory_harness #(
             write_beats.push_back(32'(awlen) + 1);
         end
         // A burst's request comes before its first data, or with it.
-        if (wvalid) begin
+        if (wvalid && wready) begin
             for (int octet = 0; octet < DATA_BITS / 8; octet++)
                 if (wstrb[octet])
                     words[write_first[0] + write_beat][8*octet+:8] <= wdata[8*octet+:8];
@@ -113,7 +125,7 @@ module memory_harness #(
             end
         end
         bvalid <= 0;
-        if (answer_due.size() != 0 && answer_due[0] <= now) begin
+        if (answer_due.size() != 0 && answer_due[0] <= now && !answer_idle) begin
             bvalid <= 1;
             void'(answer_due.pop_front());
         end

@@ -77,6 +77,34 @@ def test_a_network(tmp_path):
         assert counters["run_cycles"] == counted.cycles
 
 
+def test_a_network_in_strips():
+    """Maps pass external memory, which is idle in random cycles in the last runs."""
+    rng = np.random.default_rng(3)
+    first = Geometry(input_shape=(2, 30, 24), channels=6, kernel=(3, 3), padding=(1, 1))
+    second = Geometry(
+        input_shape=(6, 30, 24), channels=3, kernel=(3, 3), stride=(2, 2), padding=(1, 0, 0, 1)
+    )
+    layers = []
+    for geometry, widths in ((first, [16] * 5 + [5]), (second, [16, 16, 5])):
+        precision = by_channel(widths, geometry)
+        of_engine = OTHER.engine.precisions
+        layer = random_layer(rng, geometry, function="tanh", widths=of_engine, precision=precision)
+        layers.append(layer)
+    net = network(*layers)
+    inputs = random_inputs(rng, net, 2)
+    placement = place_network(net, OTHER, 1)
+    assert min(map(len, placement.places.strips)) >= 3
+    for stalls in (0, 7):
+        run = run_on_verilog(placement.image, inputs, stalls=stalls)
+        np.testing.assert_array_equal(run.results, infer(net, inputs))
+        for is_first, counters in zip((True, False), run.counters, strict=True):
+            counted = count_run(placement.image, first=is_first)
+            assert counters["words_read"] == counted.words_read
+            assert counters["words_written"] == counted.words_written
+            more = counters["run_cycles"] - counted.cycles
+            assert more > 1000 if stalls else more == 0
+
+
 def test_a_check_of_a_network():
     """What `qcnpe simulate` says of runs of one sample; the first run also loads the network."""
     rng = np.random.default_rng(2)
