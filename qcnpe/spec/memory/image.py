@@ -112,7 +112,8 @@ class Image:
     inputs : the network's input at each width that is read, in the memory at `input`
     input_factor : neighbouring columns of the input that are channels of these maps
     output : the result, in the memory at `output`
-    input_bytes, output_bytes : sizes of those memories
+    input_bytes, output_bytes : sizes of those memories; behind the result lie maps that do not fit
+        the banks
     start : row of the first start
     resume : row of the start after a run of another image with the same data; see
         `qcnpe.placement.join`

@@ -42,7 +42,7 @@ HEADER: tuple[tuple[str, str], ...] = (
     ("again_boot_rows", "register `boot` at further starts"),
     ("batch", "samples in a run"),
     ("input_bytes", "octets of the memory at register `input`"),
-    ("output_bytes", "octets of the memory at register `output`"),
+    ("output_bytes", "octets at register `output`: results, then maps that do not fit the banks"),
     ("inputs", "records of the input"),
     ("slots", "slots of the output, one for each of its channels"),
 )

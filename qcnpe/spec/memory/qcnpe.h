@@ -43,7 +43,8 @@ typedef struct {
     const uint8_t *file;
     const uint8_t *data; /* what lies at the image's address */
     uint32_t data_bytes;
-    uint32_t input_bytes, output_bytes;
+    uint32_t input_bytes;
+    uint32_t output_bytes; /* results, and maps that the engine stores and reads again */
     uint32_t batch;    /* samples in a run */
     uint32_t features; /* values of a sample */
     uint32_t outputs;  /* results of a sample */

@@ -93,3 +93,6 @@ def test_weights_that_stay_are_read_once(share):
     read = sum(layer.words_read for layer in report.layers if not layer.weights_stay)
     assert read == (part - whole) * placement.config.bus_bits // 16
     assert "of weights a part" in report.caption
+    assert (
+        sum(layer.words_read for layer in report.layers) == part * placement.config.bus_bits // 16
+    )

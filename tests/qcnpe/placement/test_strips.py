@@ -9,11 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qcnpe.blocking import compile_blocked
+from qcnpe.boards.autonomous import run_requests
 from qcnpe.placement.banks import place_maps
+from qcnpe.placement.build import place_network
 from qcnpe.placement.layout import space_maps
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.errors import CapacityError
+from qcnpe.spec.errors import CapacityError, ConfigError
 from qcnpe.spec.geometry import NETWORK_INPUT, Geometry, Source
+from qcnpe.spec.memory.config import Memory
+from qcnpe.spec.memory.descriptors import Fill, Load, Store, Wait
+from qcnpe.spec.memory.machine import Job, follow_image
 from tests.qcnpe.networks import (
     by_channel,
     geometries,
@@ -84,7 +89,11 @@ def graph(rng):
     layers = (
         (Source(Geometry(input_shape=(2, 24, 10), channels=4, **same)),),
         (Source(Geometry(input_shape=(4, 24, 10), channels=3, **same, pool=(2, 2))),),
-        (Source(shortcut, 0), Source(Geometry(input_shape=(3, 12, 5), channels=3), 1)),
+        (
+            Source(replace(shortcut, **same), 0),
+            Source(Geometry(input_shape=(3, 12, 5), channels=3), 1),
+            Source(shortcut, 0),
+        ),
         (Source(Geometry(input_shape=(3, 12, 5), channels=4, **wide)),),
         (
             Source(Geometry(input_shape=(4, 14, 5), channels=4, dilation=(2, 1), **wide)),
@@ -109,3 +118,37 @@ def test_graphs(batch, share):
     placement = check_small_banks(net, memories(SMALL, lane_rows=4096), inputs, share)
     assert {NETWORK_INPUT, 0} <= placement.places.external
     assert sum(len(strips) > 1 for strips in placement.places.strips) >= 4
+    assert_windows_are_free(placement)
+
+
+def assert_windows_are_free(placement):
+    """No window is loaded while tiles may read what lies in its place."""
+    is_free, loads = True, 0
+    for each in follow_image(placement.image).done:
+        if isinstance(each, Load) and each.memory == Memory.ACTIVATIONS:
+            assert is_free
+            loads += 1
+        ends = isinstance(each, Store | Fill) or (isinstance(each, Wait) and each.tiles)
+        is_free = ends or (is_free and not isinstance(each, Job))
+    assert loads > sum(map(len, placement.places.strips))
+
+
+def test_what_cannot_be_cut_is_refused():
+    """A dense layer reads its map at once; the host of a board holds no maps."""
+    rng = np.random.default_rng(1)
+    shapes = {
+        "first": Geometry(input_shape=(2, 24, 10), channels=4),
+        "second": Geometry(input_shape=(4, 24, 10), channels=1),
+        "dense": Geometry.dense(4 * 240, 3),
+    }
+    first, second, dense = (
+        random_layer(rng, each, name=name, precision=by_channel([16] * each.channels, each))
+        for name, each in shapes.items()
+    )
+    config = memories(SMALL, activation_rows=96)
+    refused = r"layer dense: a line of its results, and .* banks, which have 96; set activation_"
+    with pytest.raises(CapacityError, match=refused):
+        place_network(network(first, dense), config, 1)
+    image = place_network(network(first, second), config, 1).image
+    with pytest.raises(ConfigError, match="reads maps again that it has stored, which a board's"):
+        next(run_requests(image, [np.zeros(0, np.uint8)], [(image.boot_rows, image.start)]))
