@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from qcnpe.spec.memory.config import Memory
 from qcnpe.spec.memory.descriptors import FAULT_MEANINGS
 from qcnpe.spec.memory.image_file import HEADER, IMAGE_VERSION, MAGIC, MAP
 from qcnpe.spec.registers import IDENTITY, INTERFACE_VERSION, Register
@@ -42,6 +43,13 @@ def _definitions(table: Iterable[Register]) -> Iterable[str]:
         yield from _register(register)
     yield from ("", "/* Words of an image's header. */")
     yield from _words("HEADER", HEADER)
+    yield from ("", "/* Of each memory its register of depth, and the image's word. */")
+    yield from ("#define QCNPE_MEMORY_DEPTHS \\", "    { \\")
+    names = [memory.name for memory in Memory]
+    yield from (
+        f"        {{QCNPE_REG_{name}_DEPTH, QCNPE_HEADER_{name}_ROWS}}, \\" for name in names
+    )
+    yield "    }"
     yield from ("", "/* Words of a map's record. */")
     # MAP_WORDS is the number of words in a record.
     yield from _words(

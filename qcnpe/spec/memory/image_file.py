@@ -14,6 +14,9 @@ likewise):
     value = saturate((sample + (1 << shift >> 1)) >> shift)     (to `width` bits, signed or not)
 
 All other bits of the input are zero.
+
+An engine can run the image if its array, banks and bus are the same, and each of its memories is as
+deep or deeper, the activation banks with addresses of as many bits.
 """
 
 from collections.abc import Iterable
@@ -22,10 +25,11 @@ import numpy as np
 
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.errors import FormatError
+from qcnpe.spec.memory.config import Memory
 from qcnpe.spec.memory.image import Image, MapTransfer
 
 MAGIC = int.from_bytes(b"QCNI", "little")
-IMAGE_VERSION = 2
+IMAGE_VERSION = 3
 """Changes whenever the header, a descriptor or an entry of a table changes its meaning."""
 
 HEADER: tuple[tuple[str, str], ...] = (
@@ -37,6 +41,7 @@ HEADER: tuple[tuple[str, str], ...] = (
     ("cols", "columns of the array"),
     ("banks", "activation banks"),
     ("bus_bytes", "octets of a bus word"),
+    *((f"{memory.name.lower()}_rows", "rows of that memory") for memory in Memory),
     ("boot_rows", "register `boot` at the first start, whose row is 0"),
     ("again", "row of further starts"),
     ("again_boot_rows", "register `boot` at further starts"),
@@ -92,6 +97,7 @@ def encode_image(image: Image) -> bytes:
         "cols": config.engine.cols,
         "banks": config.banks,
         "bus_bytes": config.bus_bytes,
+        **{f"{memory.name.lower()}_rows": config.depth(memory) for memory in Memory},
         "boot_rows": image.boot_rows,
         "again": image.again,
         "again_boot_rows": image.again_boot_rows,

@@ -177,6 +177,22 @@ qcnpe_error qcnpe_open(qcnpe_image *image, const uint8_t *file, uint32_t size)
     return record.word[QCNPE_MAP_CHANNELS] == slots ? QCNPE_OK : QCNPE_BAD_IMAGE;
 }
 
+/* Whether all memories are as deep as the image's, activations with addresses of as many bits. */
+static int holds(qcnpe_engine *engine, const qcnpe_image *image)
+{
+    static const uint32_t depths[][2] = QCNPE_MEMORY_DEPTHS;
+    uint32_t each, last, needed;
+    for (each = 0; each < sizeof depths / sizeof depths[0]; each++) {
+        last = get(engine, depths[each][0]);
+        needed = header(image, depths[each][1]) - 1;
+        if (last < needed)
+            return 0;
+        if (depths[each][0] == QCNPE_REG_ACTIVATIONS_DEPTH && (last ^ needed) > (last & needed))
+            return 0; /* their highest bits differ */
+    }
+    return 1;
+}
+
 static int is_address(const qcnpe_engine *engine, uint64_t address, uint32_t bytes)
 {
     uint64_t last = UINT64_MAX;
@@ -198,7 +214,8 @@ qcnpe_error qcnpe_load(qcnpe_engine *engine, const qcnpe_image *image, uint64_t 
 {
     if (header(image, QCNPE_HEADER_ROWS) != engine->rows ||
         header(image, QCNPE_HEADER_COLS) != engine->cols ||
-        header(image, QCNPE_HEADER_BUS_BYTES) != engine->bus_bytes || image->banks != engine->banks)
+        header(image, QCNPE_HEADER_BUS_BYTES) != engine->bus_bytes || image->banks != engine->banks ||
+        !holds(engine, image))
         return QCNPE_OTHER_ENGINE;
     if (!is_address(engine, image_address, image->data_bytes) ||
         !is_address(engine, input_address, image->input_bytes) ||

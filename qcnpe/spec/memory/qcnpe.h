@@ -25,7 +25,7 @@ typedef enum {
     QCNPE_NO_ENGINE,       /* the identity register does not say QCNP */
     QCNPE_OTHER_INTERFACE, /* an engine of another interface version than this driver */
     QCNPE_BAD_IMAGE,       /* no image, a part of one, or one of another version */
-    QCNPE_OTHER_ENGINE,    /* the image is for an array, banks or a bus of another size */
+    QCNPE_OTHER_ENGINE,    /* the image is for an array, memories or a bus of another size */
     QCNPE_BAD_ADDRESS,     /* no multiple of the bus word, or beyond the external address */
     QCNPE_NOT_LOADED,      /* a start before qcnpe_load */
     QCNPE_FAULTED          /* the run ended with a fault: see `fault` and `row` of the engine */

@@ -10,7 +10,7 @@ import pytest
 from qcnpe.placement.build import place_network
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.geometry import Geometry
-from qcnpe.spec.memory.config import MemoryConfig
+from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.descriptors import FAULT_MEANINGS
 from qcnpe.spec.memory.image_file import encode_image
 from qcnpe.spec.memory.registers import memory_feature_words, memory_registers
@@ -202,6 +202,17 @@ def test_an_image_for_another_engine_is_refused(library, registers, image):
         assert library.qcnpe_load(byref(engine), byref(found), 0, 0, 0) == OTHER_ENGINE
         registers.values[register] = before
     assert library.qcnpe_start(byref(engine)) == NOT_LOADED
+
+
+@pytest.mark.parametrize("memory", list(Memory))
+def test_an_image_for_deeper_memories_is_refused(library, engine, registers, image, memory):
+    """Deeper ones than the image's will do; but 1024 rows of activations have 10-bit addresses."""
+    _, found = opened(library, encode_image(image[0]))
+    name, last = f"{memory.name.lower()}_depth", CONFIG.depth(memory) - 1
+    deeper = OTHER_ENGINE if memory is Memory.ACTIVATIONS else OK
+    for value, error in ((last, OK), (last - 1, OTHER_ENGINE), (last + 1, deeper)):
+        registers.values[name] = value
+        assert library.qcnpe_load(byref(engine), byref(found), 0, 0, 0) == error
 
 
 def test_addresses_are_checked_and_written_whole(library, engine, registers, image):
