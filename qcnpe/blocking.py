@@ -273,7 +273,8 @@ def choose_factors(
     last_reader = {each: index for index in range(len(net.layers)) for each in net.reads(index)}
     states: dict[tuple[int, ...], tuple[int, dict[int, int], dict[int, Patch]]] = {}
     for factor in _candidates(net, config.engine, NETWORK_INPUT):
-        states[(factor,)] = 0, {NETWORK_INPUT: factor}, {}
+        words = _input_words(net, config, batch, factor)
+        states[(factor,)] = words, {NETWORK_INPUT: factor}, {}
     known: dict[tuple[int, ...], _Cost | None] = {}
     for index in range(len(net.layers)):
         found: dict[tuple[int, ...], tuple[int, dict[int, int], dict[int, Patch]]] = {}
@@ -295,6 +296,17 @@ def choose_factors(
         states = found
     _, factors, patches = min(states.values(), key=lambda state: state[0])
     return factors, patches
+
+
+def _input_words(net: QuantNet, config: MemoryConfig, batch: int, factor: int) -> int:
+    """Bus words of the network's input, which is loaded in each run."""
+    channels, height, width = net.input_shape
+    places = batch * height * width // factor
+    words = sum(
+        places * -(-channels * factor // config.engine.pairs(each))
+        for each in net.read_widths(NETWORK_INPUT)
+    )
+    return -(-words * OPERAND_BITS // config.bus_bits)
 
 
 def _candidates(net: QuantNet, config: EngineConfig, index: int) -> Iterator[int]:

@@ -143,11 +143,16 @@ class _Maker:
         ]
 
     def _random_fold(self) -> tuple[int, int, bool, bool]:
-        """Places, turn, spread and next of a tap: half of all taps unfold rows."""
+        """Places, turn, spread and next of a tap: half of all taps unfold rows.
+
+        One place at least has a lane that exists.
+        """
         if self.rng.random() < 0.5:
             return 0, 0, False, False
-        places = 1 + self._below((1 << FOLD_LANES) - 1)
-        return places, self._below(FOLD_LANES), self._below(2) == 1, self._below(2) == 1
+        cols = min(self.config.engine.cols, FOLD_LANES)
+        place, lane = self._below(cols), self._below(cols)
+        places = self._below(1 << FOLD_LANES) | 1 << place
+        return places, (lane - place) % FOLD_LANES, self._below(2) == 1, self._below(2) == 1
 
     def _store(self, cols: int, tiles: int, repeat: int, maps: int) -> dict[str, int]:
         """Rows of their own for each tile, map, lane and write."""

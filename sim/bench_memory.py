@@ -26,8 +26,10 @@ from qcnpe.rtl.memory.autonomous import Autonomous
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.inference import infer
-from qcnpe.spec.memory.config import MemoryConfig
+from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.cycles import BUS_LATENCY, RunCount, count_run
+from qcnpe.spec.memory.descriptors import Load
+from qcnpe.spec.memory.machine import follow_image
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.terminal import Console
 from qcnpe.tools.machine import machine_name
@@ -63,6 +65,17 @@ picture."""
 
 PICTURES = {"lenet": ("mnist", 500, 10), "resnet8": ("cifar10", 100, 1)}
 """Data set, number of its test pictures that are run through a network, and pictures in a run."""
+
+_KINDS = {
+    Memory.ACTIVATIONS: "input",
+    Memory.WEIGHTS: "weights",
+    Memory.PARAMETERS: "parameters",
+    Memory.LANES: "tables",
+    Memory.TAPS: "tables",
+    Memory.WRITES: "tables",
+    Memory.DESCRIPTORS: "descriptors",
+}
+"""What the words of a memory are called in the figures."""
 
 _COUNTERS = {"run_cycles": "cycles", "words_read": "words_read", "words_written": "words_written"}
 """Counters of the engine, and what they are counted as."""
@@ -177,17 +190,39 @@ def network_figures(placement: Placement, workload: Workload, width: int, runs: 
     cycles = runs.cycles / batch
     moved = [each["words_read"] + each["words_written"] for each in runs.counters]
     per_word = placement.config.bus_bits // OPERAND_BITS
+    roofline = max(placement.program.cycles, moved[-1]) / batch
+    area = engine.rows * engine.cols
+    loaded = loaded_words(placement, pictures // batch)
     return {
+        **{f"words_of_{kind}": round(words / pictures, 1) for kind, words in loaded.items()},
+        "roofline_cycles": round(roofline, 1),
+        "roofline_utilisation": round(ideal / (roofline * area), 4),
         "cycles": round(cycles, 1),
         "stream_cycles": round(placement.program.cycles / batch, 1),
         "first_cycles": runs.counters[0]["run_cycles"],
         "external_words": round(per_word * sum(moved[: pictures // batch]) / pictures, 1),
         "further_words": round(per_word * moved[-1] / batch, 1),
         "compulsory_words": round(workload.compulsory_words(width), 1),
-        "utilisation": round(ideal / (cycles * engine.rows * engine.cols), 4),
+        "utilisation": round(ideal / (cycles * area), 4),
         "batch": batch,
         "pictures": pictures,
     }
+
+
+def loaded_words(placement: Placement, runs: int) -> dict[str, int]:
+    """16-bit words that so many runs load, by what they are for; results are left out."""
+    image, config = placement.image, placement.config
+    machine = follow_image(image)
+    first, machine.done = machine.done, []
+    machine.run(boot_rows=image.again_boot_rows, start=image.again)
+    boots = image.boot_rows + (runs - 1) * image.again_boot_rows
+    found = dict.fromkeys(_KINDS.values(), 0)
+    found[_KINDS[Memory.DESCRIPTORS]] = boots * config.row_words(Memory.DESCRIPTORS)
+    for times, done in ((1, first), (runs - 1, machine.done)):
+        for each in done:
+            if isinstance(each, Load):
+                found[_KINDS[Memory(each.memory)]] += times * each.rows * each.words
+    return {kind: words * config.bus_bits // OPERAND_BITS for kind, words in found.items()}
 
 
 def measure_network(name: str, workload: Workload, seed: int, report: Report) -> Figures:
