@@ -187,7 +187,8 @@ def generate_autonomous(
 ) -> Generated:
     """Write the Verilog of an autonomous engine, its manifest, its registers and `qcnpe.core`.
 
-    Beside them lie `qcnpe.h` and `qcnpe.c`, a driver in C, and the registers in SystemRDL.
+    Beside them lie `qcnpe.h` and `qcnpe.c`, a driver in C, and the registers in SystemRDL. A `name`
+    also begins the names of these two files, and of all that they define.
 
     Parameters
     ----------
@@ -209,7 +210,7 @@ def generate_autonomous(
         "registers.md": register_map(config.engine, top.table),
         "registers.rdl": system_rdl(config, module),
         "qcnpe.core": core,
-        **c_driver(top.table),
+        **c_driver(top.table, prefix),
     }
     return _write_files(folder, text, describe_autonomous(top, module), files)
 

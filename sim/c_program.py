@@ -6,6 +6,7 @@ function `classify` is declared in `examples/bare_metal/digits.c`.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +19,7 @@ from qcnpe.spec.errors import ToolError
 from qcnpe.spec.memory.c_driver import c_driver
 from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.memory.image import Image
-from qcnpe.spec.memory.image_file import encode_image
+from qcnpe.spec.memory.image_file import encode_images
 from qcnpe.spec.memory.registers import memory_registers
 from qcnpe.tools.find import C_COMPILER
 from qcnpe.tools.process import run
@@ -47,15 +48,19 @@ class Classified:
 
 
 def classify(
-    program: Path, image: Image, inputs: NDArray[np.int16], *, folder: Path = DEFAULT_FOLDER
+    program: Path,
+    images: Sequence[Image],
+    inputs: NDArray[np.int16],
+    *,
+    folder: Path = DEFAULT_FOLDER,
 ) -> Classified:
     """Compile a program with the driver, and let it classify samples on the emitted Verilog.
 
     Parameters
     ----------
     program : source of the program in C
-    image : of the network
-    inputs : int16 (samples, features), a multiple of the image's batch
+    images : of the network, or side by side of several with the same inputs, outputs and batch
+    inputs : int16 (samples, features), a multiple of the images' batch
     folder : for built simulations
 
     Raises
@@ -66,10 +71,10 @@ def classify(
         If the compilation or the simulation fails, or the program returns an error.
     """
     C_COMPILER.require()
-    simulation = build_autonomous(image.config, folder)
-    file, samples = encode_image(image), len(inputs)
+    simulation = build_autonomous(images[0].config, folder)
+    file, samples, image = encode_images(images), len(inputs), images[0]
     job = {
-        "memory_bytes": _memory_bytes(image),
+        "memory_bytes": _memory_bytes(images),
         "runs": samples // image.batch,
         "samples": samples,
         "outputs": len(image.output.map.map.slots) * _pixels(image),
@@ -107,7 +112,11 @@ def _pixels(image: Image) -> int:
     return height * width
 
 
-def _memory_bytes(image: Image) -> int:
-    """Whole pages for the image's data, the input and the output."""
-    sizes = (len(image.data), image.input_bytes, image.output_bytes)
+def _memory_bytes(images: Sequence[Image]) -> int:
+    """Whole pages for the images' data, the largest input and the largest output."""
+    sizes = (
+        len(images[0].data),
+        max(image.input_bytes for image in images),
+        max(image.output_bytes for image in images),
+    )
     return sum(-(-size // _PAGE) * _PAGE for size in sizes)

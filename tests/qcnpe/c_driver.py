@@ -27,6 +27,7 @@ class CImage(ctypes.Structure):
         ("data", ctypes.c_void_p),
         *((name, ctypes.c_uint32) for name in ("data_bytes", "input_bytes", "output_bytes")),
         *((name, ctypes.c_uint32) for name in ("batch", "features", "outputs", "banks")),
+        ("number", ctypes.c_uint32),
     )
 
 
@@ -38,7 +39,8 @@ class CEngine(ctypes.Structure):
         *((name, ctypes.c_uint32) for name in ("rows", "cols", "banks", "bus_bytes")),
         ("address_bits", ctypes.c_uint32),
         ("image", ctypes.c_void_p),
-        ("booted", ctypes.c_int),
+        ("loaded", ctypes.c_uint32),
+        ("last", ctypes.c_uint32),
         ("fault", ctypes.c_int),
         ("row", ctypes.c_uint32),
     )

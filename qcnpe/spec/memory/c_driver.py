@@ -1,5 +1,6 @@
 """The driver of an autonomous engine in C, with registers and faults from their tables."""
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,16 +18,28 @@ _LINE = 96
 _WORDS_OF_POSITION = "words_of_position"
 
 
-def c_driver(table: Iterable[Register]) -> dict[str, str]:
+def c_driver(table: Iterable[Register], prefix: str = "") -> dict[str, str]:
     """Files of the driver by name.
 
     Parameters
     ----------
     table : all registers of the engine, see `memory_registers`
+    prefix : of the files, and of all names in them, so that a program can hold the drivers of
+        several engines
     """
     definitions = "\n".join(_definitions(table))
-    texts = {name: (_FOLDER / name).read_text() for name in DRIVER_FILES}
-    return {name: text.replace("@definitions@", definitions) for name, text in texts.items()}
+    found = {}
+    for name in DRIVER_FILES:
+        text = (_FOLDER / name).read_text().replace("@definitions@", definitions)
+        found[prefix + name] = _prefixed(text, prefix)
+    return found
+
+
+def _prefixed(text: str, prefix: str) -> str:
+    """The text of a file with a prefix before all names that the driver defines."""
+    for stem, own in (("qcnpe", prefix), ("QCNPE", prefix.upper())):
+        text = re.sub(rf"\b{stem}(_|\.[hc]\b)", rf"{own}{stem}\1", text)
+    return text
 
 
 def _definitions(table: Iterable[Register]) -> Iterable[str]:

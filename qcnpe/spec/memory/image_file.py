@@ -17,9 +17,13 @@ All other bits of the input are zero.
 
 An engine can run the image if its array, banks and bus are the same, and each of its memories is as
 deep or deeper, the activation banks with addresses of as many bits.
+
+A file of several images, which lie side by side in the engine's memories, holds the header, records
+and slots of each one after another, then the data of all. A start of an image that the engine holds
+already is at `again` if the last run was one of this image, else at `resume`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -42,14 +46,17 @@ HEADER: tuple[tuple[str, str], ...] = (
     ("banks", "activation banks"),
     ("bus_bytes", "octets of a bus word"),
     *((f"{memory.name.lower()}_rows", "rows of that memory") for memory in Memory),
-    ("boot_rows", "register `boot` at the first start, whose row is 0"),
+    ("boot_rows", "register `boot` at the first start of any image of the file"),
+    ("start", "row of the image's first start"),
     ("again", "row of further starts"),
     ("again_boot_rows", "register `boot` at further starts"),
+    ("resume", "row of further starts after a run of another image"),
     ("batch", "samples in a run"),
     ("input_bytes", "octets of the memory at register `input`"),
     ("output_bytes", "octets at register `output`: results, then maps that do not fit the banks"),
     ("inputs", "records of the input"),
     ("slots", "slots of the output, one for each of its channels"),
+    ("next", "octets from here to the next image's header; 0: this is the last one"),
 )
 """Words of the header, and what they mean."""
 
@@ -74,24 +81,60 @@ MAP: tuple[tuple[str, str], ...] = (
 _ALIGNMENT = 64
 
 
+MAX_IMAGES = 32
+"""Images of a file."""
+
+
 def encode_image(image: Image) -> bytes:
     """The octets of an image's file.
 
     Raises
     ------
     FormatError
-        If the image is beside others: a file holds one that starts at row 0.
+        If the image is beside others.
     """
     if image.start:
-        raise FormatError("an image beside others has no file of its own; write them apart")
-    outputs = image.output.map.map.slots.tolist()
-    words = len(HEADER) + (len(image.inputs) + 1) * len(MAP) + len(outputs)
-    start = -(-4 * words // _ALIGNMENT) * _ALIGNMENT
-    config = image.config
+        raise FormatError("an image beside others has no file of its own; write all of them")
+    return encode_images([image])
+
+
+def encode_images(images: Sequence[Image]) -> bytes:
+    """The octets of a file of images.
+
+    Parameters
+    ----------
+    images : one, or several side by side, see `qcnpe.placement.join`
+
+    Raises
+    ------
+    FormatError
+        If they are not side by side, or too many.
+    """
+    if not 1 <= len(images) <= MAX_IMAGES:
+        raise FormatError(f"a file holds 1..{MAX_IMAGES} images, not {len(images)}")
+    data = images[0].data
+    if any(image.data is not data for image in images):
+        raise FormatError("images of one file must lie side by side; join them first")
+    sizes = [-(-4 * _word_count(image) // _ALIGNMENT) * _ALIGNMENT for image in images]
+    found = b""
+    for number, (image, size) in enumerate(zip(images, sizes, strict=True)):
+        is_last = number == len(images) - 1
+        words = _head_words(image, sum(sizes[number:]), 0 if is_last else size)
+        found += _pack(words).ljust(size, b"\0")
+    return found + data.tobytes()
+
+
+def _word_count(image: Image) -> int:
+    return len(HEADER) + (len(image.inputs) + 1) * len(MAP) + len(image.output.map.map.slots)
+
+
+def _head_words(image: Image, data_offset: int, following: int) -> list[int]:
+    """Header, records and slots."""
+    config, outputs = image.config, image.output.map.map.slots.tolist()
     values = {
         "magic": MAGIC,
         "version": IMAGE_VERSION,
-        "data_offset": start,
+        "data_offset": data_offset,
         "data_bytes": len(image.data),
         "rows": config.engine.rows,
         "cols": config.engine.cols,
@@ -99,20 +142,21 @@ def encode_image(image: Image) -> bytes:
         "bus_bytes": config.bus_bytes,
         **{f"{memory.name.lower()}_rows": config.depth(memory) for memory in Memory},
         "boot_rows": image.boot_rows,
+        "start": image.start,
         "again": image.again,
         "again_boot_rows": image.again_boot_rows,
+        "resume": image.resume,
         "batch": image.batch,
         "input_bytes": image.input_bytes,
         "output_bytes": image.output_bytes,
         "inputs": len(image.inputs),
         "slots": len(outputs),
+        "next": following,
     }
     head = [values[name] for name, _ in HEADER]
     for each in image.inputs:
         head += _map_words(image, each, image.input_factor)
-    head += _map_words(image, image.output, 1)
-    octets = _pack([*head, *outputs]).ljust(start, b"\0")
-    return octets + image.data.tobytes()
+    return [*head, *_map_words(image, image.output, 1), *outputs]
 
 
 def _map_words(image: Image, each: MapTransfer, factor: int) -> list[int]:

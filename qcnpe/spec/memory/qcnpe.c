@@ -11,7 +11,7 @@
     (QCNPE_INTERRUPT_DONE_MASK << QCNPE_INTERRUPT_DONE_SHIFT | \
      QCNPE_INTERRUPT_FAULT_MASK << QCNPE_INTERRUPT_FAULT_SHIFT)
 
-enum { WORD_BYTES = 4, OPERAND_BITS = 16, MAX_MAPS = 16, MAX_SHIFT = 15 };
+enum { WORD_BYTES = 4, OPERAND_BITS = 16, MAX_MAPS = 16, MAX_SHIFT = 15, MAX_IMAGES = 32 };
 
 /* A record of the file, and the slots of its channels (NULL: in order). */
 typedef struct {
@@ -193,6 +193,20 @@ static int holds(qcnpe_engine *engine, const qcnpe_image *image)
     return 1;
 }
 
+qcnpe_error qcnpe_next(const qcnpe_image *image, qcnpe_image *next)
+{
+    uint32_t offset = header(image, QCNPE_HEADER_NEXT);
+    uint32_t start = header(image, QCNPE_HEADER_DATA_OFFSET);
+    qcnpe_error error;
+    if (offset == 0)
+        return QCNPE_NO_MORE;
+    if (offset >= start || image->number + 1 >= MAX_IMAGES)
+        return QCNPE_BAD_IMAGE;
+    error = qcnpe_open(next, image->file + offset, start - offset + image->data_bytes);
+    next->number = image->number + 1;
+    return error == QCNPE_OK && next->data != image->data ? QCNPE_BAD_IMAGE : error;
+}
+
 static int is_address(const qcnpe_engine *engine, uint64_t address, uint32_t bytes)
 {
     uint64_t last = UINT64_MAX;
@@ -227,7 +241,29 @@ qcnpe_error qcnpe_load(qcnpe_engine *engine, const qcnpe_image *image, uint64_t 
     put_base(engine, QCNPE_REG_INPUT_LOW, QCNPE_REG_INPUT_HIGH, input_address);
     put_base(engine, QCNPE_REG_OUTPUT_LOW, QCNPE_REG_OUTPUT_HIGH, output_address);
     engine->image = image;
-    engine->booted = 0;
+    engine->loaded = 0;
+    return QCNPE_OK;
+}
+
+static uint64_t base_of(qcnpe_engine *engine, uint32_t low, uint32_t high)
+{
+    return get(engine, low) | (uint64_t)get(engine, high) << 32;
+}
+
+qcnpe_error qcnpe_select(qcnpe_engine *engine, const qcnpe_image *image)
+{
+    uint64_t input = base_of(engine, QCNPE_REG_INPUT_LOW, QCNPE_REG_INPUT_HIGH);
+    uint64_t output = base_of(engine, QCNPE_REG_OUTPUT_LOW, QCNPE_REG_OUTPUT_HIGH);
+    if (engine->image == NULL)
+        return QCNPE_NOT_LOADED;
+    if (image->data != engine->image->data)
+        return QCNPE_BAD_IMAGE; /* of another file */
+    if (!is_address(engine, input, image->input_bytes) ||
+        !is_address(engine, output, image->output_bytes))
+        return QCNPE_BAD_ADDRESS;
+    if (qcnpe_result(engine) == QCNPE_RUNNING)
+        return QCNPE_RUNNING;
+    engine->image = image;
     return QCNPE_OK;
 }
 
@@ -273,15 +309,23 @@ qcnpe_error qcnpe_unpack(const qcnpe_image *image, const uint8_t *memory, int16_
 qcnpe_error qcnpe_start(qcnpe_engine *engine)
 {
     const qcnpe_image *image = engine->image;
-    uint32_t again = engine->booted ? QCNPE_HEADER_AGAIN_BOOT_ROWS : QCNPE_HEADER_BOOT_ROWS;
+    uint32_t boot = 0, row = QCNPE_HEADER_START, own;
     if (image == NULL)
         return QCNPE_NOT_LOADED;
     if (qcnpe_result(engine) == QCNPE_RUNNING)
         return QCNPE_RUNNING;
+    own = (uint32_t)1 << image->number;
+    if (engine->loaded & own) {
+        boot = header(image, QCNPE_HEADER_AGAIN_BOOT_ROWS);
+        row = engine->last == image->number ? QCNPE_HEADER_AGAIN : QCNPE_HEADER_RESUME;
+    } else if (engine->loaded == 0) {
+        boot = header(image, QCNPE_HEADER_BOOT_ROWS); /* the descriptors of all images */
+    }
     put(engine, QCNPE_REG_INTERRUPT, CAUSES);
-    put(engine, QCNPE_REG_BOOT, header(image, again));
-    put(engine, QCNPE_REG_START, engine->booted ? header(image, QCNPE_HEADER_AGAIN) : 0);
-    engine->booted = 1; /* until a fault is seen */
+    put(engine, QCNPE_REG_BOOT, boot);
+    put(engine, QCNPE_REG_START, header(image, row));
+    engine->loaded |= own; /* until a fault is seen */
+    engine->last = image->number;
     return QCNPE_OK;
 }
 
@@ -294,7 +338,7 @@ qcnpe_error qcnpe_result(qcnpe_engine *engine)
     engine->fault = (qcnpe_fault)FIELD(get(engine, QCNPE_REG_FAULT), FAULT_CAUSE);
     if (engine->fault == QCNPE_FAULT_NONE)
         return QCNPE_OK;
-    engine->booted = 0; /* the memories on the chip are undefined */
+    engine->loaded = 0; /* the memories on the chip are undefined */
     return QCNPE_FAULTED;
 }
 
@@ -320,7 +364,7 @@ uint32_t qcnpe_acknowledge(qcnpe_engine *engine)
 
 void qcnpe_stop(qcnpe_engine *engine)
 {
-    engine->booted = 0;
+    engine->loaded = 0;
     put(engine, QCNPE_REG_STOP, QCNPE_STOP_STOP_MASK << QCNPE_STOP_STOP_SHIFT);
 }
 

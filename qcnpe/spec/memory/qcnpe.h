@@ -2,7 +2,9 @@
  *
  *     qcnpe_init      identifies the engine
  *     qcnpe_open      reads the header of an image's file, which `qcnpe compile` writes
+ *     qcnpe_next      the same of the next image of a file of several
  *     qcnpe_load      tells the engine where image, input and output lie
+ *     qcnpe_select    uses another image of the file from the next run on
  *     qcnpe_pack      writes the samples of a run to the input's memory
  *     qcnpe_start     starts a run
  *     qcnpe_wait      polls until it has ended; with interrupts: qcnpe_acknowledge, qcnpe_result
@@ -28,7 +30,8 @@ typedef enum {
     QCNPE_OTHER_ENGINE,    /* the image is for an array, memories or a bus of another size */
     QCNPE_BAD_ADDRESS,     /* no multiple of the bus word, or beyond the external address */
     QCNPE_NOT_LOADED,      /* a start before qcnpe_load */
-    QCNPE_FAULTED          /* the run ended with a fault: see `fault` and `row` of the engine */
+    QCNPE_FAULTED,         /* the run ended with a fault: see `fault` and `row` of the engine */
+    QCNPE_NO_MORE          /* the file holds no further image */
 } qcnpe_error;
 
 /* How 32-bit registers are reached; `offset` is in octets from the engine's base address. */
@@ -49,6 +52,7 @@ typedef struct {
     uint32_t features; /* values of a sample */
     uint32_t outputs;  /* results of a sample */
     uint32_t banks;
+    uint32_t number;   /* in its file, from 0 */
 } qcnpe_image;
 
 typedef struct {
@@ -58,7 +62,8 @@ typedef struct {
     uint32_t bus_bytes;    /* octets of a bus word */
     uint32_t address_bits; /* of an external address */
     const qcnpe_image *image;
-    int booted;        /* the image's first run has ended well */
+    uint32_t loaded;   /* images of the file that the engine holds, a bit for each */
+    uint32_t last;     /* number of the image that ran last */
     qcnpe_fault fault; /* cause of the last run's end */
     uint32_t row;      /* descriptor that began last */
 } qcnpe_engine;
@@ -69,9 +74,16 @@ qcnpe_error qcnpe_init(qcnpe_engine *engine, qcnpe_bus bus);
 /* Read and check a file of an image of `size` octets. */
 qcnpe_error qcnpe_open(qcnpe_image *image, const uint8_t *file, uint32_t size);
 
+/* The image after this one in its file, which have the same data; QCNPE_NO_MORE after the last. */
+qcnpe_error qcnpe_next(const qcnpe_image *image, qcnpe_image *next);
+
 /* Use an image whose data lies at an address of the engine's bus. The next run boots it. */
 qcnpe_error qcnpe_load(qcnpe_engine *engine, const qcnpe_image *image, uint64_t image_address,
                        uint64_t input_address, uint64_t output_address);
+
+/* Use another image of the same file, with the same addresses. Input and output are as large as
+ * the largest image wants them. */
+qcnpe_error qcnpe_select(qcnpe_engine *engine, const qcnpe_image *image);
 
 /* Write `batch` samples of `features` values, in the order channel, line, column, to `input_bytes`
  * octets of memory. */

@@ -14,7 +14,7 @@ from qcnpe.spec.geometry import Geometry
 from qcnpe.spec.inference import infer
 from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.memory.cycles import count_run
-from qcnpe.spec.memory.image_file import encode_image
+from qcnpe.spec.memory.image_file import encode_image, encode_images
 from tests.qcnpe.networks import network, random_inputs, random_layer
 
 MEMORIES = MemoryConfig.default(EngineConfig(rows=4, cols=4))
@@ -73,3 +73,7 @@ def test_images_that_cannot_be_beside_others_are_refused():
         join_images(images_of(replace(MEMORIES, descriptor_rows=24)))
     with pytest.raises(FormatError, match="has no file of its own"):
         encode_image(join_images(images)[1])
+    with pytest.raises(FormatError, match="must lie side by side; join them first"):
+        encode_images(images)
+    with pytest.raises(FormatError, match=r"a file holds 1\.\.32 images, not 0"):
+        encode_images([])

@@ -3,16 +3,20 @@
 import ctypes
 import subprocess
 from ctypes import byref
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from qcnpe.image_driver import LoadedImages
 from qcnpe.placement.build import place_network
+from qcnpe.placement.join import join_images
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.geometry import Geometry
+from qcnpe.spec.memory.c_driver import c_driver
 from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.descriptors import FAULT_MEANINGS
-from qcnpe.spec.memory.image_file import encode_image
+from qcnpe.spec.memory.image_file import HEADER, encode_image, encode_images
 from qcnpe.spec.memory.registers import memory_feature_words, memory_registers
 from qcnpe.spec.registers import feature_words
 from tests.qcnpe.c_driver import READ, WRITE, Bus, CEngine, CImage, compile_c, write_driver
@@ -26,7 +30,7 @@ CONFIG = MemoryConfig(
     descriptor_rows=512,
 )
 OK, RUNNING, NO_ENGINE, OTHER_INTERFACE, BAD_IMAGE = range(5)
-OTHER_ENGINE, BAD_ADDRESS, NOT_LOADED, FAULTED = range(5, 9)
+OTHER_ENGINE, BAD_ADDRESS, NOT_LOADED, FAULTED, NO_MORE = range(5, 10)
 
 
 @pytest.fixture(scope="module")
@@ -258,6 +262,59 @@ def test_the_first_run_and_the_one_after_a_fault_boot(library, engine, registers
         assert (engine.fault, engine.row) == (fault, status >> 1)
 
 
+def test_images_of_one_file_take_turns(library, engine, registers):
+    """Registers as the driver in Python writes them, also after a fault."""
+    rng = np.random.default_rng(2)
+    net = network(dense_layer(12, 6), dense_layer(6, 3))
+    other = network(dense_layer(20, 5))
+    alone = [place_network(each, CONFIG, 1).image for each in (net, other, net)]
+    images = join_images(alone)
+    octets = encode_images(images)
+    _, first = opened(library, octets)
+    found = [first, CImage(), CImage()]
+    for before, following in pairwise(found):
+        assert library.qcnpe_next(byref(before), byref(following)) == OK
+    assert library.qcnpe_next(byref(found[-1]), byref(CImage())) == NO_MORE
+    assert [each.features for each in found] == [12, 20, 12]
+    assert len({each.data for each in found}) == 1
+    assert library.qcnpe_select(byref(engine), byref(first)) == NOT_LOADED
+    assert library.qcnpe_load(byref(engine), byref(first), 0, 0, 0) == OK
+    expected = LoadedImages()
+    for fault in [0] * 20 + [12] + [0] * 10:
+        number = int(rng.integers(3))
+        registers.values |= {"run_status": 1, "fault": 0}
+        assert library.qcnpe_select(byref(engine), byref(found[number])) == RUNNING
+        registers.values |= {"run_status": 0}
+        assert library.qcnpe_select(byref(engine), byref(found[number])) == OK
+        registers.written.clear()
+        assert library.qcnpe_start(byref(engine)) == OK
+        boot, start = expected.begin(images[number])
+        assert registers.written[1:] == [("boot", boot), ("start", start)]
+        registers.values |= {"fault": fault}
+        assert library.qcnpe_wait(byref(engine), 1) == (FAULTED if fault else OK)
+        if fault:
+            expected.clear()
+
+
+def test_an_image_of_another_file_is_not_selected(library, engine, registers, image):
+    _, one = opened(library, encode_image(image[0]))
+    _, two = opened(library, bytes(bytearray(encode_image(image[0]))))
+    assert library.qcnpe_load(byref(engine), byref(one), 0, 0, 0) == OK
+    assert library.qcnpe_select(byref(engine), byref(two)) == BAD_IMAGE
+    registers.values |= {"output_high": 1 << 9}
+    assert library.qcnpe_select(byref(engine), byref(one)) == BAD_ADDRESS
+
+
+def test_a_damaged_chain_of_images_is_refused(library):
+    images = join_images([place_network(network(dense_layer(4, 2)), CONFIG, 1).image] * 2)
+    octets = encode_images(images)
+    place = 4 * [name for name, _ in HEADER].index("next")
+    for value in (4, 63, len(octets) - 8, len(octets), 1 << 31, (1 << 32) - 1):
+        damaged = octets[:place] + value.to_bytes(4, "little") + octets[place + 4 :]
+        _, first = opened(library, damaged)
+        assert library.qcnpe_next(byref(first), byref(CImage())) == BAD_IMAGE
+
+
 def test_interrupt_stop_and_counters(library, engine, registers):
     registers.written.clear()
     library.qcnpe_enable_interrupt(byref(engine), 1)
@@ -273,3 +330,31 @@ def test_faults_have_their_texts(library):
     for fault, text in FAULT_MEANINGS.items():
         assert library.qcnpe_fault_text(fault.value).decode() == text
     assert library.qcnpe_fault_text(31) == b"unknown fault"
+
+
+def test_a_program_holds_the_drivers_of_two_engines(tmp_path):
+    """Engines of other sizes have other registers: each driver has names of its own."""
+    other = MemoryConfig(engine=EngineConfig(rows=2, cols=2), banks=4)
+    for prefix, config in (("left_", CONFIG), ("right_", other)):
+        for name, text in c_driver(memory_registers(config), prefix).items():
+            assert "@" not in text
+            (tmp_path / name).write_text(text)
+    (tmp_path / "main.c").write_text(
+        '#include "left_qcnpe.h"\n#include "right_qcnpe.h"\n'
+        "int main(void)\n{\n    left_qcnpe_engine one;\n    right_qcnpe_engine two;\n"
+        "    one.image = 0;\n    two.image = 0;\n"
+        "    return left_qcnpe_start(&one) != LEFT_QCNPE_NOT_LOADED ||\n"
+        "           right_qcnpe_start(&two) != RIGHT_QCNPE_NOT_LOADED;\n}\n"
+    )
+    program = tmp_path / "program"
+    compile_c("-I", tmp_path, *sorted(tmp_path.glob("*.c")), "-o", program)
+    subprocess.run([program], check=True, timeout=60)
+    symbols = subprocess.run(
+        ["nm", "--defined-only", "--extern-only", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert not [line for line in symbols.splitlines() if " T qcnpe" in line]
+    assert "left_qcnpe_init" in symbols
+    assert "right_qcnpe_init" in symbols
