@@ -161,7 +161,7 @@ class _Draws:
         input_unsigned: bool = False,
     ) -> QuantLayer:
         """Of one width, or of widths by channel, or by neuron."""
-        kind = self.rng.choice(("layer", "channel", "neuron"), p=(0.8, 0.14, 0.06))
+        kind = self.rng.choice(("layer", "channel", "neuron"), p=(0.84, 0.12, 0.04))
         widths = [self.one_of(engine.precisions)] if kind == "layer" else engine.precisions
         precision = None
         if kind == "channel":
