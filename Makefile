@@ -51,6 +51,8 @@ ifeq ($(QUICK)$(LIBERTY),)
 	@$(PYTHON_VENV) -m synth.count_model
 	@$(PYTHON_VENV) -m synth.area_table
 	@$(PYTHON_VENV) -m synth.engine_check
+	@$(PYTHON_VENV) -m synth.memory_prices
+	@$(PYTHON_VENV) -m sim.system_energy
 endif
 	@$(VENV)/bin/qcnpe synth --rows $(ROWS) --cols $(COLS) --precisions $(PRECISIONS) \
 		--ncu $(NCU) --out build/synth $(if $(QUICK),--quick) $(LIBERTY:%=--liberty %)

@@ -14,7 +14,6 @@ from pathlib import Path
 from axnn import data
 from axnn.cli.models import points_table
 from axnn.flow.apps import find_app
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.evaluate import integer_samples
 from axnn.flow.operating_points import run_points
 from axnn.flow.run_folder import RunFolder, Trained
@@ -27,6 +26,7 @@ from qcnpe.boards.serial_port import SerialPort
 from qcnpe.boards.transport import BoardTransport
 from qcnpe.command_line import command
 from qcnpe.driver import ModelTransport, Transport
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.qnet import QuantNet

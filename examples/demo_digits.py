@@ -12,7 +12,7 @@ from time import perf_counter
 from axnn import data, report
 from axnn.approximation.widths import Trial
 from axnn.flow.apps import find_app
-from axnn.flow.energy import EnergyModel, EnergyPrices
+from axnn.flow.energy import EnergyModel
 from axnn.flow.evaluate import Evaluation
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import (
@@ -25,6 +25,7 @@ from axnn.flow.steps import (
 from axnn.report import HardwareCheck
 from qcnpe.command_line import command
 from qcnpe.generate import generate
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
 from qcnpe.terminal import Console, show_progress

@@ -14,13 +14,13 @@ from axnn import data, report
 from axnn.approximation.widths import Trial
 from axnn.data import OwnData
 from axnn.flow.bit_true import export_step, model_path
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.importing import import_step
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, evaluate_step
 from axnn.nn.train import TrainingPlan
 from qcnpe.command_line import command
 from qcnpe.interchange import verify
+from qcnpe.prices import EnergyPrices
 from qcnpe.terminal import Console, show_progress
 
 MODEL = Path(__file__).with_name("torch_digits.onnx")

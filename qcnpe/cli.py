@@ -1,6 +1,6 @@
 """The `qcnpe` command: generates, simulates and synthesises engines, and compiles networks."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -19,9 +19,10 @@ from qcnpe.compiler import Program, compile_network
 from qcnpe.options import JsonOption, QuietOption, Top, TopOption, make_cli
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
-from qcnpe.spec.errors import ConfigError, QcnpeError
+from qcnpe.spec.errors import ConfigError, FormatError, QcnpeError
 from qcnpe.spec.files import replace_bytes
 from qcnpe.spec.memory.config import MemoryConfig
+from qcnpe.spec.memory.image import Image
 from qcnpe.spec.ncu_kind import find_kind, kinds
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
@@ -220,6 +221,13 @@ def compile_command(
     batch: Annotated[int, typer.Option(min=1, help="Samples in one run.")] = 16,
     top: TopOption = Top.STREAM,
     memory: MemoryOption = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Another network, for the same image; the engine holds all, and switches at"
+            " starts. May be repeated.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Also write here: the JSON result; of an autonomous engine its image."),
@@ -234,8 +242,12 @@ def compile_command(
     network = QuantNet.load(net)
     engine = NetworkEngine.choose(network, rows=rows, cols=cols, precisions=precisions, ncu=ncu)
     if top is Top.AUTONOMOUS:
-        _compile_autonomous(network, engine, batch, memory or [], out, quiet, as_json)
+        others = [QuantNet.load(path) for path in beside or []]
+        networks = (network, *others)
+        _compile_autonomous(networks, engine, batch, memory or [], out, quiet, as_json)
         return
+    if beside:
+        raise ConfigError("--beside is for --top autonomous")
     _check_top(top, memory)
     program = compile_network(network, engine.config, batch)
     document = {**engine.document, **_program_document(program)}
@@ -245,7 +257,7 @@ def compile_command(
 
 
 def _compile_autonomous(
-    network: QuantNet,
+    networks: Sequence[QuantNet],
     engine: NetworkEngine,
     batch: int,
     sizes: list[str],
@@ -253,24 +265,48 @@ def _compile_autonomous(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Place a network in the memories of an autonomous engine."""
+    """Place a network in the memories of an autonomous engine, others beside it."""
     from qcnpe.placement.build import place_network
+    from qcnpe.placement.join import join_images
     from qcnpe.placement.report import PlacementReport
-    from qcnpe.spec.memory.image_file import encode_image
+    from qcnpe.spec.memory.image_file import encode_images
 
     config = changed_sizes(MemoryConfig.default(engine.config), sizes)
+    network, *others = networks
     placement = place_network(network, config, batch)
     report = PlacementReport.of(placement, network)
+    images = [placement.image, *(place_network(each, config, batch).image for each in others)]
+    joined = join_images(images) if others else images
     if out is not None:
-        replace_bytes(out, encode_image(placement.image))
-    document = {**engine.document, "memories": report.memories, **report.document}
+        replace_bytes(out, encode_images(joined))
+    energy = _energy_of_sample(placement.image)
+    document = {**engine.document, "memories": report.memories, **report.document, **energy}
     title = f"{network.name}, {batch} samples: {report.cycles:,} cycles"
-    table = Table(title=title, caption=f"Engine: {engine.title}\n{report.caption}")
+    lines = [f"Engine: {engine.title}", report.caption]
+    for name, parts in energy.items():
+        words = (f"{part.replace('_', ' ')} {pj:,.0f}" for part, pj in parts.items())
+        lines.append(f"{name.replace('_', ' ').replace('pj', 'pJ')}: {', '.join(words)}")
+    table = Table(title=title, caption="\n".join(lines))
     for index, heading in enumerate(report.headings):
         table.add_column(heading, justify="right" if index else "left")
     for row in report.rows:
         table.add_row(*row)
     show(table, document, quiet=quiet, as_json=as_json)
+
+
+def _energy_of_sample(image: Image) -> dict[str, dict[str, float]]:
+    """Energy of a sample with mean operands, by part and by unit; none if an event has no price."""
+    from qcnpe.placement.energy import image_energy
+    from qcnpe.prices import EnergyPrices
+
+    try:
+        energy = image_energy(EnergyPrices.load(), image, first=False).scaled(1 / image.batch)
+    except FormatError:
+        return {}
+    found = {"pj_per_sample": energy.parts, "pj_of_memory_side": energy.side_pj}
+    return {
+        name: {part: round(pj, 1) for part, pj in parts.items()} for name, parts in found.items()
+    }
 
 
 def changed_sizes(config: MemoryConfig, sizes: Iterable[str]) -> MemoryConfig:

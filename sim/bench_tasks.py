@@ -21,8 +21,8 @@ import numpy as np
 from axnn.exploration import Space
 from axnn.exploration.counting import EngineCount, Point, Shared, count_engines, measure_activity
 from axnn.exploration.explore import in_parts, load_areas
-from axnn.flow.energy import EnergyPrices
 from qcnpe.command_line import command
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.tasks import Workplace, run_tasks

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from axnn import data
 from axnn.flow.apps import find_app
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.evaluate import integer_samples
 from axnn.flow.operating_points import run_point
 from axnn.flow.run_folder import RunFolder
@@ -19,6 +18,7 @@ from qcnpe.boards.report import write_figures
 from qcnpe.boards.serial_port import SerialPort
 from qcnpe.boards.transport import BoardTransport
 from qcnpe.command_line import command
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.samples import Samples
 from sim.board import SimulatedBoard
 

@@ -19,17 +19,16 @@ from qcnpe.rtl.leaf import flat_ports
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.model import execute
 from qcnpe.spec.streams import Streams
+from synth.assembled import AssembledCircuit
 from synth.assembly import Assembly, assemble
 from synth.engine_units import UNITS, unit_of
 from synth.engine_wires import lengths_um
 from synth.errors import SynthesisError
 from synth.floorplan import Floorplan
 from synth.flow import WORKERS
-from synth.gatesim import Activity, Circuit
-from synth.liberty.cells import CellKind
-from synth.liberty.models import CellModel
+from synth.gatesim import Circuit
 from synth.mapping import LibertyCells
-from synth.measure import CLOCK_TREE, map_module
+from synth.measure import map_module
 from synth.stimulus import PERIOD_PS, RESET_CYCLES, stimulus
 from synth.structural_engine import structural_units
 from synth.timed_engine import TimedEngine
@@ -136,7 +135,7 @@ def _joined_runs(runs: Sequence[Streams]) -> Streams:
     )
 
 
-def _results(config: EngineConfig, streams: Streams) -> Iterator[int]:
+def result_words(config: EngineConfig, streams: Streams) -> Iterator[int]:
     """Words of the result stream, as the model of the engine computes them."""
     lanes = iter(execute(config, streams).results.tolist())
     for tile in streams.tiles(config):
@@ -234,10 +233,11 @@ class EngineBench:
         begins = [begin, *(begin + self.period_ps * cycle for cycle in recording.begins)]
         idle, *parts = self.circuit.run_parts(drive, ends.tolist(), watched, begins)
         self._check(recording, runs, idle.samples)
-        idle_fj = self._energies_fj(idle, IDLE_CYCLES)
+        energies = AssembledCircuit(self.assembly, self.circuit, self.clocks_ff, UNITS, unit_of)
+        idle_fj = energies.energies_fj(idle, IDLE_CYCLES)
         lengths = np.diff([*recording.begins, cycles]).tolist()
         return {unit: fj / IDLE_CYCLES for unit, fj in idle_fj.items()}, [
-            EngineRun(streams, length, self._energies_fj(part, length))
+            EngineRun(streams, length, energies.energies_fj(part, length))
             for streams, part, length in zip(runs, parts, lengths, strict=True)
         ]
 
@@ -245,7 +245,7 @@ class EngineBench:
         self, recording: Recording, runs: Sequence[Streams], samples: NDArray[np.uint8]
     ) -> None:
         """Compare the cycles of results with the RTL's, and the results with the model's."""
-        wanted = _results(self.config, _joined_runs(runs))
+        wanted = result_words(self.config, _joined_runs(runs))
         for cycle, (has_result, sample) in enumerate(
             zip(recording.has_results, samples, strict=True)
         ):
@@ -256,48 +256,3 @@ class EngineBench:
                     f"{self.circuit.netlist.name}: the netlist returns {found} in cycle {cycle},"
                     f" not {word}; its longest path takes {self.path_ns:.2f} ns"
                 )
-
-    def _energies_fj(self, activity: Activity, cycles: int) -> dict[str, float]:
-        """Energy of each unit, including leakage and the clock tree."""
-        (clock,) = self.circuit.netlist.ports["clk"].nets
-        swing_fj = float(activity.toggles[clock]) / 2 * self.circuit.supply_v**2
-        clocks = swing_fj * self._clock_loads_ff + self._by_place(
-            activity.energy_fj * self._is_gate
-        )
-        others = self._by_place(activity.energy_fj * ~self._is_gate)
-        leakage = self._by_place(self._leakage_nw) * PERIOD_PS * 1e-6 * cycles
-        of_places = (1 + CLOCK_TREE) * clocks + others + leakage
-        total = np.bincount(self._units, of_places, len(UNITS))
-        return dict(zip(UNITS, total.tolist(), strict=True))
-
-    def _by_place(self, of_cells: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sums over the cells of each place."""
-        sums = np.bincount(self._places, of_cells, len(self.assembly.places))
-        return sums.astype(np.float64)
-
-    @cached_property
-    def _units(self) -> NDArray[np.int64]:
-        """Number of the unit of each place."""
-        return np.array([UNITS.index(unit_of(place.path)) for place in self.assembly.places])
-
-    @cached_property
-    def _places(self) -> NDArray[np.int64]:
-        """Number of the place of each placed cell."""
-        sizes = [len(self.assembly.units[place.unit].placed) for place in self.assembly.places]
-        return np.repeat(np.arange(len(sizes)), sizes)
-
-    @cached_property
-    def _is_gate(self) -> NDArray[np.bool_]:
-        return np.array([model.kind is CellKind.CLOCK_GATE for model in self._models()])
-
-    @cached_property
-    def _leakage_nw(self) -> NDArray[np.float64]:
-        return np.array([model.leakage_nw for model in self._models()])
-
-    def _models(self) -> Iterator[CellModel]:
-        return (self.circuit.models[placed.cell] for placed in self.circuit.netlist.placed)
-
-    @cached_property
-    def _clock_loads_ff(self) -> NDArray[np.float64]:
-        """Load of each place on the clock."""
-        return np.array([self.clocks_ff.get(place.unit, 0.0) for place in self.assembly.places])

@@ -101,11 +101,11 @@ def fit_units(
             energies = np.array([run.energies_fj[unit] for run in runs])
             cycles = runs[0].cycles / events[0][f"{unit}_{CYCLE}"]
             counts = [in_unit(each, unit) for each in events]
-            prices |= _fit_unit(unit, idle_fj[unit] * cycles, counts, energies)
+            prices |= fit_unit(unit, idle_fj[unit] * cycles, counts, energies)
     return prices
 
 
-def _fit_unit(
+def fit_unit(
     unit: str, least_fj: float, counts: Sequence[Mapping[str, int]], energies: NDArray[np.float64]
 ) -> dict[str, float]:
     """Prices of a unit's events; a cycle takes at least what it takes in an idle engine."""

@@ -22,7 +22,7 @@ NN = DATA | {"axnn.nn"}
 QUANTISATION = NN | {"axnn.quantisation"}
 APPROXIMATION = QUANTISATION | {"axnn.approximation"}
 FRONTEND = APPROXIMATION | {"axnn.frontend"}
-FLOW = FRONTEND | {"axnn.flow", "qcnpe.tools.lock"}
+FLOW = FRONTEND | {"axnn.flow", "qcnpe.prices", "qcnpe.tools.lock"}
 EXPERIMENTS = FLOW | {"axnn.experiments", "qcnpe.tasks"}
 EXPLORATION = FLOW | {"axnn.exploration", "qcnpe.tasks"}
 CPU = FLOW | {"axnn.cpu"}
@@ -38,8 +38,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qcnpe.averages": SPEC,
     "qcnpe.folding": SPEC | {"qcnpe.compiler"},
     "qcnpe.blocking": SPEC | {"qcnpe.averages", "qcnpe.compiler", "qcnpe.folding"},
+    "qcnpe.memory_events": SPEC | {"qcnpe.events"},
+    "qcnpe.prices": {"qcnpe.spec"},
     "qcnpe.placement": SPEC
     | {"qcnpe.placement", "qcnpe.blocking", "qcnpe.compiler", "qcnpe.folding"},
+    "qcnpe.placement.energy": SPEC | {"qcnpe.events", "qcnpe.memory_events", "qcnpe.prices"},
     "qcnpe.promotion": SPEC | {"qcnpe.compiler", "qcnpe.events"},
     "qcnpe.random_work": SPEC,
     "qcnpe.random_memory_work": SPEC | {"qcnpe.random_work"},
@@ -88,7 +91,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"jinja2", "matplotlib", "rich"},
     "axnn.api": FLOW | {"qcnpe.interchange"},
     "axnn.cli": {"axnn", "qcnpe.spec", "qcnpe.compiler", "qcnpe.boards", "numpy"}
-    | {"qcnpe.command_line", "qcnpe.interchange", "qcnpe.options", "qcnpe.tasks", "qcnpe.terminal"}
+    | {"qcnpe.command_line", "qcnpe.interchange", "qcnpe.options", "qcnpe.prices"}
+    | {"qcnpe.tasks", "qcnpe.terminal"}
     | CLI,
     "sim": OPEN
     | {"sim", "amaranth", "pyosys", "cocotb", "cocotb_tools", "cocotbext", "find_libpython"}

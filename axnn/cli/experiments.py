@@ -21,10 +21,10 @@ from axnn.experiments.bounds import BOUNDS
 from axnn.experiments.collect import collect, named_apps
 from axnn.experiments.run import Finished, Job, plan_jobs, run_jobs
 from axnn.experiments.stages import SEEDS, STAGE_NAMES, check_seeds, check_stages
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import evaluate_step
 from qcnpe.options import JsonOption, ProcessesOption, QuietOption, SchedulerOption
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.results import read_figures
 from qcnpe.tasks import Workplace

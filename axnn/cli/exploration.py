@@ -15,7 +15,6 @@ from axnn.cli.options import PricesOption, RunOption
 from axnn.exploration import Candidate, Exploration, Limits, Space, explore, pareto_front
 from axnn.exploration.candidates import OBJECTIVES
 from axnn.exploration.exact import with_exact_areas
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.run_folder import RunFolder
 from qcnpe.command_line import parse_numbers
 from qcnpe.options import (
@@ -26,6 +25,7 @@ from qcnpe.options import (
     Top,
     TopOption,
 )
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.documents import encode_document
 from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.files import replace_text

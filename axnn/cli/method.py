@@ -12,7 +12,7 @@ from axnn.approximation.widths import Trial
 from axnn.cli.app import cli
 from axnn.cli.notes import warn_on_stderr
 from axnn.cli.options import PricesOption, RunOption
-from axnn.flow.energy import EnergyModel, EnergyPrices
+from axnn.flow.energy import EnergyModel
 from axnn.flow.evaluate import ENERGY_RATIOS
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import (
@@ -22,6 +22,7 @@ from axnn.flow.steps import (
     evaluate_step,
 )
 from qcnpe.options import JsonOption, QuietOption
+from qcnpe.prices import EnergyPrices
 from qcnpe.terminal import show, show_progress
 
 

@@ -10,11 +10,11 @@ from rich.table import Table
 from axnn.cli.app import cli
 from axnn.cli.options import ModelOption, PointOption, PricesOption, RunOption
 from axnn.flow.bit_true import check_model, export_step, model_path
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.operating_points import PointResult, run_points
 from axnn.flow.run_folder import RunFolder
 from qcnpe.interchange import verify as verify_model
 from qcnpe.options import JsonOption, QuietOption
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.qnet import QuantNet

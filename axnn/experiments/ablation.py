@@ -12,9 +12,9 @@ from axnn.approximation.widths import ApproximationPlan
 from axnn.experiments.bounds import BOUNDS, Notify, bound_name
 from axnn.experiments.documents import Ablated
 from axnn.experiments.folder import AppFolder
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, evaluate_step
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.files import replace_bytes
 
 

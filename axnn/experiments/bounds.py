@@ -10,8 +10,8 @@ from dataclasses import replace
 from axnn.approximation.widths import Trial
 from axnn.experiments.folder import AppFolder
 from axnn.flow.apps import App
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.steps import approximate_step, evaluate_step, uniform_step
+from qcnpe.prices import EnergyPrices
 
 BOUNDS = (0.5, 2.5, 7.5)
 """Loss of accuracy in percentage points (the paper's three quality constraints)."""

@@ -20,9 +20,9 @@ from axnn.experiments.folder import AppFolder
 from axnn.experiments.ordering import accuracy_at_equal_energy, shared_grid
 from axnn.experiments.stages import SEEDS, seeds
 from axnn.flow.apps import find_app
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.evaluate import ENERGY_RATIOS, Evaluation
 from axnn.flow.steps import evaluate_step
+from qcnpe.prices import EnergyPrices
 from qcnpe.tools.machine import machine_name
 
 PAPER_APPS = ("digits", "objects", "garments", "faces", "census", "letters")

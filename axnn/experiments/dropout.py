@@ -15,9 +15,9 @@ from axnn.experiments.bounds import BOUNDS, Notify
 from axnn.experiments.documents import Dropped
 from axnn.experiments.folder import AppFolder
 from axnn.flow.apps import App
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
+from qcnpe.prices import EnergyPrices
 
 RATES = (0.0, 0.2, 0.5)
 """Shares of the hidden dense layers' results that training drops; 0 is the control."""

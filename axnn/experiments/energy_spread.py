@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from axnn.flow.energy import EnergyModel, EnergyPrices
+from axnn.flow.energy import EnergyModel
 from axnn.flow.run_folder import RunFolder
 from qcnpe.command_line import command
+from qcnpe.prices import EnergyPrices
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from axnn.data import load
 from axnn.flow.apps import App, find_app
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.steps import energy_model
 from axnn.nn.network import Network
 from axnn.nn.retrain import retrain
@@ -23,6 +22,7 @@ from axnn.quantisation.calibration import calibrate
 from axnn.quantisation.integers import to_integers
 from axnn.quantisation.quantize import QuantisedNetwork, uniform_precision
 from qcnpe.command_line import command
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.qnet import QuantNet

@@ -10,10 +10,10 @@ from dataclasses import replace
 from axnn.experiments.bounds import BOUNDS, Notify
 from axnn.experiments.documents import Overfitting
 from axnn.experiments.folder import AppFolder
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, evaluate_step, train_step
 from axnn.nn.train import TrainingPlan
+from qcnpe.prices import EnergyPrices
 
 
 def ways(plan: TrainingPlan) -> dict[str, TrainingPlan]:

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import seeds, stages
-from axnn.flow.energy import EnergyPrices
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.errors import QcnpeError, one_line
 from qcnpe.tasks import IN_THIS_PROCESS, Workplace, run_tasks
 

@@ -12,9 +12,10 @@ from axnn.experiments.edges import find_edges
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.ordering import compare_criteria
 from axnn.experiments.overfitting import compare_ways, way_runs
-from axnn.flow.energy import EnergyModel, EnergyPrices
+from axnn.flow.energy import EnergyModel
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import characterize_step, train_step
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.errors import ConfigError
 
 SMALL = ("census", "letters", "faces")

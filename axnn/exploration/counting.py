@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from axnn.approximation.event_counter import PROGRAM_BATCH
 from axnn.exploration.candidates import Candidate, LeftOut
-from axnn.flow.energy import EnergyPrices, program_cost
+from axnn.flow.energy import program_cost
 from qcnpe.activity import network_activity
 from qcnpe.compiler import Program, compile_network
 from qcnpe.events import EventCounts, OperandActivity
 from qcnpe.placement.build import place_network
 from qcnpe.placement.report import PlacementReport
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.area import AreaModel
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import CapacityError

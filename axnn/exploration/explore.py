@@ -18,9 +18,9 @@ from axnn.exploration.counting import (
 )
 from axnn.exploration.space import Space
 from axnn.flow.ancestry import Ancestry
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, event_counter
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.area import FILE, AreaModel
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import read_document, write_document

@@ -10,9 +10,10 @@ from time import perf_counter
 
 import numpy as np
 
-from axnn.flow.energy import EnergyModel, EnergyPrices
+from axnn.flow.energy import EnergyModel
 from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver, Transport
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet

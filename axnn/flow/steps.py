@@ -20,7 +20,7 @@ from axnn.data import Agreement, DataSet
 from axnn.errors import RunError
 from axnn.flow.ancestry import Ancestry
 from axnn.flow.apps import App
-from axnn.flow.energy import EnergyModel, EnergyPrices
+from axnn.flow.energy import EnergyModel
 from axnn.flow.evaluate import Evaluation, evaluate, integer_samples
 from axnn.flow.judgement import Judgement
 from axnn.flow.notes import ApproximationNotes, TrainingNotes
@@ -33,6 +33,7 @@ from axnn.nn.spec import NetworkSpec
 from axnn.nn.train import Epoch, TrainingPlan, train
 from axnn.quantisation.calibration import calibrate
 from axnn.quantisation.quantize import QuantisedNetwork, uniform_precision
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.files import replace_bytes

@@ -12,7 +12,6 @@ from axnn.experiments.collect import PAPER_APPS, collect
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import SEEDS
 from axnn.flow.apps import APPS
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.lock import lock_folder
 from axnn.report.content import Chapter, Section
 from axnn.report.findings import Findings, read_findings
@@ -20,6 +19,7 @@ from axnn.report.numbers import TIMES, bound_points, percent, times
 from axnn.report.overview import overview
 from axnn.report.page import render
 from axnn.report.sections import app_sections
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import replace_bytes, replace_text
 from qcnpe.spec.results import read_figures

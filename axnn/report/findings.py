@@ -15,11 +15,12 @@ from axnn.experiments.collect import judge_variants
 from axnn.experiments.documents import HARDWARE
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import stages
-from axnn.flow.energy import EnergyModel, EnergyPrices
+from axnn.flow.energy import EnergyModel
 from axnn.flow.evaluate import Evaluation
 from axnn.flow.run_folder import Trained
 from axnn.flow.steps import characterize_step, energy_model
 from axnn.report.runs.page import FILE as RUN_PAGE
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.qnet import QuantNet
 
 DOCUMENTS = ("ordering", "edges", "overfitting", "dropout", "ablation", HARDWARE)

@@ -15,9 +15,9 @@ def read_figures(name: str) -> Figures:
     return dict(document["figures"])
 
 
-def read_prices() -> Figures:
-    """Energy of each event in pJ, by name."""
-    document = json.loads((ROOT / "synth" / "energy_45nm.json").read_text(encoding="utf-8"))
+def read_prices(name: str = "energy_45nm") -> Figures:
+    """Energy of each event in pJ, by name, from a file of prices."""
+    document = json.loads((ROOT / "synth" / f"{name}.json").read_text(encoding="utf-8"))
     return dict(document["pj"])
 
 

@@ -1,6 +1,6 @@
 """Tables of autonomous engines: `results/memory.json`."""
 
-from docs.tables.cells import Figures, markdown, read_figures
+from docs.tables.cells import Figures, markdown, read_figures, read_prices
 
 _NETWORKS = {
     "lenet": "LeNet-5",
@@ -63,3 +63,103 @@ def _checks(figures: Figures, prefix: str) -> list[str]:
         f"{figures[f'{prefix}mismatches']:,}",
         f"{100 * (counted - cycles) / cycles:.2f} %" if counted != cycles else "exact",
     ]
+
+
+_EVENTS = {
+    "fetch_cycle": "clock and leakage of walker, fetch and rotator",
+    "fetch_pass": "a cycle in which the activation banks are read for tiles",
+    "fetch_beat": "a beat of operands that leaves",
+    "fetch_lane": "a lane of a beat that takes a word",
+    "fetch_activation_toggle": "a bit of an activation that changes from beat to beat",
+    "fetch_weight_toggle": "the same of a weight",
+    "fetch_step": "an entry of taps, with its entry of lanes",
+    "fetch_tile": "a tile",
+    "write_back_cycle": "clock and leakage of write-back and its walker",
+    "write_back_pass": "a cycle in which results are written to the banks",
+    "write_back_word": "a word that is written",
+    "write_back_entry": "an entry of writes, with its entry of lanes",
+    "write_back_column": "a column of results",
+    "write_back_tile": "a tile",
+    "processor_cycle": "clock and leakage of the processor, of commands and parameters",
+    "processor_descriptor": "a descriptor",
+    "processor_tile": "a tile",
+    "processor_parameter": "a word of parameters",
+    "transfer_cycle": "clock and leakage of loads, stores and fills",
+    "transfer_load": "a load",
+    "transfer_read": "a bus word that is loaded",
+    "transfer_store": "a store",
+    "transfer_write": "a bus word that is stored",
+    "transfer_fill": "a row of all banks that is set to zero",
+    "banks_cycle": "clock and leakage of what selects who uses the memories",
+    "banks_read": "a word that a bank reads",
+    "banks_activation_toggle": "a bit of an activation that changes: wires from the banks",
+    "banks_weight_toggle": "the same of a weight: wires from their memory to the engine",
+    "banks_write": "a word that a bank writes",
+    "axi_cycle": "clock and leakage of the AXI4 manager",
+    "axi_read": "a bus word that is read",
+    "axi_write": "a bus word that is written",
+    "axi_burst": "a burst",
+    "axi_toggle": "a bit of a bus word that changes, with the wires to all memories",
+    "control_cycle": "clock and leakage of registers, counters, interrupt",
+}
+"""What happens at each event of the memory side."""
+
+
+def memory_prices() -> str:
+    """Every event of the memory side with its price in fJ, on 16 x 16."""
+    prices = read_prices("memory_side_45nm")
+    rows = [
+        [f"`{event}`", meaning, f"{1000 * prices[event]:,.0f}"]
+        for event, meaning in _EVENTS.items()
+        if event in prices
+    ]
+    return markdown(["event", "what happens", "fJ"], rows)
+
+
+def memory_check() -> str:
+    """Errors of counts times prices on the memory side, by width and unit."""
+    energy = read_figures("energy")
+    units = ("fetch", "write_back", "processor", "transfer", "banks", "axi", "control")
+    rows = [
+        [
+            f"{width} bit",
+            f"{energy[f'memory_check_error_{width}b']:+.1%}",
+            *(f"{energy[f'memory_check_error_{width}b_{unit}']:+.0%}" for unit in units),
+        ]
+        for width in (16, 8, 4, 2)
+    ]
+    return markdown(["error", "memory side", *(unit.replace("_", "-") for unit in units)], rows)
+
+
+def system_energy() -> str:
+    """Energy of LeNet's pictures, streamed and autonomous, in nJ."""
+    energy = read_figures("energy")
+    parts = {
+        "engine": "engine",
+        "memory_side": "memory side",
+        "on_chip_memories": "on-chip memories",
+        "external_memory": "external memory",
+        "total": "system",
+    }
+    rows = []
+    for width in _WIDTHS:
+        of = f"system.lenet.{width}b"
+        for way in ("streamed", "autonomous"):
+            found = (energy[f"{of}.{way}.{part}_pj"] / 1000 for part in parts)
+            ratio = f"{energy[f'{of}.ratio']:.1f} x" if way == "autonomous" else ""
+            rows.append([f"{way}, {width} bit", *(f"{nj:,.1f}" for nj in found), ratio])
+    return markdown(["nJ a picture", *parts.values(), "less"], rows)
+
+
+def memory_side_energy() -> str:
+    """Energy of LeNet's pictures by unit of the memory side, in nJ."""
+    energy = read_figures("energy")
+    units = ("fetch", "write_back", "processor", "transfer", "banks", "axi", "control")
+    rows = [
+        [
+            f"{width} bit",
+            *(f"{energy[f'system.lenet.{width}b.autonomous.{u}_pj'] / 1000:,.2f}" for u in units),
+        ]
+        for width in _WIDTHS
+    ]
+    return markdown(["nJ a picture", *(unit.replace("_", "-") for unit in units)], rows)

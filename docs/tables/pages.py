@@ -30,12 +30,16 @@ TABLES: dict[str, Callable[[], str]] = {
     "event-prices": hardware.event_prices,
     "foreign-networks": frontend.foreign_networks,
     "memory-arrays": memory.memory_arrays,
+    "memory-check": memory.memory_check,
     "memory-networks": memory.memory_networks,
+    "memory-prices": memory.memory_prices,
+    "memory-side-energy": memory.memory_side_energy,
     "ncu-energy": hardware.ncu_energy,
     "ordering": applications.ordering,
     "overfitting": applications.overfitting,
     "savings": applications.savings,
     "seeds": applications.seeds,
+    "system-energy": memory.system_energy,
     "wire-band": hardware.wire_band,
 }
 """Every table, by its name in the files."""

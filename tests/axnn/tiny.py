@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from axnn.data import Classes, DataSet, Split
-from axnn.flow.energy import EnergyPrices
 from axnn.nn.network import Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.nn.train import TrainingPlan, train
 from qcnpe.events import EventCounts, OperandActivity
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import EngineConfig
 
 ENGINE = EngineConfig(rows=4, cols=4)

@@ -36,7 +36,6 @@ from axnn.exploration.explore import Explored
 from axnn.flow.ancestry import Ancestry
 from axnn.flow.apps import APPS
 from axnn.flow.description import describe, read_app
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.judgement import Judgement
 from axnn.flow.notes import ApproximationNotes, TrainingNotes
 from axnn.flow.record import RECORD, RunRecord
@@ -50,6 +49,7 @@ from axnn.quantisation.calibration import calibrate
 from axnn.quantisation.quantize import uniform_precision
 from qcnpe.compiler import compile_network
 from qcnpe.interchange import export_onnx, read_facts, verify
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.area import AreaModel
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import convert_document, read_document, write_document

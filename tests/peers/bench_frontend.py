@@ -25,7 +25,6 @@ from axnn.approximation.widths import Trial
 from axnn.data import OwnData, load
 from axnn.data.catalog import MNIST
 from axnn.data.fetch import read_collection
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.importing import import_step
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, evaluate_step
@@ -36,6 +35,7 @@ from axnn.quantisation.integers import to_integers
 from axnn.quantisation.quantize import uniform_precision
 from qcnpe.driver import Transport
 from qcnpe.interchange import export_onnx, verify
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.draws import draw

@@ -60,7 +60,17 @@ def test_compile_writes_an_image_for_an_autonomous_engine(files):
     assert [layer["name"] for layer in found["layers"]] == ["start", "hidden", "logits"]
     assert found["cycles"] == sum(layer["cycles"] for layer in found["layers"])
     assert all(memory["resident"] for memory in found["memories"].values())
+    *parts, total = found["pj_per_sample"].values()
+    assert len(parts) == 4
+    assert total == pytest.approx(sum(parts), abs=0.3)
+    side = found["pj_per_sample"]["memory_side"]
+    assert side == pytest.approx(sum(found["pj_of_memory_side"].values()), abs=0.5)
     assert "hidden" in qcnpe(*words).stdout
+    both = qcnpe(*words, "--beside", files / "net.npz", "--out", files / "both.bin", "--json")
+    assert both.returncode == 0, both.stderr
+    octets = (files / "both.bin").read_bytes()
+    assert octets.count(b"QCNI") == 2
+    assert len(octets) > 2 * found["image_bytes"]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +83,7 @@ def test_compile_writes_an_image_for_an_autonomous_engine(files):
         (("--top", "autonomous", "--memory", "banks=-1"), "not banks=-1"),
         (("--top", "autonomous", "--memory", "banks=8"), "banks must be a power of two, 16..512"),
         (("--memory", "banks=32"), "--memory is for --top autonomous"),
+        (("--beside", "net.npz"), "--beside is for --top autonomous"),
     ],
 )
 def test_bad_sizes_of_memories_are_refused(files, words, message):

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from amaranth.hdl import Module, Mux, Value
 
-from axnn.flow.energy import EnergyModel, EnergyPrices
+from axnn.flow.energy import EnergyModel
 from qcnpe.cli import engine_config
 from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver, ModelTransport
 from qcnpe.generate import generate
+from qcnpe.prices import EnergyPrices
 from qcnpe.random_work import random_streams
 from qcnpe.rtl.mac import Mac, add_in_pairs, make_mac
 from qcnpe.spec import ncu_kind

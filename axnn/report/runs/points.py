@@ -12,10 +12,11 @@ from axnn.approximation.event_counter import (
     external_events,
     memory_events,
 )
-from axnn.flow.energy import EnergyModel, EnergyPrices
+from axnn.flow.energy import EnergyModel
 from qcnpe.compiler import LayerProgram, Program
 from qcnpe.placement.build import place_network
 from qcnpe.placement.report import LayerReport, PlacementReport
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.memory.config import MemoryConfig

@@ -12,12 +12,13 @@ from axnn.data import DataSet
 from axnn.errors import RunError
 from axnn.exploration import pareto_front, read_candidates
 from axnn.flow.ancestry import digest_of
-from axnn.flow.energy import EnergyModel, EnergyPrices
+from axnn.flow.energy import EnergyModel
 from axnn.flow.provenance import Provenance
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import characterize_step, energy_model, evaluate_step
 from axnn.report.numbers import bound_points
 from axnn.report.runs.points import UNITS, PointCost, point_cost, words_per_cycle
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.text import printable
 

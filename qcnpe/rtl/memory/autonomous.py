@@ -82,7 +82,7 @@ class Autonomous(Component):
             ClockSignal("work").eq(self.aclk),
             ResetSignal("work").eq(~self.aresetn | run.ending),
         ]
-        engine, side = Engine(self.config.engine), MemorySide(self.config)
+        engine, side = self._make_engine(), MemorySide(self.config)
         m.submodules.engine = DomainRenamer("work")(engine)
         m.submodules.memory_side = DomainRenamer("work")(side)
         m.submodules.counters = counters = Counters(self.config.engine)
@@ -109,6 +109,9 @@ class Autonomous(Component):
         self._build_interrupt(m, file, run)
         self._build_counters(m, file, counters, self._events(run, side, reads, writes))
         return m
+
+    def _make_engine(self) -> Engine:
+        return Engine(self.config.engine)
 
     def _build_streams(self, m: Module, engine: Engine, side: MemorySide) -> None:
         for name in _STREAMS:

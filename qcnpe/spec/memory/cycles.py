@@ -90,15 +90,9 @@ def count_run(image: Image, *, first: bool, bus_latency: int = BUS_LATENCY) -> R
     bus_latency : cycles after which the external memory answers; then it transfers a bus word in
         every cycle
     """
-    machine = follow_image(image)
     timer = _Timer(image.config, bus_latency)
-    if first:
-        timer.boot(image.boot_rows)
-    else:
-        machine.done = []
-        machine.run(boot_rows=image.again_boot_rows, start=image.again)
-        timer.boot(image.again_boot_rows)
-    for each in machine.done:
+    timer.boot(image.boot_rows if first else image.again_boot_rows)
+    for each in follow_image(image, first=first).done:
         timer.step(each)
     return RunCount(tuple(timer.spans))
 

@@ -5,7 +5,7 @@ both as late as a list of descriptors allows. A list that gives the same results
 `Wait` wherever the engine needs one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +63,12 @@ class _Lanes:
     bank: _Ints
     row: _Ints
 
+    def reads(self, banks: int) -> _Ints:
+        """Words that each entry reads: one of each bank in each pass, whatever lanes take it."""
+        keys = np.sort(np.where(self.valid, self.passes * banks + self.bank, -1), axis=1)
+        is_new = np.diff(keys, axis=1, prepend=-1) != 0
+        return (is_new & (keys >= 0)).sum(axis=1)
+
 
 @dataclass(frozen=True)
 class _Places:
@@ -84,7 +90,9 @@ class Job:
     command : of each tile
     taps, writes : fields of the entries of a tile
     fetch_passes : (tiles, sources) passes of each source of the tiles that have lane entries
-    store_passes : (tiles, maps) the same for the results
+    fetch_words : (tiles, sources) lanes that take a word of a beat
+    fetch_reads : (tiles, sources) words that are read for them: lanes may share one
+    store_passes, store_words : (tiles, maps) passes and words of the results
     """
 
     tiles: Tiles
@@ -92,7 +100,10 @@ class Job:
     taps: list[dict[str, int]]
     writes: list[dict[str, int]]
     fetch_passes: _Ints
+    fetch_words: _Ints
+    fetch_reads: _Ints
     store_passes: _Ints
+    store_words: _Ints
 
 
 class Machine:
@@ -295,17 +306,19 @@ class Machine:
             self._compute(tiles, command)
 
     def _job(self, tiles: Tiles, command: TileCommand) -> Job:
-        def passes(first: int, number: int) -> _Ints:
-            lanes = self._lanes(first, tiles.tiles * number)
-            return lanes.passes.max(axis=1).reshape(tiles.tiles, number) + 1
-
+        fetched = self._lanes(tiles.lanes, tiles.tiles * tiles.sources)
+        stored = self._lanes(tiles.store_lanes, tiles.tiles * tiles.maps)
+        by_source, by_map = (tiles.tiles, tiles.sources), (tiles.tiles, tiles.maps)
         return Job(
             tiles=tiles,
             command=command,
             taps=self._list(Memory.TAPS, tiles.taps),
             writes=self._list(Memory.WRITES, tiles.writes),
-            fetch_passes=passes(tiles.lanes, tiles.sources),
-            store_passes=passes(tiles.store_lanes, tiles.maps),
+            fetch_passes=fetched.passes.max(axis=1).reshape(by_source) + 1,
+            fetch_words=fetched.valid.sum(axis=1).reshape(by_source),
+            fetch_reads=fetched.reads(self.config.banks).reshape(by_source),
+            store_passes=stored.passes.max(axis=1).reshape(by_map) + 1,
+            store_words=stored.valid.sum(axis=1).reshape(by_map),
         )
 
     def _compute(self, tiles: Tiles, command: TileCommand) -> None:
@@ -455,11 +468,7 @@ class Machine:
 
     def joined_streams(self) -> Streams:
         """What the engine was given in all, one descriptor after another."""
-        parts = {
-            name: np.concatenate([getattr(each, name) for each in self.streams])
-            for name in ("commands", "activations", "weights", "parameters")
-        }
-        return Streams(**parts, results=sum(each.results for each in self.streams))
+        return join_streams(self.streams)
 
     @property
     def _banks(self) -> NDArray[np.uint16]:
@@ -500,8 +509,23 @@ class _FoundFaultError(Exception):
         self.fault = fault
 
 
-def follow_image(image: Image) -> Machine:
-    """A machine that has run an image once after the boot, without computing it."""
+def join_streams(runs: Sequence[Streams]) -> Streams:
+    """Streams one after another."""
+    parts = {
+        name: np.concatenate([getattr(each, name) for each in runs])
+        for name in ("commands", "activations", "weights", "parameters")
+    }
+    return Streams(**parts, results=sum(each.results for each in runs))
+
+
+def follow_image(image: Image, *, first: bool = True) -> Machine:
+    """A machine that has run an image without computing it; `done` is what the last run did.
+
+    Parameters
+    ----------
+    image : of a network
+    first : once, after the boot; else once more
+    """
     machine = Machine(image.config, computes=False)
     machine.external = {
         Base.IMAGE: image.data,
@@ -509,6 +533,9 @@ def follow_image(image: Image) -> Machine:
         Base.OUTPUT: np.zeros(image.output_bytes, np.uint8),
     }
     machine.run(boot_rows=image.boot_rows, start=image.start)
+    if not first:
+        machine.done = []
+        machine.run(boot_rows=image.again_boot_rows, start=image.again)
     return machine
 
 

@@ -28,9 +28,9 @@ from axnn.experiments.energy_spread import energy_spread
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.run import Finished, plan_jobs, run_jobs
 from axnn.flow.apps import APPS, App
-from axnn.flow.energy import EnergyPrices
 from axnn.flow.steps import train_step
 from axnn.nn.spec import LayerSpec, NetworkSpec
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.results import read_figures
 from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION

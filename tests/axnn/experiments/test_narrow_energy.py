@@ -9,8 +9,8 @@ from axnn.approximation.widths import ApproximationPlan
 from axnn.experiments import narrow_energy
 from axnn.experiments.narrow_energy import make_networks, measure
 from axnn.flow.apps import App
-from axnn.flow.energy import EnergyPrices
 from axnn.nn.spec import LayerSpec, NetworkSpec
+from qcnpe.prices import EnergyPrices
 from tests.axnn.tiny import ENGINE, PLAN, PRICES, TABLE, make_data
 
 APP = App(

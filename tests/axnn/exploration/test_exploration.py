@@ -16,10 +16,11 @@ from axnn.exploration.counting import Point, Shared, count, measure_activity
 from axnn.exploration.exact import with_exact_areas
 from axnn.exploration.explore import RESULTS, load_areas, operating_points, uniform_runs
 from axnn.flow.apps import APPS, App
-from axnn.flow.energy import EnergyModel, EnergyPrices
+from axnn.flow.energy import EnergyModel
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, train_step
 from qcnpe.placement.build import place_network
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.memory.config import MemoryConfig

@@ -9,13 +9,14 @@ import pytest
 
 from axnn.data import Classes, DataSet, Split
 from axnn.flow.apps import find_app
-from axnn.flow.energy import EnergyModel, EnergyPrices
+from axnn.flow.energy import EnergyModel
 from axnn.flow.steps import energy_model
 from axnn.nn.network import Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.quantisation.calibration import calibrate
 from axnn.quantisation.integers import to_integers
 from axnn.quantisation.quantize import uniform_precision
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import FormatError
 from tests.axnn.tiny import ENGINE, FREE, MEMORIES, TABLE

@@ -1,0 +1,178 @@
+"""Makes the prices of the units around an autonomous engine's engine.
+
+    python -m synth.memory_prices
+
+The netlist of all units but the engine runs the probes at gate level, with delays and glitches, and
+the energy of each unit is fitted by the events in it. The prices are compared with simulated runs
+of a trained network that they were not fitted to. They are in `synth/memory_side_45nm.json`, beside
+those of the engine; the errors are in `results/energy.json`.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from qcnpe.command_line import command
+from qcnpe.memory_events import MEMORY_UNITS, OPERAND_UNITS
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.documents import write_document
+from qcnpe.spec.memory.config import MemoryConfig
+from qcnpe.terminal import Console
+from synth.energy_table import add_figures
+from synth.engine_prices import fit_unit, in_unit
+from synth.flow import own_cells
+from synth.gatesim import simulator
+from synth.memories import memory_prices_pj, read_memories
+from synth.memory_bench import BUS_LATENCY, CELL_SHARE, REPEATERS, MemoryBench, MemoryRun
+from synth.memory_probes import checks, probes
+from synth.ncu_variants import FUSED
+from synth.stimulus import PERIOD_PS
+
+TABLE = Path(__file__).parent / "memory_side_45nm.json"
+COMMAND = "python -m synth.memory_prices"
+SEED = 1
+"""Of the probes."""
+
+WIDTHS = (16, 8, 4, 2)
+
+
+def fit_memory_units(idle_fj: Mapping[str, float], runs: Sequence[MemoryRun]) -> dict[str, float]:
+    """Prices in fJ by event of all units around the engine.
+
+    Parameters
+    ----------
+    idle_fj : energy of an idle cycle by unit
+    runs : probes
+    """
+    prices: dict[str, float] = {}
+    events = [run.events() for run in runs]
+    for unit in MEMORY_UNITS:
+        energies = np.array([run.energies_fj[unit] for run in runs])
+        counts = [in_unit(each, unit) for each in events]
+        prices |= fit_unit(unit, idle_fj[unit], counts, energies)
+    return prices | mean_prices_fj(prices, runs)
+
+
+def mean_prices_fj(prices: Mapping[str, float], runs: Sequence[MemoryRun]) -> dict[str, float]:
+    """Prices of operands' words of each width, whose bits change as the probes' do.
+
+    Parameters
+    ----------
+    prices : of bits that change
+    runs : probes
+    """
+    words, energies = Counter[str](), defaultdict[str, float](float)
+    for run in runs:
+        (width,) = run.activity  # a probe has one
+        own = run.events()
+        for unit in OPERAND_UNITS:
+            name = f"{unit}_word_{width}b"
+            words[name] += run.events(with_operands=False)[name]
+            energies[name] += sum(
+                prices[f"{unit}_{kind}_toggle"] * own[f"{unit}_{kind}_toggle"]
+                for kind in ("activation", "weight")
+            )
+    return {name: energies[name] / count for name, count in words.items()}
+
+
+def predict_fj(prices_fj: Mapping[str, float], events: Mapping[str, int]) -> dict[str, float]:
+    """Energy by unit: counts times prices."""
+    return {
+        unit: sum(prices_fj[name] * count for name, count in in_unit(events, unit).items())
+        for unit in MEMORY_UNITS
+    }
+
+
+def errors(prices_fj: Mapping[str, float], runs: Sequence[MemoryRun]) -> dict[str, float]:
+    """Signed errors of the prices as fractions: of networks, and of each unit in them."""
+    flat: dict[str, float] = {}
+    for name in dict.fromkeys(run.name for run in runs):
+        simulated, predicted = Counter[str](), Counter[str]()
+        for run in runs:
+            if run.name == name:
+                simulated.update(run.energies_fj)
+                predicted.update(predict_fj(prices_fj, run.events()))
+        key = f"memory_check_error_{name}b"
+        flat[key] = predicted.total() / simulated.total() - 1
+        for unit in MEMORY_UNITS:
+            flat[f"{key}_{unit}"] = predicted[unit] / simulated[unit] - 1
+    networks = [abs(flat[f"memory_check_error_{width}b"]) for width in WIDTHS]
+    return {
+        name: round(value, 4)
+        for name, value in {"memory_check_error_max": max(networks), **flat}.items()
+    }
+
+
+def render(prices_fj: Mapping[str, float], runs: Sequence[MemoryRun]) -> Table:
+    """Simulated energies by unit, and by how much the prices miss them."""
+    table = Table(title="pJ in a cycle, simulated (error of counts times prices)")
+    for header in ("run", "cycles", *MEMORY_UNITS, "all"):
+        table.add_column(header, justify="left" if header == "run" else "right")
+    for run in runs:
+        predicted = predict_fj(prices_fj, run.events())
+        pairs = [(run.energies_fj[unit], predicted[unit]) for unit in MEMORY_UNITS]
+        pairs.append((sum(run.energies_fj.values()), sum(predicted.values())))
+        cells = (f"{is_ / run.cycles / 1000:.2f} ({found / is_ - 1:+.0%})" for is_, found in pairs)
+        table.add_row(run.name, f"{run.cycles:,}", *cells)
+    return table
+
+
+def document_of(prices_fj: Mapping[str, float], bench: MemoryBench) -> dict[str, Any]:
+    """The prices as they are committed; those of tables are of the memory of parameters."""
+    pj = {name: float(f"{fj / 1000:.4g}") for name, fj in sorted(prices_fj.items())}
+    memories = memory_prices_pj(read_memories(), FUSED)
+    for way in ("read", "write"):
+        pj[f"table_memory_{way}"] = float(f"{memories[f'parameter_memory_{way}']:.4g}")
+    return {
+        "pj": pj,
+        "provenance": {
+            "status": "measured by gate-level simulation with cell delays, glitches counted, on a"
+            " netlist of all units around the engine; every output to bus, memories and array"
+            " compared with the RTL's in every cycle",
+            "command": COMMAND,
+            "engine": f"{bench.config.engine.rows}x{bench.config.engine.cols}, memories of default"
+            f" sizes, {bench.config.bus_bits}-bit AXI, a latency of {BUS_LATENCY} cycles",
+            "operating_point": f"{1e6 / PERIOD_PS:.0f} MHz; the simulation has a period of"
+            f" {bench.period_ps / 1000:.2f} ns, its longest path without buffers",
+            "wires": "inside units by fan-out, synth/tech/wires.json; between units trees between"
+            f" random points of a square, of cells that fill {CELL_SHARE:.0%} of it, for nets to"
+            " memories and engine with the area of all memories; repeaters"
+            f" +{REPEATERS:.0%}; clock tree +30 %",
+            "table_memory_*": "16 bits of the memories of lanes, taps, writes and descriptors:"
+            " priced as the memory of parameters",
+            "seed": str(SEED),
+            "versions": {name: version(name) for name in ("amaranth", "numpy", "pyosys")},
+        },
+    }
+
+
+def main() -> None:
+    """Measure, check, write prices and errors."""
+    simulator()  # needed only after the mapping
+    console = Console()
+    config = MemoryConfig.default(EngineConfig())
+    with console.status("mapping and simulating an autonomous engine's units"):
+        bench = MemoryBench.make(config, own_cells())
+        given, checked = probes(config, seed=SEED), checks(config, WIDTHS)
+        idle_fj, runs = bench.run([*given, *checked])
+        names = {program.name for program in checked}
+        fitted = [run for run in runs if run.name not in names]
+        others = [run for run in runs if run.name in names]
+        prices = fit_memory_units(idle_fj, fitted)
+    console.print(render(prices, [*fitted, *others]))
+    write_document(TABLE, document_of(prices, bench), indent=1)
+    idle = {f"memory_idle_{unit}_pj": float(f"{fj / 1000:.4g}") for unit, fj in idle_fj.items()}
+    add_figures(
+        {"memory_check_*": COMMAND, "memory_idle_*": COMMAND, "memory_path_ns": COMMAND},
+        errors(prices, others) | idle | {"memory_path_ns": round(bench.period_ps / 1000, 2)},
+    )
+
+
+if __name__ == "__main__":
+    with command("memory_prices"):
+        main()
