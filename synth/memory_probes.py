@@ -24,7 +24,9 @@ _GEOMETRIES: dict[str, tuple[int, tuple[Geometry, ...]]] = {
         1,
         (
             Geometry(input_shape=(2, 7, 7), channels=12, kernel=(3, 3), padding=(1, 1)),
-            Geometry(input_shape=(12, 7, 7), channels=8, kernel=(3, 3), stride=(2, 2)),
+            Geometry(
+                input_shape=(12, 7, 7), channels=8, kernel=(3, 3), stride=(2, 2), padding=(1, 1)
+            ),
         ),
     ),
     "pooled": (
