@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from qcnpe.memory_events import MEMORY_UNITS
 from qcnpe.placement.energy import SystemEnergy
 from qcnpe.prices import EnergyPrices
 from qcnpe.spec.geometry import Geometry
-from qcnpe.memory_events import MEMORY_UNITS
 from sim.system_energy import ENGINE, autonomous, streamed
 from tests.qcnpe.networks import dense_layer, network, random_layer
 
