@@ -89,10 +89,11 @@ class ImageInputs:
 
     def activities(self) -> list[dict[int, OperandActivity]]:
         """What the operands of each run do, by precision."""
-        engine, batch = self.image.config.engine, self.image.batch
+        engine = self.image.config.engine
+        batches = np.split(self.inputs, len(self.inputs) // self.image.batch)
         found, before = [], 0
-        for end in range(batch, len(self.inputs) + 1, batch):
-            _, machine = run_image(self.image, self.inputs[:end])
+        for runs in range(1, len(batches) + 1):
+            _, machine = run_image(self.image, np.concatenate(batches[:runs]))
             streams = machine.streams[before:]
             found.append(stream_activity(engine, join_streams(streams)))
             before += len(streams)
