@@ -23,25 +23,43 @@ def memory_networks() -> str:
         for name, title in _NETWORKS.items()
         for width in _WIDTHS
     ]
-    head = ["network", "width", "batch", "cycles", "of the array alone", "utilisation"]
+    head = ["network", "width", "batch", "cycles", "of the array alone", "utilisation", "at most"]
     words = ["words", "least", "ratio", *_CHECKS]
     return markdown([*head, *words], rows)
 
 
 def _cells(figures: Figures, prefix: str) -> list[str]:
     if f"{prefix}.cycles" not in figures:
-        return ["not run", *[""] * 9]
+        return ["not run", *[""] * 10]
     of = {key.removeprefix(f"{prefix}."): value for key, value in figures.items()}
     return [
         f"{of['batch']}, {of['pictures']}",
         f"{of['cycles']:,.0f}",
         f"{of['stream_cycles']:,.0f}",
         f"{of['utilisation']:.0%}",
+        f"{of['roofline_utilisation']:.0%}" if "roofline_utilisation" in of else "",
         f"{of['external_words']:,.0f}",
         f"{of['compulsory_words']:,.0f}",
         f"{of['external_words'] / of['compulsory_words']:.2f}",
         *_checks(of, ""),
     ]
+
+
+def memory_words() -> str:
+    """External words of a picture by what they are for, against the least."""
+    figures = read_figures("memory")
+    rows = []
+    for name, title in _NETWORKS.items():
+        for width in _WIDTHS:
+            of = {
+                kind: figures.get(f"{name}.{width}b.words_of_{kind}")
+                for kind in ("weights", "parameters", "tables", "descriptors", "input")
+            }
+            if None not in of.values():
+                rows.append([title, f"{width} bit", *(f"{words:,.0f}" for words in of.values())])
+    return markdown(
+        ["network", "width", "weights", "parameters", "tables", "descriptors", "input"], rows
+    )
 
 
 def memory_arrays() -> str:

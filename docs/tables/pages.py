@@ -34,6 +34,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "memory-networks": memory.memory_networks,
     "memory-prices": memory.memory_prices,
     "memory-side-energy": memory.memory_side_energy,
+    "memory-words": memory.memory_words,
     "ncu-energy": hardware.ncu_energy,
     "ordering": applications.ordering,
     "overfitting": applications.overfitting,
