@@ -28,8 +28,10 @@ from synth.engine_prices import fit_unit, in_unit
 from synth.flow import own_cells
 from synth.gatesim import simulator
 from synth.memories import memory_prices_pj, read_memories
-from synth.memory_bench import BUS_LATENCY, CELL_SHARE, REPEATERS, MemoryBench, MemoryRun
+from synth.memory_bench import CELL_SHARE, REPEATERS, MemoryBench
+from synth.memory_player import BUS_LATENCY
 from synth.memory_probes import checks, probes
+from synth.memory_runs import MemoryRun
 from synth.ncu_variants import FUSED
 from synth.stimulus import PERIOD_PS
 

@@ -17,7 +17,7 @@ from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.qnet import QuantLayer, QuantNet, WidthOperands
 from qcnpe.spec.samples import Samples
 from synth.engine_check import INPUTS, network_file
-from synth.memory_bench import ImageInputs
+from synth.memory_runs import ImageInputs
 
 _GEOMETRIES: dict[str, tuple[int, tuple[Geometry, ...]]] = {
     "convolution": (

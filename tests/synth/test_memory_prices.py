@@ -11,7 +11,7 @@ from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.memory.cycles import count_run
 from synth.errors import SynthesisError
-from synth.memory_bench import Player
+from synth.memory_player import Player
 from synth.memory_prices import errors, fit_memory_units, predict_fj
 from synth.memory_probes import probes
 from synth.memory_units import memory_unit_of
