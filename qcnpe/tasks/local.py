@@ -22,6 +22,10 @@ _GRACE_S = 20.0
 
 _POLL_S = 0.05
 
+_STATUS_ADDRESS = "127.0.0.1:0"
+"""Of the scheduler's status pages: the library's choice, port 8787 of all interfaces, is open to
+the network, and warns where two commands run at once."""
+
 
 @dataclass(frozen=True)
 class LocalWorkers:
@@ -76,6 +80,7 @@ def local_workers(count: int) -> Iterator[LocalWorkers]:
                 n_workers=0,
                 security=security,
                 scheduler_kwargs={"dashboard": False},
+                dashboard_address=_STATUS_ADDRESS,
                 silence_logs="CRITICAL",
             )
         )

@@ -95,7 +95,7 @@ def test_an_autonomous_engine_has_its_files_and_memories(tmp_path):
     made = generate_autonomous(AUTONOMOUS, tmp_path, "my")
     text, files = made.verilog.read_text(), written(tmp_path)
     names = {"my_qcnpe_autonomous.v", "manifest.json", "registers.md", "qcnpe.core", "lint.vlt"}
-    assert files.keys() == names | {"registers.rdl", "qcnpe.h", "qcnpe.c"}
+    assert files.keys() == names | {"registers.rdl", "my_qcnpe.h", "my_qcnpe.c"}
     assert b"addrmap my_qcnpe_autonomous {" in files["registers.rdl"]
     modules = re.findall(r"^module (\S+?)\s*\(", text, re.MULTILINE)
     assert len(modules) == len(set(modules)) == made.modules

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import uv
 
 ROOT = Path(__file__).parents[2]
 EPOCH = "1700000000"
@@ -81,6 +80,8 @@ class Environment:
 
     def uv(self, *words: str | Path) -> str:
         """Run a subcommand of `uv pip` on it: packages are linked from one cache, not unpacked."""
+        import uv  # in the extra `release`; `make test` reads this file without it
+
         python = self.root / "bin" / "python"
         return run([uv.find_uv_bin(), "pip", *words, "--quiet", "--python", python], self.folder)
 

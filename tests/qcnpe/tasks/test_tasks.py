@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from qcnpe.spec.errors import ConfigError, WorkerError
 from qcnpe.tasks import IN_THIS_PROCESS, Workplace, run_tasks
+from qcnpe.tasks.local import local_workers
 from tests.hostile import hostile_modules
 from tests.processes import is_alive, wait_for
 
@@ -202,3 +204,19 @@ if __name__ == "__main__":
     command = [sys.executable, "inner/program.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout == "[(0, 5), (1, 6)]\n", done.stderr
+
+
+def test_status_pages_are_on_this_machine_alone_and_two_commands_run_at_once():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with local_workers(0) as one, local_workers(0) as other:
+            ports = set()
+            for workers in (one, other):
+                cluster = workers.client.cluster
+                assert cluster is not None
+                server = cluster.scheduler.http_server
+                (listening,) = server._sockets.values()
+                address, port = listening.getsockname()
+                assert address == "127.0.0.1"
+                ports.add(port)
+    assert len(ports) == 2
