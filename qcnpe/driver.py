@@ -229,3 +229,23 @@ def _collect(program: Program, layer: LayerProgram, results: NDArray[np.uint64])
     for width in layer.copies.shifts:
         values[width] = unpack_result(config, flat, width, unsigned=layer.copies.unsigned)
     return values
+
+
+class _Recorder(ModelTransport):
+    """The bit-exact reference model, with a record of its streams."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        super().__init__(config)
+        self.streams: list[Streams] = []
+
+    def exchange(self, streams: Streams) -> NDArray[np.uint64]:
+        """Record and execute the streams."""
+        self.streams.append(streams)
+        return super().exchange(streams)
+
+
+def program_streams(program: Program, inputs: NDArray[np.int16]) -> list[Streams]:
+    """The streams of each layer of a batch, as the driver sends them."""
+    transport = _Recorder(program.config)
+    Driver(transport).run(program, inputs)
+    return transport.streams

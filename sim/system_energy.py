@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from qcnpe.activity import stream_activity
 from qcnpe.command_line import command
 from qcnpe.compiler import compile_network
-from qcnpe.driver import Driver, ModelTransport
+from qcnpe.driver import program_streams
 from qcnpe.events import EventCounts, count_events
 from qcnpe.memory_events import MEMORY_UNITS
 from qcnpe.placement.build import place_network
@@ -28,7 +28,6 @@ from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.memory.machine import expand
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.results import Figures, read_results
-from qcnpe.spec.streams import Streams
 from qcnpe.terminal import Console
 from sim.bench_networks import WORKLOADS
 
@@ -42,26 +41,11 @@ BATCH, PICTURES = 4, 64
 """Pictures of a run, as many as memories of default sizes hold; and of all runs."""
 
 
-class _Recorder(ModelTransport):
-    """Keeps the streams that the driver sends."""
-
-    def __init__(self, config: EngineConfig) -> None:
-        super().__init__(config)
-        self.sent: list[Streams] = []
-
-    def exchange(self, streams: Streams) -> NDArray[np.uint64]:
-        """Keep and execute the streams."""
-        self.sent.append(streams)
-        return super().exchange(streams)
-
-
 def streamed(prices: EnergyPrices, net: QuantNet, inputs: NDArray[np.int16]) -> SystemEnergy:
     """Energy of a batch that a host streams; the engine waits for the bus."""
     own = prices.for_engine(ENGINE)
-    recorder = _Recorder(ENGINE)
-    Driver(recorder).run(compile_network(net, ENGINE, len(inputs)), inputs)
     engine_pj, words = 0.0, 0
-    for streams in recorder.sent:
+    for streams in program_streams(compile_network(net, ENGINE, len(inputs)), inputs):
         counts = count_events(ENGINE, streams.decode(ENGINE))
         cycles = max(counts.cycles, bus_cycles(counts))
         counts = count_events(ENGINE, streams.decode(ENGINE), cycles=cycles)

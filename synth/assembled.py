@@ -13,6 +13,7 @@ from synth.liberty.cells import CellKind
 from synth.liberty.models import CellModel
 from synth.measure import CLOCK_TREE
 from synth.stimulus import PERIOD_PS
+from synth.timing import path_ns
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,19 @@ class AssembledCircuit:
     clocks_ff: Mapping[str, float]
     units: Sequence[str]
     unit_of: Callable[[tuple[str, ...]], str]
+
+    @cached_property
+    def path_ns(self) -> float:
+        """The longest path, with setup."""
+        return path_ns(self.circuit)
+
+    @property
+    def period_ps(self) -> float:
+        """Clock of the simulation: slower than that of the prices if the longest path is longer.
+
+        The energy of a toggle does not depend on it; leakage is that of the prices' clock.
+        """
+        return max(PERIOD_PS, 1000 * self.path_ns)
 
     def energies_fj(self, activity: Activity, cycles: int) -> dict[str, float]:
         """Energy of each unit, including leakage and the clock tree."""

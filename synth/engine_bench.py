@@ -7,7 +7,6 @@ always valid and results are always taken.
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from amaranth.hdl import Value
@@ -32,7 +31,6 @@ from synth.measure import map_module
 from synth.stimulus import PERIOD_PS, RESET_CYCLES, stimulus
 from synth.structural_engine import structural_units
 from synth.timed_engine import TimedEngine
-from synth.timing import path_ns
 
 IDLE_CYCLES = 32
 """Cycles after the reset in which nothing is sent."""
@@ -167,15 +165,11 @@ class EngineBench:
     Attributes
     ----------
     config : the engine
-    assembly : its netlist
-    circuit : the same with delays and energies
-    clocks_ff : load of each module on the clock, without the units inside it
+    assembled : its netlist, with energies by unit
     """
 
     config: EngineConfig
-    assembly: Assembly
-    circuit: Circuit
-    clocks_ff: Mapping[str, float]
+    assembled: AssembledCircuit
 
     @classmethod
     def make(cls, config: EngineConfig, cells: LibertyCells) -> "EngineBench":
@@ -197,20 +191,17 @@ class EngineBench:
             for name, netlist in assembly.units.items()
             if "clk" in netlist.ports
         }
-        return cls(config, assembly, circuit, clocks_ff)
-
-    @cached_property
-    def path_ns(self) -> float:
-        """The engine's longest path, with setup."""
-        return path_ns(self.circuit)
+        return cls(config, AssembledCircuit(assembly, circuit, clocks_ff, UNITS, unit_of))
 
     @property
-    def period_ps(self) -> float:
-        """Clock of the simulation: slower than that of the prices if the engine's path is longer.
+    def assembly(self) -> Assembly:
+        """The netlist."""
+        return self.assembled.assembly
 
-        The energy of a toggle does not depend on it; leakage is that of the prices' clock.
-        """
-        return max(PERIOD_PS, 1000 * self.path_ns)
+    @property
+    def circuit(self) -> Circuit:
+        """The netlist with delays and energies."""
+        return self.assembled.circuit
 
     def run(self, runs: Sequence[Streams]) -> tuple[Mapping[str, float], list[EngineRun]]:
         """Run streams of good commands, each from an idle engine to an idle engine.
@@ -225,19 +216,19 @@ class EngineBench:
             If the netlist returns a wrong result.
         """
         recording = record(self.config, runs)
-        cycles, begin = len(recording.inputs), RESET_CYCLES * self.period_ps
+        period_ps = self.assembled.period_ps
+        cycles, begin = len(recording.inputs), RESET_CYCLES * period_ps
         ports = self.circuit.netlist.ports
         watched = (*ports["results__valid"].nets, *ports["results__payload"].nets)
-        ends = begin + self.period_ps * np.arange(1, cycles + 1) - 1
-        drive = stimulus(self.circuit.netlist, recording.inputs, self.period_ps)
-        begins = [begin, *(begin + self.period_ps * cycle for cycle in recording.begins)]
+        ends = begin + period_ps * np.arange(1, cycles + 1) - 1
+        drive = stimulus(self.circuit.netlist, recording.inputs, period_ps)
+        begins = [begin, *(begin + period_ps * cycle for cycle in recording.begins)]
         idle, *parts = self.circuit.run_parts(drive, ends.tolist(), watched, begins)
         self._check(recording, runs, idle.samples)
-        energies = AssembledCircuit(self.assembly, self.circuit, self.clocks_ff, UNITS, unit_of)
-        idle_fj = energies.energies_fj(idle, IDLE_CYCLES)
+        idle_fj = self.assembled.energies_fj(idle, IDLE_CYCLES)
         lengths = np.diff([*recording.begins, cycles]).tolist()
         return {unit: fj / IDLE_CYCLES for unit, fj in idle_fj.items()}, [
-            EngineRun(streams, length, energies.energies_fj(part, length))
+            EngineRun(streams, length, self.assembled.energies_fj(part, length))
             for streams, part, length in zip(runs, parts, lengths, strict=True)
         ]
 
@@ -254,5 +245,5 @@ class EngineBench:
             if found != word:
                 raise SynthesisError(
                     f"{self.circuit.netlist.name}: the netlist returns {found} in cycle {cycle},"
-                    f" not {word}; its longest path takes {self.path_ns:.2f} ns"
+                    f" not {word}; its longest path takes {self.assembled.path_ns:.2f} ns"
                 )

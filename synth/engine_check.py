@@ -18,6 +18,7 @@ from rich.table import Table
 
 from qcnpe.command_line import command
 from qcnpe.compiler import compile_network
+from qcnpe.driver import program_streams
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
@@ -29,7 +30,7 @@ from synth.engine_prices import engine_prices_fj, events_of, in_unit
 from synth.engine_units import UNITS
 from synth.flow import own_cells
 from synth.gatesim import simulator
-from synth.traces import load, program_streams
+from synth.traces import load
 
 COMMAND = "python -m synth.engine_check"
 
@@ -161,7 +162,7 @@ def main() -> None:
         found = check(bench, prices)
     add_figures(
         {"engine_check_*": COMMAND, "engine_4x4_path_ns": COMMAND},
-        figures(found) | {"engine_4x4_path_ns": round(bench.path_ns, 3)},
+        figures(found) | {"engine_4x4_path_ns": round(bench.assembled.path_ns, 3)},
     )
     console.print(render(found))
 

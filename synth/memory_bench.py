@@ -34,8 +34,7 @@ from synth.memory_player import Player, Recording
 from synth.memory_runs import ImageInputs, MemoryRun
 from synth.memory_units import memory_unit_of
 from synth.netlist import Netlist, Port
-from synth.stimulus import PERIOD_PS, RESET_CYCLES, stimulus
-from synth.timing import path_ns
+from synth.stimulus import RESET_CYCLES, stimulus
 from synth.units import Units
 from synth.wires import FF_PER_UM, OUTSIDE_UM
 
@@ -111,11 +110,6 @@ class MemoryBench:
         """The netlist with delays and energies."""
         return self.assembled.circuit
 
-    @cached_property
-    def period_ps(self) -> float:
-        """Clock of the simulation, slower than that of the prices if the longest path is longer."""
-        return max(PERIOD_PS, 1000 * path_ns(self.circuit))
-
     def run(self, programs: Sequence[ImageInputs]) -> tuple[Mapping[str, float], list[MemoryRun]]:
         """Run programs, each from an idle engine to an idle engine.
 
@@ -139,11 +133,12 @@ class MemoryBench:
             raise SynthesisError(f"{netlist.name}: the RTL has no port {unknown[0]} to record")
         watched = [name for name in made.outputs[0] if name in netlist.ports]
         nets = tuple(chain.from_iterable(netlist.ports[name].nets for name in watched))
-        begin = RESET_CYCLES * self.period_ps
-        ends = begin + self.period_ps * np.arange(1, len(made.inputs) + 1) - 1
-        drive = stimulus(netlist, made.inputs, self.period_ps)
+        period_ps = self.assembled.period_ps
+        begin = RESET_CYCLES * period_ps
+        ends = begin + period_ps * np.arange(1, len(made.inputs) + 1) - 1
+        drive = stimulus(netlist, made.inputs, period_ps)
         edges = [0, IDLE_CYCLES, *chain.from_iterable(made.spans)]
-        begins = [begin + self.period_ps * cycle for cycle in edges]
+        begins = [begin + period_ps * cycle for cycle in edges]
         parts = self.circuit.run_parts(drive, ends.tolist(), nets, begins)
         self._check(made, watched, parts[0].samples)
         runs = []
@@ -172,7 +167,7 @@ class MemoryBench:
             if len(wrong):
                 raise SynthesisError(
                     f"{self.circuit.netlist.name}: in cycle {wrong[0]} {name} is not the RTL's; the"
-                    f" longest path takes {self.period_ps / 1000:.2f} ns"
+                    f" longest path takes {self.assembled.path_ns:.2f} ns"
                 )
 
     def _energies_fj(self, activity: Activity, cycles: int) -> dict[str, float]:

@@ -140,7 +140,7 @@ def document_of(prices_fj: Mapping[str, float], bench: MemoryBench) -> dict[str,
             "engine": f"{bench.config.engine.rows}x{bench.config.engine.cols}, memories of default"
             f" sizes, {bench.config.bus_bits}-bit AXI, a latency of {BUS_LATENCY} cycles",
             "operating_point": f"{1e6 / PERIOD_PS:.0f} MHz; the simulation has a period of"
-            f" {bench.period_ps / 1000:.2f} ns, its longest path without buffers",
+            f" {bench.assembled.path_ns:.2f} ns, its longest path without buffers",
             "wires": "inside units by fan-out, synth/tech/wires.json; between units trees between"
             f" random points of a square, of cells that fill {CELL_SHARE:.0%} of it, for nets to"
             " memories and engine with the area of all memories; repeaters"
@@ -171,7 +171,7 @@ def main() -> None:
     idle = {f"memory_idle_{unit}_pj": float(f"{fj / 1000:.4g}") for unit, fj in idle_fj.items()}
     add_figures(
         {"memory_check_*": COMMAND, "memory_idle_*": COMMAND, "memory_path_ns": COMMAND},
-        errors(prices, others) | idle | {"memory_path_ns": round(bench.period_ps / 1000, 2)},
+        errors(prices, others) | idle | {"memory_path_ns": round(bench.assembled.path_ns, 2)},
     )
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.compiler import Program, compile_network
-from qcnpe.driver import Driver, ModelTransport
+from qcnpe.compiler import compile_network
+from qcnpe.driver import program_streams
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import Natural
 from qcnpe.spec.errors import FormatError
@@ -82,26 +82,6 @@ class ArrayTile:
 
 Trace = Mapping[int, tuple[Tile, ...]]
 """Tiles by precision."""
-
-
-class _Recorder(ModelTransport):
-    """The bit-exact reference model, with a record of its streams."""
-
-    def __init__(self, config: EngineConfig) -> None:
-        super().__init__(config)
-        self.streams: list[Streams] = []
-
-    def exchange(self, streams: Streams) -> NDArray[np.uint64]:
-        """Record and execute the streams."""
-        self.streams.append(streams)
-        return super().exchange(streams)
-
-
-def program_streams(program: Program, inputs: NDArray[np.int16]) -> list[Streams]:
-    """The streams of each layer of a batch, as the driver sends them."""
-    transport = _Recorder(program.config)
-    Driver(transport).run(program, inputs)
-    return transport.streams
 
 
 def array_tiles(

@@ -8,7 +8,7 @@ import pytest
 
 from qcnpe.activity import operand_activity, program_activity, stream_activity
 from qcnpe.compiler import compile_network
-from qcnpe.driver import Driver, ModelTransport
+from qcnpe.driver import program_streams
 from qcnpe.events import OperandActivity
 from qcnpe.spec.commands import TileCommand, command_fields, decode, parameter_words
 from qcnpe.spec.config import EngineConfig
@@ -91,7 +91,7 @@ def test_streams_are_counted_tile_by_tile():
     )
     net = network(*layers)
     program, inputs = compile_network(net, CONFIG, 2), random_inputs(rng, net, 2)
-    seen, recorded = program_activity(program, inputs), record(program, inputs)
+    seen, recorded = program_activity(program, inputs), program_streams(program, inputs)
     assert len(seen) == len(recorded) == len(net.layers)
     for activity, streams in zip(seen, recorded, strict=True):
         assert activity == stream_activity(CONFIG, streams)
@@ -113,19 +113,6 @@ def test_bits_of_sums_are_compared_with_those_of_the_sum_before_in_the_row():
     first = 2 + (bits - 2) + bits + 0  # 0 -> 3 -> -1, then -1 -> 0 -> 0
     second = 2 + (bits - 3)  # 0 -> 0b110 -> -2, whose three lowest bits are the same
     assert stream_activity(CONFIG, streams)[16].sum_toggles == first + second
-
-
-def record(program, inputs) -> list[Streams]:
-    """The streams of every layer."""
-
-    class Recorder(ModelTransport):
-        def exchange(self, streams):
-            found.append(streams)
-            return super().exchange(streams)
-
-    found: list[Streams] = []
-    Driver(Recorder(CONFIG)).run(program, inputs)
-    return found
 
 
 def walked_tiles(streams: Streams) -> dict[int, OperandActivity]:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.driver import Driver
+from qcnpe.driver import program_streams
 from qcnpe.placement.build import place_network
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.geometry import Geometry
@@ -21,7 +21,7 @@ from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.memory.machine import run_image
 from qcnpe.spec.qnet import QuantLayer, QuantNet
 from tests.qcnpe.networks import by_channel, network, random_inputs, random_layer
-from tests.qcnpe.placement.recorder import Recorder, memories
+from tests.qcnpe.placement.memories import memories
 
 T = TypeVar("T")
 
@@ -78,16 +78,17 @@ class RandomNetwork:
         """
         batch = len(self.inputs) // 2
         placement = place_network(self.net, self.config, batch)
-        recorder = Recorder(self.config.engine)
-        driver = Driver(recorder)
-        for inputs in np.split(self.inputs, 2):
-            driver.run(placement.program, inputs)
+        streamed = [
+            streams
+            for inputs in np.split(self.inputs, 2)
+            for streams in program_streams(placement.program, inputs)
+        ]
         results, machine = run_image(placement.image, self.inputs, is_late=self.is_late)
         made = machine.joined_streams()
         for name in _STREAMS:
-            sent = np.concatenate([getattr(streams, name) for streams in recorder.sent])
+            sent = np.concatenate([getattr(streams, name) for streams in streamed])
             np.testing.assert_array_equal(getattr(made, name), sent, err_msg=name)
-        assert made.results == sum(streams.results for streams in recorder.sent)
+        assert made.results == sum(streams.results for streams in streamed)
         np.testing.assert_array_equal(results, infer(self.net, self.inputs), err_msg="results")
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qcnpe import blocking
-from qcnpe.driver import Driver
+from qcnpe.driver import program_streams
 from qcnpe.placement.build import place_network
 from qcnpe.placement.residency import LOADED
 from qcnpe.spec.config import EngineConfig
@@ -25,7 +25,7 @@ from tests.qcnpe.networks import (
     random_inputs,
     random_layer,
 )
-from tests.qcnpe.placement.recorder import Recorder, memories
+from tests.qcnpe.placement.memories import memories
 
 SEEDS = st.integers(0, 2**32 - 1)
 ENGINES = [
@@ -51,13 +51,12 @@ def check(net, config, inputs):
     The placement.
     """
     placement = place_network(net, config, len(inputs))
-    recorder = Recorder(config.engine)
-    Driver(recorder).run(placement.program, inputs)
+    streamed = program_streams(placement.program, inputs)
     made = expand(placement.image, inputs)
     for name in ("commands", "activations", "weights", "parameters"):
-        sent = np.concatenate([getattr(streams, name) for streams in recorder.sent])
+        sent = np.concatenate([getattr(streams, name) for streams in streamed])
         np.testing.assert_array_equal(getattr(made, name), sent, err_msg=name)
-    assert made.results == sum(streams.results for streams in recorder.sent)
+    assert made.results == sum(streams.results for streams in streamed)
     expected = infer(net, inputs)
     twice = np.concatenate([inputs, inputs])
     for is_late in (False, True):

@@ -14,7 +14,7 @@ from qcnpe.spec.memory.config import Memory
 from qcnpe.spec.memory.cycles import count_run
 from qcnpe.spec.memory.machine import run_image
 from tests.qcnpe.networks import by_channel, network, random_inputs, random_layer
-from tests.qcnpe.placement.recorder import memories
+from tests.qcnpe.placement.memories import memories
 from tests.qcnpe.placement.test_build import ENGINES
 
 

@@ -27,7 +27,7 @@ from tests.qcnpe.networks import (
     random_inputs,
     random_layer,
 )
-from tests.qcnpe.placement.recorder import memories
+from tests.qcnpe.placement.memories import memories
 from tests.qcnpe.placement.test_build import SEEDS, check, engines
 
 
