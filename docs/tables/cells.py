@@ -30,6 +30,18 @@ def _line(cells: Sequence[str]) -> str:
     return f"|{''.join(f' {cell} |' if cell else ' |' for cell in cells)}\n"
 
 
+def error_cells(figures: Figures, prefix: str, units: Sequence[str]) -> list[list[str]]:
+    """Errors of counts times prices: of the whole and of each unit, a row for a width."""
+    return [
+        [
+            f"{width} bit",
+            f"{figures[f'{prefix}_{width}b']:+.1%}",
+            *(f"{figures[f'{prefix}_{width}b_{unit}']:+.0%}" for unit in units),
+        ]
+        for width in (16, 8, 4, 2)
+    ]
+
+
 def times(figures: Figures, key: str) -> str:
     """A saving: how many times less."""
     return f"{figures[key]:.2f} x"

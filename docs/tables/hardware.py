@@ -1,6 +1,6 @@
 """Tables of the engine: `results/engine.json`, `results/energy.json` and `results/fpga.json`."""
 
-from docs.tables.cells import markdown, read_figures, read_prices
+from docs.tables.cells import error_cells, markdown, read_figures, read_prices
 
 _WIDTHS = (16, 8, 4, 2)
 
@@ -81,14 +81,7 @@ def engine_check() -> str:
     energy = read_figures("energy")
     units = ("ncu", "row", "skew", "queue", "sequencer", "afu", "result")
     names = ("NCUs", "rows", "skew", "queues", "sequencer", "AFUs", "results")
-    rows = [
-        [
-            f"{width} bit",
-            f"{energy[f'engine_check_error_{width}b']:+.1%}",
-            *(f"{energy[f'engine_check_error_{width}b_{unit}']:+.0%}" for unit in units),
-        ]
-        for width in _WIDTHS
-    ]
+    rows = error_cells(energy, "engine_check_error", units)
     return markdown(["error", "engine", *names], rows)
 
 

@@ -1,6 +1,6 @@
 """Tables of autonomous engines: `results/memory.json`."""
 
-from docs.tables.cells import Figures, markdown, read_figures, read_prices
+from docs.tables.cells import Figures, error_cells, markdown, read_figures, read_prices
 
 _NETWORKS = {
     "lenet": "LeNet-5",
@@ -37,7 +37,7 @@ def _cells(figures: Figures, prefix: str) -> list[str]:
         f"{of['cycles']:,.0f}",
         f"{of['stream_cycles']:,.0f}",
         f"{of['utilisation']:.0%}",
-        f"{of['roofline_utilisation']:.0%}" if "roofline_utilisation" in of else "",
+        f"{of['roofline_utilisation']:.0%}",
         f"{of['external_words']:,.0f}",
         f"{of['compulsory_words']:,.0f}",
         f"{of['external_words'] / of['compulsory_words']:.2f}",
@@ -129,7 +129,6 @@ def memory_prices() -> str:
     rows = [
         [f"`{event}`", meaning, f"{1000 * prices[event]:,.0f}"]
         for event, meaning in _EVENTS.items()
-        if event in prices
     ]
     return markdown(["event", "what happens", "fJ"], rows)
 
@@ -138,14 +137,7 @@ def memory_check() -> str:
     """Errors of counts times prices on the memory side, by width and unit."""
     energy = read_figures("energy")
     units = ("fetch", "write_back", "processor", "transfer", "banks", "axi", "control")
-    rows = [
-        [
-            f"{width} bit",
-            f"{energy[f'memory_check_error_{width}b']:+.1%}",
-            *(f"{energy[f'memory_check_error_{width}b_{unit}']:+.0%}" for unit in units),
-        ]
-        for width in (16, 8, 4, 2)
-    ]
+    rows = error_cells(energy, "memory_check_error", units)
     return markdown(["error", "memory side", *(unit.replace("_", "-") for unit in units)], rows)
 
 
