@@ -341,7 +341,10 @@ class Machine:
         self._results.append((tiles, results))
 
     def _weights(self, tiles: Tiles, command: TileCommand) -> NDArray[np.uint16]:
-        """(beats, columns) of all tiles."""
+        """(beats, columns) of all tiles.
+
+        Rows hold what was there before in the columns that no tile uses; the engine masks them.
+        """
         memory = self._memories[Memory.WEIGHTS][:, : self.config.engine.cols * 2].view("<u2")
         taps = self._list(Memory.TAPS, tiles.taps)
         ends = np.cumsum([tap["next"] if tap["places"] else tap["count"] for tap in taps])
@@ -357,7 +360,9 @@ class Machine:
                     raise _FoundFaultError(Fault.BOUNDS)
                 beats.append(self._unfold(memory[rows], tap, command.precision))
             found += [np.concatenate(beats)] * tiles.tiles
-        return np.concatenate(found).astype(np.uint16)
+        weights = np.concatenate(found).astype(np.uint16)
+        weights[:, command.cols :] = 0
+        return weights
 
     def _unfold(
         self, rows: NDArray[np.uint16], tap: Mapping[str, int], precision: int

@@ -2,7 +2,7 @@
 
 `make memory-networks` remakes `results/memory_networks.json`: 100,000 networks of
 `random_networks`, by default. What is finished is kept in a file of its own: the same command goes
-on where it was interrupted, unless the sources of `qcnpe` have changed since. A network that
+on where it was interrupted, unless the code that is compared has changed since. A network that
 differs is named, and `--first NUMBER --networks 1` runs it alone.
 """
 
@@ -20,6 +20,7 @@ import qcnpe
 from qcnpe.command_line import command
 from qcnpe.spec.documents import read_document, write_document
 from qcnpe.spec.errors import CapacityError, FormatError
+from qcnpe.spec.memory.config import Memory
 from qcnpe.tasks import Workplace, run_tasks
 from qcnpe.terminal import Console, Progress
 from qcnpe.tools.machine import machine_name
@@ -28,7 +29,11 @@ from tests.qcnpe.placement.random_networks import RandomNetwork
 PART = 250
 """Networks of a task."""
 
-KINDS = ("compared", "refused", "differences")
+COMPARED = ("*.py", "spec/**/*.py", "placement/**/*.py")
+"""Files of `qcnpe` on which a comparison depends."""
+
+KINDS = ("compared", "refused", "differences", "with_strips", "with_weights_in_turns")
+"""What is counted: the first three add up to all networks."""
 
 
 @dataclass(kw_only=True)
@@ -39,7 +44,7 @@ class Work:
     ----------
     seed, networks, first : of the command
     sources : digest of the code that is compared
-    parts : networks of each finished part: compared, refused, different
+    parts : networks of each finished part, by `KINDS`
     """
 
     seed: int
@@ -56,7 +61,7 @@ class Work:
 def compare_part(
     seed: int, numbers: tuple[int, int], tell: Callable[[str], None]
 ) -> dict[str, int]:
-    """Compare the networks of some numbers.
+    """Compare the networks of some numbers, and count what they show.
 
     Parameters
     ----------
@@ -68,8 +73,10 @@ def compare_part(
     first, count = numbers
     for number in range(first, first + count):
         try:
-            RandomNetwork.draw(seed, number).compare()
+            placement = RandomNetwork.draw(seed, number).compare()
             found["compared"] += 1
+            found["with_strips"] += any(len(strips) > 1 for strips in placement.places.strips)
+            found["with_weights_in_turns"] += Memory.WEIGHTS not in placement.resident
         except CapacityError:
             found["refused"] += 1
         except (AssertionError, FormatError) as error:
@@ -79,9 +86,10 @@ def compare_part(
 
 
 def sources_digest() -> str:
-    """Digest of all Python code of `qcnpe` and of the generator of networks."""
+    """Digest of the code of `qcnpe` that is compared, and of the generator of networks."""
     root = Path(qcnpe.__file__).parent
-    paths = [*sorted(root.rglob("*.py")), Path(__file__).with_name("random_networks.py")]
+    paths = sorted(path for part in COMPARED for path in root.glob(part))
+    paths.append(Path(__file__).with_name("random_networks.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
@@ -104,12 +112,14 @@ def compare_all(
     """
     left = [part for part in parts_of(work.networks, work.first) if str(part[0]) not in work.parts]
     with Progress(console=console) as progress:
-        done = sum(sum(part.values()) for part in work.parts.values())
+        done = sum(
+            size for first, size in parts_of(work.networks, work.first) if str(first) in work.parts
+        )
         bar = progress.add_task("networks", total=work.networks, completed=done)
         found = run_tasks(compare_part, work.seed, left, where, lambda _, note: console.print(note))
         for index, counts in found:
             work.parts[str(left[index][0])] = counts
-            progress.advance(bar, sum(counts.values()))
+            progress.advance(bar, left[index][1])
             keep(work)
     return {kind: sum(part[kind] for part in work.parts.values()) for kind in KINDS}
 

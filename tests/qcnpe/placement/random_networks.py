@@ -2,7 +2,8 @@
 
 The space is that of the properties in `test_build`: kernels, strides, dilations, four paddings,
 groups, pooling windows with strides and paddings of their own, arrays from 1x1 to 16x16, widths of
-layers, channels or neurons, buses, lists of descriptors in one or many parts, batches.
+layers, channels or neurons, buses, lists of descriptors in one or many parts, batches, memories of
+activations and weights that hold everything or less: maps in strips, weights that alternate.
 """
 
 from collections.abc import Sequence
@@ -13,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qcnpe.driver import program_streams
-from qcnpe.placement.build import place_network
+from qcnpe.placement.build import Placement, place_network
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.geometry import Geometry
 from qcnpe.spec.inference import infer
-from qcnpe.spec.memory.config import MemoryConfig
+from qcnpe.spec.memory.config import Memory, MemoryConfig
 from qcnpe.spec.memory.machine import run_image
 from qcnpe.spec.qnet import QuantLayer, QuantNet
 from tests.qcnpe.networks import by_channel, network, random_inputs, random_layer
@@ -27,6 +29,9 @@ T = TypeVar("T")
 
 DESCRIPTOR_ROWS = (8, 16, 64, 2048)
 """Rows of the memory of descriptors: from a list in many parts to one in a single part."""
+
+SMALL_ROWS = (4, 8, 16, 32, 64)
+"""Rows of a bank, and of the memory of weights, in small memories."""
 
 _POOLS = {(1, 1): 1, (2, 1): 2, (1, 2): 2, (2, 2): 4, (4, 1): 4, (1, 4): 4, (3, 1): 4}
 """Pooling windows, and the rows of the array that each needs."""
@@ -42,13 +47,15 @@ class RandomNetwork:
     Attributes
     ----------
     net : three layers; the second one has a random geometry
-    config : the engine and its memories
+    config : the engine and memories that hold everything
+    small : the same engine and memories that may be too small for maps and weights
     inputs : int16, of two batches
     is_late : loads and stores are done as late as the descriptors allow
     """
 
     net: QuantNet
     config: MemoryConfig
+    small: MemoryConfig
     inputs: NDArray[np.int16]
     is_late: bool
 
@@ -63,10 +70,25 @@ class RandomNetwork:
             bus_bits=draws.one_of((64, 128)),
             descriptor_rows=draws.one_of(DESCRIPTOR_ROWS),
         )
+        small = config.with_depths(
+            {
+                memory: draws.one_of(SMALL_ROWS)
+                for memory in (Memory.ACTIVATIONS, Memory.WEIGHTS)
+                if draws.between(0, 3) == 0
+            }
+        )
         inputs = random_inputs(draws.rng, net, 2 * draws.between(1, 3))
-        return cls(net, config, inputs, bool(draws.between(0, 1)))
+        return cls(net, config, small, inputs, bool(draws.between(0, 1)))
 
-    def compare(self) -> None:
+    def place(self) -> Placement:
+        """Place the network in the small memories; where it does not fit them, in the others."""
+        batch = len(self.inputs) // 2
+        try:
+            return place_network(self.net, self.small, batch)
+        except CapacityError:
+            return place_network(self.net, self.config, batch)
+
+    def compare(self) -> Placement:
         """Compare the image's streams with the driver's, and its results with the network's.
 
         Raises
@@ -76,8 +98,7 @@ class RandomNetwork:
         CapacityError
             If the network does not fit the memories.
         """
-        batch = len(self.inputs) // 2
-        placement = place_network(self.net, self.config, batch)
+        placement = self.place()
         streamed = [
             streams
             for inputs in np.split(self.inputs, 2)
@@ -90,6 +111,7 @@ class RandomNetwork:
             np.testing.assert_array_equal(getattr(made, name), sent, err_msg=name)
         assert made.results == sum(streams.results for streams in streamed)
         np.testing.assert_array_equal(results, infer(self.net, self.inputs), err_msg="results")
+        return placement
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,25 @@
 """The comparison of random networks: it finds what differs, and goes on where it ended."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from qcnpe.spec.errors import CapacityError
+from qcnpe.spec.memory.config import Memory
 from qcnpe.spec.memory.machine import Machine
 from qcnpe.tasks import Workplace
 from qcnpe.terminal import Console
 from tests.qcnpe.placement import compare_networks
-from tests.qcnpe.placement.compare_networks import PART, Work, compare_all, compare_part, parts_of
-from tests.qcnpe.placement.random_networks import RandomNetwork
+from tests.qcnpe.placement.compare_networks import (
+    KINDS,
+    PART,
+    Work,
+    compare_all,
+    compare_part,
+    parts_of,
+)
+from tests.qcnpe.placement.random_networks import SMALL_ROWS, RandomNetwork
 
 
 def test_networks_are_equal_and_the_same_again():
@@ -37,6 +47,8 @@ def test_draws_reach_the_whole_space():
     assert all(len({each.padding[side] for each in middle}) == 3 for side in range(4))
     assert {len(np.unique(each.net.layers[1].precision)) for each in drawn} >= {1, 2, 3, 4}
     assert {each.is_late for each in drawn} == {False, True}
+    for memory in (Memory.ACTIVATIONS, Memory.WEIGHTS):
+        assert {each.small.depth(memory) for each in drawn} > set(SMALL_ROWS)
 
 
 @pytest.mark.parametrize("name", ["_activations", "_write"])
@@ -65,18 +77,20 @@ def test_finished_parts_are_kept(monkeypatch):
         def compare(self):
             if self.number == 4:
                 raise CapacityError("it does not fit")
+            strips, resident = ([1, 2], set()) if self.number else ([1], {Memory.WEIGHTS})
+            return SimpleNamespace(places=SimpleNamespace(strips=[strips]), resident=resident)
 
     def draw(seed, number):
         seen.append(number)
         return Drawn(number)
 
     monkeypatch.setattr(RandomNetwork, "draw", draw)
-    done = {"2": {"compared": 2, "refused": 0, "differences": 0}}
+    done = {"2": dict(zip(KINDS, (2, 0, 0, 1, 0), strict=True))}
     work = Work(seed=1, networks=5, first=0, sources="", parts=done)
     found = compare_all(work, Workplace(), lambda each: kept.append(len(each.parts)), Console())
     assert seen == [0, 1, 4]
     assert kept == [2, 3]
-    assert found == {"compared": 4, "refused": 1, "differences": 0}
+    assert found == dict(zip(KINDS, (4, 1, 0, 2, 1), strict=True))
 
 
 def test_parts_cover_all_networks_once():

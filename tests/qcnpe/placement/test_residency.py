@@ -1,5 +1,7 @@
 """What stays in a memory from run to run: contents are there when their phase is computed."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from qcnpe.placement.build import place_network
 from qcnpe.placement.report import PlacementReport
 from qcnpe.placement.residency import Content, plan_memory
+from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.geometry import Geometry
 from qcnpe.spec.inference import infer
 from qcnpe.spec.memory.config import Memory
@@ -15,7 +18,7 @@ from qcnpe.spec.memory.cycles import count_run
 from qcnpe.spec.memory.machine import run_image
 from tests.qcnpe.networks import by_channel, network, random_inputs, random_layer
 from tests.qcnpe.placement.memories import memories
-from tests.qcnpe.placement.test_build import ENGINES
+from tests.qcnpe.placement.test_build import ENGINES, check
 
 
 def content(number, rows):
@@ -96,3 +99,15 @@ def test_weights_that_stay_are_read_once(share):
     assert (
         sum(layer.words_read for layer in report.layers) == part * placement.config.bus_bits // 16
     )
+
+
+def test_columns_that_no_tile_uses_are_masked():
+    """Layers of 5 and of 3 columns share rows of weights; a bus word holds 4 columns."""
+    rng = np.random.default_rng(1)
+    sizes = (5, 5, 5, 3)
+    layers = [Geometry.dense(one, other) for one, other in pairwise(sizes)]
+    net = network(*(random_layer(rng, each, widths=(16,)) for each in layers))
+    config = memories(EngineConfig(rows=1, cols=5), weight_rows=10)
+    placement = check(net, config, random_inputs(rng, net, 2))
+    plan = placement.plans[Memory.WEIGHTS]
+    assert {plan.contents[phase].octets.shape[1] for phase in plan.always} == {8, 16}
