@@ -279,14 +279,15 @@ def _compile_autonomous(
     joined = join_images(images) if others else images
     if out is not None:
         replace_bytes(out, encode_images(joined))
-    energy = _energy_of_sample(placement.image)
-    document = {**engine.document, "memories": report.memories, **report.document, **energy}
+    energy, note = _energy_of_sample(placement.image)
+    said = {**energy, "energy_note": note} if note else energy
+    document = {**engine.document, "memories": report.memories, **report.document, **said}
     title = f"{network.name}, {batch} samples: {report.cycles:,} cycles"
     lines = [f"Engine: {engine.title}", report.caption]
     for name, parts in energy.items():
         words = (f"{part.replace('_', ' ')} {pj:,.0f}" for part, pj in parts.items())
         lines.append(f"{name.replace('_', ' ').replace('pj', 'pJ')}: {', '.join(words)}")
-    table = Table(title=title, caption="\n".join(lines))
+    table = Table(title=title, caption="\n".join([*lines, note] if note else lines))
     for index, heading in enumerate(report.headings):
         table.add_column(heading, justify="right" if index else "left")
     for row in report.rows:
@@ -294,19 +295,23 @@ def _compile_autonomous(
     show(table, document, quiet=quiet, as_json=as_json)
 
 
-def _energy_of_sample(image: Image) -> dict[str, dict[str, float]]:
-    """Energy of a sample with mean operands, by part and by unit; none if an event has no price."""
-    from qcnpe.placement.energy import image_energy
+def _energy_of_sample(image: Image) -> tuple[dict[str, dict[str, float]], str]:
+    """Energy of a sample with mean operands, by part and by unit, and what to say of it.
+
+    If an event has no price, there is no energy, but the reason.
+    """
+    from qcnpe.placement.energy import ESTIMATE, has_priced_sizes, image_energy
     from qcnpe.prices import EnergyPrices
 
     try:
         energy = image_energy(EnergyPrices.load(), image, first=False).scaled(1 / image.batch)
-    except FormatError:
-        return {}
+    except FormatError as error:
+        return {}, f"No energy: {error}."
     found = {"pj_per_sample": energy.parts, "pj_of_memory_side": energy.side_pj}
-    return {
+    rounded = {
         name: {part: round(pj, 1) for part, pj in parts.items()} for name, parts in found.items()
     }
+    return rounded, "" if has_priced_sizes(image.config) else ESTIMATE
 
 
 def changed_sizes(config: MemoryConfig, sizes: Iterable[str]) -> MemoryConfig:

@@ -87,8 +87,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"qcnpe.command_line", "qcnpe.terminal", "numba", "llvmlite", "matplotlib", "rich"},
     "axnn.cpu.benchmark.peers": CPU | {"onnx", "onnxruntime", "torch"},
     "axnn.report": EXPERIMENTS
-    | {"axnn.exploration", "axnn.report", "qcnpe.compiler", "qcnpe.placement"}
-    | {"jinja2", "matplotlib", "rich"},
+    | {"axnn.exploration", "axnn.report", "qcnpe.activity", "qcnpe.compiler", "qcnpe.events"}
+    | {"qcnpe.placement", "jinja2", "matplotlib", "rich"},
     "axnn.api": FLOW | {"qcnpe.interchange"},
     "axnn.cli": {"axnn", "qcnpe.spec", "qcnpe.compiler", "qcnpe.boards", "numpy"}
     | {"qcnpe.command_line", "qcnpe.interchange", "qcnpe.options", "qcnpe.prices"}

@@ -2,16 +2,26 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qcnpe.events import OperandActivity, count_events
 from qcnpe.memory_events import MEMORY_UNITS, count_memory_events
 from qcnpe.prices import EnergyPrices
 from qcnpe.spec.commands import Command, TableLoad
+from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.memory.cycles import count_run
 from qcnpe.spec.memory.descriptors import Table
 from qcnpe.spec.memory.image import Image
 from qcnpe.spec.memory.machine import Job, follow_image
+
+_PRICED = MemoryConfig.default(EngineConfig())
+"""The sizes with which the units of the memory side were measured."""
+
+ESTIMATE = (
+    "An estimate: units of the memory side have the prices of 16 x 16 NCUs with default memories."
+)
+"""What to say of energies where `has_priced_sizes` does not hold."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +112,14 @@ def image_energy(
         memory_pj=own.cost_pj(memories),
         external_pj=own.cost_pj(external),
     )
+
+
+def has_priced_sizes(config: MemoryConfig) -> bool:
+    """Whether the committed prices of the memory side are those of an engine of these sizes."""
+    engine, priced = config.engine, _PRICED.engine
+    if (engine.rows, engine.cols) != (priced.rows, priced.cols):
+        return False
+    return replace(config, engine=priced) == _PRICED
 
 
 def _commands(image: Image, *, first: bool) -> list[Command]:

@@ -18,8 +18,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
 from axnn.report import read_run, write_run_page
-from tests.axnn.report.small_run import HOSTILE, make_run, patch_catalogue
-from tests.axnn.tiny import TABLE
+from tests.axnn.report.small_run import HOSTILE, make_run, patch_catalogue, with_prices
 
 FLAGS = (
     "--headless=new",
@@ -33,6 +32,8 @@ FLAGS = (
     "--hide-scrollbars",
     "--window-size=1280,900",
 )
+
+PRICES = with_prices(fetch_cycle=3.0, control_cycle=0.5)
 
 PHONE, DESKTOP = 390, 1280
 PAPER = 660
@@ -108,7 +109,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch_catalogue(patch)
         folder = tmp_path_factory.mktemp("runs")
         runs = [make_run(folder / name, seed) for name, seed in (("first", 1), ("second", 2))]
-        return write_run_page(folder / "page", [read_run(run, TABLE) for run in runs]).path
+        return write_run_page(folder / "page", [read_run(run, PRICES) for run in runs]).path
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +225,20 @@ def test_layers_show_the_figures_of_the_document(opened, document):
         assert float(cells[4].split()[0]) == pytest.approx(pj, rel=0.006)
 
 
+def test_the_memory_side_shows_the_figures_of_the_document(opened, document):
+    title = "Energy of an autonomous engine and its memories"
+    for index, point in enumerate(document["runs"][0]["points"][:2]):
+        opened.find_element(By.CSS_SELECTOR, f'[data-point="{index}"]').click()
+        parts = point["cost"]["system"]["parts_pj"]
+        rows = card(opened, title).find_elements(By.CSS_SELECTOR, "tbody tr")
+        cells = [each.text for each in rows[-1].find_elements(By.CSS_SELECTOR, "th, td")]
+        assert cells[0] == "system"
+        number, unit = cells[1].split()
+        factor = {"pJ": 1, "nJ": 1e3, "\N{MICRO SIGN}J": 1e6}[unit]
+        assert float(number) * factor == pytest.approx(sum(parts.values()), rel=0.006)
+        assert point["cost"]["system"]["note"] in shown(opened, title)
+
+
 def test_choices_change_their_figures(opened):
     for title, name, value in (
         ("Cycles and stalls by layer", "engine", "autonomous"),
@@ -327,11 +342,14 @@ def test_tables_and_the_document_are_saved(opened, document, tmp_path):
         text = saved(opened, tmp_path, name, button)
         tables[name] = list(csv.DictReader(io.StringIO(text)))
     assert sorted(tables) == [
-        f"{name}.csv" for name in ("exploration", "layers", "neurons", "points", "runs", "trials")
+        f"{name}.csv"
+        for name in ("exploration", "layers", "neurons", "points", "runs", "systems", "trials")
     ]
     assert [float(row["energy_pj"]) for row in tables["points.csv"]] == [
         point["cost"]["energy_pj"] for point in run["points"]
     ]
+    systems = [sum(point["cost"]["system"]["parts_pj"].values()) for point in run["points"]]
+    assert [float(row["system_pj"]) for row in tables["systems.csv"]] == pytest.approx(systems)
     scores = [score for layer in run["scores"][run["criterion"]] for score in layer]
     assert [float(row["score"]) for row in tables["neurons.csv"]] == scores
     assert len(tables["exploration.csv"]) == len(run["candidates"])

@@ -65,7 +65,10 @@ def test_compile_writes_an_image_for_an_autonomous_engine(files):
     assert total == pytest.approx(sum(parts), abs=0.3)
     side = found["pj_per_sample"]["memory_side"]
     assert side == pytest.approx(sum(found["pj_of_memory_side"].values()), abs=0.5)
-    assert "hidden" in qcnpe(*words).stdout
+    assert "energy_note" not in found
+    shown = qcnpe(*words, "--rows", "8").stdout
+    assert "hidden" in shown
+    assert "An estimate: units of the memory side have the prices of 16 x 16 NCUs" in shown
     both = qcnpe(*words, "--beside", files / "net.npz", "--out", files / "both.bin", "--json")
     assert both.returncode == 0, both.stderr
     octets = (files / "both.bin").read_bytes()

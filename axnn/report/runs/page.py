@@ -26,6 +26,7 @@ SCRIPTS = (
     "bars.js",
     "widths.js",
     "roofline.js",
+    "systems.js",
     "neurons.js",
     "engines.js",
     "comparison.js",

@@ -13,6 +13,7 @@ from axnn.approximation.event_counter import (
     memory_events,
 )
 from axnn.flow.energy import EnergyModel
+from axnn.report.runs.systems import SystemCost, system_cost
 from qcnpe.compiler import LayerProgram, Program
 from qcnpe.placement.build import place_network
 from qcnpe.placement.report import LayerReport, PlacementReport
@@ -98,6 +99,7 @@ class PointCost:
     layers : in order
     memories : of the autonomous engine: `default` or `largest`; None if the network fits neither
     start : what precedes the layers on an autonomous engine: the input is loaded
+    system : energy of an autonomous engine with memories of default sizes
     """
 
     engine: str
@@ -110,6 +112,7 @@ class PointCost:
     layers: tuple[LayerCost, ...]
     memories: str | None
     start: Autonomous | None
+    system: SystemCost
 
 
 def point_cost(net: QuantNet, energy: EnergyModel, *, exact: bool) -> PointCost:
@@ -124,9 +127,11 @@ def point_cost(net: QuantNet, energy: EnergyModel, *, exact: bool) -> PointCost:
     config = energy.exact_config if exact else energy.config
     counter = EventCounter(config, energy.samples)
     program, prices = counter.compile(net), energy.prices.for_engine(config)
-    memories, placed = _place(net, config) or (None, None)
+    placed = _place(net, config)
     start, *places = (
-        [None] * (1 + len(net.layers)) if placed is None else map(_autonomous, placed.layers)
+        [None] * (1 + len(net.layers))
+        if placed.report is None
+        else map(_autonomous, placed.report.layers)
     )
     layers = tuple(
         _layer_cost(replace(program, layers=(layer,)), events, prices, place)
@@ -150,8 +155,9 @@ def point_cost(net: QuantNet, energy: EnergyModel, *, exact: bool) -> PointCost:
             str(w): n for w, n in zip(widths[::-1].tolist(), counts[::-1].tolist(), strict=True)
         },
         layers=layers,
-        memories=memories,
+        memories=placed.memories,
         start=start,
+        system=_system(net, placed, energy),
     )
 
 
@@ -193,15 +199,40 @@ def _runs(widths: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
         yield int(flat[start]), end - start
 
 
-def _place(net: QuantNet, config: EngineConfig) -> tuple[str, PlacementReport] | None:
+@dataclass(frozen=True)
+class _Place:
+    """A network on an autonomous engine.
+
+    Attributes
+    ----------
+    memories : `default` or `largest`; None if the network fits neither
+    report : on its placement there
+    refused : why default memories do not hold it; empty if they do
+    """
+
+    memories: str | None
+    report: PlacementReport | None
+    refused: str
+
+
+def _place(net: QuantNet, config: EngineConfig) -> _Place:
     """The network on an autonomous engine: with default memories, or with the largest."""
     sizes = {"default": MemoryConfig.default(config), "largest": MemoryConfig.largest(config)}
+    refused = ""
     for name, memories in sizes.items():
         try:
-            return name, PlacementReport.of(place_network(net, memories, 1), net)
-        except CapacityError:
-            continue
-    return None
+            report = PlacementReport.of(place_network(net, memories, 1), net)
+        except CapacityError as error:
+            refused = refused or str(error)
+        else:
+            return _Place(name, report, refused)
+    return _Place(None, None, refused)
+
+
+def _system(net: QuantNet, placed: _Place, energy: EnergyModel) -> SystemCost:
+    if placed.report is None or placed.refused:
+        return SystemCost(parts_pj={}, note=f"The network does not fit them: {placed.refused}.")
+    return system_cost(net, placed.report.placement, energy)
 
 
 def _autonomous(layer: LayerReport) -> Autonomous:

@@ -18,6 +18,7 @@ from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import characterize_step, energy_model, evaluate_step
 from axnn.report.numbers import bound_points
 from axnn.report.runs.points import UNITS, PointCost, point_cost, words_per_cycle
+from axnn.report.runs.systems import PARTS
 from qcnpe.prices import EnergyPrices
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.text import printable
@@ -98,6 +99,7 @@ class RunReading:
     seed : of the run
     float_accuracy : fraction right on the test part, in floating point; None if nothing is judged
     units : titles of the units of energy
+    system_parts : titles of the parts of the energy of an autonomous engine and its memories
     words_per_cycle : of the bus to the external memory
     layers : of the network
     points : operating points, the one that takes most energy first
@@ -115,6 +117,7 @@ class RunReading:
     seed: int
     float_accuracy: float | None
     units: dict[str, str]
+    system_parts: dict[str, str]
     words_per_cycle: int
     layers: tuple[Layer, ...]
     points: tuple[Point, ...]
@@ -160,6 +163,7 @@ def read_run(
         seed=record.seed,
         float_accuracy=judged[0].judgement().evaluation.float_accuracy if judged else None,
         units=UNITS,
+        system_parts=PARTS,
         words_per_cycle=words_per_cycle(),
         layers=_layers(found[first.name].exact),
         points=tuple(sorted(points, key=lambda point: -point.cost.energy_pj)),

@@ -21,8 +21,10 @@ from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, evaluate_step, train_step
 from axnn.report import read_run, write_run_page
 from axnn.report.runs.points import UNITS, point_cost
+from axnn.report.runs.systems import PARTS
+from qcnpe.memory_events import MEMORY_UNITS
 from qcnpe.spec.memory.config import Memory, MemoryConfig
-from tests.axnn.report.small_run import APP, HOSTILE, make_run, patch_catalogue
+from tests.axnn.report.small_run import APP, HOSTILE, make_run, patch_catalogue, with_prices
 from tests.axnn.tiny import TABLE
 
 
@@ -119,10 +121,53 @@ def test_the_largest_memories_are_taken_where_the_default_ones_are_too_small(run
     assert point_cost(net, energy, exact=False).memories == "default"
     small = MemoryConfig.default(APP.engine).with_depths({Memory.ACTIVATIONS: 1})
     monkeypatch.setattr(MemoryConfig, "default", lambda engine: small)
-    assert point_cost(net, energy, exact=False).memories == "largest"
+    largest = point_cost(net, energy, exact=False)
+    assert largest.memories == "largest"
+    assert largest.system.parts_pj == {}
+    assert largest.system.note.startswith("The network does not fit them: ")
     monkeypatch.setattr(MemoryConfig, "largest", lambda engine: small)
     nowhere = point_cost(net, energy, exact=False)
     assert (nowhere.memories, nowhere.start, nowhere.layers[0].autonomous) == (None, None, None)
+    assert nowhere.system == largest.system
+
+
+def test_systems_have_the_cycles_and_words_that_the_counters_count(run):
+    net, samples = run.point("axnn"), run.samples().validation.inputs
+    prices = with_prices(fetch_cycle=3.0, axi_cycle=0.5)
+    cost = point_cost(net, EnergyModel(prices, APP.engine, samples), exact=False)
+    found = [cost.start, *(layer.autonomous for layer in cost.layers)]
+    places = [place for place in found if place is not None]
+    cycles = sum(place.cycles for place in places)
+    parts = cost.system.parts_pj
+    assert list(parts) == list(PARTS)
+    assert list(parts)[1:-2] == list(MEMORY_UNITS)
+    assert parts["fetch"] == 3 * cycles
+    assert parts["axi"] == 0.5 * cycles
+    assert parts["control"] == 0
+    external = TABLE.pj["external_word"]
+    assert parts["external_memory"] == external * sum(place.words for place in places)
+    assert cost.system.note.startswith("An estimate: ")
+
+
+def test_systems_count_the_operands_of_samples(run):
+    net = run.point("axnn")
+    prices = with_prices(fetch_activation_toggle=1.0)
+    zeros = np.zeros((3, *net.layers[0].sources[0].geometry.input_shape))
+    ones = np.full_like(zeros, 0.9)
+    still, moving = (
+        point_cost(net, EnergyModel(prices, APP.engine, samples), exact=False).system
+        for samples in (zeros, np.concatenate([zeros, ones]))
+    )
+    assert 0 <= still.parts_pj["fetch"] < moving.parts_pj["fetch"]
+
+
+def test_systems_without_prices_say_so(reading):
+    for point in reading.points:
+        assert point.cost.system.parts_pj == {}
+        assert re.fullmatch(
+            r"Not priced: there is no price for \w+; use prices that have one\.",
+            point.cost.system.note,
+        )
 
 
 def test_widths_and_scores_are_those_of_the_networks(run, reading):

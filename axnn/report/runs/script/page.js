@@ -56,6 +56,7 @@ function build() {
     live(() => energyFigure(run, state)),
     live(() => cyclesFigure(run, state)),
     live(() => rooflineFigure(run, state)),
+    live(() => systemCard(run, state)),
     live(() => pointsCard(run, state)),
     live(() => widthFigure(run, state)),
     live(() => neuronFigure(run, state)),
