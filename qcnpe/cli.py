@@ -300,18 +300,19 @@ def _energy_of_sample(image: Image) -> tuple[dict[str, dict[str, float]], str]:
 
     If an event has no price, there is no energy, but the reason.
     """
-    from qcnpe.placement.energy import ESTIMATE, has_priced_sizes, image_energy
+    from qcnpe.placement.energy import ESTIMATE, image_energy, is_estimate
     from qcnpe.prices import EnergyPrices
 
+    prices = EnergyPrices.load()
     try:
-        energy = image_energy(EnergyPrices.load(), image, first=False).scaled(1 / image.batch)
+        energy = image_energy(prices, image, first=False).scaled(1 / image.batch)
     except FormatError as error:
         return {}, f"No energy: {error}."
     found = {"pj_per_sample": energy.parts, "pj_of_memory_side": energy.side_pj}
     rounded = {
         name: {part: round(pj, 1) for part, pj in parts.items()} for name, parts in found.items()
     }
-    return rounded, "" if has_priced_sizes(image.config) else ESTIMATE
+    return rounded, ESTIMATE if is_estimate(prices, image.config) else ""
 
 
 def changed_sizes(config: MemoryConfig, sizes: Iterable[str]) -> MemoryConfig:

@@ -11,9 +11,17 @@ from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import read_document
 from qcnpe.spec.errors import FormatError
 
-DEFAULT_PRICES = ("energy_45nm.json", "memory_side_45nm.json")
-"""Files of the committed prices in the package `synth`: of the engine, and of the units around it
-in an autonomous engine."""
+_ENGINE_PRICES = "energy_45nm.json"
+"""File of the committed prices of an engine in the package `synth`."""
+
+_SIZE = 16
+_SIDE_PRICES = {
+    4: "memory_side_4x4_45nm.json",
+    8: "memory_side_8x8_45nm.json",
+    _SIZE: "memory_side_45nm.json",
+}
+"""Files of the committed prices of the units around an autonomous engine's engine, by the rows and
+columns of the engine with which they were measured."""
 
 _PREFIX = "ncu"
 """Prefix of the names of NCU events as they are counted, the same for all kinds."""
@@ -42,6 +50,9 @@ class EnergyPrices:
     prefix : of the prices of one kind of NCU, see `NcuKind`; with the prefix `plain16`, the event
         `ncu_mac_16b` has the price `plain16_mac_16b`, and an event outside of NCUs, such as
         `afu_relu`, that of `plain16_afu_relu` if there is one
+    sizes : prices of the units around an autonomous engine's engine, by rows and columns of a
+        square array, in place of those of `pj`; between two sizes they are interpolated. Without
+        them, those of `pj` are for all sizes
 
     Raises
     ------
@@ -52,6 +63,7 @@ class EnergyPrices:
     pj: Mapping[str, float]
     provenance: Mapping[str, Any]
     prefix: str = _PREFIX
+    sizes: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.pj:
@@ -72,9 +84,9 @@ class EnergyPrices:
             If the file is missing or damaged, or a price is negative or not a finite number.
         """
         if path is None:
-            found = [cls._load_bundled(name) for name in DEFAULT_PRICES]
-            pj = {event: price for each in found for event, price in each.pj.items()}
-            return cls(pj, found[0].provenance)
+            engine = cls._load_bundled(_ENGINE_PRICES)
+            sizes = {size: cls._load_bundled(name).pj for size, name in _SIDE_PRICES.items()}
+            return cls({**engine.pj, **sizes[_SIZE]}, engine.provenance, sizes=sizes)
         document = read_document(path, _PricesFile)
         try:
             return cls(document.pj, document.provenance)
@@ -87,8 +99,26 @@ class EnergyPrices:
             return cls.load(bundled)
 
     def for_engine(self, config: EngineConfig) -> "EnergyPrices":
-        """The prices for the engine's kind of NCU."""
-        return replace(self, prefix=config.kind.price_prefix)
+        """The prices for the engine's kind of NCU, and for the size of its array."""
+        pj = {**self.pj, **self._around(math.sqrt(config.rows * config.cols))}
+        return replace(self, pj=pj, prefix=config.kind.price_prefix)
+
+    def knows_array(self, config: EngineConfig) -> bool:
+        """Whether the units around an engine were measured with an array of this size."""
+        return not self.sizes or (config.rows == config.cols and config.rows in self.sizes)
+
+    def _around(self, size: float) -> Mapping[str, float]:
+        """Prices of the units around an engine, by the geometric mean of its rows and columns."""
+        if not self.sizes:
+            return {}
+        size = min(max(size, min(self.sizes)), max(self.sizes))
+        below = max(each for each in self.sizes if each <= size)
+        above = min(each for each in self.sizes if each >= size)
+        share = (size - below) / (above - below) if below < above else 0.0
+        return {
+            event: (1 - share) * price + share * self.sizes[above][event]
+            for event, price in self.sizes[below].items()
+        }
 
     def cost_pj(self, events: Mapping[str, int]) -> float:
         """Energy in pJ of events, given how often each happens.

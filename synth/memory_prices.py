@@ -1,13 +1,16 @@
 """Makes the prices of the units around an autonomous engine's engine.
 
     python -m synth.memory_prices
+    python -m synth.memory_prices --size 4
 
 The netlist of all units but the engine runs the probes at gate level, with delays and glitches, and
 the energy of each unit is fitted by the events in it. The prices are compared with simulated runs
-of a trained network that they were not fitted to. They are in `synth/memory_side_45nm.json`, beside
-those of the engine; the errors are in `results/energy.json`.
+of a trained network that they were not fitted to. This is done for arrays of several sizes. The
+prices are in `synth/memory_side_45nm.json` and `synth/memory_side_4x4_45nm.json`, beside those of
+the engine; the errors are in `results/energy.json`.
 """
 
+import argparse
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -35,10 +38,12 @@ from synth.memory_runs import MemoryRun
 from synth.ncu_variants import FUSED
 from synth.stimulus import PERIOD_PS
 
-TABLE = Path(__file__).parent / "memory_side_45nm.json"
 COMMAND = "python -m synth.memory_prices"
 SEED = 1
 """Of the probes."""
+
+SIZE, OTHER_SIZES = 16, (8, 4)
+"""Rows and columns of the engine, and those of others with prices of their own."""
 
 WIDTHS = (16, 8, 4, 2)
 
@@ -90,8 +95,17 @@ def predict_fj(prices_fj: Mapping[str, float], events: Mapping[str, int]) -> dic
     }
 
 
-def errors(prices_fj: Mapping[str, float], runs: Sequence[MemoryRun]) -> dict[str, float]:
-    """Signed errors of the prices as fractions: of networks, and of each unit in them."""
+def errors(
+    prices_fj: Mapping[str, float], runs: Sequence[MemoryRun], array: str = ""
+) -> dict[str, float]:
+    """Signed errors of the prices as fractions: of networks, and of each unit in them.
+
+    Parameters
+    ----------
+    prices_fj : by event
+    runs : of the networks
+    array : what the keys say of the size, such as `_4x4`
+    """
     flat: dict[str, float] = {}
     for name in dict.fromkeys(run.name for run in runs):
         simulated, predicted = Counter[str](), Counter[str]()
@@ -99,14 +113,14 @@ def errors(prices_fj: Mapping[str, float], runs: Sequence[MemoryRun]) -> dict[st
             if run.name == name:
                 simulated.update(run.energies_fj)
                 predicted.update(predict_fj(prices_fj, run.events()))
-        key = f"memory_check_error_{name}b"
+        key = f"memory_check_error{array}_{name}b"
         flat[key] = predicted.total() / simulated.total() - 1
         for unit in MEMORY_UNITS:
             flat[f"{key}_{unit}"] = predicted[unit] / simulated[unit] - 1
-    networks = [abs(flat[f"memory_check_error_{width}b"]) for width in WIDTHS]
+    networks = [abs(flat[f"memory_check_error{array}_{width}b"]) for width in WIDTHS]
     return {
         name: round(value, 4)
-        for name, value in {"memory_check_error_max": max(networks), **flat}.items()
+        for name, value in {f"memory_check_error{array}_max": max(networks), **flat}.items()
     }
 
 
@@ -153,12 +167,10 @@ def document_of(prices_fj: Mapping[str, float], bench: MemoryBench) -> dict[str,
     }
 
 
-def main() -> None:
-    """Measure, check, write prices and errors."""
-    simulator()  # needed only after the mapping
-    console = Console()
-    config = MemoryConfig.default(EngineConfig())
-    with console.status("mapping and simulating an autonomous engine's units"):
+def measure(size: int, console: Console) -> None:
+    """Measure, check, write prices and errors of an array of some rows and columns."""
+    config = MemoryConfig.default(EngineConfig(rows=size, cols=size))
+    with console.status(f"mapping and simulating the units around {size} x {size} NCUs"):
         bench = MemoryBench.make(config, own_cells())
         given, checked = probes(config, seed=SEED), checks(config, WIDTHS)
         idle_fj, runs = bench.run([*given, *checked])
@@ -167,12 +179,29 @@ def main() -> None:
         others = [run for run in runs if run.name in names]
         prices = fit_memory_units(idle_fj, fitted)
     console.print(render(prices, [*fitted, *others]))
-    write_document(TABLE, document_of(prices, bench), indent=1)
-    idle = {f"memory_idle_{unit}_pj": float(f"{fj / 1000:.4g}") for unit, fj in idle_fj.items()}
+    array = "" if size == SIZE else f"_{size}x{size}"
+    path = Path(__file__).parent / f"memory_side{array}_45nm.json"
+    write_document(path, document_of(prices, bench), indent=1)
+    figures = errors(prices, others, array)
+    if size == SIZE:
+        figures |= {
+            f"memory_idle_{unit}_pj": float(f"{fj / 1000:.4g}") for unit, fj in idle_fj.items()
+        }
+        figures["memory_path_ns"] = round(bench.assembled.path_ns, 2)
     add_figures(
-        {"memory_check_*": COMMAND, "memory_idle_*": COMMAND, "memory_path_ns": COMMAND},
-        errors(prices, others) | idle | {"memory_path_ns": round(bench.assembled.path_ns, 2)},
+        {"memory_check_*": COMMAND, "memory_idle_*": COMMAND, "memory_path_ns": COMMAND}, figures
     )
+
+
+def main() -> None:
+    """Read the arguments; measure one size, or all."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
+    sizes = (SIZE, *OTHER_SIZES)
+    parser.add_argument("--size", type=int, choices=sizes, help="only this one; by default all")
+    only = parser.parse_args().size
+    simulator()  # needed only after the mapping
+    for size in sizes if only is None else (only,):
+        measure(size, Console())
 
 
 if __name__ == "__main__":

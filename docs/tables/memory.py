@@ -124,20 +124,30 @@ _EVENTS = {
 
 
 def memory_prices() -> str:
-    """Every event of the memory side with its price in fJ, on 16 x 16."""
-    prices = read_prices("memory_side_45nm")
+    """Every event of the memory side with its price in fJ, by size of the array."""
+    files = {
+        "16 x 16": "memory_side_45nm",
+        "8 x 8": "memory_side_8x8_45nm",
+        "4 x 4": "memory_side_4x4_45nm",
+    }
+    prices = [read_prices(name) for name in files.values()]
     rows = [
-        [f"`{event}`", meaning, f"{1000 * prices[event]:,.0f}"]
+        [f"`{event}`", meaning, *(f"{1000 * each[event]:,.0f}" for each in prices)]
         for event, meaning in _EVENTS.items()
     ]
-    return markdown(["event", "what happens", "fJ"], rows)
+    return markdown(["event", "what happens", *(f"{size}, fJ" for size in files)], rows)
 
 
 def memory_check() -> str:
-    """Errors of counts times prices on the memory side, by width and unit."""
+    """Errors of counts times prices on the memory side, by size, width and unit."""
     energy = read_figures("energy")
     units = ("fetch", "write_back", "processor", "transfer", "banks", "axi", "control")
-    rows = error_cells(energy, "memory_check_error", units)
+    arrays = {"16 x 16": "", "8 x 8": "_8x8", "4 x 4": "_4x4"}
+    rows = [
+        [f"{size}, {name}", *cells]
+        for size, array in arrays.items()
+        for name, *cells in error_cells(energy, f"memory_check_error{array}", units)
+    ]
     return markdown(["error", "memory side", *(unit.replace("_", "-") for unit in units)], rows)
 
 

@@ -1,27 +1,22 @@
 """Energy of runs of an autonomous engine: its engine, the units around it, and all memories."""
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from qcnpe.events import OperandActivity, count_events
 from qcnpe.memory_events import MEMORY_UNITS, count_memory_events
 from qcnpe.prices import EnergyPrices
 from qcnpe.spec.commands import Command, TableLoad
-from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.memory.cycles import count_run
 from qcnpe.spec.memory.descriptors import Table
 from qcnpe.spec.memory.image import Image
 from qcnpe.spec.memory.machine import Job, follow_image
 
-_PRICED = MemoryConfig.default(EngineConfig())
-"""The sizes with which the units of the memory side were measured."""
-
 ESTIMATE = (
-    "An estimate: units of the memory side have the prices of 16 x 16 NCUs with default memories."
+    "An estimate: units of the memory side were measured on arrays or memories of other sizes only."
 )
-"""What to say of energies where `has_priced_sizes` does not hold."""
+"""What to say of energies for which `is_estimate` holds."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +95,7 @@ def image_energy(
     cycles = count_run(image, first=first).cycles
     around = count_memory_events(image, first=first, cycles=cycles, activity=activity)
     counted = count_events(engine, _commands(image, first=first), cycles=cycles)
-    side: dict[str, dict[str, int]] = {unit: {} for unit in MEMORY_UNITS}
-    memories: Counter[str] = Counter()
-    for event, count in around.items():
-        unit = next((unit for unit in MEMORY_UNITS if event.startswith(f"{unit}_")), None)
-        (side[unit] if unit else memories)[event] = count
+    side, memories = _by_unit(around)
     external = {"external_word": memories.pop("external_word", 0)}
     return SystemEnergy(
         engine_pj=own.cost_pj(counted.events(activity)),
@@ -114,12 +105,39 @@ def image_energy(
     )
 
 
-def has_priced_sizes(config: MemoryConfig) -> bool:
-    """Whether the committed prices of the memory side are those of an engine of these sizes."""
-    engine, priced = config.engine, _PRICED.engine
-    if (engine.rows, engine.cols) != (priced.rows, priced.cols):
-        return False
-    return replace(config, engine=priced) == _PRICED
+def side_energy_pj(prices: EnergyPrices, image: Image, *, cycles: int) -> float:
+    """Energy of the memory side in a run that is not the first, with mean operands.
+
+    Parameters
+    ----------
+    prices : of all events
+    image : of a network
+    cycles : of the run
+
+    Raises
+    ------
+    FormatError
+        If an event has no price.
+    """
+    own = prices.for_engine(image.config.engine)
+    side, _ = _by_unit(count_memory_events(image, first=False, cycles=cycles))
+    return sum(own.cost_pj(events) for events in side.values())
+
+
+def _by_unit(around: Mapping[str, int]) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
+    """Events of each unit of the memory side, and those of the memories."""
+    side: dict[str, dict[str, int]] = {unit: {} for unit in MEMORY_UNITS}
+    memories: dict[str, int] = {}
+    for event, count in around.items():
+        unit = next((unit for unit in MEMORY_UNITS if event.startswith(f"{unit}_")), None)
+        (side[unit] if unit else memories)[event] = count
+    return side, memories
+
+
+def is_estimate(prices: EnergyPrices, config: MemoryConfig) -> bool:
+    """Whether units of the memory side were measured on engines of other sizes only."""
+    default = MemoryConfig.default(config.engine)
+    return config != default or not prices.knows_array(config.engine)
 
 
 def _commands(image: Image, *, first: bool) -> list[Command]:

@@ -68,6 +68,11 @@ TABLE = EnergyPrices(PRICES, {"source": "made up for tests"})
 PLAN = TrainingPlan(epochs=20, batch=16, learning_rate=0.1)
 
 
+def with_prices(**pj: float) -> EnergyPrices:
+    """The made-up prices with some of the memory side; all other events there cost nothing."""
+    return EnergyPrices({**dict.fromkeys(EnergyPrices.load().pj, 0.0), **TABLE.pj, **pj}, {})
+
+
 def make_data(*, seed: int = 0, samples: int = 120, noise: float = 0.15) -> DataSet:
     """Three noisy classes, each a pattern of 3x4 pixels."""
     rng = np.random.default_rng(seed)

@@ -18,7 +18,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
 from axnn.report import read_run, write_run_page
-from tests.axnn.report.small_run import HOSTILE, make_run, patch_catalogue, with_prices
+from tests.axnn.report.small_run import HOSTILE, make_run, patch_catalogue
+from tests.axnn.tiny import with_prices
 
 FLAGS = (
     "--headless=new",

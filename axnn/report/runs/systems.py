@@ -8,7 +8,7 @@ from axnn.flow.energy import EnergyModel
 from qcnpe.activity import stream_activity
 from qcnpe.events import OperandActivity
 from qcnpe.placement.build import Placement
-from qcnpe.placement.energy import ESTIMATE, has_priced_sizes, image_energy
+from qcnpe.placement.energy import ESTIMATE, image_energy, is_estimate
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.memory.machine import expand
 from qcnpe.spec.qnet import QuantNet
@@ -60,7 +60,7 @@ def system_cost(net: QuantNet, placement: Placement, energy: EnergyModel) -> Sys
         found = image_energy(energy.prices, placement.image, first=False, activity=activity)
     except FormatError as error:
         return SystemCost(parts_pj={}, note=f"Not priced: {error}.")
-    note = "" if has_priced_sizes(placement.config) else ESTIMATE
+    note = ESTIMATE if is_estimate(energy.prices, placement.config) else ""
     parts = {"engine": found.engine_pj, **found.side_pj}
     memories = {"on_chip_memories": found.memory_pj, "external_memory": found.external_pj}
     return SystemCost(parts_pj=parts | memories, note=note)

@@ -11,7 +11,6 @@ from axnn.flow.apps import APPS, App
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, train_step, uniform_step
 from axnn.nn.spec import LayerSpec, NetworkSpec
-from qcnpe.prices import EnergyPrices
 from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
 from tests.axnn.tiny import ENGINE, PLAN, TABLE, make_data
 
@@ -37,11 +36,6 @@ SPACE = Space(rows=(2, 4), cols=(2, 4), precisions=((16, 8, 4, 2),), ncus=("fuse
 
 BOUNDS = (2.5, 7.5)
 WIDTHS = (8, 4)
-
-
-def with_prices(**pj: float) -> EnergyPrices:
-    """The made-up prices with some of the memory side; all other events there cost nothing."""
-    return EnergyPrices({**dict.fromkeys(EnergyPrices.load().pj, 0.0), **TABLE.pj, **pj}, {})
 
 
 def patch_catalogue(patch: pytest.MonkeyPatch) -> None:

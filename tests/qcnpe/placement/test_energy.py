@@ -1,8 +1,6 @@
 """Energy of runs of images: each part has the events that happen in it, and no others."""
 
-import json
 from dataclasses import replace
-from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ import pytest
 from qcnpe.events import EventCounts
 from qcnpe.memory_events import count_memory_events
 from qcnpe.placement.build import place_network
-from qcnpe.placement.energy import has_priced_sizes, image_energy
+from qcnpe.placement.energy import image_energy, is_estimate
 from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import FormatError
@@ -87,11 +85,11 @@ def test_committed_prices_price_all_events(image):
     assert all(np.isfinite(pj) and pj > 0 for pj in parts.values())
 
 
-def test_prices_are_those_of_one_size():
-    document = json.loads((files("synth") / "memory_side_45nm.json").read_text(encoding="utf-8"))
-    assert document["provenance"]["engine"].startswith("16x16, memories of default sizes, 64-bit")
-    same = MemoryConfig.default(EngineConfig(rows=16, cols=16, ncu="gated"))
-    assert has_priced_sizes(same)
-    assert not has_priced_sizes(replace(same, bus_bits=128))
-    assert not has_priced_sizes(replace(same, weight_rows=100))
-    assert not has_priced_sizes(MemoryConfig.default(EngineConfig(rows=16, cols=8)))
+def test_an_estimate_is_called_one():
+    prices = EnergyPrices.load()
+    measured = MemoryConfig.default(EngineConfig(rows=16, cols=16, ncu="gated"))
+    assert not is_estimate(prices, measured)
+    assert not is_estimate(prices, MemoryConfig.default(EngineConfig(rows=4, cols=4)))
+    assert is_estimate(prices, replace(measured, bus_bits=128))
+    assert is_estimate(prices, replace(measured, weight_rows=100))
+    assert is_estimate(prices, MemoryConfig.default(EngineConfig(rows=16, cols=8)))
