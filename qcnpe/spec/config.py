@@ -138,9 +138,9 @@ class EngineConfig:
 
         Places for a tile's columns are reserved when its last beat enters; row 0 holds the results
         until the last row has them, too. This is the least depth with which no tile waits for room
-        at full rate; a staged engine has three more results in flight.
+        at full rate; a staged engine has four more results in flight.
         """
-        return self.rows + self.cols + (7 if self.is_staged else 4)
+        return self.rows + self.cols + (8 if self.is_staged else 4)
 
     @property
     def parameter_depth(self) -> int:

@@ -26,8 +26,8 @@ DRAIN_AFTER_TABLE = TABLE_LATENCY - AFU_LATENCY
 QUEUE_LATENCY = 1
 """Cycles that a word stays in an empty queue."""
 
-COLLECTOR_STAGES = 1
-"""Registers between the results' queues and the result stream, on staged engines."""
+COLLECTOR_STAGES = 2
+"""Registers in front of the results' queues and behind them, one each, on staged engines."""
 
 
 def array_latency(config: EngineConfig) -> int:
