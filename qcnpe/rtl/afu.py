@@ -48,9 +48,10 @@ class Afu(Leaf):
     register, where the path has slack on an FPGA; on other kinds it follows, since a register of
     unshifted bits takes less energy.
 
-    Latency: `LATENCY` cycles from `valid` to `result_valid`, `TABLE_LATENCY` with a table: tiles
-    that use it must be followed by `TABLE_LATENCY - LATENCY` cycles without a column. Throughput:
-    one neuron a cycle, no flow control.
+    Latency: `LATENCY` cycles from `valid` to `result_valid`, `TABLE_LATENCY` with a table, and one
+    more on a staged engine, whose results leave from registers: tiles that use a table must be
+    followed by `TABLE_LATENCY - LATENCY` cycles without a column. Throughput: one neuron a cycle,
+    no flow control.
 
     Parameters
     ----------
@@ -105,7 +106,10 @@ class Afu(Leaf):
         return f"qcnpe_afu_{kind}a{self.config.accumulator_bits}_t{segments}_p{widths}"
 
     def build(self) -> Module:
-        """Two registers, for the sum and the pre-activation; maximum and table follow."""
+        """Two registers, for the sum and the pre-activation; maximum and table follow.
+
+        On a staged engine the results have registers, too: the way to the queues is long.
+        """
         m = Module()
         valid = delayed(m, "valid", self.valid)
         pool = Signal.like(self.tile.pool, name="late_pool")
@@ -127,14 +131,19 @@ class Afu(Leaf):
         largest = self._build_maximum(m, pool, value, values[0] | values[1], leaves)
         m.submodules.interpolator = table = Interpolator(self.config)
         m.d.comb += [table.valid.eq(values[1] & leaves), table.knots.eq(self.knots)]
-        m.d.comb += [
-            table.pre_activation.eq(largest),
-            self.result_valid.eq(values[0] & leaves | table.result_valid),
-            self.result.eq(Mux(table.result_valid, table.result, largest)),
-            self.copies.eq(copies),
-        ]
+        m.d.comb += table.pre_activation.eq(largest)
+        wanted = Signal.like(self.copies)
+        m.d.comb += wanted.eq(copies)
         with m.If(~leaves):
-            m.d.comb += self.copies.wanted.eq(0)
+            m.d.comb += wanted.wanted.eq(0)
+        result_valid = values[0] & leaves | table.result_valid
+        result = Mux(table.result_valid, table.result, largest)
+        domain = m.d.sync if self.config.is_staged else m.d.comb
+        domain += [
+            self.result_valid.eq(result_valid),
+            self.result.eq(result),
+            self.copies.eq(wanted),
+        ]
         return m
 
     def _build_maximum(

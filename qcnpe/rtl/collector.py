@@ -7,7 +7,6 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
-from qcnpe.rtl.delay import delayed
 from qcnpe.rtl.fifo import Fifo
 from qcnpe.rtl.layouts import result_beat
 from qcnpe.rtl.requantize import Requantize, copies_layout, wanted_layout
@@ -31,8 +30,8 @@ class Collector(Component):
     comes from its last row; its lane is that of its first row. Lanes without a result are zero.
 
     Latency: a column leaves at the earliest in the cycle after the result of its last active row
-    came; `cycles.COLLECTOR_STAGES` cycles later on a staged engine. Throughput: one column a cycle.
-    The rows have no flow control; `Admission` guarantees that their queues have room.
+    came; a cycle later on a staged engine. Throughput: one column a cycle. The rows have no flow
+    control; `Admission` guarantees that their queues have room.
 
     Parameters
     ----------
@@ -95,7 +94,7 @@ class Collector(Component):
         return m
 
     def _build_stage(self, m: Module, complete: Value, moved: Signal, beat: Any) -> None:
-        """A pipeline register behind the lanes; another one is in front of the queues."""
+        """A pipeline register behind the lanes."""
         payload = Signal.like(beat, reset_less=True, name="kept_beat")
         room = ~self.output.valid | self.output.ready
         m.d.comb += [moved.eq(complete & room), self.output.payload.eq(payload)]
@@ -109,30 +108,18 @@ class Collector(Component):
             m.submodules[f"requantize_{row}"] = unit = Requantize(self.config)
             m.submodules[f"queue_{row}"] = queue = ResultQueue(self.config)
             has_result = tile.row_mask[row] & _ends_window(row, tile.pool)
-            valid, result, copies = self._arrived(m, row)
             m.d.comb += [
-                unit.result.eq(result),
-                unit.copies.eq(copies),
+                unit.result.eq(self.results[row]),
+                unit.copies.eq(self.copies[row]),
                 queue.lane.eq(unit.lane),
-                queue.wanted.eq(copies.wanted),
-                queue.push.eq(valid),
+                queue.wanted.eq(self.copies[row].wanted),
+                queue.push.eq(self.result_valid[row]),
                 queue.oldest_wanted.eq(tile.wanted),
                 queue.pop.eq(moved & has_result),
             ]
             oldest.append(queue.oldest)
             ready.append(queue.valid | ~has_result)
         return oldest, Cat(*ready).all()
-
-    def _arrived(self, m: Module, row: int) -> tuple[Value, Value, Any]:
-        """A row's flag, result and requests; from a register in front on a staged engine."""
-        copies: Any = self.copies[row]
-        ports = {"valid": self.result_valid[row], "result": self.results[row], "copies": copies}
-        if self.config.is_staged:
-            ports = {
-                name: delayed(m, f"{name}_{row}", port, reset_less=name != "valid")
-                for name, port in ports.items()
-            }
-        return ports["valid"], ports["result"], ports["copies"]
 
     def _build_lanes(self, m: Module, tile: Any, oldest: list[Any], beat: Any) -> None:
         """Each window's result in the lane of its first row."""

@@ -82,7 +82,7 @@ class TestAfu(OracleTest):
         outputs = []
         for operation, maximum in zip(operations, [*above, 0, 0], strict=True):
             outputs.append(self.result(operation, maximum))
-        return late(outputs, Afu.LATENCY)
+        return late(outputs, Afu.LATENCY + config.is_staged)
 
     def result(self, operation, above):
         if not operation.get("valid"):
