@@ -327,7 +327,8 @@ def saved(browser, folder, name, click):
     )
     browser.execute_script("arguments[0].click()", click)
     deadline = time.monotonic() + 20
-    while not (folder / name).exists():
+    # Chromium makes the file before it writes it.
+    while not (folder / name).exists() or not (folder / name).stat().st_size:
         assert time.monotonic() < deadline, f"{name} was not saved"
         time.sleep(0.05)
     return (folder / name).read_text(encoding="utf-8")
