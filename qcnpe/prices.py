@@ -51,8 +51,8 @@ class EnergyPrices:
         `ncu_mac_16b` has the price `plain16_mac_16b`, and an event outside of NCUs, such as
         `afu_relu`, that of `plain16_afu_relu` if there is one
     sizes : prices of the units around an autonomous engine's engine, by rows and columns of a
-        square array, in place of those of `pj`; between two sizes they are interpolated. Without
-        them, those of `pj` are for all sizes
+        square array, in place of those of `pj`; between two sizes they are interpolated, and
+        for larger arrays there are none. Without them, those of `pj` are for all sizes
 
     Raises
     ------
@@ -100,18 +100,25 @@ class EnergyPrices:
 
     def for_engine(self, config: EngineConfig) -> "EnergyPrices":
         """The prices for the engine's kind of NCU, and for the size of its array."""
-        pj = {**self.pj, **self._around(math.sqrt(config.rows * config.cols))}
-        return replace(self, pj=pj, prefix=config.kind.price_prefix)
+        events = {event for own in self.sizes.values() for event in own}
+        pj = {event: price for event, price in self.pj.items() if event not in events}
+        around = self._around((3 * config.rows + config.cols) / 4)
+        return replace(self, pj={**pj, **around}, prefix=config.kind.price_prefix)
 
     def knows_array(self, config: EngineConfig) -> bool:
         """Whether the units around an engine were measured with an array of this size."""
         return not self.sizes or (config.rows == config.cols and config.rows in self.sizes)
 
     def _around(self, size: float) -> Mapping[str, float]:
-        """Prices of the units around an engine, by the geometric mean of its rows and columns."""
-        if not self.sizes:
+        """Prices of the units around an engine: rows count more than columns.
+
+        Banks, and the crossbars between them and the rows, grow with the rows. The weights are
+        those that fit arrays of 16x4 and 4x16, see `synth.memory_prices`. Around larger engines
+        than those that were measured, nothing is known.
+        """
+        if size > max(self.sizes, default=0):
             return {}
-        size = min(max(size, min(self.sizes)), max(self.sizes))
+        size = max(size, min(self.sizes))
         below = max(each for each in self.sizes if each <= size)
         above = min(each for each in self.sizes if each >= size)
         share = (size - below) / (above - below) if below < above else 0.0

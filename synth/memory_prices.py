@@ -1,13 +1,14 @@
 """Makes the prices of the units around an autonomous engine's engine.
 
     python -m synth.memory_prices
-    python -m synth.memory_prices --size 4
+    python -m synth.memory_prices --array 4x4
 
 The netlist of all units but the engine runs the probes at gate level, with delays and glitches, and
 the energy of each unit is fitted by the events in it. The prices are compared with simulated runs
-of a trained network that they were not fitted to. This is done for arrays of several sizes. The
-prices are in `synth/memory_side_45nm.json` and `synth/memory_side_4x4_45nm.json`, beside those of
-the engine; the errors are in `results/energy.json`.
+of a trained network that they were not fitted to. This is done for arrays of several sizes; for
+others prices are interpolated. They are in `synth/memory_side_45nm.json`, and for 4x4 in
+`synth/memory_side_4x4_45nm.json`, beside those of the engine; the errors are in
+`results/energy.json`.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from rich.table import Table
 
 from qcnpe.command_line import command
 from qcnpe.memory_events import MEMORY_UNITS, OPERAND_UNITS
+from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.memory.config import MemoryConfig
@@ -42,8 +44,11 @@ COMMAND = "python -m synth.memory_prices"
 SEED = 1
 """Of the probes."""
 
-SIZE, OTHER_SIZES = 16, (8, 4)
+ARRAY, OTHER_ARRAYS = (16, 16), ((8, 8), (4, 4))
 """Rows and columns of the engine, and those of others with prices of their own."""
+
+CHECKED_ARRAYS = ((16, 4), (4, 16), (8, 4))
+"""Arrays for which prices are interpolated and compared with simulation."""
 
 WIDTHS = (16, 8, 4, 2)
 
@@ -167,41 +172,53 @@ def document_of(prices_fj: Mapping[str, float], bench: MemoryBench) -> dict[str,
     }
 
 
-def measure(size: int, console: Console) -> None:
-    """Measure, check, write prices and errors of an array of some rows and columns."""
-    config = MemoryConfig.default(EngineConfig(rows=size, cols=size))
-    with console.status(f"mapping and simulating the units around {size} x {size} NCUs"):
+def run_programs(
+    config: MemoryConfig, console: Console
+) -> tuple[MemoryBench, Mapping[str, float], list[MemoryRun], list[MemoryRun]]:
+    """The bench, energy in fJ of an idle cycle by unit, runs of probes, and of the check."""
+    engine = config.engine
+    with console.status(f"mapping and simulating the units around {engine.title}"):
         bench = MemoryBench.make(config, own_cells())
         given, checked = probes(config, seed=SEED), checks(config, WIDTHS)
         idle_fj, runs = bench.run([*given, *checked])
-        names = {program.name for program in checked}
-        fitted = [run for run in runs if run.name not in names]
-        others = [run for run in runs if run.name in names]
+    names = {program.name for program in checked}
+    fitted = [run for run in runs if run.name not in names]
+    return bench, idle_fj, fitted, [run for run in runs if run.name in names]
+
+
+def measure(rows: int, cols: int, console: Console) -> None:
+    """Measure, check, write prices and errors of an array; of one that is not square, errors."""
+    config = MemoryConfig.default(EngineConfig(rows=rows, cols=cols))
+    bench, idle_fj, fitted, others = run_programs(config, console)
+    array = "" if (rows, cols) == ARRAY else f"_{rows}x{cols}"
+    figures = {}
+    if (rows, cols) in CHECKED_ARRAYS:
+        own = EnergyPrices.load().for_engine(config.engine).pj
+        prices = {event: 1000 * price for event, price in own.items()}
+    else:
         prices = fit_memory_units(idle_fj, fitted)
-    console.print(render(prices, [*fitted, *others]))
-    array = "" if size == SIZE else f"_{size}x{size}"
-    path = Path(__file__).parent / f"memory_side{array}_45nm.json"
-    write_document(path, document_of(prices, bench), indent=1)
-    figures = errors(prices, others, array)
-    if size == SIZE:
-        figures |= {
-            f"memory_idle_{unit}_pj": float(f"{fj / 1000:.4g}") for unit, fj in idle_fj.items()
-        }
+        path = Path(__file__).parent / f"memory_side{array}_45nm.json"
+        write_document(path, document_of(prices, bench), indent=1)
+    if (rows, cols) == ARRAY:
+        figures = {f"memory_idle_{u}_pj": float(f"{fj / 1000:.4g}") for u, fj in idle_fj.items()}
         figures["memory_path_ns"] = round(bench.assembled.path_ns, 2)
+    console.print(render(prices, [*fitted, *others]))
     add_figures(
-        {"memory_check_*": COMMAND, "memory_idle_*": COMMAND, "memory_path_ns": COMMAND}, figures
+        {"memory_check_*": COMMAND, "memory_idle_*": COMMAND, "memory_path_ns": COMMAND},
+        figures | errors(prices, others, array),
     )
 
 
 def main() -> None:
-    """Read the arguments; measure one size, or all."""
+    """Read the arguments; measure one array, or all."""
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
-    sizes = (SIZE, *OTHER_SIZES)
-    parser.add_argument("--size", type=int, choices=sizes, help="only this one; by default all")
-    only = parser.parse_args().size
+    arrays = {f"{rows}x{cols}": (rows, cols) for rows, cols in (ARRAY, *OTHER_ARRAYS)}
+    arrays |= {f"{rows}x{cols}": (rows, cols) for rows, cols in CHECKED_ARRAYS}
+    parser.add_argument("--array", choices=arrays, help="only this one; by default all")
+    only = parser.parse_args().array
     simulator()  # needed only after the mapping
-    for size in sizes if only is None else (only,):
-        measure(size, Console())
+    for name in arrays if only is None else (only,):
+        measure(*arrays[name], Console())
 
 
 if __name__ == "__main__":

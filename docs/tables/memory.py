@@ -143,6 +143,7 @@ def memory_check() -> str:
     energy = read_figures("energy")
     units = ("fetch", "write_back", "processor", "transfer", "banks", "axi", "control")
     arrays = {"16 x 16": "", "8 x 8": "_8x8", "4 x 4": "_4x4"}
+    arrays |= {f"{rows} x {cols}": f"_{rows}x{cols}" for rows, cols in ((16, 4), (4, 16), (8, 4))}
     rows = [
         [f"{size}, {name}", *cells]
         for size, array in arrays.items()

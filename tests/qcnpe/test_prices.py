@@ -5,22 +5,32 @@ import pytest
 from qcnpe.memory_events import MEMORY_UNITS
 from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import FormatError
 
 SIZES = {4: {"axi_cycle": 2.0}, 16: {"axi_cycle": 8.0}}
 
 
 @pytest.mark.parametrize(
     ("rows", "cols", "price"),
-    [(4, 4, 2), (16, 16, 8), (10, 10, 5), (4, 25, 5), (25, 4, 5), (2, 2, 2), (64, 32, 8)],
+    [(4, 4, 2), (16, 16, 8), (10, 10, 5), (4, 28, 5), (12, 4, 5), (2, 2, 2)],
 )
 def test_units_around_an_engine_cost_what_its_size_says(rows, cols, price):
-    """On the line between two sizes; beyond them as at the last one."""
+    """On the line between two sizes; below them as at the smallest one."""
     prices = EnergyPrices({"axi_cycle": 8.0, "afu_relu": 1.0}, {}, sizes=SIZES)
     config = EngineConfig(rows=rows, cols=cols)
     for own in (prices.for_engine(config), prices.for_engine(config).for_engine(config)):
         assert own.cost_pj({"axi_cycle": 1}) == pytest.approx(price)
         assert own.cost_pj({"afu_relu": 1}) == 1
     assert prices.knows_array(config) == ((rows, cols) in {(4, 4), (16, 16)})
+
+
+def test_nothing_is_known_of_larger_arrays():
+    own = EnergyPrices({"axi_cycle": 8.0, "afu_relu": 1.0}, {}, sizes=SIZES).for_engine(
+        EngineConfig(rows=16, cols=17)
+    )
+    assert own.cost_pj({"afu_relu": 3}) == 3
+    with pytest.raises(FormatError, match="no price for axi_cycle"):
+        own.cost_pj({"axi_cycle": 1})
 
 
 def test_prices_of_a_file_are_for_all_sizes():
