@@ -52,6 +52,8 @@ ifeq ($(QUICK)$(LIBERTY),)
 	@$(PYTHON_VENV) -m synth.area_table
 	@$(PYTHON_VENV) -m synth.engine_check
 	@$(PYTHON_VENV) -m synth.memory_prices
+	@$(PYTHON_VENV) -m synth.memory_side --out results/memory_side.json
+	@$(PYTHON_VENV) -m synth.memory_side_areas
 	@$(PYTHON_VENV) -m sim.system_energy
 endif
 	@$(VENV)/bin/qcnpe synth --rows $(ROWS) --cols $(COLS) --precisions $(PRECISIONS) \

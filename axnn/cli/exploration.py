@@ -162,16 +162,21 @@ _COLUMNS: tuple[tuple[str, bool, Callable[[Candidate], str]], ...] = (
     ("um2", True, lambda each: f"{each.area_um2:,.0f}"),
     ("right", True, lambda each: f"{each.accuracy:.2%}"),
     ("loss", True, lambda each: f"{each.loss_points:.2f}"),
-    ("kB", True, lambda each: f"{(each.memory_bits or 0) / 8000:,.1f}"),
+    ("kB", True, lambda each: _number(each.memory_bits, 8000, 1)),
+    ("side pJ", True, lambda each: _number(each.side_pj)),
+    ("side um2", True, lambda each: _number(each.side_um2)),
     ("boards", False, lambda each: _boards(each)),
 )
 """Headings of the front's table, whether they are of numbers, and what is shown."""
+
+_OF_MEMORIES = ("kB", "side pJ", "side um2")
+"""Headings of what only autonomous engines have."""
 
 
 def front_table(front: Sequence[Candidate], candidates: int) -> Table:
     """The Pareto front; a kind or widths that all engines share are in the caption."""
     memories = any(each.memory_bits is not None for each in front)
-    columns = [column for column in _COLUMNS if memories or column[0] != "kB"]
+    columns = [column for column in _COLUMNS if memories or column[0] not in _OF_MEMORIES]
     rows = [[show_cell(each) for _, _, show_cell in columns] for each in front]
     shared = {
         index: values.pop()
@@ -198,9 +203,18 @@ def _caption(shared: Sequence[str], memories: bool) -> str:
     return (
         f"{begin}Energy and cycles of a sample, area of the cells, share of validation samples that"
         " are right, percentage points less than the exact network"
-        + (", memories that hold the network" if memories else "")
+        + (
+            ", memories that hold the network, energy and area of the memory side"
+            if memories
+            else ""
+        )
         + ", FPGA boards that the engine fits (?: unknown)"
     )
+
+
+def _number(value: float | None, unit: int = 1, digits: int = 0) -> str:
+    """A number in some unit, or that it is not known."""
+    return "?" if value is None else f"{value / unit:,.{digits}f}"
 
 
 def _boards(candidate: Candidate) -> str:

@@ -31,6 +31,11 @@ class Candidate:
     loss_points : percentage points of accuracy less than the exact network has there
     memory_bits : of the memories that an autonomous engine needs to hold the network; None of an
         engine that reads streams
+    side_pj : energy of an autonomous engine's memory side for a sample, in such a run with mean
+        operands, not part of the energy; None if it is not priced, and of an engine that reads
+        streams
+    side_um2 : area of its cells, without memories, not part of the area; None if it is not known,
+        and of an engine that reads streams
     """
 
     point: str
@@ -46,6 +51,8 @@ class Candidate:
     accuracy: float
     loss_points: float
     memory_bits: int | None = None
+    side_pj: float | None = None
+    side_um2: float | None = None
 
     @property
     def engine(self) -> str:

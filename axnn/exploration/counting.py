@@ -20,11 +20,13 @@ from qcnpe.activity import network_activity
 from qcnpe.compiler import Program, compile_network
 from qcnpe.events import EventCounts, OperandActivity
 from qcnpe.placement.build import place_network
+from qcnpe.placement.energy import side_energy_pj
 from qcnpe.placement.report import PlacementReport
 from qcnpe.prices import EnergyPrices
+from qcnpe.side_area import SideAreaModel
 from qcnpe.spec.area import AreaModel
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.errors import CapacityError
+from qcnpe.spec.errors import CapacityError, FormatError
 from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.ncu_kind import find_kind
 from qcnpe.spec.qnet import QuantNet
@@ -104,14 +106,14 @@ class Shared:
     activity : of each point, by name and kind of NCU
     prices : of events
     areas : of engines
-    autonomous : whether engines have memories
+    side_areas : of memory sides, of engines that have memories; None: they have none
     """
 
     points: tuple[Point, ...]
     activity: Mapping[tuple[str, str], Activity]
     prices: EnergyPrices
     areas: AreaModel
-    autonomous: bool = False
+    side_areas: SideAreaModel | None = None
 
 
 def with_kind(engine: EngineConfig, ncu: str) -> EngineConfig:
@@ -186,9 +188,8 @@ def count(point: Point, engine: EngineConfig, shared: Shared) -> Candidate:
     program = compile_network(point.net, engine, PROGRAM_BATCH)
     events = _events(program, shared.activity[point.name, engine.ncu])
     cost = program_cost(shared.prices, program, events)
-    cycles, memory_bits = cost.cycles, None
-    if shared.autonomous:
-        cycles, memory_bits = _in_memories(point.net, engine)
+    around = shared.side_areas
+    placed = _in_memories(point.net, engine, shared.prices) if around else None
     return Candidate(
         point=point.name,
         rows=engine.rows,
@@ -198,24 +199,44 @@ def count(point: Point, engine: EngineConfig, shared: Shared) -> Candidate:
         energy_pj=cost.energy_pj,
         memory_pj=cost.memory_pj,
         external_pj=cost.external_pj,
-        cycles=cycles,
-        memory_bits=memory_bits,
+        cycles=placed.cycles if placed else cost.cycles,
+        memory_bits=placed.memory_bits if placed else None,
+        side_pj=placed.side_pj if placed else None,
+        side_um2=around.area_um2(engine) if around else None,
         area_um2=shared.areas.area_um2(engine),
         accuracy=point.accuracy,
         loss_points=point.loss_points,
     )
 
 
-def _in_memories(net: QuantNet, engine: EngineConfig) -> tuple[float, int]:
-    """Cycles of a run of one sample on an autonomous engine, and bits of the memories it needs.
+@dataclass(frozen=True, kw_only=True)
+class _Placed:
+    """A run of one sample on an autonomous engine, see `Candidate`."""
+
+    cycles: float
+    memory_bits: int
+    side_pj: float | None
+
+
+def _in_memories(net: QuantNet, engine: EngineConfig, prices: EnergyPrices) -> _Placed:
+    """The network in the memories of an autonomous engine.
 
     Raises
     ------
     CapacityError
         If the network fits no memories.
     """
-    report = PlacementReport.of(place_network(net, MemoryConfig.largest(engine), 1), net)
-    return float(report.cycles), report.least_memories.total_bits
+    placement = place_network(net, MemoryConfig.largest(engine), 1)
+    report = PlacementReport.of(placement, net)
+    try:
+        side_pj = side_energy_pj(prices, placement.image, cycles=report.cycles)
+    except FormatError:
+        side_pj = None
+    return _Placed(
+        cycles=float(report.cycles),
+        memory_bits=report.least_memories.total_bits,
+        side_pj=side_pj,
+    )
 
 
 def _events(program: Program, activity: Activity) -> list[dict[str, int]]:

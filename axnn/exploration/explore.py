@@ -21,6 +21,7 @@ from axnn.flow.ancestry import Ancestry
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, event_counter
 from qcnpe.prices import EnergyPrices
+from qcnpe.side_area import SideAreaModel
 from qcnpe.spec.area import FILE, AreaModel
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import read_document, write_document
@@ -117,9 +118,9 @@ def explore(
         shared = _shared(run, points, {engine.ncu for engine in new}, prices, areas)
         done = len(engines) - len(new)
         parts = in_parts(new, where)
-        for index, found in run_tasks(
-            count_engines, replace(shared, autonomous=autonomous), parts, where
-        ):
+        if autonomous:
+            shared = replace(shared, side_areas=SideAreaModel.load())
+        for index, found in run_tasks(count_engines, shared, parts, where):
             for engine, each in zip(parts[index], found, strict=True):
                 done += 1
                 kept.add(engine, each)
@@ -152,6 +153,12 @@ def read_candidates(run: RunFolder) -> tuple[Candidate, ...]:
     return tuple(each for count in found.engines.values() for each in count.candidates)
 
 
+def _made_from_around(prices: EnergyPrices) -> dict[str, object]:
+    """What counts depend on besides if engines have memories."""
+    sizes = {str(size): dict(pj) for size, pj in prices.sizes.items()}
+    return {"sizes": sizes, "side_areas": SideAreaModel.load().fitted}
+
+
 class _Kept:
     """What has been counted, in a file, so that an interrupted exploration goes on.
 
@@ -179,6 +186,7 @@ class _Kept:
             prices=dict(prices.pj),
             areas=areas.fitted,
             autonomous=autonomous,
+            **(_made_from_around(prices) if autonomous else {}),
         )
         self.engines: dict[str, EngineCount] = {}
         if self._path.exists():

@@ -50,6 +50,7 @@ from axnn.quantisation.quantize import uniform_precision
 from qcnpe.compiler import compile_network
 from qcnpe.interchange import export_onnx, read_facts, verify
 from qcnpe.prices import EnergyPrices
+from qcnpe.side_area import SideAreaModel
 from qcnpe.spec.area import AreaModel
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import convert_document, read_document, write_document
@@ -67,6 +68,7 @@ from synth.liberty.library import Library, read_library
 from synth.liberty.plain import plain_text
 from synth.library.tables import CellTables
 from synth.memories import MEMORIES_FILE, memory_prices_pj, read_memories
+from synth.memory_side_areas import TABLE as SIDE_AREAS
 from synth.traces import ArrayTile, Tile
 from synth.wires import WIRES_FILE, read_wires
 from tests.axnn.cpu.benchmark.test_speed import made_up_result
@@ -467,6 +469,11 @@ def use_areas(path: Path) -> None:
     AreaModel.load(path).area_um2(EngineConfig(rows=2, cols=2))
 
 
+def use_side_areas(path: Path) -> None:
+    """The area of a memory side."""
+    SideAreaModel.load(path).area_um2(EngineConfig(rows=4, cols=4))
+
+
 def archive_kind(file: str, *makers: Callable[[Path], object]) -> FileKind:
     """An archive of which some members are read."""
     return FileKind(file, file, makers, lambda path: read_members(path, r".*\.bin"))
@@ -592,6 +599,7 @@ KINDS = (
     FileKind("energy table", "pj.json", (partial(copy, ENERGY_TABLE),), EnergyPrices.load),
     FileKind("exploration", "explored.json", (make_exploration,), use_exploration),
     FileKind("areas", "areas.json", (partial(copy, AREA_TABLE),), use_areas),
+    FileKind("side areas", "side.json", (partial(copy, SIDE_AREAS),), use_side_areas),
     FileKind("wires", "wires.json", (partial(copy, WIRES_FILE),), use_wires),
     FileKind("memories", "memories.json", (partial(copy, MEMORIES_FILE),), use_memories),
     FileKind("operand trace", "trace.npz", (make_trace,), traces.load),

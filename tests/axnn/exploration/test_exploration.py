@@ -21,6 +21,7 @@ from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, train_step
 from qcnpe.placement.build import place_network
 from qcnpe.prices import EnergyPrices
+from qcnpe.side_area import SideAreaModel
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.memory.config import MemoryConfig
@@ -28,7 +29,7 @@ from qcnpe.spec.memory.cycles import count_run
 from qcnpe.tasks import Workplace
 from qcnpe.tools.process import Output
 from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
-from tests.axnn.tiny import ENGINE, PLAN, TABLE, make_data, make_spec
+from tests.axnn.tiny import ENGINE, PLAN, TABLE, make_data, make_spec, with_prices
 
 SPACE = Space(
     rows=(2, 4), cols=(2, 8), precisions=((16, 8, 4, 2), (16, 8)), ncus=("fused", "plain16")
@@ -169,6 +170,14 @@ def test_engines_with_memories(run):
         assert each.memory_bits > 2 * weights
         assert each.energy_pj == streams[each.cols, each.point].energy_pj
         assert each.cycles > streams[each.cols, each.point].cycles
+        assert each.side_pj is None  # these prices are without the memory side's
+        assert each.side_um2 == SideAreaModel.load().area_um2(each.config)
+        assert streams[each.cols, each.point].side_pj is None
+        assert streams[each.cols, each.point].side_um2 is None
+    priced = explore(run, space, with_prices(fetch_cycle=3.0, axi_cycle=0.5), autonomous=True)
+    assert [each.side_pj for each in priced.candidates] == [
+        3.5 * each.cycles for each in found.candidates
+    ]
 
 
 def test_a_run_without_approximation_is_refused(tmp_path, run):

@@ -131,9 +131,18 @@ function saidEngine(run, each) {
     ],
     [`${number(each.cycles)} cycles a sample`],
     [`${number(each.area_um2)} um\u00b2${memories}`],
+    ...saidSide(each),
     [boards ? `fits ${boards}` : "fits no known FPGA board for certain"],
     [each.front ? "no other beats it in energy, cycles, area and loss" : "beaten by another"],
   ];
+}
+
+/** What is known of the memory side. */
+function saidSide(each) {
+  const found = [];
+  if (each.side_pj !== null) found.push(energy(each.side_pj));
+  if (each.side_um2 !== null) found.push(`${number(each.side_um2)} um\u00b2`);
+  return found.length ? [[`memory side: ${found.join(", ")}`]] : [];
 }
 
 function frontColumns(run) {
@@ -156,7 +165,8 @@ function frontColumns(run) {
 function allCandidates(run) {
   const names = ["engine", "point", "rows", "cols", "precisions", "ncu"];
   const costs = ["energy_pj", "memory_pj", "external_pj", "cycles", "area_um2", "memory_bits"];
-  const keys = [...names, ...costs, "accuracy", "loss_points", "boards", "front"];
+  const side = ["side_pj", "side_um2"];
+  const keys = [...names, ...costs, ...side, "accuracy", "loss_points", "boards", "front"];
   const columns = keys.map((key) => ({title: key, key}));
   return csvOf(columns, run.candidates);
 }
