@@ -105,6 +105,25 @@ def image_energy(
     )
 
 
+def side_energy_pj(prices: EnergyPrices, image: Image, *, cycles: int) -> float:
+    """Energy of the memory side in a run that is not the first, with mean operands.
+
+    Parameters
+    ----------
+    prices : of all events
+    image : of a network
+    cycles : of the run
+
+    Raises
+    ------
+    FormatError
+        If an event has no price.
+    """
+    own = prices.for_engine(image.config.engine)
+    side, _ = _by_unit(count_memory_events(image, first=False, cycles=cycles))
+    return sum(own.cost_pj(events) for events in side.values())
+
+
 def _by_unit(around: Mapping[str, int]) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
     """Events of each unit of the memory side, and those of the memories."""
     side: dict[str, dict[str, int]] = {unit: {} for unit in MEMORY_UNITS}
