@@ -26,8 +26,8 @@ DRAIN_AFTER_TABLE = TABLE_LATENCY - AFU_LATENCY
 QUEUE_LATENCY = 1
 """Cycles that a word stays in an empty queue."""
 
-COLLECTOR_STAGES = 2
-"""Registers in front of the results' queues and behind them, one each, on staged engines."""
+RESULT_STAGES = 2
+"""Registers behind the AFUs and behind the results' queues, one each, on staged engines."""
 
 
 def array_latency(config: EngineConfig) -> int:
@@ -74,7 +74,7 @@ class Schedule:
     def __init__(self, config: EngineConfig) -> None:
         self.finished = 0
         self.returned = -1
-        self._stages = COLLECTOR_STAGES if config.is_staged else 0
+        self._stages = RESULT_STAGES if config.is_staged else 0
         self._way_out = array_latency(config) + AFU_LATENCY + QUEUE_LATENCY + self._stages
         self._result_depth = config.result_depth
         self._knots = config.table_segments + 1

@@ -1,10 +1,14 @@
 """The comparison of random networks: it finds what differs, and goes on where it ended."""
 
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import qcnpe
 from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.memory.config import Memory
 from qcnpe.spec.memory.machine import Machine
@@ -12,6 +16,7 @@ from qcnpe.tasks import Workplace
 from qcnpe.terminal import Console
 from tests.qcnpe.placement import compare_networks
 from tests.qcnpe.placement.compare_networks import (
+    COMPARED,
     KINDS,
     PART,
     Work,
@@ -97,3 +102,18 @@ def test_parts_cover_all_networks_once():
     parts = parts_of(2 * PART + 3, 10)
     assert [first for first, _ in parts] == [10, 10 + PART, 10 + 2 * PART]
     assert [count for _, count in parts] == [PART, PART, 3]
+
+
+def test_digest_covers_the_modules_that_are_compared():
+    """What a fresh interpreter loads for the driver, the placement and the model."""
+    program = (
+        "import sys, qcnpe.driver, qcnpe.placement.build, qcnpe.spec.memory.machine\n"
+        "loaded = [sys.modules[name] for name in sys.modules if name.startswith('qcnpe.')]\n"
+        "print('\\n'.join(module.__file__ for module in loaded))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-I", "-c", program], check=True, capture_output=True, text=True
+    )
+    root = Path(qcnpe.__file__).parent
+    covered = {path for part in COMPARED for path in root.glob(part)}
+    assert {Path(name) for name in found.stdout.splitlines()} <= covered
