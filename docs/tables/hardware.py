@@ -1,6 +1,9 @@
 """Tables of the engine: `results/engine.json`, `results/energy.json` and `results/fpga.json`."""
 
+from itertools import product
+
 from docs.tables.cells import error_cells, markdown, read_figures, read_prices
+from qcnpe.boards.catalog import BOARDS, Board
 
 _WIDTHS = (16, 8, 4, 2)
 
@@ -146,36 +149,35 @@ def engine() -> str:
 
 
 def boards() -> str:
-    """Size and clock of each board's bitstream."""
+    """Size and clock of each board's bitstream; boards without a finished one are left out."""
     fpga = read_figures("fpga")
-    names = {
-        "ulx3s_85f": ("ULX3S, ECP5-85F", "16/8/4/2 bits"),
-        "ecpix5_45f": ("ECPIX-5, ECP5-45F", "16/8/4/2 bits"),
-        "icebreaker": ("iCEBreaker, iCE40UP5K", "16 bits"),
-        "ecpix5_45f_autonomous": ("ECPIX-5, ECP5-45F, autonomous", "16/8/4/2 bits"),
-    }
     rows = [
         [
-            title,
+            board.title,
             f"`{name}`",
-            f"{fpga[f'{name}.rows']:.0f} x {fpga[f'{name}.cols']:.0f} NCUs, {widths}",
+            f"{fpga[f'{name}.rows']:.0f} x {fpga[f'{name}.cols']:.0f} NCUs, {_widths(board)}",
             f"{fpga[f'{name}.luts']:,.0f}",
             f"{fpga[f'{name}.multipliers']:.0f}",
             f"{fpga[f'{name}.block_rams']:.0f}",
             f"{fpga[f'{name}.clock_mhz']:.0f} MHz",
             f"{fpga[f'{name}.fmax_mhz']:.1f} MHz",
         ]
-        for name, (title, widths) in names.items()
+        for name, board in BOARDS.items()
+        if f"{name}.luts" in fpga
     ]
     head = ["board", "`BOARD=`", "engine", "LUTs", "multipliers", "block RAMs", "clock", "reached"]
     return markdown(head, rows)
+
+
+def _widths(board: Board) -> str:
+    return "/".join(map(str, board.link.engine.precisions)) + " bits"
 
 
 def board_pictures() -> str:
     """LeNet on boards with autonomous engines: octets, cycles, pictures a second."""
     fpga = read_figures("fpga")
     rows = []
-    for board in ("ulx3s_85f_autonomous", "ecpix5_45f_autonomous"):
+    for board in (name for name, each in BOARDS.items() if each.link.memory):
         for width in (16, 4):
             found = f"{board}.lenet.{width}b"
             rows.append(
@@ -204,26 +206,16 @@ def board_pictures() -> str:
 def board_kinds() -> str:
     """The two kinds of neural compute unit for FPGAs, on each chip."""
     fpga = read_figures("fpga")
-    chips = {
-        "ulx3s_85f": "ECP5-85F, 16/8/4/2 bits",
-        "ecpix5_45f": "ECP5UM5G-45F, 16/8/4/2 bits",
-        "icebreaker": "iCE40UP5K, 16 bits",
-    }
+    boards = [(name, each) for name, each in BOARDS.items() if each.link.memory is None]
     rows = []
-    for board, chip in chips.items():
-        for kind in ("fused", "dsp"):
-            ncu, whole = f"{board}.ncu.{kind}", f"{board}.2x2.{kind}"
-            fits = bool(fpga[f"{whole}.fits"])
-            rows.append(
-                [
-                    chip,
-                    f"`{kind}`",
-                    f"{fpga[f'{ncu}.luts']:,.0f}, {fpga[f'{ncu}.multipliers']:.0f}",
-                    f"{fpga[f'{whole}.luts']:,.0f}, {fpga[f'{whole}.multipliers']:.0f}"
-                    if fits
-                    else "does not fit",
-                    f"{fpga[f'{whole}.fmax_mhz']:.1f} MHz" if fits else "",
-                ]
-            )
-    head = ["chip, widths", "kind", "one NCU: LUTs, multipliers", "board: LUTs, multipliers"]
+    for (name, board), kind in product(boards, ("fused", "dsp")):
+        ncu, whole = f"{name}.ncu.{kind}", f"{name}.2x2.{kind}"
+        size, reached = "does not fit", ""
+        if fpga[f"{whole}.fits"]:
+            size = f"{fpga[f'{whole}.luts']:,.0f}, {fpga[f'{whole}.multipliers']:.0f}"
+            reached = f"{fpga[f'{whole}.fmax_mhz']:.1f} MHz"
+        alone = f"{fpga[f'{ncu}.luts']:,.0f}, {fpga[f'{ncu}.multipliers']:.0f}"
+        chip = f"{board.title}, {_widths(board)}"
+        rows.append([chip, f"`{kind}`", alone, size, reached])
+    head = ["board, widths", "kind", "one NCU: LUTs, multipliers", "whole: LUTs, multipliers"]
     return markdown([*head, "reached"], rows)
