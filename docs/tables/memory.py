@@ -1,4 +1,4 @@
-"""Tables of autonomous engines: `results/memory.json`."""
+"""Tables of autonomous engines: `results/memory.json`, `results/memory_networks.json`."""
 
 from docs.tables.cells import Figures, error_cells, markdown, read_figures, read_prices
 
@@ -43,6 +43,19 @@ def _cells(figures: Figures, prefix: str) -> list[str]:
         f"{of['external_words'] / of['compulsory_words']:.2f}",
         *_checks(of, ""),
     ]
+
+
+def random_networks() -> str:
+    """Random networks on the model of autonomous engines, compared with the driver."""
+    figures = read_figures("memory_networks")
+    columns = {
+        "networks": "networks",
+        "refused": "refused",
+        "differences": "that differ",
+        "with_strips": "with maps in strips",
+        "with_weights_in_turns": "with weights in turns",
+    }
+    return markdown([*columns.values()], [[f"{figures[name]:,.0f}" for name in columns]])
 
 
 def memory_words() -> str:

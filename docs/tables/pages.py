@@ -38,6 +38,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "ncu-energy": hardware.ncu_energy,
     "ordering": applications.ordering,
     "overfitting": applications.overfitting,
+    "random-networks": memory.random_networks,
     "savings": applications.savings,
     "seeds": applications.seeds,
     "system-energy": memory.system_energy,
