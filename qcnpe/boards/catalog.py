@@ -77,7 +77,7 @@ _STREAMED = {
             platform=_ulx3s,
             family=ECP5,
             link=LinkConfig(
-                engine=EngineConfig(rows=8, cols=8, ncu="dsp"), clock_hz=40e6, baud=BAUD, store=2048
+                engine=EngineConfig(rows=8, cols=8, ncu="dsp"), clock_hz=50e6, baud=BAUD, store=2048
             ),
             loader="ulx3s",
         ),

@@ -64,25 +64,20 @@ class Collector(Component):
         """Queues, column counter, lanes."""
         m = Module()
         layout = tile_layout(self.config)
-        m.submodules.tile_queue = queue = Fifo(width=layout.size, depth=TILES_IN_FLIGHT)
         tile: Any = Signal(layout)
         beat: Any = Signal(result_beat(self.config))
         column = Signal(9)
         moved = Signal()
         m.d.comb += [
-            queue.i.payload.eq(self.tiles.payload),
-            queue.i.valid.eq(self.tiles.valid),
-            self.tiles.ready.eq(queue.i.ready),
-            tile.eq(queue.o.payload),
             beat.last.eq(column == tile.cols - 1),
             self.column_returned.eq(self.output.valid & self.output.ready),
-            queue.o.ready.eq(moved & beat.last),
         ]
         with m.If(moved):
             m.d.sync += column.eq(Mux(beat.last, 0, column + 1))
+        known = self._build_tiles(m, tile, moved & beat.last)
         oldest, ready = self._build_queues(m, tile, moved)
         self._build_lanes(m, tile, oldest, beat)
-        complete = queue.o.valid & ready
+        complete = known & ready
         if self.config.is_staged:
             self._build_stage(m, complete, moved, beat)
         else:
@@ -92,6 +87,28 @@ class Collector(Component):
                 moved.eq(self.column_returned),
             ]
         return m
+
+    def _build_tiles(self, m: Module, tile: Any, leaves: Value) -> Value:
+        """The queue of tiles; returns whether there is an oldest one, which is `tile`.
+
+        A staged engine keeps the oldest tile in a register, as its queue is a memory, slow to read.
+        The tile is there in time: its results come later than a cycle after it.
+        """
+        depth = TILES_IN_FLIGHT - self.config.is_staged
+        m.submodules.tile_queue = queue = Fifo(width=tile.shape().size, depth=depth)
+        m.d.comb += [
+            queue.i.payload.eq(self.tiles.payload),
+            queue.i.valid.eq(self.tiles.valid),
+            self.tiles.ready.eq(queue.i.ready),
+        ]
+        if not self.config.is_staged:
+            m.d.comb += [tile.eq(queue.o.payload), queue.o.ready.eq(leaves)]
+            return queue.o.valid
+        known = Signal(name="tile_known")
+        m.d.comb += queue.o.ready.eq(~known | leaves)
+        with m.If(queue.o.ready):
+            m.d.sync += [known.eq(queue.o.valid), tile.eq(queue.o.payload)]
+        return known
 
     def _build_stage(self, m: Module, complete: Value, moved: Signal, beat: Any) -> None:
         """A pipeline register behind the lanes."""
