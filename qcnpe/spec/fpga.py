@@ -80,9 +80,9 @@ def _ecp5(*, luts: int, multipliers: int, largest: int) -> BoardSize:
         multipliers=multipliers,
         precisions=(16, 8, 4, 2),
         largest=largest,
-        base_luts=1600,
-        edge_luts=2180,
-        unit_luts=560,
+        base_luts=2760,
+        edge_luts=1430,
+        unit_luts=620,
         base_multipliers=2,
         unit_multipliers=2,
     )

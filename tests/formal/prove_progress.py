@@ -148,8 +148,8 @@ class TestProgress(ProofTest):
     bugs: ClassVar = {
         "results come": Bug(
             collector,
-            "complete = queue.o.valid & ",
-            "complete = queue.o.valid & (queue.level != 2) & ",
+            "return queue.o.valid\n",
+            "return queue.o.valid & (queue.level != 2)\n",
         ),
         "sums come": Bug(
             sequencer,

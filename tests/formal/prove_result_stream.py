@@ -80,13 +80,14 @@ class TestResultStream(ProofTest):
     bugs: ClassVar = {
         "stays valid": Bug(
             collector,
-            "complete = queue.o.valid & ",
-            "complete = queue.o.valid & ~self.tiles.valid & ",
+            "complete = known & ",
+            "complete = known & ~self.tiles.valid & ",
         ),
         "payload stays": Bug(
             collector,
-            "tile.eq(queue.o.payload)",
-            "tile.eq(Mux(self.tiles.valid, self.tiles.payload.as_value(), queue.o.payload))",
+            "tile.eq(queue.o.payload), queue.o.ready.eq(leaves)",
+            "tile.eq(Mux(self.tiles.valid, self.tiles.payload.as_value(), queue.o.payload)),"
+            " queue.o.ready.eq(leaves)",
         ),
     }
 

@@ -43,9 +43,7 @@ class TestResults(ProofTest):
         "no result without a command": Bug(
             decoder, "self.active.eq(good)", "self.active.eq(self.commands.valid)"
         ),
-        "no end of a tile without one": Bug(
-            collector, "complete = queue.o.valid & ", "complete = "
-        ),
+        "no end of a tile without one": Bug(collector, "complete = known & ", "complete = "),
         "what is owed last ends its tile": Bug(
             collector, "beat.last.eq(column == tile.cols - 1)", "beat.last.eq(column == tile.cols)"
         ),
