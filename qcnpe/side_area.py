@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from qcnpe.spec.area import fit_prices
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import read_document
 from qcnpe.spec.errors import FormatError
@@ -107,7 +108,6 @@ class SideAreaModel:
 
     @cached_property
     def _prices(self) -> NDArray[np.float64]:
-        """Area of one of each part: the least squares of relative errors."""
-        areas = np.array([each.area_um2 for each in self.fitted])
-        scaled = np.array([each.parts for each in self.fitted]) / areas[:, None]
-        return np.asarray(np.linalg.lstsq(scaled, np.ones(len(areas)), rcond=None)[0])
+        """Area of one of each part."""
+        parts = np.array([each.parts for each in self.fitted])
+        return fit_prices(parts, np.array([each.area_um2 for each in self.fitted]))

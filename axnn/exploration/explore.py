@@ -113,13 +113,13 @@ def explore(
     with run.lock():
         points = operating_points(run, variants)
         areas = load_areas()
-        kept = _Kept(run, variants, prices, areas, autonomous)
+        side_areas = SideAreaModel.load() if autonomous else None
+        kept = _Kept(run, variants, prices, areas, side_areas)
         new = [engine for engine in engines if engine.title not in kept.engines]
         shared = _shared(run, points, {engine.ncu for engine in new}, prices, areas)
+        shared = replace(shared, side_areas=side_areas)
         done = len(engines) - len(new)
         parts = in_parts(new, where)
-        if autonomous:
-            shared = replace(shared, side_areas=SideAreaModel.load())
         for index, found in run_tasks(count_engines, shared, parts, where):
             for engine, each in zip(parts[index], found, strict=True):
                 done += 1
@@ -153,10 +153,10 @@ def read_candidates(run: RunFolder) -> tuple[Candidate, ...]:
     return tuple(each for count in found.engines.values() for each in count.candidates)
 
 
-def _made_from_around(prices: EnergyPrices) -> dict[str, object]:
+def _made_from_around(prices: EnergyPrices, side_areas: SideAreaModel) -> dict[str, object]:
     """What counts depend on besides if engines have memories."""
     sizes = {str(size): dict(pj) for size, pj in prices.sizes.items()}
-    return {"sizes": sizes, "side_areas": SideAreaModel.load().fitted}
+    return {"sizes": sizes, "side_areas": side_areas.fitted}
 
 
 class _Kept:
@@ -165,7 +165,7 @@ class _Kept:
     Parameters
     ----------
     run : whose folder has the file
-    variants, prices, areas, autonomous : what the counts depend on besides; with others they are
+    variants, prices, areas, side_areas : what the counts depend on besides; with others they are
         made anew
     """
 
@@ -175,7 +175,7 @@ class _Kept:
         variants: Sequence[RunFolder],
         prices: EnergyPrices,
         areas: AreaModel,
-        autonomous: bool,
+        side_areas: SideAreaModel | None,
     ) -> None:
         self._path, self._unwritten = run.path / RESULTS, 0
         networks = [folder.axnn for folder in (run, *variants) if folder.axnn.exists()]
@@ -185,8 +185,8 @@ class _Kept:
             engine=run.record().app.engine,
             prices=dict(prices.pj),
             areas=areas.fitted,
-            autonomous=autonomous,
-            **(_made_from_around(prices) if autonomous else {}),
+            autonomous=side_areas is not None,
+            **(_made_from_around(prices, side_areas) if side_areas else {}),
         )
         self.engines: dict[str, EngineCount] = {}
         if self._path.exists():

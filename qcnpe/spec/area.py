@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import read_document
@@ -18,6 +19,18 @@ from qcnpe.spec.errors import ConfigError, FormatError
 
 FILE = "area_45nm.json"
 """Name of the committed file in the package `synth`."""
+
+
+def fit_prices(quantities: NDArray[np.float64], areas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(parts,) areas of one of each part: the least squares of relative errors.
+
+    Parameters
+    ----------
+    quantities : (designs, parts) how much of each part a design has
+    areas : (designs,) in um2, positive
+    """
+    scaled = quantities / areas[:, None]
+    return np.asarray(np.linalg.lstsq(scaled, np.ones(len(areas)), rcond=None)[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,9 +136,7 @@ class AreaModel:
                 for engine in self.fitted
             ]
         )
-        areas = np.array([engine.area_um2 for engine in self.fitted])
-        scaled = rows / areas[:, None]
-        prices, *_ = np.linalg.lstsq(scaled, np.ones(len(areas)), rcond=None)
+        prices = fit_prices(rows, np.array([engine.area_um2 for engine in self.fitted]))
         return dict(zip(self._parts, prices.tolist(), strict=True))
 
     @staticmethod
