@@ -30,6 +30,9 @@ GREY_LEVELS = 16
 
 RETRAINING = TrainingPlan(epochs=1, batch=32, learning_rate=0.005)
 
+LONG_EPOCHS = 10
+"""Of the retraining at the end: enough for a small network."""
+
 
 def write_samples(path: Path) -> None:
     """The digits as the network reads them, with the parts that it was trained on."""
@@ -50,7 +53,9 @@ def demonstrate(run: RunFolder) -> None:
     found = import_step(run, MODEL, OwnData.at(samples), seed=1, notify=console.print)
     console.print(report.import_table(found))
     plan = run.record().app.approximation
-    plan = replace(plan, rounds=1, smallest_share=0.5, retraining=RETRAINING)
+    plan = replace(
+        plan, rounds=1, smallest_share=0.5, retraining=RETRAINING, long_epochs=LONG_EPOCHS
+    )
     with show_progress("approximating") as update:
 
         def tell(trial: Trial) -> None:
