@@ -26,7 +26,7 @@ from qcnpe.prices import EnergyPrices
 from qcnpe.side_area import SideAreaModel
 from qcnpe.spec.area import AreaModel
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.errors import CapacityError, FormatError
+from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.ncu_kind import find_kind
 from qcnpe.spec.qnet import QuantNet
@@ -228,14 +228,10 @@ def _in_memories(net: QuantNet, engine: EngineConfig, prices: EnergyPrices) -> _
     """
     placement = place_network(net, MemoryConfig.largest(engine), 1)
     report = PlacementReport.of(placement, net)
-    try:
-        side_pj = side_energy_pj(prices, placement.image, cycles=report.cycles)
-    except FormatError:
-        side_pj = None
     return _Placed(
         cycles=float(report.cycles),
         memory_bits=report.least_memories.total_bits,
-        side_pj=side_pj,
+        side_pj=side_energy_pj(prices, placement.image, cycles=report.cycles),
     )
 
 

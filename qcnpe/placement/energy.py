@@ -105,22 +105,21 @@ def image_energy(
     )
 
 
-def side_energy_pj(prices: EnergyPrices, image: Image, *, cycles: int) -> float:
+def side_energy_pj(prices: EnergyPrices, image: Image, *, cycles: int) -> float | None:
     """Energy of the memory side in a run that is not the first, with mean operands.
+
+    None if one of its events has no price, as on an engine whose widths were not measured.
 
     Parameters
     ----------
     prices : of all events
     image : of a network
     cycles : of the run
-
-    Raises
-    ------
-    FormatError
-        If an event has no price.
     """
     own = prices.for_engine(image.config.engine)
     side, _ = _by_unit(count_memory_events(image, first=False, cycles=cycles))
+    if not all(own.has_price(event) for events in side.values() for event in events):
+        return None
     return sum(own.cost_pj(events) for events in side.values())
 
 
