@@ -43,9 +43,11 @@ class Board:
         memory = self.link.memory and replace(self.link.memory, engine=engine)
         return replace(self, link=replace(self.link, engine=engine, memory=memory))
 
-    def autonomous(self, memory: MemoryConfig) -> "Board":
+    def autonomous(self, memory: MemoryConfig, *, clock_hz: float) -> "Board":
         """The board with an autonomous engine, under a name of its own."""
-        link = replace(self.link, engine=memory.engine, memory=memory, store=MIN_STORE)
+        link = replace(
+            self.link, engine=memory.engine, memory=memory, clock_hz=clock_hz, store=MIN_STORE
+        )
         name = f"{self.name}_autonomous"
         return replace(self, name=name, title=f"{self.title}, autonomous", link=link)
 
@@ -118,13 +120,15 @@ _STREAMED = {
 _AUTONOMOUS = (
     _STREAMED["ulx3s_85f"].autonomous(
         MemoryConfig(
-            engine=_STREAMED["ulx3s_85f"].link.engine,
-            banks=16,
-            activation_rows=1024,
+            # With 8 rows it takes 80 % of the tables, and no router finishes.
+            engine=replace(_STREAMED["ulx3s_85f"].link.engine, rows=6),
+            banks=8,
+            activation_rows=2048,
             weight_rows=8192,
             tap_rows=512,
             write_rows=512,
-        )
+        ),
+        clock_hz=40e6,
     ),
     _STREAMED["ecpix5_45f"].autonomous(
         MemoryConfig(
@@ -134,7 +138,8 @@ _AUTONOMOUS = (
             weight_rows=13312,
             tap_rows=512,
             write_rows=512,
-        )
+        ),
+        clock_hz=50e6,
     ),
 )
 """Their memories hold LeNet-5 at 16 bits; an iCE40UP5K has no room for a memory side."""

@@ -109,6 +109,8 @@ def _build_ring(
 class FpgaLibrary(ModuleLibrary):
     """A module library for FPGAs: queues are in block memories, since registers run out first.
 
+    A `RegisterQueue` stays as it is.
+
     Parameters
     ----------
     multiplier_bits : operand bits of the FPGA's multipliers, see `SharedMultipliers`

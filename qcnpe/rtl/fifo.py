@@ -75,6 +75,26 @@ class Fifo(Leaf):
         return m
 
 
+class RegisterQueue(Fifo):
+    """The queue of `Fifo`, whose words are in registers on an FPGA, too.
+
+    For queues whose oldest word goes through much logic in its cycle: a block memory's word comes
+    6 ns after the clock on an ECP5.
+
+    Latency, throughput: see `Fifo`.
+
+    Parameters
+    ----------
+    width, depth : see `Fifo`
+
+    Ports
+    -----
+    i : in, stream of `width` bits, words that enter
+    o : out, stream of `width` bits, words that leave
+    level : out, `range(depth + 1)`, number of words in the queue
+    """
+
+
 def build_slice(
     m: Module, name: object, depth: int, payload: Value, push: Value, pop: Value
 ) -> Value:

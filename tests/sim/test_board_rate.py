@@ -1,17 +1,23 @@
 """The count of a line's octets, against frames in a session with the software's own link."""
 
 import numpy as np
+import pytest
 
 from qcnpe.boards.autonomous import run_requests
+from qcnpe.boards.catalog import BOARDS
 from qcnpe.placement.build import place_network
+from qcnpe.placement.join import join_images
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.frames import Operation
 from qcnpe.spec.geometry import Geometry
 from qcnpe.spec.memory.config import MemoryConfig
+from sim.bench_networks import WORKLOADS
 from sim.board_rate import line_octets
 from tests.qcnpe.networks import network, random_layer
 
 MEMORIES = MemoryConfig.default(EngineConfig(rows=4, cols=4, ncu="dsp"))
+
+AUTONOMOUS = [board for board in BOARDS.values() if board.link.memory]
 
 
 def image_of(inputs):
@@ -45,3 +51,13 @@ def test_words_are_sent_whole():
     frames = -(-feeds[0] // 31)
     assert sent == 2 * (image.input_bytes + 5 * frames + 2 * 9) + 10 * (2 * frames + 1)
     assert received > 2 * image.output_bytes
+
+
+@pytest.mark.parametrize("widths", [(16,), (8, 4, 2)])
+@pytest.mark.parametrize("board", AUTONOMOUS, ids=lambda board: board.name)
+def test_boards_hold_lenet_at_so_many_operating_points(board, widths):
+    """As docs/boards.md says; `CapacityError` if not."""
+    memory = board.link.memory
+    nets = [WORKLOADS["lenet"].integers(width, memory.engine, seed=1) for width in widths]
+    images = join_images([place_network(net, memory, 1).image for net in nets])
+    assert len(images) == len(widths)

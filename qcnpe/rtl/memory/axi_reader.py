@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
-from qcnpe.rtl.fifo import Fifo
+from qcnpe.rtl.fifo import RegisterQueue
 from qcnpe.rtl.memory.burst_splitter import BurstSplitter
 from qcnpe.rtl.memory.bus import (
     COUNT_BITS,
@@ -63,7 +63,7 @@ class AxiReader(Component):
         """The splitter offers requests; a counter of beats that are to come; a queue for words."""
         m = Module()
         m.submodules.splitter = splitter = BurstSplitter(**self.bus)
-        m.submodules.queue = queue = Fifo(width=len(self.axi_rdata), depth=READ_QUEUE)
+        m.submodules.queue = queue = RegisterQueue(width=len(self.axi_rdata), depth=READ_QUEUE)
         active, gives_up, received = Signal(), Signal(), Signal()
         open_, requested = Signal(), Signal(COUNT_BITS)
         m.d.comb += [

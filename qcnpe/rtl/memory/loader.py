@@ -7,7 +7,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from qcnpe.rtl.component import Component
-from qcnpe.rtl.fifo import Fifo
+from qcnpe.rtl.fifo import Fifo, RegisterQueue
 from qcnpe.rtl.memory.bus import transfer_layout
 from qcnpe.rtl.memory.layouts import MEMORY_BITS, load_layout, transfer_job_layout
 from qcnpe.spec.memory.config import MemoryConfig
@@ -55,7 +55,8 @@ class Loader(Component):
         m = Module()
         layout = transfer_job_layout(self.config)
         m.submodules.waiting = waiting = Fifo(width=layout.size, depth=WAITING_LOADS)
-        m.submodules.requested = requested = Fifo(width=_RECEIVED.size, depth=REQUESTED_LOADS)
+        requested = RegisterQueue(width=_RECEIVED.size, depth=REQUESTED_LOADS)
+        m.submodules.requested = requested
         asked: Any = data.View(layout, waiting.o.payload)
         job: Any = data.View(_RECEIVED, requested.o.payload)
         row, word, ends = Signal(16), Signal(8), Signal()

@@ -53,7 +53,7 @@ class MemorySide(Component):
     read_words : in, stream of `config.bus_bits` bits, from the bus
     write_words : out, stream of `config.bus_bits` bits, to the bus
     write_done : in, 1 bit, a transfer has ended
-    fault : out, `Fault`, a fault in this cycle, or NONE
+    fault : out, `Fault`, a fault, of a tile a cycle after its access, or NONE
     row : out, 16 bits, see `Processor`
     done : out, 1 bit, see `Processor`
     waits_for_loads, passes : out, 1 bit each, events to be counted
@@ -256,12 +256,21 @@ class MemorySide(Component):
         ]
 
     def _build_faults(self, m: Module, refused: Value) -> None:
-        """The fault of the lowest code."""
+        """The fault of the lowest code; registers shorten the path from all lanes.
+
+        A unit is idle a cycle after its last access at the earliest, so that no run ends well
+        between an access and its fault.
+        """
+        outside, conflict = Signal(), Signal()
+        m.d.sync += [
+            outside.eq(Cat(*self._outside).any()),
+            conflict.eq(Cat(*self._conflicts).any()),
+        ]
         m.d.comb += self.fault.eq(refused)
         with m.If(refused == Fault.NONE):
-            with m.If(Cat(*self._outside).any()):
+            with m.If(outside):
                 m.d.comb += self.fault.eq(Fault.BOUNDS)
-            with m.Elif(Cat(*self._conflicts).any()):
+            with m.Elif(conflict):
                 m.d.comb += self.fault.eq(Fault.CONFLICT)
 
 

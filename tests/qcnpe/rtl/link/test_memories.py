@@ -10,7 +10,8 @@ from amaranth.hdl import Fragment
 from amaranth.sim import Simulator
 
 from qcnpe.rtl.block_queue import BlockQueue, FpgaLibrary
-from qcnpe.rtl.fifo import Fifo
+from qcnpe.rtl.fifo import Fifo, RegisterQueue
+from qcnpe.rtl.leaf import ModuleLibrary
 from qcnpe.rtl.link.packets import Packets
 from qcnpe.rtl.link.store import OperandStore
 
@@ -126,3 +127,11 @@ def test_library_of_an_fpga_places_block_queues():
         gc.collect()
     assert list(library.modules) == ["qcnpe_block_queue_8x4"]
     assert said == []  # for one, that something was created and never used
+
+
+def test_a_register_queue_is_the_same_queue_on_an_fpga():
+    library, plain = FpgaLibrary(), ModuleLibrary()
+    for into in (library, plain):
+        Fragment.get(RegisterQueue(width=8, depth=4), into)
+    assert library.modules == plain.modules
+    assert "qcnpe_fifo_8x4" in library.modules
