@@ -9,7 +9,7 @@ from time import perf_counter
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import seeds, stages
 from qcnpe.prices import EnergyPrices
-from qcnpe.spec.errors import QcnpeError, one_line
+from qcnpe.spec.errors import ConfigError, QcnpeError, one_line
 from qcnpe.tasks import IN_THIS_PROCESS, Workplace, run_tasks
 
 
@@ -59,6 +59,11 @@ def plan_jobs(
     ----------
     names : of the applications
     only, only_seeds : names of stages, and seeds, beside which none is run; empty for all
+
+    Raises
+    ------
+    ConfigError
+        If none of the applications has any of these stages with any of these seeds.
     """
     jobs = []
     for name in names:
@@ -67,6 +72,11 @@ def plan_jobs(
             chosen = tuple(stage for stage in wanted if not only or stage in only)
             if chosen and (not only_seeds or seed in only_seeds):
                 jobs.append(Job(name, seed, chosen))
+    if not jobs:
+        which = f" with seed {' or '.join(map(str, only_seeds))}" if only_seeds else ""
+        raise ConfigError(
+            f"nothing to run: {', '.join(names)}{which} has no stage {' or '.join(only)}"
+        )
     return jobs
 
 

@@ -171,5 +171,9 @@ def _document(
         folder.write(stage, measure(), made_from)
 
 
-STAGE_NAMES = tuple(stage.name for stage in stages("letters", SEEDS[0]))
-"""Names of all stages."""
+STAGE_NAMES = tuple(
+    dict.fromkeys(
+        stage.name for name in (*STUDIED, *ABLATED) for stage in stages(name, SEEDS[0])
+    )
+)
+"""Names of all stages of all applications."""

@@ -389,6 +389,10 @@ def test_jobs_are_of_the_seeds_and_stages_that_are_asked_for():
     [
         (("--stage", "magic"), "stage must be one of train, uniform"),
         (("--seed", "7"), "seed must be one of 1, 2"),
+        (
+            ("--stage", "ablation", "--seed", "2"),
+            "nothing to run: tiny with seed 2 has no stage ablation",
+        ),
     ],
 )
 def test_an_unknown_stage_or_seed_is_one_clear_line(tmp_path, monkeypatch, capsys, option, message):
