@@ -261,16 +261,16 @@ class MemorySide(Component):
         A unit is idle a cycle after its last access at the earliest, so that no run ends well
         between an access and its fault.
         """
-        outside, conflict = Signal(), Signal()
+        beyond, clash = Signal(), Signal()
         m.d.sync += [
-            outside.eq(Cat(*self._outside).any()),
-            conflict.eq(Cat(*self._conflicts).any()),
+            beyond.eq(Cat(*self._outside).any()),
+            clash.eq(Cat(*self._conflicts).any()),
         ]
         m.d.comb += self.fault.eq(refused)
         with m.If(refused == Fault.NONE):
-            with m.If(outside):
+            with m.If(beyond):
                 m.d.comb += self.fault.eq(Fault.BOUNDS)
-            with m.Elif(conflict):
+            with m.Elif(clash):
                 m.d.comb += self.fault.eq(Fault.CONFLICT)
 
 
