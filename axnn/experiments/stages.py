@@ -172,8 +172,6 @@ def _document(
 
 
 STAGE_NAMES = tuple(
-    dict.fromkeys(
-        stage.name for name in (*STUDIED, *ABLATED) for stage in stages(name, SEEDS[0])
-    )
+    dict.fromkeys(stage.name for name in (*STUDIED, *ABLATED) for stage in stages(name, SEEDS[0]))
 )
 """Names of all stages of all applications."""
