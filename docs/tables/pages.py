@@ -22,6 +22,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "board-pictures": hardware.board_pictures,
     "boards": hardware.boards,
     "choices": applications.choices,
+    "cost": applications.cost,
     "cpu": cpu.cpu,
     "dropout": applications.dropout,
     "edges": applications.edges,
@@ -42,6 +43,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "savings": applications.savings,
     "seeds": applications.seeds,
     "system-energy": memory.system_energy,
+    "uniform": applications.uniform,
     "wire-band": hardware.wire_band,
 }
 """Every table, by its name in the files."""
