@@ -74,9 +74,8 @@ def plan_jobs(
                 jobs.append(Job(name, seed, chosen))
     if not jobs:
         which = f" with seed {' or '.join(map(str, only_seeds))}" if only_seeds else ""
-        raise ConfigError(
-            f"nothing to run: {', '.join(names)}{which} has no stage {' or '.join(only)}"
-        )
+        stage = f"stage {' or '.join(only)}" if only else "stages"
+        raise ConfigError(f"nothing to run: {', '.join(names)}{which} has no {stage}")
     return jobs
 
 

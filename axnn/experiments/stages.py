@@ -12,6 +12,7 @@ from axnn.experiments.edges import find_edges
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.ordering import compare_criteria
 from axnn.experiments.overfitting import compare_ways, way_runs
+from axnn.flow.apps import APPS
 from axnn.flow.energy import EnergyModel
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import characterize_step, train_step
@@ -171,7 +172,5 @@ def _document(
         folder.write(stage, measure(), made_from)
 
 
-STAGE_NAMES = tuple(
-    dict.fromkeys(stage.name for name in (*STUDIED, *ABLATED) for stage in stages(name, SEEDS[0]))
-)
+STAGE_NAMES = tuple(dict.fromkeys(stage.name for name in APPS for stage in stages(name, SEEDS[0])))
 """Names of all stages of all applications."""

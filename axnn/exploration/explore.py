@@ -116,8 +116,7 @@ def explore(
         side_areas = SideAreaModel.load() if autonomous else None
         kept = _Kept(run, variants, prices, areas, side_areas)
         new = [engine for engine in engines if engine.title not in kept.engines]
-        shared = _shared(run, points, {engine.ncu for engine in new}, prices, areas)
-        shared = replace(shared, side_areas=side_areas)
+        shared = _shared(run, points, {engine.ncu for engine in new}, prices, areas, side_areas)
         done = len(engines) - len(new)
         parts = in_parts(new, where)
         for index, found in run_tasks(count_engines, shared, parts, where):
@@ -265,6 +264,7 @@ def _shared(
     ncus: set[str],
     prices: EnergyPrices,
     areas: AreaModel,
+    side_areas: SideAreaModel | None,
 ) -> Shared:
     engine = run.record().app.engine
     samples = event_counter(engine, run.samples()).samples
@@ -275,4 +275,4 @@ def _shared(
         for ncu in sorted(ncus)
         if not point.missing(with_kind(engine, ncu))
     }
-    return Shared(points, activity, prices, areas)
+    return Shared(points, activity, prices, areas, side_areas)

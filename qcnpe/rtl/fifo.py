@@ -78,8 +78,8 @@ class Fifo(Leaf):
 class RegisterQueue(Fifo):
     """The queue of `Fifo`, whose words are in registers on an FPGA, too.
 
-    For queues whose oldest word goes through much logic in its cycle: a block memory's word comes
-    6 ns after the clock on an ECP5.
+    For queues whose oldest word goes through much logic in its cycle: on an ECP5 of the slowest
+    grade, a block memory's word comes 6 ns after the clock.
 
     Latency, throughput: see `Fifo`.
 

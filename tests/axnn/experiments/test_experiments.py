@@ -31,7 +31,7 @@ from axnn.flow.apps import APPS, App
 from axnn.flow.steps import train_step
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from qcnpe.prices import EnergyPrices
-from qcnpe.spec.errors import FormatError
+from qcnpe.spec.errors import ConfigError, FormatError
 from qcnpe.spec.results import read_figures
 from tests.axnn.approximation.test_loop import PLAN as APPROXIMATION
 from tests.axnn.flow.test_lock import held_elsewhere
@@ -382,6 +382,8 @@ def test_the_command_writes_all_figures(folder, tmp_path, monkeypatch, capsys):
 def test_jobs_are_of_the_seeds_and_stages_that_are_asked_for():
     jobs = plan_jobs(["tiny", "digits8x8"], ["uniform", "choices"], [2])
     assert [(job.name, job.seed, job.stages) for job in jobs] == [("tiny", 2, ("uniform",))]
+    with pytest.raises(ConfigError, match="nothing to run: digits8x8 with seed 2 has no stages"):
+        plan_jobs(["digits8x8"], (), [2])
 
 
 @pytest.mark.parametrize(
