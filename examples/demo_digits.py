@@ -105,7 +105,7 @@ def demonstrate(run: RunFolder, seed: int, table_path: Path | None) -> None:
         summary = report.make_summary(evaluation, facts, seconds=seconds, hardware=hardware)
         report.write_summary(run, summary)
     console = Console()
-    console.print(report.steps_table(run.approximated(), energy))
+    console.print(report.trials_table(run.approximated(), energy))
     console.print(render(area))
     console.print(report.summary_table(APP.title, summary))
     console.print(f"Figures, to open in a browser: {page.path}")

@@ -45,7 +45,7 @@ class OperandActivity:
         return OperandActivity(**{name: count + its[name] for name, count in mine.items()})
 
     def scaled(self, factor: float) -> "OperandActivity":
-        """As much as so many times these operands do."""
+        """All counts times a factor, rounded."""
         return OperandActivity(
             **{name: round(factor * count) for name, count in asdict(self).items()}
         )

@@ -185,7 +185,7 @@ def _join_beat(
 ) -> list[dict[int, int]] | None:
     """Parts of a row, each of weights at fixed distances, with those of a beat as one of them.
 
-    None if the beat wants other distances, or two weights in one lane.
+    None if the beat needs other distances, or two weights in one lane.
     """
     own = {weight: place for place, weight in used}
     rest = []

@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from axnn.experiments.bounds import BOUNDS, bound_name
+from axnn.experiments.bounds import BOUNDS
 from axnn.experiments.collect import named_apps
 from axnn.experiments.documents import HARDWARE
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import SEEDS
+from axnn.flow.run_folder import bound_name
 from qcnpe.command_line import command
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples

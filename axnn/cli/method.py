@@ -74,7 +74,7 @@ def approximate(
         plan = replace(plan, criterion=criterion)
     energy = energy_model(EnergyPrices.load(prices), trained.app, folder.samples())
     with show_progress("approximating", quiet=quiet or as_json) as update:
-        tell = _step_note(update, energy)
+        tell = _trial_note(update, energy)
         found = approximate_step(folder, plan, on_trial=tell, notify=warn_on_stderr(quiet=quiet))
     document = {
         **asdict(folder.facts()),
@@ -84,14 +84,14 @@ def approximate(
             {**asdict(trial), "energy_pj": energy.price(trial.events)} for trial in found.trials
         ],
     }
-    show(report.steps_table(found, energy), document, quiet=quiet, as_json=as_json)
+    show(report.trials_table(found, energy), document, quiet=quiet, as_json=as_json)
 
 
-def _step_note(update: Callable[..., None], energy: EnergyModel) -> Callable[[Trial], None]:
-    def note(step: Trial) -> None:
-        verdict = "kept" if step.kept else "taken back"
-        price = f"{energy.price(step.events):,.0f} pJ a sample"
-        update(step.number, f"validation {step.accuracy:.2%}, {price}, {verdict}")
+def _trial_note(update: Callable[..., None], energy: EnergyModel) -> Callable[[Trial], None]:
+    def note(trial: Trial) -> None:
+        verdict = "kept" if trial.kept else "taken back"
+        price = f"{energy.price(trial.events):,.0f} pJ a sample"
+        update(trial.number, f"validation {trial.accuracy:.2%}, {price}, {verdict}")
 
     return note
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from axnn.approximation.widths import ApproximationPlan
-from axnn.experiments.bounds import BOUNDS, Notify, bound_name
+from axnn.experiments.bounds import BOUNDS, Notify
 from axnn.experiments.documents import Ablated
 from axnn.experiments.folder import AppFolder
-from axnn.flow.run_folder import RunFolder
+from axnn.flow.run_folder import RunFolder, bound_name
 from axnn.flow.steps import approximate_step, evaluate_step
 from qcnpe.prices import EnergyPrices
 from qcnpe.spec.files import replace_bytes

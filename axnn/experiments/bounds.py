@@ -10,6 +10,7 @@ from dataclasses import replace
 from axnn.approximation.widths import Trial
 from axnn.experiments.folder import AppFolder
 from axnn.flow.apps import App
+from axnn.flow.run_folder import bound_name, uniform_name
 from axnn.flow.steps import approximate_step, evaluate_step, uniform_step
 from qcnpe.prices import EnergyPrices
 
@@ -31,16 +32,6 @@ FEWER_CHOICES: Mapping[str, tuple[str, ...]] = {
 
 Notify = Callable[[str], None]
 """Called with what has just been done."""
-
-
-def bound_name(bound: float) -> str:
-    """Name of the variant for a bound."""
-    return f"bound-{bound:g}"
-
-
-def uniform_name(width: int) -> str:
-    """Name of the variant with one width."""
-    return f"uniform-{width}"
 
 
 def choice_name(choice: str) -> str:
@@ -87,8 +78,8 @@ def run_uniform(folder: AppFolder, prices: EnergyPrices, notify: Notify) -> None
 
 
 def _tell(name: str, notify: Notify) -> Callable[[Trial], None]:
-    def tell(step: Trial) -> None:
-        verdict = "kept" if step.kept else "taken back"
-        notify(f"{name}: step {step.number}, validation {step.accuracy:.2%}, {verdict}")
+    def tell(trial: Trial) -> None:
+        verdict = "kept" if trial.kept else "taken back"
+        notify(f"{name}: trial {trial.number}, validation {trial.accuracy:.2%}, {verdict}")
 
     return tell

@@ -7,20 +7,14 @@ from statistics import mean, stdev
 from typing import Any
 
 from axnn.errors import RunError
-from axnn.experiments.bounds import (
-    BOUNDS,
-    UNIFORM_WIDTHS,
-    bound_name,
-    choice_name,
-    choices_of,
-    uniform_name,
-)
+from axnn.experiments.bounds import BOUNDS, UNIFORM_WIDTHS, choice_name, choices_of
 from axnn.experiments.documents import HARDWARE
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.ordering import accuracy_at_equal_energy, shared_grid
 from axnn.experiments.stages import SEEDS, seeds
 from axnn.flow.apps import find_app
 from axnn.flow.evaluate import ENERGY_RATIOS, Evaluation
+from axnn.flow.run_folder import BOUND, bound_name, uniform_name
 from axnn.flow.steps import evaluate_step
 from qcnpe.prices import EnergyPrices
 from qcnpe.tools.machine import machine_name
@@ -56,7 +50,7 @@ def collect(
     ----------
     folder : of the experiments
     names : of the applications
-    prices : prices
+    prices : of the engine's events
     earlier : figures that were collected before; those of other applications stay
     may_be_empty : whether there may be none, as in a report on what is only trained yet
 
@@ -109,7 +103,7 @@ def _app_figures(folder: Path, name: str, prices: EnergyPrices) -> dict[str, flo
     figures[f"{name}.float_accuracy"] = 100 * first.float_accuracy
     figures[f"{name}.exact16_accuracy"] = 100 * first.exact16_accuracy
     for variant, each in judged.items():
-        short = variant.removeprefix("bound-")
+        short = variant.removeprefix(BOUND)
         figures |= {f"{name}.{short}.{key}": value for key, value in _figures(each).items()}
     for bound in BOUNDS:
         best = over_best_uniform(place, bound, judged)
@@ -156,13 +150,13 @@ def over_best_uniform(
     wanted = [bound_name(bound), *map(uniform_name, UNIFORM_WIDTHS)]
     if any(name not in judged for name in wanted):
         return None
-    prices = []
+    energies = []
     for name in wanted[1:]:
         found = place.variant(name).approximated()
         floor = found.trials[0].accuracy - bound / 100
         if found.last_kept.accuracy >= floor or name == uniform_name(UNIFORM_WIDTHS[0]):
-            prices.append(judged[name].axnn_pj)
-    return min(prices) / judged[wanted[0]].axnn_pj
+            energies.append(judged[name].axnn_pj)
+    return min(energies) / judged[wanted[0]].axnn_pj
 
 
 def _ordering(place: AppFolder) -> dict[str, float]:

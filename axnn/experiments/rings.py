@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axnn.data import Split
+from axnn.experiments.documents import ORDERS
 from axnn.nn.network import Network
 from axnn.nn.train import validate
 from axnn.quantisation.calibration import calibrate
@@ -17,9 +18,6 @@ from axnn.quantisation.quantize import Precision, QuantisedNetwork, Scales, unif
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.geometry import Geometry, Wiring
-
-ORDERS = ("edges", "centre", "random")
-"""Which positions are lowered first."""
 
 
 def ring_of(geometry: Geometry | Wiring) -> NDArray[np.int64]:

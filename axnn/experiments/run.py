@@ -94,7 +94,7 @@ def run_jobs(
     ----------
     jobs : in the order in which they begin
     folder : of all applications; workers on other machines see it under the same path
-    prices : prices
+    prices : of the engine's events
     where : where the jobs run
     notify : called with what a job has just done
     on_finished : called with each job's end

@@ -217,7 +217,7 @@ def uniform_runs(run: RunFolder) -> list[RunFolder]:
 
 def _approximated(run: RunFolder, bound: float, notify: Callable[[str], None]) -> RunFolder:
     """The run's approximation under another bound, in a folder of its own."""
-    variant = RunFolder(run.path / f"bound-{bound:g}", trained_in=run.path)
+    variant = run.bound(bound)
     plan = replace(run.record().app.approximation, bound_percent=bound)
     approximate_step(
         variant,

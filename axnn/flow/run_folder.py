@@ -26,6 +26,20 @@ from qcnpe.spec.qnet import QuantNet
 
 APPROXIMATE, EVALUATE = "`axnn approximate`", "`axnn evaluate`"
 
+BOUND, UNIFORM = "bound-", "uniform-"
+"""How the names of folders begin that hold the approximation under another bound, and the networks
+of one width."""
+
+
+def bound_name(bound: float) -> str:
+    """Name of the folder for a bound in percentage points."""
+    return f"{BOUND}{bound:g}"
+
+
+def uniform_name(width: int) -> str:
+    """Name of the folder for a width in bits."""
+    return f"{UNIFORM}{width}"
+
 
 @dataclass(frozen=True, eq=False)
 class Trained:
@@ -103,7 +117,11 @@ class RunFolder:
 
     def uniform(self, width: int) -> "RunFolder":
         """The run of the network of one width; runs of one trained network share it."""
-        return RunFolder(self.root / f"uniform-{width}", trained_in=self.root)
+        return RunFolder(self.root / uniform_name(width), trained_in=self.root)
+
+    def bound(self, bound: float) -> "RunFolder":
+        """The run of the approximation under another bound, of the same trained network."""
+        return RunFolder(self.root / bound_name(bound), trained_in=self.root)
 
     @contextmanager
     def lock(self) -> Iterator[Check]:

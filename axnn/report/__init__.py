@@ -10,9 +10,9 @@ from axnn.report.tables import (
     make_summary,
     resilience_table,
     run_page_table,
-    steps_table,
     summary_table,
     training_table,
+    trials_table,
     write_summary,
 )
 
@@ -31,9 +31,9 @@ __all__ = [
     "read_run",
     "resilience_table",
     "run_page_table",
-    "steps_table",
     "summary_table",
     "training_table",
+    "trials_table",
     "write_run_page",
     "write_summary",
 ]

@@ -10,14 +10,14 @@ from axnn.approximation.loop import Approximation
 from axnn.approximation.resilience import Scores
 from axnn.approximation.widths import Trial
 from axnn.errors import DataError
-from axnn.experiments.bounds import BOUNDS, bound_name
+from axnn.experiments.bounds import BOUNDS
 from axnn.experiments.collect import judge_variants
 from axnn.experiments.documents import HARDWARE
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import stages
 from axnn.flow.energy import EnergyModel
 from axnn.flow.evaluate import Evaluation
-from axnn.flow.run_folder import Trained
+from axnn.flow.run_folder import Trained, bound_name
 from axnn.flow.steps import characterize_step, energy_model
 from axnn.report.runs.page import FILE as RUN_PAGE
 from qcnpe.prices import EnergyPrices

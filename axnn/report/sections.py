@@ -3,15 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from axnn.experiments.ablation import OURS, OURS_TITLE, SETTINGS
-from axnn.experiments.bounds import (
-    BOUNDS,
-    CHOICES,
-    UNIFORM_WIDTHS,
-    bound_name,
-    choice_name,
-    choices_of,
-    uniform_name,
-)
+from axnn.experiments.bounds import BOUNDS, CHOICES, UNIFORM_WIDTHS, choice_name, choices_of
+from axnn.flow.run_folder import bound_name, uniform_name
 from axnn.report.content import Section, Table
 from axnn.report.figures import edges, energy, ordering, resilience, trade, training, widths
 from axnn.report.findings import Findings

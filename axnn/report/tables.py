@@ -117,7 +117,7 @@ def summary_table(title: str, summary: Mapping[str, Any]) -> Table:
     return table
 
 
-def steps_table(found: Approximation, energy: EnergyModel) -> Table:
+def trials_table(found: Approximation, energy: EnergyModel) -> Table:
     """The trials of the approximation as a table for the terminal."""
     title = f"Approximation, bound {bound_points(found.plan.bound_percent)} on validation"
     table = Table(title=title, box=SIMPLE_HEAD)  # narrow enough for a terminal of 80 columns
@@ -126,16 +126,16 @@ def steps_table(found: Approximation, energy: EnergyModel) -> Table:
     table.add_column("stage")
     table.add_column("")
     table.add_column("neurons by width")
-    for step in found.trials:
+    for trial in found.trials:
         table.add_row(
-            str(step.number),
-            str(step.lowered),
-            f"{step.before_retraining:.2%}",
-            f"{step.accuracy:.2%}",
-            f"1/{energy.saving(found.exact, step.events):.2f}",
-            step.stage,
-            "kept" if step.kept else "taken back",
-            "  ".join(f"{width}:{count}" for width, count in step.histogram.items()),
+            str(trial.number),
+            str(trial.lowered),
+            f"{trial.before_retraining:.2%}",
+            f"{trial.accuracy:.2%}",
+            f"1/{energy.saving(found.exact, trial.events):.2f}",
+            trial.stage,
+            "kept" if trial.kept else "taken back",
+            "  ".join(f"{width}:{count}" for width, count in trial.histogram.items()),
         )
     return table
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from axnn.experiments.bounds import BOUNDS, bound_name
+from axnn.experiments.bounds import BOUNDS
+from axnn.flow.run_folder import bound_name
 from axnn.report.content import Picture
 from axnn.report.drawing import BOUND_COLOURS, GREY, LIGHT, draw, legend_above
 from axnn.report.findings import Findings

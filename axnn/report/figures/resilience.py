@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from axnn.approximation.loop import Approximation
 from axnn.approximation.resilience import Scores
 from axnn.approximation.widths import histogram
-from axnn.experiments.bounds import bound_name
+from axnn.flow.run_folder import bound_name
 from axnn.report.content import Picture
 from axnn.report.drawing import PAGE_WIDTH, draw, width_colour
 from axnn.report.findings import Findings

@@ -5,14 +5,9 @@ from typing import TYPE_CHECKING
 
 from axnn.approximation.loop import Approximation
 from axnn.approximation.widths import Trial
-from axnn.experiments.bounds import (
-    BOUNDS,
-    UNIFORM_WIDTHS,
-    bound_name,
-    choice_name,
-    uniform_name,
-)
+from axnn.experiments.bounds import BOUNDS, UNIFORM_WIDTHS, choice_name
 from axnn.flow.evaluate import Evaluation
+from axnn.flow.run_folder import bound_name, uniform_name
 from axnn.report.content import Picture
 from axnn.report.drawing import AMBER, BLUE, DARK, GREEN, GREY, RED, draw, legend_above
 from axnn.report.figures.energy import log_energy_axis

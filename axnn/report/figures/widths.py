@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from axnn.experiments.bounds import bound_name
+from axnn.flow.run_folder import bound_name
 from axnn.report.content import Picture
 from axnn.report.drawing import draw, legend_above, width_colour
 from axnn.report.findings import Findings

@@ -14,7 +14,7 @@ from axnn.exploration import pareto_front, read_candidates
 from axnn.flow.ancestry import digest_of
 from axnn.flow.energy import EnergyModel
 from axnn.flow.provenance import Provenance
-from axnn.flow.run_folder import RunFolder
+from axnn.flow.run_folder import BOUND, UNIFORM, RunFolder
 from axnn.flow.steps import characterize_step, energy_model, evaluate_step
 from axnn.report.numbers import bound_points
 from axnn.report.runs.points import UNITS, PointCost, point_cost, words_per_cycle
@@ -202,14 +202,14 @@ def _sources(run: RunFolder) -> Iterator[Source]:
     if run.axnn.exists():
         bound = run.approximated().plan.bound_percent
         yield Source(OWN, bound_points(bound), run, bound)
-    for path in sorted(run.path.glob("bound-*"), key=_number):
+    for path in sorted(run.path.glob(f"{BOUND}*"), key=_number):
         if (variant := RunFolder(path, trained_in=run.root)).axnn.exists():
             bound = variant.approximated().plan.bound_percent
             yield Source(path.name, bound_points(bound), variant, bound)
-    for path in sorted(run.path.glob("uniform-*"), key=_number, reverse=True):
+    for path in sorted(run.path.glob(f"{UNIFORM}*"), key=_number, reverse=True):
         if (variant := RunFolder(path, trained_in=run.root)).axnn.exists():
             variant.approximated()
-            width = path.name.removeprefix("uniform-")
+            width = path.name.removeprefix(UNIFORM)
             yield Source(path.name, f"all {width} bit", variant, None)
 
 

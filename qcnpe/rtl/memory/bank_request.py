@@ -1,4 +1,4 @@
-"""What the lanes want of one bank."""
+"""The request of all lanes to one bank."""
 
 from typing import Any
 
@@ -28,13 +28,13 @@ class BankRequest(Leaf):
     Ports
     -----
     number : in, `config.bank_bits` bits, the bank
-    enable : in, 1 bit, the lanes want something
-    places : in, `data.ArrayLayout(place_layout(config), config.engine.rows)`, what they want
+    enable : in, 1 bit, at least one lane has a request
+    places : in, `data.ArrayLayout(place_layout(config), config.engine.rows)`, of each request
     words : in, `data.ArrayLayout(OPERAND_BITS, config.engine.rows)`, what they write
-    hit : out, 1 bit, a lane wants this bank
-    row : out, `config.row_bits` bits, which row; zero if no lane wants the bank
-    word : out, 16 bits, what is written; zero if no lane wants the bank
-    conflict : out, 1 bit, lanes want what cannot be done together
+    hit : out, 1 bit, a lane addresses this bank
+    row : out, `config.row_bits` bits, which row; zero if no lane addresses the bank
+    word : out, 16 bits, what is written; zero if no lane addresses the bank
+    conflict : out, 1 bit, requests that cannot be served together
     """
 
     clocked = False

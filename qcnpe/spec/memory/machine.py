@@ -441,7 +441,7 @@ class Machine:
         return np.where(valid, bank, 0), np.where(valid, row, 0)
 
     def _check_conflicts(self, places: _Places, *, reads: bool) -> None:
-        """Each pass of an entry wants at most one row of each bank."""
+        """Refuse lanes of one pass that read two rows of a bank, or of which two write to it."""
         lanes = places.lanes
         for tile in range(len(lanes.valid)):
             seen: dict[tuple[int, int], int] = {}

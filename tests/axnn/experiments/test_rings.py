@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from axnn.data import Classes, Split
-from axnn.experiments.rings import ORDERS, edge_experiment, lower_positions, ring_means, ring_of
+from axnn.experiments.documents import ORDERS
+from axnn.experiments.rings import edge_experiment, lower_positions, ring_means, ring_of
 from axnn.nn.network import Network
 from axnn.nn.spec import LayerSpec, NetworkSpec
 from axnn.nn.train import TrainingPlan, train
