@@ -8,7 +8,8 @@ from qcnpe.spec.memory.c_driver import c_driver
 from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.memory.registers import memory_registers
 
-STRICT = ("-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion")
+_WARNINGS = ("-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow")
+STRICT = ("-std=c99", "-O1", *_WARNINGS)
 READ = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32)
 WRITE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)
 

@@ -15,8 +15,9 @@ likewise):
 
 All other bits of the input are zero.
 
-An engine can run the image if its array, banks and bus are the same, and each of its memories is as
-deep or deeper, the activation banks with addresses of as many bits.
+An engine can run the image if its array, precisions, banks and bus are the same, and each of its
+memories is as deep or deeper, the activation banks with addresses of as many bits. Commands and
+entries of tables number the precisions: on an engine of others they mean something else.
 
 A file of several images, which lie side by side in the engine's memories, holds the header, records
 and slots of each one after another, then the data of all. A start of an image that the engine holds
@@ -27,13 +28,15 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.commands import encode
+from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.memory.config import Memory
 from qcnpe.spec.memory.image import Image, MapTransfer
+from qcnpe.spec.registers import feature_words, registers
 
 MAGIC = int.from_bytes(b"QCNI", "little")
-IMAGE_VERSION = 3
+IMAGE_VERSION = 4
 """Changes whenever the header, a descriptor or an entry of a table changes its meaning."""
 
 HEADER: tuple[tuple[str, str], ...] = (
@@ -45,6 +48,7 @@ HEADER: tuple[tuple[str, str], ...] = (
     ("cols", "columns of the array"),
     ("banks", "activation banks"),
     ("bus_bytes", "octets of a bus word"),
+    ("features", "register `features` with zero as `ncu`: the kinds compute the same"),
     *((f"{memory.name.lower()}_rows", "rows of that memory") for memory in Memory),
     ("boot_rows", "register `boot` at the first start of any image of the file"),
     ("start", "row of the image's first start"),
@@ -140,6 +144,7 @@ def _head_words(image: Image, data_offset: int, following: int) -> list[int]:
         "cols": config.engine.cols,
         "banks": config.banks,
         "bus_bytes": config.bus_bytes,
+        "features": _features(config.engine),
         **{f"{memory.name.lower()}_rows": config.depth(memory) for memory in Memory},
         "boot_rows": image.boot_rows,
         "start": image.start,
@@ -157,6 +162,11 @@ def _head_words(image: Image, data_offset: int, following: int) -> list[int]:
     for each in image.inputs:
         head += _map_words(image, each, image.input_factor)
     return [*head, *_map_words(image, image.output, 1), *outputs]
+
+
+def _features(config: EngineConfig) -> int:
+    fields = next(each for each in registers(config) if each.name == "features").fields
+    return encode(fields, feature_words(config)["features"] | {"ncu": 0})
 
 
 def _map_words(image: Image, each: MapTransfer, factor: int) -> list[int]:

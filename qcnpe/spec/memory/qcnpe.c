@@ -63,9 +63,9 @@ static map map_of(const qcnpe_image *image, uint32_t number)
 }
 
 /* Values of a sample; zero if the record cannot be true. */
-static uint32_t values_of(const map *map)
+static uint32_t values_of(const map *record)
 {
-    const uint32_t *word = map->word;
+    const uint32_t *word = record->word;
     uint64_t pixels = (uint64_t)word[QCNPE_MAP_HEIGHT] * word[QCNPE_MAP_WIDTH_PIXELS];
     uint32_t width = word[QCNPE_MAP_WIDTH], pairs = word[QCNPE_MAP_PAIRS];
     if (width == 0 || width > OPERAND_BITS || pairs == 0 || pairs > OPERAND_BITS / width)
@@ -78,33 +78,33 @@ static uint32_t values_of(const map *map)
 }
 
 /* Where a value lies: false if that is outside of the memory. */
-static int place(const map *map, uint32_t sample, uint32_t value, size_t *octet, uint32_t *low)
+static int place(const map *record, uint32_t sample, uint32_t value, size_t *octet, uint32_t *low)
 {
-    const uint32_t *word = map->word;
+    const uint32_t *word = record->word;
     uint32_t pixels = word[QCNPE_MAP_WIDTH_PIXELS], factor = word[QCNPE_MAP_FACTOR];
     uint32_t width = word[QCNPE_MAP_WIDTH], pairs = word[QCNPE_MAP_PAIRS];
     uint32_t x = value % pixels;
     uint32_t y = value / pixels % word[QCNPE_MAP_HEIGHT];
     uint32_t channel = value / pixels / word[QCNPE_MAP_HEIGHT];
-    uint32_t slot = map->slots ? word_at(map->slots, channel) : channel * factor + x % factor;
+    uint32_t slot = record->slots ? word_at(record->slots, channel) : channel * factor + x % factor;
     uint32_t position = word[QCNPE_MAP_ORIGIN] + sample * word[QCNPE_MAP_SAMPLE_STEP] +
                         y * word[QCNPE_MAP_PITCH] + x / factor;
-    uint64_t row = (uint64_t)(position / map->banks) * word[QCNPE_MAP_WORDS_OF_POSITION] +
+    uint64_t row = (uint64_t)(position / record->banks) * word[QCNPE_MAP_WORDS_OF_POSITION] +
                    slot / pairs;
-    uint64_t limit = map->bytes;
+    uint64_t limit = record->bytes;
     if (row > limit)
         return 0; /* also keeps the product below from overflowing */
-    row = word[QCNPE_MAP_OFFSET] + row * word[QCNPE_MAP_ROW_BYTES] + position % map->banks * 2;
+    row = word[QCNPE_MAP_OFFSET] + row * word[QCNPE_MAP_ROW_BYTES] + position % record->banks * 2;
     *octet = (size_t)row;
     *low = pairs > 1 ? slot % pairs * width : OPERAND_BITS - width;
     return row + 2 <= limit;
 }
 
 /* Round to `shift` fewer bits and saturate to `width`. */
-static int32_t narrowed(const map *map, int32_t value)
+static int32_t narrowed(const map *record, int32_t value)
 {
-    uint32_t width = map->word[QCNPE_MAP_WIDTH], shift = map->word[QCNPE_MAP_SHIFT];
-    int is_unsigned = map->word[QCNPE_MAP_IS_UNSIGNED] != 0;
+    uint32_t width = record->word[QCNPE_MAP_WIDTH], shift = record->word[QCNPE_MAP_SHIFT];
+    int is_unsigned = record->word[QCNPE_MAP_IS_UNSIGNED] != 0;
     int32_t high = (int32_t)(1u << (is_unsigned ? width : width - 1)) - 1;
     int32_t low = is_unsigned ? 0 : -high - 1;
     if (width == OPERAND_BITS)
@@ -177,6 +177,13 @@ qcnpe_error qcnpe_open(qcnpe_image *image, const uint8_t *file, uint32_t size)
     return record.word[QCNPE_MAP_CHANNELS] == slots ? QCNPE_OK : QCNPE_BAD_IMAGE;
 }
 
+/* Whether widths, accumulators and tables are the image's; the kind of NCUs changes no result. */
+static int computes(qcnpe_engine *engine, const qcnpe_image *image)
+{
+    uint32_t kind = QCNPE_FEATURES_NCU_MASK << QCNPE_FEATURES_NCU_SHIFT;
+    return (get(engine, QCNPE_REG_FEATURES) & ~kind) == header(image, QCNPE_HEADER_FEATURES);
+}
+
 /* Whether all memories are as deep as the image's, activations with addresses of as many bits. */
 static int holds(qcnpe_engine *engine, const qcnpe_image *image)
 {
@@ -229,7 +236,7 @@ qcnpe_error qcnpe_load(qcnpe_engine *engine, const qcnpe_image *image, uint64_t 
     if (header(image, QCNPE_HEADER_ROWS) != engine->rows ||
         header(image, QCNPE_HEADER_COLS) != engine->cols ||
         header(image, QCNPE_HEADER_BUS_BYTES) != engine->bus_bytes || image->banks != engine->banks ||
-        !holds(engine, image))
+        !computes(engine, image) || !holds(engine, image))
         return QCNPE_OTHER_ENGINE;
     if (!is_address(engine, image_address, image->data_bytes) ||
         !is_address(engine, input_address, image->input_bytes) ||

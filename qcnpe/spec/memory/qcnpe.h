@@ -27,7 +27,7 @@ typedef enum {
     QCNPE_NO_ENGINE,       /* the identity register does not say QCNP */
     QCNPE_OTHER_INTERFACE, /* an engine of another interface version than this driver */
     QCNPE_BAD_IMAGE,       /* no image, a part of one, or one of another version */
-    QCNPE_OTHER_ENGINE,    /* the image is for an array, memories or a bus of another size */
+    QCNPE_OTHER_ENGINE,    /* the image is for another array, other widths, memories or bus */
     QCNPE_BAD_ADDRESS,     /* no multiple of the bus word, or beyond the external address */
     QCNPE_NOT_LOADED,      /* a start before qcnpe_load */
     QCNPE_FAULTED,         /* the run ended with a fault: see `fault` and `row` of the engine */
@@ -67,6 +67,10 @@ typedef struct {
     qcnpe_fault fault; /* cause of the last run's end */
     uint32_t row;      /* descriptor that began last */
 } qcnpe_engine;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* Identify the engine; its interrupts are masked and cleared. */
 qcnpe_error qcnpe_init(qcnpe_engine *engine, qcnpe_bus bus);
@@ -115,5 +119,9 @@ uint64_t qcnpe_counter(qcnpe_engine *engine, uint32_t low);
 
 /* What a fault means, in English. */
 const char *qcnpe_fault_text(qcnpe_fault fault);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

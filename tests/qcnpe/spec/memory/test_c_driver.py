@@ -73,15 +73,17 @@ class Registers:
         self.table = {register.offset: register for register in memory_registers(CONFIG)}
         self.values = {register.name: 0 for register in self.table.values()}
         self.written: list[tuple[str, int]] = []
-        constants = feature_words(CONFIG.engine) | memory_feature_words(CONFIG)
-        for register in self.table.values():
-            low = 0
-            for field in register.fields:
-                self.values[register.name] |= (
-                    constants.get(register.name, {}).get(field.name, 0) << low
-                )
-                low += field.bits
+        for name, values in (feature_words(CONFIG.engine) | memory_feature_words(CONFIG)).items():
+            self.describe(name, values)
         self.bus = Bus(READ(self._read), WRITE(self._write), None)
+
+    def describe(self, name: str, values: dict[str, int]) -> None:
+        """Set the fields of a register."""
+        fields = next(each.fields for each in self.table.values() if each.name == name)
+        self.values[name] = low = 0
+        for field in fields:
+            self.values[name] |= values[field.name] << low
+            low += field.bits
 
     def _read(self, _context: object, offset: int) -> int:
         return self.values[self.table[offset].name]
@@ -208,6 +210,25 @@ def test_an_image_for_another_engine_is_refused(library, registers, image):
     assert library.qcnpe_start(byref(engine)) == NOT_LOADED
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "error"),
+    [
+        ("ncu", 0, OK),
+        ("precisions", 1 << 15 | 1 << 4, OTHER_ENGINE),
+        ("precisions", 1 << 15 | 1 << 11 | 1 << 7 | 1 << 4, OTHER_ENGINE),
+        ("accumulator_bits", 38, OTHER_ENGINE),
+        ("table_segments", 4, OTHER_ENGINE),
+    ],
+)
+def test_an_image_for_other_precisions_is_refused(library, registers, image, field, value, error):
+    """Its words would mean other widths, and results would be wrong; the kind changes no result."""
+    _, found = opened(library, encode_image(image[0]))
+    registers.describe("features", feature_words(CONFIG.engine)["features"] | {field: value})
+    engine = CEngine()
+    assert library.qcnpe_init(byref(engine), registers.bus) == OK
+    assert library.qcnpe_load(byref(engine), byref(found), 0, 0, 0) == error
+
+
 @pytest.mark.parametrize("memory", list(Memory))
 def test_an_image_for_deeper_memories_is_refused(library, engine, registers, image, memory):
     """Deeper ones than the image's will do; but 1024 rows of activations have 10-bit addresses."""
@@ -330,6 +351,19 @@ def test_faults_have_their_texts(library):
     for fault, text in FAULT_MEANINGS.items():
         assert library.qcnpe_fault_text(fault.value).decode() == text
     assert library.qcnpe_fault_text(31) == b"unknown fault"
+
+
+def test_a_program_in_cpp_calls_the_driver(tmp_path):
+    source = write_driver(CONFIG, tmp_path)
+    program = tmp_path / "program.cpp"
+    program.write_text(
+        '#include "qcnpe.h"\n#include "qcnpe.h"\n'
+        "int main() { qcnpe_engine one = {}; return qcnpe_start(&one) != QCNPE_NOT_LOADED; }\n"
+    )
+    compile_c("-c", source, "-o", tmp_path / "driver.o")
+    command = ["g++", "-Wall", "-Wextra", "-Werror", program, tmp_path / "driver.o"]
+    subprocess.run([*command, "-o", tmp_path / "program"], check=True, timeout=60)
+    subprocess.run([tmp_path / "program"], check=True, timeout=60)
 
 
 def test_a_program_holds_the_drivers_of_two_engines(tmp_path):
