@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -35,8 +34,8 @@ from qcnpe.spec.documents import write_document
 from qcnpe.spec.geometry import Geometry, Source
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantLayer, QuantNet, WidthOperands
+from qcnpe.spec.results import package_versions, results_document
 from qcnpe.terminal import Console
-from qcnpe.tools.machine import machine_name
 from qcnpe.tools.process import run as run_tool
 from sim import beat_by_beat, long
 from sim.check import compare
@@ -249,14 +248,13 @@ def run(seed: int, images: int, report: Report) -> dict[str, Any]:
         lenet, weights = measure_lenet(engine, images, seed, report)
     figures |= lenet | measure_generation(report)
     figures |= long.run_all(seed=seed, report=report).figures()
-    return {
-        "command": f"python -m sim.bench_engine --seed {seed} --images {images}",
-        "seed": seed,
-        "versions": {name: version(name) for name in TOOLS},
-        "machine": machine_name(),
-        "lenet_weights": weights,
-        "figures": figures,
-    }
+    return results_document(
+        f"python -m sim.bench_engine --seed {seed} --images {images}",
+        figures,
+        seed=seed,
+        versions=package_versions(TOOLS),
+        lenet_weights=weights,
+    )
 
 
 def main() -> int:

@@ -6,13 +6,11 @@ external memory those that are counted.
 """
 
 import argparse
-import json
 import resource
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +29,8 @@ from qcnpe.spec.memory.cycles import BUS_LATENCY, RunCount, count_run
 from qcnpe.spec.memory.descriptors import Load
 from qcnpe.spec.memory.machine import follow_image
 from qcnpe.spec.qnet import QuantNet
+from qcnpe.spec.results import package_versions, read_results, results_document
 from qcnpe.terminal import Console
-from qcnpe.tools.machine import machine_name
 from sim.autonomous import run_on_verilog
 from sim.bench_networks import WORKLOADS, Workload
 from sim.runner import build_autonomous
@@ -300,25 +298,26 @@ def with_sums(figures: Figures) -> Figures:
 
 def document_of(figures: Figures, seed: int) -> dict[str, object]:
     """The document that is committed."""
-    return {
-        "command": f"python -m sim.bench_memory --seed {seed}",
-        "seed": seed,
-        "versions": {name: version(name) for name in TOOLS},
-        "machine": machine_name(),
-        "networks": "initial weights and pictures of noise, both drawn by the seed; not trained;"
+    return results_document(
+        f"python -m sim.bench_memory --seed {seed}",
+        with_sums(figures),
+        seed=seed,
+        versions=package_versions(TOOLS),
+        networks="initial weights and pictures of noise, both drawn by the seed; not trained;"
         " NET.mnist and NET.cifar10: pictures drawn from the test part",
-        "engine": f"16x16, {MEMORIES.bus_bits}-bit AXI, a latency of {BUS_LATENCY} cycles, 256 kB"
+        engine=f"16x16, {MEMORIES.bus_bits}-bit AXI, a latency of {BUS_LATENCY} cycles, 256 kB"
         " of activations, 1 MB of weights, 32 kB of descriptors, 16 kB each of parameters,"
         " taps and writes; streamed_*: counted with 256 kB of weights; lenet.NxN: memories of"
         " default sizes",
-        "figures": with_sums(figures),
-    }
+    )
 
 
 def earlier_figures(path: Path, seed: int) -> Figures:
     """The figures of a file of the same seed; none if there is no such file."""
-    document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return dict(document["figures"]) if document.get("seed") == seed else {}
+    if not path.exists():
+        return {}
+    document = read_results(path)
+    return document["figures"] if document.get("seed") == seed else {}
 
 
 def main() -> int:

@@ -11,7 +11,6 @@ import resource
 import sys
 from collections.abc import Sequence
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -25,9 +24,9 @@ from qcnpe.command_line import command
 from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
+from qcnpe.spec.results import package_versions, results_document
 from qcnpe.tasks import Workplace, run_tasks
 from qcnpe.terminal import Console
-from qcnpe.tools.machine import machine_name
 from sim.bench_networks import WORKLOADS
 
 ROUNDS, SEED = 3, 1
@@ -106,13 +105,8 @@ def main() -> int:
         "engines_per_minute": round(60 * len(engines) / median(times[1])),
     }
     report(f"{figures['speedup']} times as fast, {differences} results differ")
-    document = {
-        "command": "make bench-tasks",
-        "seed": SEED,
-        "versions": {name: version(name) for name in TOOLS},
-        "machine": machine_name(),
-        "figures": figures,
-    }
+    versions = package_versions(TOOLS)
+    document = results_document("make bench-tasks", figures, seed=SEED, versions=versions)
     write_document(options.out, document, indent=1)
     return int(bool(differences))
 

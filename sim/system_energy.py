@@ -23,11 +23,10 @@ from qcnpe.placement.build import place_network
 from qcnpe.placement.energy import SystemEnergy, image_energy
 from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
-from qcnpe.spec.documents import write_document
 from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.memory.machine import expand
 from qcnpe.spec.qnet import QuantNet
-from qcnpe.spec.results import Figures, read_results
+from qcnpe.spec.results import Figures, add_figures
 from qcnpe.terminal import Console
 from sim.bench_networks import WORKLOADS
 
@@ -95,14 +94,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/energy.json"))
     options = parser.parse_args()
     with command("system_energy"):
-        prices, results, console = EnergyPrices.load(), read_results(options.out), Console()
-        results["sources"] |= {"system.*": COMMAND}
+        prices, console = EnergyPrices.load(), Console()
+        figures: Figures = {}
         for width in WIDTHS:
             found = measure(prices, width)
-            results["figures"] |= found
+            figures |= found
             for name, value in found.items():
                 console.print(f"{name:42} {value:14,.2f}")
-        write_document(options.out, results, indent=1)
+        add_figures(options.out, figures, sources={"system.*": COMMAND})
 
 
 if __name__ == "__main__":

@@ -30,10 +30,11 @@ from qcnpe.spec.documents import Natural, Positive
 from qcnpe.spec.errors import FormatError
 from qcnpe.spec.ncu_kind import NcuKind
 from qcnpe.spec.npz import ArrayType, read_npz, write_npz
+from qcnpe.spec.results import add_figures
 from qcnpe.terminal import Console, Progress
 from qcnpe.tools.extras import require_modules
 from synth.breakdown import draw
-from synth.energy_table import RESULTS, TABLE, add_figures
+from synth.energy_table import RESULTS, TABLE
 from synth.flow import WORKERS, own_cells
 from synth.gatesim import simulator
 from synth.mapping import LibertyCells
@@ -394,7 +395,9 @@ def main() -> None:
     checks = check(own_cells(), prices, layers, console=console)
     arrays = arrays_fj(layers, checks, prices)
     add_figures(
-        {"count_model_*": COMMAND, "array_*": COMMAND}, figures(checks) | array_figures(arrays)
+        RESULTS,
+        figures(checks) | array_figures(arrays),
+        sources={"count_model_*": COMMAND, "array_*": COMMAND},
     )
     draw(arrays, FIGURE)
     console.print(render(checks), render_arrays(arrays))

@@ -11,11 +11,9 @@ Figures of other commands stay in the results; `make synth` runs these commands 
 """
 
 import hashlib
-import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from fnmatch import fnmatchcase
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ from rich.table import Table
 from qcnpe.command_line import command
 from qcnpe.spec.config import OPERAND_BITS
 from qcnpe.spec.documents import write_document
-from qcnpe.spec.results import read_figures, read_results
+from qcnpe.spec.results import package_versions, read_figures, read_results, results_document
 from qcnpe.terminal import Console
 from synth.engine_bench import EngineBench
 from synth.engine_prices import engine_prices_fj
@@ -151,7 +149,7 @@ def provenance(cells: LibertyCells) -> dict[str, Any]:
             "external_word": "16 bits of external memory; Horowitz, ISSCC 2014",
         },
         "wires": f"{cells.wires.ff_per_um} fF/um, synth/tech/wires.json; clock tree +30 %",
-        "versions": {name: version(name) for name in ("amaranth", "numpy", "pyosys")},
+        "versions": package_versions(("amaranth", "numpy", "pyosys")),
     }
 
 
@@ -285,21 +283,20 @@ def make(progress: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Any
         "ncu_16b": kinds,
         "provenance": provenance(cells),
     }
-    results = {
-        "command": COMMAND,
-        "seed": SEED,
-        "versions": table["provenance"]["versions"],
-        "machine": platform.machine(),
-        "sources": {"spice_error_max": "python -m synth.library.spice_check"},
-        "figures": {
-            **figures(ncus, prices),
-            **overhead_figures(kinds),
-            **spice_figures(),
-            "engine_16x16_path_ns": round(benches["ncu"].assembled.path_ns, 3),
-        },
-        "ladder": variant_rows(ncus),
+    found = {
+        **figures(ncus, prices),
+        **overhead_figures(kinds),
+        **spice_figures(),
+        "engine_16x16_path_ns": round(benches["ncu"].assembled.path_ns, 3),
     }
-    return table, results
+    results = results_document(
+        COMMAND,
+        found,
+        seed=SEED,
+        versions=table["provenance"]["versions"],
+        sources={"spice_error_max": "python -m synth.library.spice_check"},
+    )
+    return table, {**results, "ladder": variant_rows(ncus)}
 
 
 def keep_others(results: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
@@ -312,20 +309,6 @@ def keep_others(results: dict[str, Any], before: Mapping[str, Any]) -> dict[str,
         if any(fnmatchcase(name, pattern) for pattern in stays)
     }
     return {**results, "sources": sources, "figures": {**results["figures"], **others}}
-
-
-def add_figures(sources: Mapping[str, str], figures: Mapping[str, float]) -> None:
-    """Write figures of another command into the results.
-
-    Parameters
-    ----------
-    sources : the command by pattern of the figures' names
-    figures : by name
-    """
-    results = read_results(RESULTS)
-    results["sources"] |= sources
-    results["figures"] |= figures
-    write_document(RESULTS, results, indent=1)
 
 
 def main() -> None:

@@ -21,10 +21,11 @@ from qcnpe.compiler import compile_network
 from qcnpe.driver import program_streams
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.qnet import QuantNet
+from qcnpe.spec.results import add_figures
 from qcnpe.spec.samples import Samples
 from qcnpe.spec.streams import Streams
 from qcnpe.terminal import Console
-from synth.energy_table import SEED, TABLE, add_figures
+from synth.energy_table import RESULTS, SEED, TABLE
 from synth.engine_bench import EngineBench, EngineRun
 from synth.engine_prices import engine_prices_fj, events_of, in_unit
 from synth.engine_units import UNITS
@@ -161,8 +162,9 @@ def main() -> None:
         prices = ncus | engine_prices_fj(bench, load(), ncus, seed=SEED)
         found = check(bench, prices)
     add_figures(
-        {"engine_check_*": COMMAND, "engine_4x4_path_ns": COMMAND},
+        RESULTS,
         figures(found) | {"engine_4x4_path_ns": round(bench.assembled.path_ns, 3)},
+        sources={"engine_check_*": COMMAND, "engine_4x4_path_ns": COMMAND},
     )
     console.print(render(found))
 

@@ -27,8 +27,9 @@ from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.memory.config import MemoryConfig
+from qcnpe.spec.results import add_figures
 from qcnpe.terminal import Console
-from synth.energy_table import add_figures
+from synth.energy_table import RESULTS
 from synth.engine_prices import fit_unit, in_unit
 from synth.flow import own_cells
 from synth.gatesim import simulator
@@ -203,10 +204,8 @@ def measure(rows: int, cols: int, console: Console) -> None:
         figures = {f"memory_idle_{u}_pj": float(f"{fj / 1000:.4g}") for u, fj in idle_fj.items()}
         figures["memory_path_ns"] = round(bench.assembled.path_ns, 2)
     console.print(render(prices, [*fitted, *others]))
-    add_figures(
-        {"memory_check_*": COMMAND, "memory_idle_*": COMMAND, "memory_path_ns": COMMAND},
-        figures | errors(prices, others, array),
-    )
+    sources = dict.fromkeys(("memory_check_*", "memory_idle_*", "memory_path_ns"), COMMAND)
+    add_figures(RESULTS, figures | errors(prices, others, array), sources=sources)
 
 
 def main() -> None:

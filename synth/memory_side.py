@@ -20,6 +20,7 @@ from qcnpe.rtl.memory.sram import MacroLibrary
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.memory.config import Memory, MemoryConfig
+from qcnpe.spec.results import package_versions, results_document
 from qcnpe.terminal import Console
 from synth.flow import map_design, own_cells
 from synth.mapping import LibertyCells
@@ -118,11 +119,13 @@ def main() -> None:
     options = parser.parse_args()
     size = options.size
     config = MemoryConfig.default(EngineConfig(rows=size, cols=size))
-    document = {
-        "command": f"python -m synth.memory_side --size {size}",
-        "engine": f"{size}x{size}, memories of default sizes; LANES is there twice",
-        "figures": measure(config, Console().print),
-    }
+    document = results_document(
+        f"python -m synth.memory_side --size {size}",
+        measure(config, Console().print),
+        seed=None,
+        versions=package_versions(["amaranth", "pyosys"]),
+        engine=f"{size}x{size}, memories of default sizes; LANES is there twice",
+    )
     write_document(options.out, document, indent=1)
 
 

@@ -18,8 +18,9 @@ from rich.table import Table
 
 from qcnpe.command_line import command
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
+from qcnpe.spec.results import add_figures
 from qcnpe.terminal import Console
-from synth.energy_table import add_figures
+from synth.energy_table import RESULTS
 from synth.errors import LibertyError
 from synth.flow import WORKERS, choose_cells
 from synth.gatesim import simulator
@@ -193,7 +194,7 @@ def main() -> None:
         table = measure_library(options.liberty, status.update)
     files = " ".join(path.name for path in options.liberty)
     source = f"python -m synth.ncu_table --key {options.key} {files}"
-    add_figures({f"{options.key}_*": source}, figures_of(table, options.key))
+    add_figures(RESULTS, figures_of(table, options.key), sources={f"{options.key}_*": source})
     console.print(table.render())
 
 

@@ -1,7 +1,6 @@
 """The figures of all experiments as one flat document: `results/apps.json`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -17,7 +16,7 @@ from axnn.flow.evaluate import ENERGY_RATIOS, Evaluation
 from axnn.flow.run_folder import BOUND, bound_name, uniform_name
 from axnn.flow.steps import evaluate_step
 from qcnpe.prices import EnergyPrices
-from qcnpe.tools.machine import machine_name
+from qcnpe.spec.results import package_versions, results_document
 
 PAPER_APPS = ("digits", "objects", "garments", "faces", "census", "letters")
 """Applications that count in the means."""
@@ -70,13 +69,9 @@ def collect(
     for name in sorted(by_app, key=_place):
         figures |= by_app[name]
     figures |= dict(_means(figures))
-    return {
-        "command": "make apps",
-        "seed": SEEDS[0],
-        "versions": {tool: version(tool) for tool in TOOLS},
-        "machine": machine_name(),
-        "figures": {key: round(value, 4) for key, value in figures.items()},
-    }
+    rounded = {key: round(value, 4) for key, value in figures.items()}
+    versions = package_versions(TOOLS)
+    return results_document("make apps", rounded, seed=SEEDS[0], versions=versions)
 
 
 def _by_app(figures: Mapping[str, float]) -> dict[str, dict[str, float]]:

@@ -24,9 +24,8 @@ from axnn.quantisation.quantize import QuantisedNetwork, uniform_precision
 from qcnpe.command_line import command
 from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import OPERAND_BITS
-from qcnpe.spec.documents import write_document
 from qcnpe.spec.qnet import QuantNet
-from qcnpe.spec.results import read_results
+from qcnpe.spec.results import add_figures, read_results
 
 COMMAND = "python -m axnn.experiments.narrow_energy"
 
@@ -95,14 +94,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/energy.json"))
     arguments = parser.parse_args()
     with command("narrow_energy"):
-        prices, results = EnergyPrices.load(), read_results(arguments.out)
-        results["sources"] |= {"all2.*": COMMAND}
+        read_results(arguments.out)  # a bad file is refused before the trainings
+        prices, figures = EnergyPrices.load(), {}
         for name in APPLICATIONS:
             found = measure(find_app(name), arguments.folder, prices)
             pj = f"{found.exact_pj:,.0f} and {found.narrow_pj:,.0f} pJ"
             print(f"{name}: {pj} a sample, {found.ratio:.2f} x", flush=True)
-            results["figures"][f"all2.{name}.energy_ratio"] = round(found.ratio, 2)
-        write_document(arguments.out, results, indent=1)
+            figures[f"all2.{name}.energy_ratio"] = round(found.ratio, 2)
+        add_figures(arguments.out, figures, sources={"all2.*": COMMAND})
 
 
 if __name__ == "__main__":

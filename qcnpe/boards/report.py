@@ -1,8 +1,6 @@
 """Builds the boards' bitstreams and writes their size and timing to `results/fpga.json`."""
 
 import argparse
-import os
-import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,7 +19,7 @@ from qcnpe.rtl.block_queue import FpgaLibrary
 from qcnpe.rtl.ncu import Ncu
 from qcnpe.spec.documents import read_document, write_document
 from qcnpe.spec.errors import one_line
-from qcnpe.spec.results import read_figures
+from qcnpe.spec.results import read_figures, results_document
 from qcnpe.tasks import IN_THIS_PROCESS, Workplace, run_tasks
 from qcnpe.yosys import run_yosys
 
@@ -165,13 +163,9 @@ def main() -> None:
 def write_figures(out: Path, new: dict[str, float]) -> None:
     """Add figures to the result file; existing ones of other names are kept."""
     before = read_figures(out) if out.is_file() else {}
-    document = {
-        "command": "make board-report",
-        "seed": None,
-        "versions": dict(_versions()),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "figures": {**before, **new},
-    }
+    figures = {**before, **new}
+    versions = dict(_versions())
+    document = results_document("make board-report", figures, seed=None, versions=versions)
     write_document(out, document, indent=1)
 
 

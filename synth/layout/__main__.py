@@ -14,10 +14,11 @@ from rich.table import Table
 from qcnpe.command_line import command
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.files import replace_bytes, replace_text
+from qcnpe.spec.results import add_figures
 from qcnpe.terminal import Console
 from qcnpe.tools.extras import require_modules
 from qcnpe.tools.process import ToolThreads
-from synth.energy_table import RESULTS, add_figures
+from synth.energy_table import RESULTS
 from synth.flow import own_cells
 from synth.layout.abstract import lef_text
 from synth.layout.exchange import def_text, write_gds
@@ -98,7 +99,7 @@ def main() -> None:
     replace_bytes(PICTURE, (FOLDER / "fused.png").read_bytes())
     content = wires_file(laid_out)
     write_document(WIRES_FILE, asdict(content))
-    add_figures({"wire_*": COMMAND, "layout_*": COMMAND}, figures(laid_out))
+    add_figures(RESULTS, figures(laid_out), sources={"wire_*": COMMAND, "layout_*": COMMAND})
     console.print(render(laid_out, fanout_errors(content.by_fanout, laid_out)))
 
 

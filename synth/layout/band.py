@@ -14,9 +14,10 @@ from rich.table import Table
 
 from qcnpe.command_line import command
 from qcnpe.spec.config import OPERAND_BITS
+from qcnpe.spec.results import add_figures
 from qcnpe.terminal import Console
 from qcnpe.tools.extras import require_modules
-from synth.energy_table import add_figures
+from synth.energy_table import RESULTS
 from synth.flow import own_cells
 from synth.gatesim import Circuit, simulator
 from synth.layout.units import ATTEMPTS, lay_out_ncu, ncu_bench
@@ -136,7 +137,7 @@ def main() -> None:
     console = Console()
     with console.status("mapping NCUs") as status:
         rows = band(status.update)
-    add_figures({"band_*": COMMAND}, figures(rows))
+    add_figures(RESULTS, figures(rows), sources={"band_*": COMMAND})
     console.print(render(rows))
 
 

@@ -5,19 +5,18 @@ and the multiplier with an accumulator of flip-flops. Both sides see the same ra
 must end with the same outputs; the prediction comes from `gate_energy`, which counts glitches.
 """
 
-import json
-import platform
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 from rich.table import Table
 
 from qcnpe.command_line import command
-from qcnpe.spec.files import replace_text
+from qcnpe.spec.documents import write_document
+from qcnpe.spec.results import results_document
 from qcnpe.terminal import Console
 from synth.library.cells import library
 from synth.library.constraints import DISTURBED
@@ -29,6 +28,8 @@ from synth.library.spice import Waveforms, run, simulator_version
 from synth.library.technology import TECHNOLOGY
 
 LIBERTY = Path(__file__).parent.parent / "tech" / "axnn45.lib"
+COMMAND = "python -m synth.library.spice_check"
+
 OUTPUT_LOAD_FF, SLEW_PS, SEED = 2.0, 20.0, 1
 START_PS, CYCLE_PS = 500.0, 2000.0
 CLEARING = 2  # cycles that clear the accumulator before energy counts
@@ -201,22 +202,16 @@ def spice_error_max(comparisons: list[Comparison]) -> float:
     return max(abs(c.error) for c in comparisons)
 
 
-def report(comparisons: list[Comparison], command: str) -> str:
-    """The result file's text."""
+def report(comparisons: list[Comparison]) -> dict[str, Any]:
+    """The result file's document."""
     figures = {
         f"{c.name}.{k}": round(v, 4)
         for c in comparisons
         for k, v in (("spice_fj", c.spice_fj), ("predicted_fj", c.predicted_fj), ("error", c.error))
     }
     figures["spice_error_max"] = round(spice_error_max(comparisons), 4)
-    content = {
-        "command": command,
-        "seed": SEED,
-        "versions": {"ngspice": simulator_version()},
-        "machine": platform.machine(),
-        "figures": figures,
-    }
-    return json.dumps(content, indent=2) + "\n"
+    versions = {"ngspice": simulator_version()}
+    return results_document(COMMAND, figures, seed=SEED, versions=versions)
 
 
 def main(
@@ -229,7 +224,7 @@ def main(
     with command("spice_check"):
         read = LibertyFile.read(liberty)
         done = [compare(c, read, cycles) for c in (inverter(), multiplier(), multiply_accumulate())]
-        replace_text(out, report(done, "python -m synth.library.spice_check"))
+        write_document(out, report(done))
     table = Table("circuit", "SPICE fJ", "predicted fJ", "error %")
     for c in done:
         table.add_row(c.name, f"{c.spice_fj:.1f}", f"{c.predicted_fj:.1f}", f"{100 * c.error:+.1f}")

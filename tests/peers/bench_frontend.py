@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -42,9 +41,8 @@ from qcnpe.spec.draws import draw
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.inference import infer
 from qcnpe.spec.qnet import QuantNet
-from qcnpe.spec.results import Figures, read_figures
+from qcnpe.spec.results import Figures, package_versions, read_figures, results_document
 from qcnpe.tools.extras import require_modules
-from qcnpe.tools.machine import machine_name
 from sim.check import compare as compare_rtl
 from sim.transport import SimulationTransport
 from tests.axnn.frontend.quantised import NETWORKS
@@ -296,13 +294,12 @@ def main() -> int:
             figures |= found
             for key, value in found.items():
                 say(f"{key:36} {value:>12}")
-    document = {
-        "command": f"python -m tests.peers.bench_frontend --seed {options.seed}",
-        "seed": options.seed,
-        "versions": {name: version(name) for name in TOOLS},
-        "machine": machine_name(),
-        "figures": dict(sorted(figures.items())),
-    }
+    document = results_document(
+        f"python -m tests.peers.bench_frontend --seed {options.seed}",
+        dict(sorted(figures.items())),
+        seed=options.seed,
+        versions=package_versions(TOOLS),
+    )
     write_document(options.out, document, indent=1)
     return 0
 

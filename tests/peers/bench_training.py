@@ -6,11 +6,9 @@ in its processor time, in turns with what it is compared to; the median of the r
 
 import argparse
 import os
-import platform
 import sys
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
@@ -34,6 +32,7 @@ from axnn.quantisation.quantize import Precision, QuantisedNetwork, uniform_prec
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.inference import infer
+from qcnpe.spec.results import machine_name, package_versions, results_document
 from tests.peers.torch_network import TorchNetwork
 
 Report = Callable[[str], None]
@@ -241,13 +240,13 @@ def run(seed: int, report: Report) -> dict[str, Any]:
         figures[f"{name}.resilience_pass_epochs"] for name in ("lenet", "objects")
     )
     figures |= measure_integers(digits, seed, report)
-    return {
-        "command": f"python -m tests.peers.bench_training --seed {seed}",
-        "seed": seed,
-        "versions": {name: version(name) for name in TOOLS},
-        "machine": f"{platform.machine()}, {os.cpu_count()} processors, one used",
-        "figures": figures,
-    }
+    return results_document(
+        f"python -m tests.peers.bench_training --seed {seed}",
+        figures,
+        seed=seed,
+        versions=package_versions(TOOLS),
+        machine=f"{machine_name()}, one used",
+    )
 
 
 def main() -> int:

@@ -3,15 +3,13 @@
 import hashlib
 import json
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from qcnpe.events import EventCounts, OperandActivity
 from qcnpe.spec.activation import Function
-from synth import energy_table
-from synth.energy_table import RESULTS, TABLE, add_figures, keep_others
+from synth.energy_table import RESULTS, TABLE, keep_others
 from synth.engine_units import UNITS
 from synth.flow import DEFAULT_LIBERTY, own_cells
 from synth.mapping import LibertyCells
@@ -119,20 +117,6 @@ def test_figures_of_other_commands_stay() -> None:
         "seed": 1,
     }
     assert keep_others(made, {}) == made
-
-
-def test_figures_of_a_command_leave_those_of_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "energy.json"
-    before = {"sources": {"count_*": "other"}, "figures": {"count_error": 1.0, "wire": 2.0}}
-    path.write_text(json.dumps(before))
-    monkeypatch.setattr(energy_table, "RESULTS", path)
-    add_figures({"wire*": "mine"}, {"wire": 3.0, "wire_um": 4.0})
-    assert json.loads(path.read_text()) == {
-        "sources": {"count_*": "other", "wire*": "mine"},
-        "figures": {"count_error": 1.0, "wire": 3.0, "wire_um": 4.0},
-    }
 
 
 def test_gate_level_energy_is_near_spice() -> None:

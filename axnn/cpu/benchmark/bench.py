@@ -8,7 +8,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from axnn.cpu.benchmark.compare import Choice
@@ -29,6 +28,7 @@ from axnn.cpu.benchmark.subjects import SUBJECTS, find_subject
 from axnn.flow.apps import APPS
 from qcnpe.command_line import command
 from qcnpe.spec.documents import write_document
+from qcnpe.spec.results import package_versions, results_document
 from qcnpe.terminal import Console
 
 _APPS = [name for name in SUBJECTS if name in APPS]
@@ -142,14 +142,14 @@ def main() -> None:
     console = Console(stderr=True)
     figures = measure(names, options.folder, options.seed, console, timed=options.timed)
     packages = ("llvmlite", "numba", "numpy", "onnx", "onnxruntime", "torch")
-    document = {
-        "command": " ".join(["python -m axnn.cpu.benchmark.bench", *sys.argv[1:]]),
-        "seed": options.seed,
-        "versions": {name: version(name) for name in packages},
-        "machine": machine(),
-        "load_average": round(os.getloadavg()[1], 1),
-        "figures": figures,
-    }
+    document = results_document(
+        " ".join(["python -m axnn.cpu.benchmark.bench", *sys.argv[1:]]),
+        figures,
+        seed=options.seed,
+        versions=package_versions(packages),
+        machine=machine(),
+        load_average=round(os.getloadavg()[1], 1),
+    )
     write_document(options.out, document)
     print(f"{options.out}: {len(figures)} figures", file=sys.stderr)
 

@@ -13,7 +13,6 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 
 import qcnpe
@@ -21,9 +20,9 @@ from qcnpe.command_line import command
 from qcnpe.spec.documents import read_document, write_document
 from qcnpe.spec.errors import CapacityError, FormatError
 from qcnpe.spec.memory.config import Memory
+from qcnpe.spec.results import package_versions, results_document
 from qcnpe.tasks import Workplace, run_tasks
 from qcnpe.terminal import Console, Progress
-from qcnpe.tools.machine import machine_name
 from tests.qcnpe.placement.random_networks import RandomNetwork
 
 PART = 250
@@ -135,14 +134,13 @@ def compare_all(
 
 def document_of(work: Work, figures: dict[str, int]) -> dict[str, object]:
     """The document that is committed."""
-    return {
-        "command": "make memory-networks",
-        "seed": work.seed,
-        "versions": {"numpy": version("numpy")},
-        "machine": machine_name(),
-        "sources_sha256": work.sources,
-        "figures": {"networks": work.networks, **figures},
-    }
+    return results_document(
+        "make memory-networks",
+        {"networks": work.networks, **figures},
+        seed=work.seed,
+        versions=package_versions(["numpy"]),
+        sources_sha256=work.sources,
+    )
 
 
 def main() -> int:
