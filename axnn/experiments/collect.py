@@ -245,8 +245,9 @@ def _mean_and_deviation(key: str, values: Sequence[float]) -> dict[str, float]:
 
 def _means(figures: Mapping[str, float]) -> Iterator[tuple[str, float]]:
     """Means over the paper's applications, of what every one of them has."""
-    for bound in BOUNDS:
+    variants = [*(f"{bound:g}" for bound in BOUNDS), *map(uniform_name, UNIFORM_WIDTHS)]
+    for variant in variants:
         for key in (*ENERGY_RATIOS, "over_best_uniform"):
-            wanted = [f"{name}.{bound:g}.{key}" for name in PAPER_APPS]
+            wanted = [f"{name}.{variant}.{key}" for name in PAPER_APPS]
             if all(each in figures for each in wanted):
-                yield f"mean.{bound:g}.{key}", mean(figures[each] for each in wanted)
+                yield f"mean.{variant}.{key}", mean(figures[each] for each in wanted)

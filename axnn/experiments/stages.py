@@ -22,7 +22,7 @@ from qcnpe.spec.errors import ConfigError
 SMALL = ("census", "letters", "faces")
 """Applications whose bounds, uniform controls and criteria are run with every one of `SEEDS`."""
 
-RANKED = ("digits", "garments")
+RANKED = ("digits", "garments", "objects")
 """Applications that are trained with every one of `SEEDS` to compare the criteria."""
 
 SEEDS = (1, 2, 3)

@@ -1,7 +1,7 @@
 """Tables of the applications: `results/apps.json`. A table has those whose experiment is done."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from docs.tables.cells import Figures, markdown, percent, read_figures, times
 
@@ -64,9 +64,15 @@ def uniform() -> str:
     """Energy and accuracy of networks of one width."""
     apps = read_figures("apps")
     widths = (8, 4, 2)
+    variants = [f"uniform-{width}" for width in widths]
+
+    def row(name: str, title: str) -> list[str]:
+        return [title, *(_saving(apps, f"{name}.{variant}") for variant in variants)]
+
     rows = [
-        [title, *(_saving(apps, f"{name}.uniform-{width}") for width in widths)]
-        for name, title in (APPLICATIONS | RESNET).items()
+        *(row(name, title) for name, title in APPLICATIONS.items()),
+        ["mean of the six", *_means(apps, "energy_ratio", variants)],
+        *(row(name, title) for name, title in RESNET.items()),
     ]
     return markdown(["application", *(f"all at {width} bit" for width in widths)], rows)
 
@@ -85,9 +91,9 @@ def savings() -> str:
     )
 
 
-def _means(apps: Figures, key: str) -> list[str]:
-    """Mean saving of the six under each bound."""
-    return [times(apps, f"mean.{bound}.{key}") for bound in BOUNDS]
+def _means(apps: Figures, key: str, variants: Sequence[str] = BOUNDS) -> list[str]:
+    """Mean saving of the six under each bound, or of other variants."""
+    return [times(apps, f"mean.{variant}.{key}") for variant in variants]
 
 
 def cost() -> str:

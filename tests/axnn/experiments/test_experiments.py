@@ -228,9 +228,11 @@ def test_figures_of_other_applications_stay_and_means_need_all_six(folder):
     before = {"tiny.float_accuracy": 1.0, "tiny.gone": 2.0, "mean.0.5.energy_ratio": 9.0}
     for number, name in enumerate(PAPER_APPS):
         before[f"{name}.0.5.energy_ratio"] = float(number)
+        before[f"{name}.uniform-2.energy_ratio"] = 2.0 * number
     figures = collect(folder, ["tiny"], TABLE, earlier=before)["figures"]
     assert figures["letters.0.5.energy_ratio"] == before["letters.0.5.energy_ratio"]
     assert figures["mean.0.5.energy_ratio"] == 2.5
+    assert figures["mean.uniform-2.energy_ratio"] == 5
     assert figures["tiny.float_accuracy"] > 1
     assert "tiny.gone" not in figures
     del before["census.0.5.energy_ratio"]
