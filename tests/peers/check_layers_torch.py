@@ -67,11 +67,13 @@ def test_batch_norm_is_that_of_another_implementation():
 
     functional = torch.nn.functional
     values = {name: torch.tensor(entry.value) for name, entry in layer.parameters.items()}
-    running = torch.zeros(5, dtype=torch.float64), torch.ones(5, dtype=torch.float64)
+    mean, variance = torch.zeros(5, dtype=torch.float64), torch.ones(5, dtype=torch.float64)
     learned = [values[name].requires_grad_() for name in ("weights", "gain", "bias")]
     samples = torch.tensor(inputs, requires_grad=True)
     sums = functional.conv2d(samples, learned[0].reshape(5, 3, 3, 3), padding=1)
-    normalised = functional.batch_norm(sums, *running, *learned[1:], training=True, momentum=0.1)
+    normalised = functional.batch_norm(
+        sums, mean, variance, learned[1], learned[2], training=True, momentum=0.1
+    )
     expected = functional.relu(normalised)
     (expected * torch.tensor(by_results)).sum().backward()
 
@@ -81,5 +83,5 @@ def test_batch_norm_is_that_of_another_implementation():
     for name, value in zip(("weights", "gain", "bias"), learned, strict=True):
         assert value.grad is not None
         assert layer.parameters[name].gradient == pytest.approx(value.grad.numpy()), name
-    assert layer.mean.value == pytest.approx(running[0].numpy())
-    assert layer.variance.value == pytest.approx(running[1].numpy())
+    assert layer.mean.value == pytest.approx(mean.numpy())
+    assert layer.variance.value == pytest.approx(variance.numpy())
