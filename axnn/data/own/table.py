@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from axnn.data.columns import MAX_WORDS, MISSING, Numbers, Rows, Words
 from axnn.data.own.division import Labelled
-from axnn.data.own.source import LARGEST, MAX_CLASSES, NO_LABEL, TAILS, Measured, check_values
+from axnn.data.own.source import (
+    LARGEST,
+    MAX_CLASSES,
+    MAX_VALUES,
+    NO_LABEL,
+    TAILS,
+    Measured,
+    check_values,
+)
 from axnn.data.own.table_text import Block, TableText
 from axnn.data.scaling import Scaling
 from axnn.errors import DataError
@@ -32,7 +40,15 @@ _NUMBERS = re.compile(
 trying all divisions of a long cell would take the square of its length."""
 
 _COMMA_NUMBER = re.compile(r"[+-]?[0-9]+,[0-9]+")
-_WHOLE = re.compile(r"[+-]?[0-9]{1,15}(?:\.0*)?")
+_WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,14})(?:\.0*)?")
+_CODE = re.compile(r"[+-]?0[0-9]+")
+"""Whole numbers, and digits behind a zero, which are names: 007 is not 7."""
+
+_NO_CLASS = MISSING - {"None"}
+"""Words that stand for a missing label rather than for a class."""
+
+_MOSTLY = 0.5
+"""Share of numbers in a column of words from which on it is told that they are read as words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,15 +167,44 @@ def read_table(path: Path, options: TableOptions) -> Table:
     if not places[0][0].parts:
         raise DataError(f"{path}: has no rows; add some")
     columns = tuple(cells.finish() for cells in inputs)
-    found = {what: _values(cells.finish(), what, str(path)) for what, cells in apart.items()}
+    answers = {what: cells.finish() for what, cells in apart.items()}
+    found = {what: _values(column, what, str(path)) for what, column in answers.items()}
     if options.unlabelled:
         labels: NDArray[Any] = np.full(columns[0].rows, NO_LABEL)
     else:
         labels = found["label" if options.target is None else "target"]
     labelled = Labelled(labels, groups=found.get("group"), given=found.get("split"))
     nameless = [place for place, name in enumerate(text.columns, 1) if not name]
-    notes = tuple(f"column {place} has no name and is left out" for place in nameless)
-    return Table(columns, labelled, str(path), notes)
+    notes = [f"column {place} has no name and is left out" for place in nameless]
+    for cells, column in zip(inputs, columns, strict=True):
+        notes += _mixture_notes(cells, column)
+    notes += _class_notes(answers.get("label"))
+    return Table(columns, labelled, str(path), tuple(notes))
+
+
+def _mixture_notes(cells: "_NumberCells | _WordCells", column: Numbers | Words) -> list[str]:
+    """A note if most cells of a column are numbers, but one that is none makes words of all."""
+    if not isinstance(cells, _WordCells) or not isinstance(column, Words) or not cells.fault:
+        return []
+    are_numbers = np.array([bool(_NUMBER.fullmatch(word)) for word in column.words])
+    if are_numbers[column.codes].mean() < _MOSTLY:
+        return []
+    return [
+        f"column {column.name!r} is read as words, one input each{cells.fault}; correct that cell,"
+        " or say that the numbers are names (--category)"
+    ]
+
+
+def _class_notes(column: Numbers | Words | None) -> list[str]:
+    """A note on each class whose name stands for a missing label elsewhere."""
+    if not isinstance(column, Words):
+        return []
+    return [
+        f"column {column.name!r}: {word!r} is taken for a class; leave these rows out if their"
+        " label is missing"
+        for word in column.words
+        if word in _NO_CLASS
+    ]
 
 
 def _check_columns(text: TableText, options: TableOptions) -> None:
@@ -279,6 +324,7 @@ class _WordCells:
     most: int
     remedy: str
     needed: bool
+    fault: str = ""
     known: dict[str, int] = field(default_factory=dict)
     parts: list[NDArray[np.int64]] = field(default_factory=list)
 
@@ -291,7 +337,7 @@ class _WordCells:
             "split": (MAX_WORDS, "; it must hold train, validation and test"),
             "inputs": (MAX_WORDS, f"{fault}; make numbers of them, or leave the column out (drop)"),
         }[what]
-        return cls(name, str(text.path), most, remedy, needed=what != "inputs")
+        return cls(name, str(text.path), most, remedy, needed=what != "inputs", fault=fault)
 
     def add(self, lines: Sequence[int], cells: Sequence[str]) -> None:
         known, plain = self.known, [cell.strip() for cell in cells]
@@ -320,17 +366,36 @@ def _values(column: Numbers | Words, what: str, where: str) -> NDArray[Any]:
         return column.values
     if what == "label":
         return _label_values(column, where)
+    return _names(column, where)
+
+
+def _names(column: Words, where: str) -> NDArray[np.str_]:
+    """The word in each row; numpy keeps room for the longest one in all of them."""
+    longest = max(map(len, column.words))
+    if longest * column.rows > MAX_VALUES:
+        raise DataError(
+            f"{where}: column {column.name!r} holds a word of {longest:,} characters, which is too"
+            f" long for {column.rows:,} rows; shorten it, or name another column"
+        )
     return np.array(column.words, np.str_)[column.codes]
 
 
 def _label_values(column: Words, where: str) -> NDArray[Any]:
     """Labels as integers if all are, else as words."""
-    if all(map(_WHOLE.fullmatch, column.words)):
-        return np.array([int(float(word)) for word in column.words], np.int64)[column.codes]
-    if all(map(_NUMBER.fullmatch, column.words)):
-        broken = next(word for word in column.words if not _WHOLE.fullmatch(word))
+    words = [word for word in column.words if word not in _NO_CLASS]
+    if not words or not all(map(_NUMBER.fullmatch, words)):
+        return _names(column, where)
+    if broken := [word for word in words if not (_WHOLE.fullmatch(word) or _CODE.fullmatch(word))]:
         raise DataError(
-            f"{where}: column {column.name!r} holds numbers such as {broken[:40]}, not classes; for"
-            " a regression name it as the quantity (--target)"
+            f"{where}: column {column.name!r} holds numbers such as {broken[0][:40]}, not classes;"
+            " for a regression name it as the quantity (--target)"
         )
-    return np.array(column.words, np.str_)[column.codes]
+    if missing := [word for word in column.words if word in _NO_CLASS]:
+        rows = int(np.isin(column.codes, [column.words.index(word) for word in missing]).sum())
+        raise DataError(
+            f"{where}: column {column.name!r} has no value in {rows:,} rows ({missing[0]!r}), where"
+            " others hold numbers; fill them in, or leave these rows out"
+        )
+    if any(map(_CODE.fullmatch, words)):
+        return _names(column, where)
+    return np.array([int(float(word)) for word in words], np.int64)[column.codes]

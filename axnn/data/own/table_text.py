@@ -24,6 +24,8 @@ _QUOTED = re.compile(r'"[^"]*"')
 _LONGEST_NAMES = 1 << 20
 """Most characters of the line of names."""
 
+_NO_TEXT = "is not text in UTF-8; save it as CSV in UTF-8"
+
 _BLOCK_CELLS = 1 << 16
 """Cells that are processed together."""
 
@@ -71,6 +73,8 @@ class TableText:
             line = stream.readline(_LONGEST_NAMES)
             if len(line) >= _LONGEST_NAMES:
                 raise FormatError(f"{path}: its first line, the columns' names, is too long")
+            if "\0" in line:
+                raise FormatError(f"{path}: {_NO_TEXT}")
             plain = _QUOTED.sub("", line)
             delimiter = max(_DELIMITERS, key=plain.count)
             stream.seek(0)
@@ -126,6 +130,6 @@ def _text(path: Path) -> Iterator[TextIO]:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             yield stream
     except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: is not text in UTF-8; save it as CSV in UTF-8") from error
+        raise FormatError(f"{path}: {_NO_TEXT}") from error
     except csv.Error as error:
         raise FormatError(f"{path}: is not a table ({error}); correct its quotes") from error

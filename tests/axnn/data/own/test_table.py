@@ -8,7 +8,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
 
 from axnn.data import Column, DataSet
-from axnn.data.own import table_text
+from axnn.data.own import table, table_text
 from axnn.data.own.table import TableOptions, read_table
 from qcnpe.spec.errors import QcnpeError
 
@@ -86,7 +86,9 @@ def test_cells_in_quotes_may_hold_anything(write):
     [
         (["1", "2", "3"], [1, 2, 3]),
         (["1.0", "2.0", "1"], [1, 2, 1]),
-        (["-1", "+1", "01"], [-1, 1, 1]),
+        (["-1", "+1", "1"], [-1, 1, 1]),
+        (["007", "7", "10"], ["007", "7", "10"]),
+        (["1", "0", "00"], ["1", "0", "00"]),
         (["a", "1", "1.5"], ["a", "1", "1.5"]),
         (["True", "False", "None"], ["True", "False", "None"]),
     ],
@@ -179,6 +181,8 @@ def test_one_value_far_away_leaves_the_others_their_digits(write):
         ('a,y\n1,"p\n', {}, "is not a table"),
         (b"a,y\n1,\xff\n", {}, "is not text in UTF-8"),
         (b"a,y\n1,p\x00\n", {}, "holds NUL bytes instead"),
+        ("a,y\n1,p\n".encode("utf-16-le"), {}, "is not text in UTF-8"),
+        ("a,y\n1,0\n2,1\n3,NA\n4,NA\n", {}, "'y' has no value in 2 rows .'NA'., where others"),
         ("a,y\n1," + "p" * 200_000 + "\n", {}, "is not a table .field larger than field limit"),
     ],
 )  # fmt: skip
@@ -216,6 +220,39 @@ def test_a_long_cell_takes_no_long_time(write, cell):
     found = read_table(path, TableOptions(label="y"))
     assert len(found.columns[0].learn(np.arange(2)).name) == 1
     assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("cell", ["inf", "-", "1,234,567", "3 000", "12 kg"])
+def test_numbers_that_a_single_cell_makes_words_of_are_told(write, cell):
+    rows = [[str(place % 30), str(place % 2)] for place in range(90)]
+    rows[40][0] = cell
+    path = write(joined(["x", "y"], rows, ";"))
+    notes = read_table(path, TableOptions(label="y")).read_notes
+    assert notes == (
+        f"column 'x' is read as words, one input each (line 42: {cell!r} is not a number); correct"
+        " that cell, or say that the numbers are names (--category)",
+    )
+    assert not read_table(path, TableOptions(label="y", category=("x",))).read_notes
+    words = [[str(place) if place < 40 else "word", "ab"[place % 2]] for place in range(90)]
+    assert not read_table(write(joined(["x", "y"], words)), TableOptions(label="y")).read_notes
+
+
+def test_a_class_that_may_be_a_missing_label_is_told(write):
+    path = write("x,y\n1,yes\n2,NA\n3,None\n")
+    source = read_table(path, TableOptions(label="y"))
+    assert source.labelled.labels.tolist() == ["yes", "NA", "None"]
+    assert source.read_notes == (
+        "column 'y': 'NA' is taken for a class; leave these rows out if their label is missing",
+    )
+
+
+@pytest.mark.parametrize("how", [{"label": "y"}, {"label": "x", "group": "y"}])
+def test_long_words_of_many_rows_are_refused_before_memory_is_allocated(write, monkeypatch, how):
+    monkeypatch.setattr(table, "MAX_VALUES", 1000)
+    rows = [[str(place % 2), "1", "a" * 20 if place else "b"] for place in range(51)]
+    with pytest.raises(QcnpeError, match="'y' holds a word of 20 characters, which is too long"):
+        read_table(write(joined(["x", "z", "y"], rows)), TableOptions(**how))
+    assert read_table(write(joined(["x", "z", "y"], rows[:50])), TableOptions(**how))
 
 
 def test_a_column_without_any_value_is_named(write):
