@@ -24,6 +24,9 @@ Rows = NDArray[np.intp]
 MISSING = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?"})
 """Cells that stand for a missing number."""
 
+_ABSENT = frozenset({"None", "nan", "NaT", "<NA>"})
+"""How values that are no text show that they are missing, in Python, numpy and pandas."""
+
 MAX_WORDS = 64
 """Most different words of a column."""
 
@@ -54,7 +57,10 @@ class Column:
         return tuple(f"{self.name}={word}" for word in self.words) or (self.name,)
 
     def encode(self, values: Iterable[object]) -> NDArray[np.float64]:
-        """New values as (rows, inputs); missing numbers may be None, NaN, or as in `MISSING`.
+        """New values as (rows, inputs).
+
+        Missing ones may be None or NaN, numbers also as in `MISSING`; a missing word is the empty
+        one. Whole numbers may have become 10115.0, as columns with gaps do in pandas.
 
         Raises
         ------
@@ -62,13 +68,21 @@ class Column:
             If a value of a column of numbers is not a number.
         """
         if self.words:
-            found = np.array([str(value).strip() for value in values], np.str_)
+            found = np.array([self._word(value) for value in values], np.str_)
             return (found[:, None] == np.array(self.words)).astype(np.float64)
         numbers = np.array([self._number(value) for value in values], np.float64)
         return np.nan_to_num(numbers, nan=self.fill or 0.0)[:, None]
 
+    def _word(self, value: object) -> str:
+        word = str(value).strip()
+        if isinstance(value, str) or word in self.words:
+            return word
+        if word in _ABSENT:
+            return ""
+        return word.removesuffix(".0")
+
     def _number(self, value: object) -> float:
-        if value is None or str(value).strip() in MISSING:
+        if str(value).strip() in MISSING | _ABSENT:
             return np.nan
         try:
             return float(str(value))

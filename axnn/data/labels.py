@@ -125,6 +125,10 @@ def _plain(labels: ArrayLike) -> NDArray[Any]:
     if found.dtype.kind == "O" and all(isinstance(label, str) for label in found):
         return found.astype(np.str_)
     if found.dtype.kind in "iu":
+        if found.size and int(found.max()) > np.iinfo(np.int64).max:
+            raise DataError(
+                f"labels must be less than 2**63, not {found.max()}; number the classes"
+            )
         return found.astype(np.int64)
     if found.dtype.kind == "U":
         return found

@@ -96,7 +96,9 @@ class Scaling:
         return np.array(
             [
                 np.count_nonzero(~(np.abs(inputs[:, channel] - offset) <= span * INPUT_LIMIT))
-                for channel, (offset, span) in enumerate(zip(self.offset, self.span, strict=True))
+                for channel, (offset, span) in enumerate(
+                    np.transpose([self.offset, self.span])  # else in the precision of the inputs
+                )
             ],
             np.int64,
         )

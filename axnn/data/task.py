@@ -80,7 +80,8 @@ class Classification:
 
     Attributes
     ----------
-    weights : what a sample of each class counts, in the loss and in the quality; empty: all count 1
+    weights : what a sample of each class counts in the loss; if there are any, every class counts
+        the same in the quality. Empty: all samples count 1
     """
 
     weights: tuple[float, ...] = ()
@@ -142,7 +143,10 @@ class Classification:
         return losses * weights, gradient * weights
 
     def quality(self, logits: NDArray[Any], labels: Labels) -> float:
-        """Share of the samples, by their weights, whose largest logit is that of their class.
+        """Share of the samples whose largest logit is that of their class.
+
+        With weights it is the mean of the shares of all classes that these labels hold: however
+        many samples of each class there are here, or were where the weights are from.
 
         Parameters
         ----------
@@ -152,7 +156,8 @@ class Classification:
         right = logits.argmax(axis=1) == labels
         if not self.weights:
             return float(np.mean(right))
-        return float(np.average(right, weights=np.array(self.weights)[labels]))
+        counts, hits = np.bincount(labels), np.bincount(labels, weights=right)
+        return float(np.mean(hits[counts > 0] / counts[counts > 0]))
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,10 @@ class ForeignNetwork:
     sha256: str
 
 
+MAX_SEED = (1 << 63) - 1
+"""Largest seed: an integer of 64 bits with a sign."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
     """An application with everything that its run depends on.
@@ -86,7 +90,15 @@ class RunRecord:
     def of(
         cls, app: App, seed: int, samples: DataSet, imported: ForeignNetwork | None = None
     ) -> "RunRecord":
-        """The record of an application with its data."""
+        """The record of an application with its data.
+
+        Raises
+        ------
+        RunError
+            If the file cannot hold the seed.
+        """
+        if not 0 <= seed <= MAX_SEED:
+            raise RunError(f"seed must be 0..{MAX_SEED}, not {seed}")
         return cls(
             name=app.name,
             app=app,

@@ -241,7 +241,8 @@ def _decode(path: Path, *, grey: bool, size: tuple[int, int]) -> NDArray[np.uint
     with _opened(path) as picture:
         is_photograph = picture.format in _PHOTOGRAPHS
         upright = ImageOps.exif_transpose(picture) if is_photograph else picture
-        plain = _eight_bits(upright) if grey else upright.convert("RGB")
+        plain = _eight_bits(upright) if upright.mode in _GREY else upright
+        plain = plain if grey else plain.convert("RGB")
         if (plain.height, plain.width) != size:
             plain = plain.resize(size[::-1], Image.Resampling.BILINEAR)
         pixels = np.asarray(plain, np.uint8)

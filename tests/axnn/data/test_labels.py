@@ -42,6 +42,7 @@ def test_order_of_the_outputs_is_kept():
         (["0"], "parts: sample 0 is labelled '0'"),
         ([0.0, 1.0], "integers or strings, not float64"),
         ([True], "integers or strings, not bool"),
+        (np.array([1, 2**63 + 1], np.uint64), r"less than 2\*\*63, not 9223372036854775809"),
         ([[0, 1]], r"must be \(samples,\), not \(1, 2\)"),
         (np.array(["a", 1], object), "integers or strings, not object"),
     ],

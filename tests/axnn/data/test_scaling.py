@@ -30,6 +30,13 @@ def test_bytes_keep_their_zeros_and_pictures_have_one_scale_a_channel():
     assert (scaled[1, 1] == 0.5).all()
 
 
+def test_limits_beyond_the_largest_half_precision_number_are_counted():
+    scaling = Scaling((0.0,), (70_000.0,))
+    with np.errstate(all="raise"):
+        assert scaling.count_beyond(np.full((3, 1), 60_000, np.float16)).tolist() == [0]
+    assert scaling.count_beyond(np.full((3, 1), 80_000, np.float32)).tolist() == [3]
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.float32, np.float64])
 def test_same_numbers_of_another_type_are_the_same_inputs(dtype):
     known = np.arange(17).reshape(-1, 1)

@@ -35,6 +35,16 @@ def test_quality_is_that_of_scikit_learn():
     assert (plain.quality_name, balanced.quality_name) == ("accuracy", "balanced accuracy")
 
 
+def test_balanced_accuracy_does_not_depend_on_where_the_weights_are_from():
+    """A test part of its own may have other shares of the classes than the training part."""
+    task = Classification.balanced(np.repeat([0, 1, 2, 3], [90, 8, 1, 1]))
+    wanted = balanced_accuracy_score(LABELS, LOGITS.argmax(axis=1))
+    assert task.quality(LOGITS, LABELS) == pytest.approx(wanted)
+    some = LABELS != 3
+    wanted = balanced_accuracy_score(LABELS[some], LOGITS[some].argmax(axis=1))
+    assert task.quality(LOGITS[some], LABELS[some]) == pytest.approx(wanted)
+
+
 @pytest.mark.parametrize("task", [Classification(), Classification.balanced(LABELS)])
 def test_loss_is_that_of_scikit_learn_and_gradient_its_slope(task):
     weights = np.array(task.weights)[LABELS] if task.weights else np.ones(300)

@@ -59,6 +59,14 @@ def contents(run):
     return {path.name: path.read_bytes() for path in run.path.iterdir()}
 
 
+def test_a_seed_that_the_record_cannot_hold_is_refused_before_the_training(tmp_path):
+    with pytest.raises(
+        RunError, match=r"seed must be 0\.\.9223372036854775807, not 9223372036854775808"
+    ):
+        train_step(RunFolder(tmp_path / "run"), APP, seed=1 << 63)
+    assert not (tmp_path / "run").exists()
+
+
 def test_networks_of_another_seed_are_not_judged(run):
     """The split of seed 2 has test samples that the networks of seed 1 were trained on."""
     lines: list[str] = []

@@ -87,7 +87,10 @@ def test_of_sixteen_bits_the_upper_ones_count(tmp_path):
     save(tmp_path / "a", "x.png", wide)
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "x.pgm").write_bytes(b"P5\n5 1\n65535\n" + wide.astype(">u2").tobytes())
-    assert read_pictures(tmp_path).inputs[:, 0, 0].tolist() == [[0, 0, 1, 127, 255]] * 2
+    wanted = [0, 0, 1, 127, 255]
+    assert read_pictures(tmp_path).inputs[:, 0, 0].tolist() == [wanted] * 2
+    save(tmp_path / "b", "y.png", np.zeros((1, 5, 3), np.uint8))  # makes all coloured
+    assert read_pictures(tmp_path).inputs[:2, :, 0].tolist() == [[wanted] * 3] * 2
 
 
 def test_parts_of_the_folder_are_kept(tmp_path):

@@ -255,6 +255,18 @@ def test_long_words_of_many_rows_are_refused_before_memory_is_allocated(write, m
     assert read_table(write(joined(["x", "z", "y"], rows[:50])), TableOptions(**how))
 
 
+def test_new_rows_are_encoded_as_the_table_was(write):
+    """Values may be None, NaN, or whole numbers that a gap has made floats of, as in pandas."""
+    path = write("zip,city,x,y\n50667,Bonn,1,a\n,,2,b\n53111,Ulm,,a\n")
+    found = read_table(path, TableOptions(label="y", category=("zip",)))
+    wanted = [column.encode(column.learn(np.arange(3))) for column in found.columns]
+    gaps = (None, float("nan"), np.float32("nan"), np.datetime64("NaT"))
+    for gap in gaps:
+        values = [50667.0, gap, np.float64(53111)], ["Bonn", gap, "Ulm"], [1, 2, gap]
+        for column, new, old in zip(found.columns, values, wanted, strict=True):
+            np.testing.assert_array_equal(column.learn(np.arange(3)).encode(new), old)
+
+
 def test_a_column_without_any_value_is_named(write):
     path = write("x,gone,y\n" + "1,,a\n2,NA,b\n" * 20)
     with pytest.raises(QcnpeError, match=r"table.csv: column 'gone': no row of the training part"):
