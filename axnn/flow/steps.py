@@ -76,11 +76,13 @@ def train_step(
     Raises
     ------
     RunError
-        If the folder is of another application, or in use.
+        If the folder is of another application, or in use, or the network does not have an output
+        for each class.
     """
     samples = data.load(app.data, seed=seed)
     if isinstance(samples.task, Agreement):
         raise RunError(f"{app.data_title}: samples without labels teach no network; give labels")
+    _check_outputs(app, samples)
     record = RunRecord.of(app, seed, samples)
     with run.lock() as check:
         record.claim(run.root)
@@ -97,6 +99,18 @@ def train_step(
             )
         made_from.unfinished(run.network, "training").unlink(missing_ok=True)
     return run.trained()
+
+
+def _check_outputs(app: App, samples: DataSet) -> None:
+    """Refuse a network with too few outputs for the data, or with some that have no name."""
+    last = app.network.wirings[-1]
+    outputs, asked = last.channels * last.outputs, len(samples.classes)
+    if outputs != asked:
+        answers = "are one quantity" if samples.quantity else f"have {asked} classes"
+        raise RunError(
+            f"{app.title}: the network has {outputs} outputs, but the data {answers}; give its last"
+            " layer as many channels"
+        )
 
 
 def train_into(

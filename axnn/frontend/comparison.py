@@ -57,9 +57,14 @@ def compare(imported: ImportedNetwork, samples: ArrayLike) -> Comparison:
     Raises
     ------
     ForeignNetworkError
-        If onnxruntime cannot run the file.
+        If onnxruntime cannot run the file, or makes outputs of another shape.
     """
     ours, theirs = imported.predict(samples), imported.reference(samples)
+    if ours.shape != theirs.shape:
+        raise ForeignNetworkError(
+            f"{imported.graph.path}: for {len(ours)} samples, onnxruntime makes outputs of"
+            f" {theirs.shape}, not {ours.shape}: the file mixes or drops samples; export it without"
+        )
     flat = theirs.reshape(len(theirs), -1)
     agreeing = ours.reshape(len(ours), -1).argmax(axis=1) == flat.argmax(axis=1)
     return Comparison(

@@ -219,8 +219,8 @@ def _live(nodes: Sequence[Node], output: str) -> list[int]:
 
 
 def _size(dimension: Any) -> int | str:
-    """A dimension's number, or its name if it has none."""
-    if dimension.HasField("dim_value"):
+    """A dimension's number, or its name if it has none; some exporters write -1 for none."""
+    if dimension.HasField("dim_value") and dimension.dim_value >= 0:
         return int(dimension.dim_value)
     return text_of(dimension.dim_param) or "unnamed"
 

@@ -43,7 +43,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     content = read_limited(path, LIMIT_BYTES)
     try:
-        text = content.decode()
+        text = content.decode("utf-8-sig")  # editors may begin a file with a mark
         if max(map(_count_points, text.splitlines()), default=0) > _MOST_POINTS:
             raise ValueError(f"a line of more than {_MOST_POINTS} points")
         return tomllib.loads(text)

@@ -72,6 +72,22 @@ def clip(call: Call) -> Value:
     )
 
 
+def limit(sign: int) -> Callable[[Call], Value]:
+    """The rule of Max (sign 1) or Min (sign -1) of a value and numbers."""
+
+    def rule(call: Call) -> Value:
+        places = [place for place, one in enumerate(call.inputs) if isinstance(one, Value)]
+        if len(places) > 1:
+            raise UnsupportedError("it compares two maps, which the engine does not")
+        numbers = [call.number(place) for place in range(len(call.inputs)) if place not in places]
+        limits = [-sign * np.inf, *(number for number in numbers if number is not None)]
+        bound = sign * max(sign * number for number in limits)
+        low, high = (bound, np.inf) if sign == 1 else (-np.inf, bound)
+        return _between(call, call.value(places[0]), low, high)
+
+    return rule
+
+
 def hard_sigmoid(call: Call) -> Value:
     """HardSigmoid: a line, between 0 and 1."""
     slope = np.array(floating(call.node, "alpha", 0.2))

@@ -139,6 +139,17 @@ def test_nothing_is_written_for_data_that_are_refused(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_a_network_needs_an_output_for_each_class_and_no_more(tmp_path, table, outputs):
+    app = short(OwnData.at(table, label="y"))
+    hidden, last = app.network.layers
+    network = replace(app.network, layers=(hidden, replace(last, channels=outputs)))
+    message = f"the network has {outputs} outputs, but the data have 2 classes; give its last"
+    with pytest.raises(RunError, match=message):
+        train_step(RunFolder(tmp_path / "run"), replace(app, network=network), seed=1)
+    assert not (tmp_path / "run").exists()
+
+
 def test_class_weights_make_a_network_see_the_rare_class(tmp_path):
     """Of classes that overlap, 5 and 95 %, one without weights seldom answers the rare one."""
     rng = np.random.default_rng(4)

@@ -181,6 +181,16 @@ def test_clip(tmp_path, limits):
     imported(tmp_path, nodes, (2, 5, 5), {**weights, **constants})
 
 
+@pytest.mark.parametrize("inputs", ["a l", "l a h", "a"])
+@pytest.mark.parametrize("operator", ["Max", "Min"])
+def test_largest_and_smallest_of_a_map_and_numbers(tmp_path, operator, inputs):
+    constants = {"l": np.float32(-0.25), "h": np.full((1, 1, 1), 0.5, np.float32)}
+    used = {name: value for name, value in constants.items() if name in inputs.split()}
+    nodes = [node("Conv", "x w", "a"), node(operator, inputs, "b"), node("Conv", "b v")]
+    weights = {"w": 2 * floats((3, 2, 2, 2)), "v": floats((4, 3, 3, 3))}
+    imported(tmp_path, nodes, (2, 5, 5), {**weights, **used})
+
+
 def test_limits_are_in_the_layer_and_one_behind_it(tmp_path):
     """MobileNet's ReLU6."""
     nodes = [

@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from axnn.errors import ForeignNetworkError
-from axnn.frontend import RefusedNodesError, import_onnx
+from axnn.frontend import RefusedNodesError, compare, import_onnx
 from qcnpe.spec.errors import FormatError, InputError, one_line
 from tests.axnn.frontend.graphs import floats, make_model, node, write
 
@@ -97,6 +97,7 @@ REASONS = {
     ),
     "softmax in the middle": ([node("Softmax", "x", "a"), node("Relu", "a")], "at the end only"),
     "product of functions": ([node("HardSwish", "x")], "multiplies two functions"),
+    "largest of two maps": ([node("Relu", "x", "a"), node("Max", "x a")], "compares two maps"),
     "mean over channels": ([node("ReduceMean", "x", axes=[1])], "not channels"),
     "rows in place of channels": (
         [node("Conv", "x n", "a"), node("Transpose", "a", "b", perm=[0, 2, 1, 3]),
@@ -139,6 +140,25 @@ def test_sizes_that_are_not_fixed(tmp_path):
         ForeignNetworkError, match=r"input 'x' has sizes that are not fixed .height"
     ):
         import_onnx(write(tmp_path, model), floats((1, 2, 4, 4)))
+
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = -1
+    with pytest.raises(ForeignNetworkError, match=r"sizes that are not fixed .unnamed"):
+        import_onnx(write(tmp_path, model), floats((1, 2, 4, 4)))
+
+
+def test_a_number_of_samples_of_minus_one_is_free(tmp_path):
+    model = make_model([node("Relu", "x")], (2, 4, 4), batch=-1)
+    found = import_onnx(write(tmp_path, model), floats((5, 2, 4, 4)))
+    assert compare(found, floats((5, 2, 4, 4))).samples == 5
+
+
+def test_a_file_that_drops_samples(tmp_path):
+    bounds = {"low": np.array([0]), "high": np.array([3]), "axis": np.array([0])}
+    model = make_model([node("Slice", "x low high axis")], (2,), bounds)
+    found = import_onnx(write(tmp_path, model), floats((5, 2)))
+    message = r"for 5 samples, onnxruntime makes outputs of \(3, 2\), not \(5, 2\): the file mixes"
+    with pytest.raises(ForeignNetworkError, match=message):
+        compare(found, floats((5, 2)))
 
 
 def test_two_inputs(tmp_path):

@@ -117,6 +117,12 @@ def test_what_would_take_long_is_refused_at_once(tmp_path, text):
     assert time.process_time() - start < 2
 
 
+def test_a_mark_at_the_beginning_is_left_out(tmp_path):
+    """As some editors write it."""
+    (tmp_path / "a").write_text("\N{BYTE ORDER MARK}title = 'é'", encoding="utf-8")
+    assert read_toml(tmp_path / "a") == {"title": "é"}
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "a").write_bytes(b"title = '\xff'")
     with pytest.raises(FormatError, match="a: is not TOML"):
