@@ -18,6 +18,7 @@ from axnn.approximation.uniform import approximate_uniformly, uniform_widths
 from axnn.approximation.widths import ApproximationPlan, one_width
 from axnn.data import DataSet
 from axnn.nn.network import Network
+from axnn.nn.train import check_fits
 
 __all__ = ["Approximation", "approximate"]
 
@@ -53,7 +54,13 @@ def approximate(
         them, they are made here
     on_trial : called after each trial, also for those that a state file holds
     on_epoch : called after each epoch of a retraining
+
+    Raises
+    ------
+    TrainingError
+        If the data are not those of the network.
     """
+    check_fits(network, data)
     trained = network.copy()
     session = Session(
         network,

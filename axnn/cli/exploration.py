@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from axnn.cli.app import cli
+from axnn.cli.notes import warn_on_stderr
 from axnn.cli.options import PricesOption, RunOption
 from axnn.exploration import Candidate, Exploration, Limits, Space, explore, pareto_front
 from axnn.exploration.candidates import OBJECTIVES
@@ -103,6 +104,9 @@ def explore_command(
         front = pareto_front([each for each in found.candidates if limits.allow(each)], objective)
         if exact:
             front = with_exact_areas(front, where, tell)
+    if found.candidates and not front:
+        least = limits.least(found.candidates)
+        warn_on_stderr(quiet=quiet)(f"no candidate is within the limits; at least: {least}")
     if out is not None:
         _write(out, found.candidates)
     document = _document(objective, found, front)

@@ -1,7 +1,8 @@
 """Limits of what a candidate may cost."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 from axnn.exploration.candidates import COSTS, Candidate
 from qcnpe.spec.errors import ConfigError
@@ -18,15 +19,17 @@ class Limits:
     Raises
     ------
     ConfigError
-        If there is no such cost.
+        If there is no such cost, or a limit is no number.
     """
 
     largest: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        for name, _ in self.largest:
+        for name, value in self.largest:
             if name not in COSTS:
                 raise ConfigError(f"limit must be of {', '.join(COSTS)}, not of {name!r}")
+            if isnan(value):
+                raise ConfigError(f"limit of {name} must be a number, not {value}")
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> "Limits":
@@ -43,3 +46,10 @@ class Limits:
     def allow(self, candidate: Candidate) -> bool:
         """Whether a candidate is within all limits."""
         return all(getattr(candidate, name) <= value for name, value in self.largest)
+
+    def least(self, candidates: Sequence[Candidate]) -> str:
+        """The least of each cost that is limited, for a message."""
+        return ", ".join(
+            f"{name} {min(getattr(each, name) for each in candidates):g}"
+            for name, _ in self.largest
+        )

@@ -138,7 +138,7 @@ def train(
     FormatError
         If the checkpoint is damaged or that of another training.
     """
-    _check_fits(model, data)
+    check_fits(model, data)
     run = _Run(model, plan, seed)
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
@@ -155,8 +155,14 @@ def train(
     return History(tuple(run.epochs))
 
 
-def _check_fits(model: LayerStack, data: DataSet) -> None:
-    """Refuse samples that the network does not read, and classes that it has no logits for."""
+def check_fits(model: LayerStack, data: DataSet) -> None:
+    """Refuse samples that a network does not read, and classes that it has no logits for.
+
+    Raises
+    ------
+    TrainingError
+        If the data have such samples or classes.
+    """
     if isinstance(model, Network) and model.spec.input_shape != data.input_shape:
         raise TrainingError(
             f"network {model.spec.name} reads samples of {model.spec.input_shape}, but those of"
@@ -192,8 +198,9 @@ class _Run:
         number = len(self.epochs)
         # A generator for each epoch: a resumed run needs no generator's state.
         generator = np.random.default_rng([self.seed, number])
-        total = self._pass_over(data.train, self.plan.rate(number), generator)
-        loss, quality = validate(self.model, data.validation)
+        with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is told below
+            total = self._pass_over(data.train, self.plan.rate(number), generator)
+            loss, quality = validate(self.model, data.validation)
         if not np.isfinite(total + loss):
             raise DivergenceError(
                 f"the loss is no longer a number in epoch {number + 1}; lower learning_rate "

@@ -29,7 +29,7 @@ INPUT, OUTPUT = "inputs", "logits"
 
 def export_onnx(
     net: QuantNet,
-    path: Path,
+    path: Path | str,
     *,
     input_shape: Sequence[int] | None = None,
     integers: bool = False,
@@ -60,7 +60,7 @@ def export_onnx(
         If the network is too large for an ONNX file.
     """
     require_modules("onnx")
-    replace_bytes(path, _Model(net, input_shape, integers=integers).serialized(facts or {}))
+    replace_bytes(Path(path), _Model(net, input_shape, integers=integers).serialized(facts or {}))
 
 
 class _Model:

@@ -97,7 +97,7 @@ class Verification:
 
 def verify(
     net: QuantNet,
-    path: Path,
+    path: Path | str,
     inputs: NDArray[Any],
     *,
     progress: Callable[[int], None] | None = None,
@@ -122,7 +122,7 @@ def verify(
         If the extra `onnx` is not installed.
     """
     require_modules("onnx", "onnxruntime")
-    model = ModelFile.read(path)
+    model = ModelFile.read(Path(path))
     if (prod(model.input_shape), model.outputs) != (net.inputs, net.outputs):
         raise FormatError(f"{path}: is not of network {net.name}; export it again")
     if not len(inputs):

@@ -1,6 +1,7 @@
 """Networks in a few lines of Python; the page that shows them is run by `tests/test_readme.py`."""
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from axnn import api
 from axnn.api import EngineConfig, LayerSpec, NetworkSpec, approximate, train
 from axnn.approximation.widths import Trial
+from axnn.data import Split
 from axnn.errors import TrainingError
 from tests.axnn.tiny import make_data, make_trained
 
@@ -45,6 +47,9 @@ def test_a_trained_network_is_approximated_and_stays_as_it_is():
     assert found.last_kept.accuracy >= found.trials[0].accuracy - 0.1
     assert min(np.unique(layer.precision).min() for layer in found.axnn.layers) < 16
     assert all(trial.rounds <= 3 for trial in found.trials)
+    large = Split(np.zeros((9, 1, 5, 4), np.float32), np.arange(9) % 3)
+    with pytest.raises(TrainingError, match=r"tiny reads samples of \(1, 3, 4\), but those of"):
+        approximate(network, replace(DATA, train=large, validation=large, test=large))
 
 
 def test_all_public_names_are_there_and_documented():

@@ -93,6 +93,8 @@ def test_limits():
         Limits.parse(["price=3"])
     with pytest.raises(ConfigError, match="limit must be like area_um2=200000, not 'cycles'"):
         Limits.parse(["cycles"])
+    with pytest.raises(ConfigError, match="limit of cycles must be a number, not nan"):
+        Limits.parse(["cycles=nan"])
 
 
 @pytest.mark.parametrize("ncu", ["fused", "gated"])
@@ -198,21 +200,27 @@ def test_the_command_writes_a_table_json_and_csv(run, tmp_path, monkeypatch, cap
     words = ["explore", "--run", run.path, "--rows", "2,4", "--cols", "4", "--prices", prices]
     words += ["--limit", "loss_points=100", "--out", out]
 
-    def call(*more: str) -> str:
+    def call(*more):
         monkeypatch.setattr("sys.argv", ["axnn", *map(str, words), *more])
         with pytest.raises(SystemExit) as status:
             cli.main()
         assert status.value.code == 0
-        return capsys.readouterr().out
+        return capsys.readouterr()
 
-    front = json.loads(call("--json", "--objective", "area"))["front"]
+    front = json.loads(call("--json", "--objective", "area").out)["front"]
     areas = [each["area_um2"] for each in front]
     assert areas == sorted(areas)
     rows = list(csv.DictReader(out.read_text().splitlines()))
-    assert len(rows) == json.loads(call("--json"))["candidates"] > len(front)
+    assert len(rows) == json.loads(call("--json").out)["candidates"] > len(front)
     assert {row["fits_ulx3s_85f"] for row in rows} == {"yes", "unknown"}
     assert front[0]["boards"]["icebreaker"] in ("no", "unknown")
-    assert "that no other beats" in call()
+    assert "that no other beats" in call().out
+    cycles = min(float(row["cycles"]) for row in rows)
+    assert (
+        "no candidate is within the limits; at least: loss_points"
+        in call("--limit", "cycles=0").err
+    )
+    assert f"cycles {cycles:g}" in call("--limit", "cycles=0").err
 
 
 def test_exact_areas_are_those_of_synthesis(monkeypatch):

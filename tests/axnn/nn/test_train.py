@@ -153,7 +153,7 @@ def test_damaged_checkpoint_is_one_clear_error(tmp_path, damage):
         train(Network(make_spec(), seed=1), DATA, plan, seed=4, checkpoint=path)
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_diverging_training_says_what_to_do():
     plan = replace(PLAN, learning_rate=1e30)
     with pytest.raises(TrainingError, match=r"no longer a number .* lower learning_rate"):

@@ -64,7 +64,7 @@ def test_graphs_are_bit_true(file, seed, integers):
     rng = np.random.default_rng(seed)
     net = random_graph(rng)
     export_onnx(net, file, integers=integers)
-    found = verify(net, file, random_inputs(rng, net, 5))
+    found = verify(net, str(file), random_inputs(rng, net, 5))
     assert found.is_exact, f"seed {seed}: {found.first}"
     assert found.results == 2 * 5 * net.outputs
 
@@ -251,7 +251,7 @@ def test_same_network_gives_the_same_bytes(tmp_path, net):
             check=True,
         )
         contents.append(path.read_bytes())
-    export_onnx(net, tmp_path / "net.onnx")
+    export_onnx(net, str(tmp_path / "net.onnx"))
     assert contents == [(tmp_path / "net.onnx").read_bytes()] * 2
 
 
