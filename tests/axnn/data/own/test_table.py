@@ -1,6 +1,7 @@
 """Tables: numbers and words become inputs as scikit-learn's encoders make them, faults are told."""
 
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -262,7 +263,9 @@ def test_new_rows_are_encoded_as_the_table_was(write):
     wanted = [column.encode(column.learn(np.arange(3))) for column in found.columns]
     gaps = (None, float("nan"), np.float32("nan"), np.datetime64("NaT"))
     for gap in gaps:
-        values = [50667.0, gap, np.float64(53111)], ["Bonn", gap, "Ulm"], [1, 2, gap]
+        values: list[list[Any]] = [
+            [50667.0, gap, np.float64(53111)], ["Bonn", gap, "Ulm"], [1, 2, gap]
+        ]  # fmt: skip
         for column, new, old in zip(found.columns, values, wanted, strict=True):
             np.testing.assert_array_equal(column.learn(np.arange(3)).encode(new), old)
 
