@@ -21,10 +21,11 @@ from qcnpe.spec.files import replace_text
 from qcnpe.spec.memory.c_driver import c_driver
 from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.memory.descriptors import DESCRIPTOR_FIELDS
-from qcnpe.spec.memory.system_rdl import system_rdl
+from qcnpe.spec.memory.registers import memory_feature_words
 from qcnpe.spec.memory.tables import TAP_FIELDS, WALK_FIELDS, WRITE_FIELDS, lane_fields
 from qcnpe.spec.registers import Register, register_map, registers
 from qcnpe.spec.stream_guide import stream_guide
+from qcnpe.spec.system_rdl import system_rdl
 from qcnpe.testbench import bench_files
 from qcnpe.yosys import run_yosys
 
@@ -175,6 +176,7 @@ def generate(config: EngineConfig, folder: Path, name: str | None = None) -> Gen
     bench = bench_files(config, module)
     files = {
         "registers.md": register_map(config),
+        "registers.rdl": system_rdl(config, module),
         "streams.md": stream_guide(config),
         "qcnpe.core": fusesoc_core(bench, prefix),
         **{f"bench/{file}": content for file, content in bench.items()},
@@ -187,8 +189,8 @@ def generate_autonomous(
 ) -> Generated:
     """Write the Verilog of an autonomous engine, its manifest, its registers and `qcnpe.core`.
 
-    Beside them lie `qcnpe.h` and `qcnpe.c`, a driver in C, and the registers in SystemRDL. A `name`
-    also begins the names of these two files, and of all that they define.
+    Beside them lie `qcnpe.h` and `qcnpe.c`, a driver in C. A `name` also begins the names of these
+    two files, and of all that they define.
 
     Parameters
     ----------
@@ -205,10 +207,11 @@ def generate_autonomous(
     module = prefix + AUTONOMOUS_TOP
     top = Autonomous(config)
     text = autonomous_verilog(top, prefix, macros=macros)
+    constants = memory_feature_words(config)
     core = _AUTONOMOUS_CORE.format(core=prefix + _CORE_NAME, top=module, version=PACKAGE_VERSION)
     files = {
-        "registers.md": register_map(config.engine, top.table),
-        "registers.rdl": system_rdl(config, module),
+        "registers.md": register_map(config.engine, top.table, constants),
+        "registers.rdl": system_rdl(config.engine, module, top.table, constants),
         "qcnpe.core": core,
         **c_driver(top.table, prefix),
     }

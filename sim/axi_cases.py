@@ -24,7 +24,7 @@ from qcnpe.spec.commands import (
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.cycles import count_cycles
 from qcnpe.spec.model import execute
-from qcnpe.spec.registers import Access, registers
+from qcnpe.spec.registers import Access, registers, reset_words
 from qcnpe.spec.streams import Streams
 from sim.axi_bench import SOURCES, TB, random_pause, tile_columns
 
@@ -138,6 +138,15 @@ async def read_identity(dut: Any) -> None:
     assert features >> 16 & 0x3F == config.accumulator_bits
     assert 1 << (features >> 22 & 0xF) == config.table_segments
     assert features >> 26 == config.kind.code
+
+
+@cocotb.test()
+async def read_values_after_a_reset(dut: Any) -> None:
+    """A register that does not describe the engine holds what the documents say; most hold zero."""
+    bench = await started(dut)
+    values = reset_words(bench.config)
+    for name in ("status", "precision", "error", "ceiling"):
+        assert [*values.get(name, {"": 0}).values()] == [await bench.read(name)], name
 
 
 @cocotb.test()

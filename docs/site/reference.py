@@ -9,7 +9,7 @@ from qcnpe.spec.commands import PARAMETER_FIELDS, Field, command_fields
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.memory.config import DESCRIPTOR_BITS, MemoryConfig
 from qcnpe.spec.memory.descriptors import DESCRIPTOR_FIELDS, FAULT_MEANINGS
-from qcnpe.spec.memory.registers import memory_registers
+from qcnpe.spec.memory.registers import memory_feature_words, memory_registers
 from qcnpe.spec.memory.tables import TAP_FIELDS, WALK_FIELDS, WRITE_FIELDS, lane_fields
 from qcnpe.spec.registers import register_map
 from qcnpe.spec.stream_guide import stream_guide
@@ -75,7 +75,8 @@ def memory_words_page() -> str:
 
 def memory_registers_page() -> str:
     """The register file of an autonomous engine."""
-    title, _, rest = _with_note(register_map(_ENGINE, memory_registers(_MEMORIES))).partition("\n")
+    table, constants = memory_registers(_MEMORIES), memory_feature_words(_MEMORIES)
+    title, _, rest = _with_note(register_map(_ENGINE, table, constants)).partition("\n")
     return f"{title} of autonomous engines\n{rest}"
 
 

@@ -1,5 +1,6 @@
 """The register file on the AXI4-Lite bus: one table for RTL, host and documentation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -16,6 +17,9 @@ INTERFACE_VERSION = 2
 REGISTER_BYTES = 4
 COUNTER_BITS = 48
 """Width of a counter in bits; at 500 MHz it overflows after six days."""
+
+FieldValues = Mapping[str, Mapping[str, int]]
+"""Values of fields, by register and field."""
 
 _COUNTERS_OFFSET = 0x40
 
@@ -77,6 +81,17 @@ def feature_words(config: EngineConfig) -> dict[str, dict[str, int]]:
             "table_segments": config.table_segments.bit_length() - 1,
             "ncu": config.kind.code,
         },
+    }
+
+
+def reset_words(config: EngineConfig) -> dict[str, dict[str, int]]:
+    """Values after a reset, by register and field, of registers that do not describe the engine.
+
+    Those that are left out are zero.
+    """
+    return {
+        "precision": {"precision": config.precisions[0]},
+        "ceiling": {"ceiling": OPERAND_BITS},
     }
 
 
@@ -188,33 +203,42 @@ def _counter_registers(config: EngineConfig) -> tuple[Register, ...]:
     return tuple(found)
 
 
-def register_map(config: EngineConfig, table: tuple[Register, ...] | None = None) -> str:
+def register_map(
+    config: EngineConfig,
+    table: tuple[Register, ...] | None = None,
+    constants: FieldValues | None = None,
+) -> str:
     """The register file as a Markdown document.
 
     Parameters
     ----------
     config : the engine
     table : all registers, if there are others than the engine's
+    constants : those of these others that describe the engine
     """
+    values = feature_words(config) | reset_words(config) | dict(constants or {})
     lines = [
         "# Registers",
         "",
         f"AXI4-Lite, {REGISTER_BYTES * 8} bits, of an engine of {config.rows} x {config.cols} NCUs"
-        f" ({config.ncu}).",
+        f" ({config.ncu}). An access to an address without a register, and one that its register",
+        "does not allow, are answered with SLVERR and change nothing.",
         "",
-        "| offset | register | access | bits | field | meaning |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| offset | register | access | bits | field | after reset | meaning |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for register in table or registers(config):
         place = 0
         for field in register.fields:
             bits = f"{place + field.bits - 1}:{place}" if field.bits > 1 else str(place)
+            reset = f"0x{values.get(register.name, {}).get(field.name, 0):X}"
             cells = (
                 f"0x{register.offset:02X}",
                 register.name,
                 register.access.value,
                 bits,
                 field.name,
+                "" if register.access is Access.WRITE else reset,
                 field.meaning,
             )
             lines.append(f"| {' | '.join(cells)} |")

@@ -50,7 +50,7 @@ def test_core_names_files_that_are_there(default):
         re.findall(r"(bench/\w+\.hex): \{copyto: \w+\.hex\}", core)
     )
     # The rest is read by people and test benches.
-    others = {"qcnpe.core", "manifest.json", "registers.md", "streams.md"}
+    others = {"qcnpe.core", "manifest.json", "registers.md", "registers.rdl", "streams.md"}
     assert named == set(written(folder)) - others
 
 

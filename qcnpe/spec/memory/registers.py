@@ -63,19 +63,29 @@ def _sizes() -> list[_Row]:
     return found
 
 
+_ZERO_BITS = {
+    "low": "bits below a bus word and above an address read zero",
+    "high": "bits above an address read zero",
+}
+"""Bits of a base register that are not stored."""
+
+
 def _base(name: str) -> list[_Row]:
     return [
         (
             f"{name}_{half}",
             Access.READ_WRITE,
-            (Field(f"{name}_{half}", 32, f"{half} half of the base address of the {name}"),),
+            (
+                Field(
+                    f"{name}_{half}", 32, f"{half} half of the base address of the {name}; {zero}"
+                ),
+            ),
         )
-        for half in ("low", "high")
+        for half, zero in _ZERO_BITS.items()
     ]
 
 
 _BASES: list[_Row] = [*_base("image"), *_base("input"), *_base("output")]
-"""Base registers; bits below a bus word and above an address read zero."""
 
 _RUN: list[_Row] = [
     (
