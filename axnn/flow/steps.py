@@ -36,6 +36,7 @@ from axnn.quantisation.quantize import QuantisedNetwork, uniform_precision
 from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
 from qcnpe.spec.documents import write_document
+from qcnpe.spec.errors import FormatError
 from qcnpe.spec.files import replace_bytes
 
 ACTIVITY_SAMPLES = 128
@@ -54,10 +55,19 @@ Notify = Callable[[str], None]
 def _is_made(
     path: Path, recorded: Callable[[Path], Ancestry], now: Ancestry, notify: Notify | None
 ) -> bool:
-    """Whether a step's file was made from the present inputs; notifies if it was from others."""
+    """Whether a step's file was made from the present inputs; notifies if it was from others.
+
+    Raises
+    ------
+    RunError
+        If the file is damaged: whatever it is, it is not overwritten.
+    """
     if not path.exists():
         return False
-    found = recorded(path)
+    try:
+        found = recorded(path)
+    except FormatError as error:
+        raise RunError(f"{error}: delete it, and run this command again") from error
     if found != now and notify is not None:
         notify(f"{path}: was made {found.difference(now) or 'otherwise'}; it is made again")
     return found == now

@@ -16,7 +16,9 @@ ANSWERS = (
 )
 """Operators that make probabilities or classes of logits."""
 
-_BETWEEN = ("Identity", "Cast", "Reshape", "Squeeze", "Flatten")
+_BETWEEN = (
+    "Identity", "Cast", "Reshape", "Squeeze", "Flatten", "QuantizeLinear", "DequantizeLinear",
+)  # fmt: skip
 """Operators that may follow them."""
 
 LOOK_UP = "ai.onnx.ml.ArrayFeatureExtractor"

@@ -44,6 +44,11 @@ _WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,14})(?:\.0*)?")
 _CODE = re.compile(r"[+-]?0[0-9]+")
 """Whole numbers, and digits behind a zero, which are names: 007 is not 7."""
 
+_LIKE_NUMBER = re.compile(
+    r"[-+\N{MINUS SIGN}$€£ ]*+[0-9][0-9.,' ]*+(?:[eE][-+]?[0-9]++)?+[%$€£ ]*+"
+)
+"""What a person takes for a number, such as 1.234,56 or 12 %."""
+
 _NO_CLASS = MISSING - {"None"}
 """Words that stand for a missing label rather than for a class."""
 
@@ -186,11 +191,11 @@ def _mixture_notes(cells: "_NumberCells | _WordCells", column: Numbers | Words) 
     """A note if most cells of a column are numbers, but one that is none makes words of all."""
     if not isinstance(cells, _WordCells) or not isinstance(column, Words) or not cells.fault:
         return []
-    are_numbers = np.array([bool(_NUMBER.fullmatch(word)) for word in column.words])
+    are_numbers = np.array([bool(_LIKE_NUMBER.fullmatch(word)) for word in column.words])
     if are_numbers[column.codes].mean() < _MOSTLY:
         return []
     return [
-        f"column {column.name!r} is read as words, one input each{cells.fault}; correct that cell,"
+        f"column {column.name!r} is read as words, one input each{cells.fault}; correct such cells,"
         " or say that the numbers are names (--category)"
     ]
 

@@ -195,6 +195,22 @@ def test_a_file_without_ancestors_is_refused(run):
         run.approximated()
 
 
+@pytest.mark.parametrize("name", ["network.npz", "resilience.npz", "axnn.npz"])
+def test_a_damaged_file_is_kept_until_the_user_deletes_it(run, name):
+    step = {
+        "network.npz": lambda: train_step(run, APP, seed=1),
+        "resilience.npz": lambda: characterize_step(run),
+        "axnn.npz": lambda: approximate_step(run, APP.approximation),
+    }[name]
+    path, before = run.path / name, (run.path / name).read_bytes()
+    path.write_bytes(before[:-90])
+    with pytest.raises(RunError, match=rf"{name}: .*: delete it, and run this command again"):
+        step()
+    path.unlink()
+    step()
+    assert path.read_bytes() == before
+
+
 def test_a_start_that_has_changed_is_refused(tmp_path):
     run = RunFolder(tmp_path)
     tight, loose = (RunFolder(tmp_path / name, trained_in=tmp_path) for name in ("a", "b"))

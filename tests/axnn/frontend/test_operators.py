@@ -616,6 +616,19 @@ def test_answers_are_left_out(tmp_path, last):
     assert found.notes[0].startswith("left out at the end: #2 making y (Identity), #1 making b (")
 
 
+def test_probabilities_that_are_quantised_are_left_out(tmp_path):
+    """As onnxruntime's quantiser leaves them."""
+    nodes = [
+        node("Gemm", "x w", "a"),
+        node("Softmax", "a", "b"),
+        node("QuantizeLinear", "b s z", "c"),
+        node("DequantizeLinear", "c s z"),
+    ]
+    steps = {"s": np.float32(1 / 255), "z": np.uint8(0)}
+    found = imported(tmp_path, nodes, (4,), {**WEIGHTS, **steps})
+    assert kinds(found) == ["dense"]
+
+
 WEIGHTS = {"w": floats((4, 3))}
 
 

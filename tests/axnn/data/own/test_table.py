@@ -231,11 +231,18 @@ def test_numbers_that_a_single_cell_makes_words_of_are_told(write, cell):
     notes = read_table(path, TableOptions(label="y")).read_notes
     assert notes == (
         f"column 'x' is read as words, one input each (line 42: {cell!r} is not a number); correct"
-        " that cell, or say that the numbers are names (--category)",
+        " such cells, or say that the numbers are names (--category)",
     )
     assert not read_table(path, TableOptions(label="y", category=("x",))).read_notes
     words = [[str(place) if place < 40 else "word", "ab"[place % 2]] for place in range(90)]
     assert not read_table(write(joined(["x", "y"], words)), TableOptions(label="y")).read_notes
+
+
+@pytest.mark.parametrize("form", ["{} %", "$ {}", "1.{}00,50", "{} 000", "\N{MINUS SIGN}{}"])
+def test_numbers_that_are_written_for_persons_are_told(write, form):
+    rows = [[form.format(place % 9 + 1), str(place % 2)] for place in range(30)]
+    (note,) = read_table(write(joined(["x", "y"], rows, ";")), TableOptions(label="y")).read_notes
+    assert note.startswith(f"column 'x' is read as words, one input each (line 2: {rows[0][0]!r} ")
 
 
 def test_a_class_that_may_be_a_missing_label_is_told(write):
