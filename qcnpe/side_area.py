@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qcnpe.spec.area import fit_prices
+from qcnpe.area import fit_prices
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import read_document
 from qcnpe.spec.errors import FormatError

@@ -19,7 +19,8 @@ import numpy as np
 
 from axnn.exploration import Space
 from axnn.exploration.counting import EngineCount, Point, Shared, count_engines, measure_activity
-from axnn.exploration.explore import in_parts, load_areas
+from axnn.exploration.explore import in_parts
+from qcnpe.area import AreaModel
 from qcnpe.command_line import command
 from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import EngineConfig
@@ -48,7 +49,7 @@ def make_work() -> tuple[Shared, list[EngineConfig]]:
     samples = np.random.default_rng(SEED).random((_SAMPLES, *workload.spec.input_shape))
     activity = {("lenet", ncu): measure_activity(net, ENGINE, ncu, samples) for ncu in SPACE.ncus}
     point = Point("lenet", net, 1.0, 0.0)
-    return Shared((point,), activity, EnergyPrices.load(), load_areas()), SPACE.engines(ENGINE)
+    return Shared((point,), activity, EnergyPrices.load(), AreaModel.load()), SPACE.engines(ENGINE)
 
 
 def timed(

@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from qcnpe.area import FILE, AreaModel, EngineArea
 from qcnpe.command_line import command
-from qcnpe.spec.area import FILE, AreaModel, EngineArea
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.terminal import Progress

@@ -40,7 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qcnpe.blocking": SPEC | {"qcnpe.averages", "qcnpe.compiler", "qcnpe.folding"},
     "qcnpe.memory_events": SPEC | {"qcnpe.events"},
     "qcnpe.prices": {"qcnpe.spec"},
-    "qcnpe.side_area": SPEC,
+    "qcnpe.area": SPEC,
+    "qcnpe.side_area": SPEC | {"qcnpe.area"},
     "qcnpe.placement": SPEC
     | {"qcnpe.placement", "qcnpe.blocking", "qcnpe.compiler", "qcnpe.folding"},
     "qcnpe.placement.energy": SPEC | {"qcnpe.events", "qcnpe.memory_events", "qcnpe.prices"},
@@ -82,7 +83,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "axnn.experiments": EXPERIMENTS,
     "axnn.experiments.energy_spread": EXPERIMENTS | {"qcnpe.command_line"},
     "axnn.exploration": EXPLORATION
-    | {"qcnpe.activity", "qcnpe.compiler", "qcnpe.events", "qcnpe.placement", "qcnpe.side_area"},
+    | {
+        "qcnpe.activity",
+        "qcnpe.area",
+        "qcnpe.compiler",
+        "qcnpe.events",
+        "qcnpe.placement",
+        "qcnpe.side_area",
+    },
     "axnn.experiments.narrow_energy": EXPERIMENTS | {"qcnpe.command_line"},
     "axnn.cpu": CPU
     | {"qcnpe.command_line", "qcnpe.terminal", "numba", "llvmlite", "matplotlib", "rich"},

@@ -17,6 +17,7 @@ from axnn.approximation.event_counter import PROGRAM_BATCH
 from axnn.exploration.candidates import Candidate, LeftOut
 from axnn.flow.energy import program_cost
 from qcnpe.activity import network_activity
+from qcnpe.area import AreaModel
 from qcnpe.compiler import Program, compile_network
 from qcnpe.events import EventCounts, OperandActivity
 from qcnpe.placement.build import place_network
@@ -24,7 +25,6 @@ from qcnpe.placement.energy import side_energy_pj
 from qcnpe.placement.report import PlacementReport
 from qcnpe.prices import EnergyPrices
 from qcnpe.side_area import SideAreaModel
-from qcnpe.spec.area import AreaModel
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import CapacityError
 from qcnpe.spec.memory.config import MemoryConfig

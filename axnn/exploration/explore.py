@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.resources import as_file, files
 
 from axnn.approximation.uniform import uniform_widths
 from axnn.approximation.widths import integer_accuracy
@@ -20,9 +19,9 @@ from axnn.exploration.space import Space
 from axnn.flow.ancestry import Ancestry
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, event_counter
+from qcnpe.area import AreaModel
 from qcnpe.prices import EnergyPrices
 from qcnpe.side_area import SideAreaModel
-from qcnpe.spec.area import FILE, AreaModel
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import read_document, write_document
 from qcnpe.tasks import IN_THIS_PROCESS, Workplace, run_tasks
@@ -70,12 +69,6 @@ class Explored:
     engines: dict[str, EngineCount]
 
 
-def load_areas() -> AreaModel:
-    """The committed areas."""
-    with as_file(files("synth") / FILE) as path:
-        return AreaModel.load(path)
-
-
 def explore(
     run: RunFolder,
     space: Space,
@@ -112,7 +105,7 @@ def explore(
     ]
     with run.lock():
         points = operating_points(run, variants)
-        areas = load_areas()
+        areas = AreaModel.load()
         side_areas = SideAreaModel.load() if autonomous else None
         kept = _Kept(run, variants, prices, areas, side_areas)
         new = [engine for engine in engines if engine.title not in kept.engines]

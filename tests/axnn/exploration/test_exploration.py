@@ -14,11 +14,12 @@ from axnn.exploration import Candidate, Limits, Space, explore, pareto_front
 from axnn.exploration.candidates import COSTS
 from axnn.exploration.counting import Point, Shared, count, measure_activity
 from axnn.exploration.exact import with_exact_areas
-from axnn.exploration.explore import RESULTS, load_areas, operating_points, uniform_runs
+from axnn.exploration.explore import RESULTS, operating_points, uniform_runs
 from axnn.flow.apps import APPS, App
 from axnn.flow.energy import EnergyModel
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, train_step
+from qcnpe.area import AreaModel
 from qcnpe.placement.build import place_network
 from qcnpe.prices import EnergyPrices
 from qcnpe.side_area import SideAreaModel
@@ -103,7 +104,7 @@ def test_counts_are_those_of_an_evaluation(run, ncu):
     samples, prices = run.samples().validation.inputs, EnergyPrices.load()
     point = Point("axnn", run.point("axnn"), 0.5, 0.0)
     activity = {("axnn", ncu): measure_activity(point.net, ENGINE, ncu, samples)}
-    shared = Shared((point,), activity, prices, load_areas())
+    shared = Shared((point,), activity, prices, AreaModel.load())
     for rows, cols in ((4, 4), (2, 8), (16, 3)):
         engine = replace(ENGINE, rows=rows, cols=cols, ncu=ncu)
         found, cost = (

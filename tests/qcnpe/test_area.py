@@ -2,11 +2,10 @@
 
 import json
 from dataclasses import asdict
-from importlib.resources import as_file, files
 
 import pytest
 
-from qcnpe.spec.area import FILE, AreaModel, EngineArea
+from qcnpe.area import AreaModel, EngineArea
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import ConfigError, FormatError
 
@@ -57,8 +56,7 @@ def test_too_few_engines_are_refused(tmp_path):
 
 
 def test_the_committed_model_is_within_five_percent_of_ten_other_engines():
-    with as_file(files("synth") / FILE) as path:
-        model = AreaModel.load(path)
+    model = AreaModel.load()
     known = {each.config for each in model.fitted}
     checked = dict(model.errors())
     assert len(checked) == 10

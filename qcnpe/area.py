@@ -8,6 +8,7 @@ bits of its queues. The price of each part is fitted to the engines of a file, w
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
@@ -84,14 +85,17 @@ class AreaModel:
     checked: tuple[EngineArea, ...]
 
     @classmethod
-    def load(cls, path: Path) -> "AreaModel":
-        """Read a file.
+    def load(cls, path: Path | None = None) -> "AreaModel":
+        """Read a file, by default the committed one.
 
         Raises
         ------
         FormatError
             If it is damaged, or holds too few engines.
         """
+        if path is None:
+            with as_file(files("synth") / FILE) as bundled:
+                return cls.load(bundled)
         found = read_document(path, _File)
         model = cls(found.library, tuple(found.fitted), tuple(found.checked))
         if len(model.fitted) <= len(model._parts):
