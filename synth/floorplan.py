@@ -55,11 +55,6 @@ class Floorplan:
         """All wires of an H-tree that ends in the middle of each NCU."""
         return self._tree_um(self.rows, self.cols)
 
-    @property
-    def clock_tree_um_per_ncu(self) -> float:
-        """Share of one NCU in the wires of the H-tree."""
-        return self.clock_tree_um / (self.rows * self.cols)
-
     def _tree_um(self, rows: int, cols: int) -> float:
         """A wire between the middles of two halves of a block of NCUs, and the trees in them."""
         if rows == cols == 1:

@@ -101,7 +101,6 @@ class GenericGates:
     """Yosys' generic gates, for use without a cell library."""
 
     name = "generic gates"
-    flipflop = "$_DFF_P_"
     notes = (
         "no cell library: areas are gate equivalents"
         f" (transistors / {_NAND2_TRANSISTORS}) of {GATE_EQUIVALENT_UM2} um2",
@@ -172,16 +171,6 @@ class LibertyCells:
     def name(self) -> str:
         """The library's name."""
         return self.library.name
-
-    @cached_property
-    def liberty(self) -> str:
-        """Text of the Liberty file that `read` and `to_cells` use."""
-        return plain_text(self.library)
-
-    @property
-    def flipflop(self) -> str:
-        """The smallest flip-flop that may be placed."""
-        return min(self._flipflops, key=lambda cell: cell.area_um2).name
 
     @cached_property
     def _sizes_gates(self) -> bool:

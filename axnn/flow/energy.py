@@ -45,16 +45,6 @@ class Cost:
     memory_pj: float
     external_pj: float
 
-    @property
-    def with_memory_pj(self) -> float:
-        """Energy of the engine and its on-chip memories."""
-        return self.energy_pj + self.memory_pj
-
-    @property
-    def system_pj(self) -> float:
-        """Energy of the engine, its on-chip memories and the external memory."""
-        return self.with_memory_pj + self.external_pj
-
 
 @dataclass(frozen=True, eq=False)
 class EnergyModel:

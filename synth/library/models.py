@@ -16,7 +16,6 @@ from synth.library.errors import ModelFileError
 PACKAGE = "c4m-pdk-freepdk45==0.0.1"
 MEMBER = "c4m/pdk/freepdk45/freepdk45_nom.spi"
 SHA256 = "83cf2d739459f4bbdb25033496f95dcc9bc57a4db5befb61ae329a4618c3c57d"
-LICENCE = "Apache-2.0"
 MEMBER_LIMIT_BYTES = 16 << 20
 
 _LIMIT_S = 300

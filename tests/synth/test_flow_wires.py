@@ -138,7 +138,6 @@ def test_floorplan_against_sums_by_hand() -> None:
     assert (plan.width_um, plan.height_um) == (40.0, 40.0)
     # 20 between the halves; in each, 20 between two rows; in each of these, 10 between two NCUs
     assert plan.clock_tree_um == pytest.approx(20 + 2 * 20 + 4 * 10)
-    assert plan.clock_tree_um_per_ncu == pytest.approx(100 / 8)
     with pytest.raises(SynthesisError, match="rows must be above 0, not 0"):
         replace(plan, rows=0)
 
