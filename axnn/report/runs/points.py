@@ -12,6 +12,7 @@ from axnn.approximation.event_counter import (
     external_events,
     memory_events,
 )
+from axnn.approximation.widths import histogram
 from axnn.flow.energy import EnergyModel
 from axnn.report.runs.systems import SystemCost, system_cost
 from qcnpe.compiler import LayerProgram, Program
@@ -139,9 +140,6 @@ def point_cost(net: QuantNet, energy: EnergyModel, *, exact: bool) -> PointCost:
             program.layers, counter.count_layers(program), places, strict=True
         )
     )
-    widths, counts = np.unique(
-        np.concatenate([layer.precision.reshape(-1) for layer in net.layers]), return_counts=True
-    )
     return PointCost(
         engine=config.title,
         peaks={str(w): config.rows * config.cols * config.pairs(w) for w in config.precisions},
@@ -151,9 +149,7 @@ def point_cost(net: QuantNet, energy: EnergyModel, *, exact: bool) -> PointCost:
         memory_pj=prices.cost_pj(memory_events(program)) / PROGRAM_BATCH,
         external_pj=prices.cost_pj(external_events(program)) / PROGRAM_BATCH,
         cycles=program.cycles / PROGRAM_BATCH,
-        histogram={
-            str(w): n for w, n in zip(widths[::-1].tolist(), counts[::-1].tolist(), strict=True)
-        },
+        histogram=histogram(tuple(layer.precision for layer in net.layers)),
         layers=layers,
         memories=placed.memories,
         start=start,
