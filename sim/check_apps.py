@@ -8,13 +8,12 @@ run again.
 
 import argparse
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from axnn.experiments.bounds import BOUNDS
 from axnn.experiments.collect import named_apps
-from axnn.experiments.documents import HARDWARE
+from axnn.experiments.documents import HARDWARE, Hardware
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import SEEDS
 from axnn.flow.run_folder import bound_name
@@ -29,27 +28,11 @@ _BATCH = 20
 """Images that are sent to the engine at once: few, so that the progress bar moves."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AppCheck:
-    """Result of the check of one application.
-
-    Attributes
-    ----------
-    images_checked : test images, drawn at random, the same ones for the network of each bound
-    mismatches : outputs that differ from the model, over all bounds
-    miscounts : cycles that the compiler counted more or fewer than the engine took, over all bounds
-    """
-
-    images_checked: int
-    mismatches: int
-    miscounts: int
-
-
-def check_app(place: AppFolder, images: int, progress: Progress) -> AppCheck:
+def check_app(place: AppFolder, images: int, progress: Progress) -> Hardware:
     """Run test images through the networks of all bounds on the application's engine."""
     with SimulationTransport(place.trained.record().app.engine) as engine:
         found = [_check_bound(place, bound, images, engine, progress) for bound in BOUNDS]
-    return AppCheck(
+    return Hardware(
         images_checked=min(each.samples for each in found),
         mismatches=sum(each.mismatches for each in found),
         miscounts=sum(abs(each.cycles - each.counted_cycles) for each in found),
@@ -76,12 +59,12 @@ def check_apps(folder: Path, names: list[str], images: int) -> list[str]:
         for name in names:
             place = AppFolder(folder, name, SEEDS[0])
             found = _checked(place, images, progress)
-            if found["mismatches"] or found["miscounts"]:
+            if found.mismatches or found.miscounts:
                 wrong.append(name)
     return wrong
 
 
-def _checked(place: AppFolder, images: int, progress: Progress) -> dict[str, Any]:
+def _checked(place: AppFolder, images: int, progress: Progress) -> Hardware:
     """The figures of an application; existing ones, if they are of the same networks."""
     place.check()
     with place.trained.lock():
@@ -89,10 +72,12 @@ def _checked(place: AppFolder, images: int, progress: Progress) -> dict[str, Any
         for run in runs:
             run.judgement()
         files = [file for run in runs for file in (run.axnn, run.test_inputs)]
-        made_from = place.ancestry(HARDWARE, files, images=images)
-        if not place.holds(HARDWARE, made_from):
-            place.write(HARDWARE, asdict(check_app(place, images, progress)), made_from)
-    return place.figures(HARDWARE) or {}
+        made_from = place.ancestry(HARDWARE.name, files, images=images)
+        if not place.holds(HARDWARE.name, made_from):
+            place.write(HARDWARE.name, asdict(check_app(place, images, progress)), made_from)
+    found = place.figures(HARDWARE)
+    assert found is not None
+    return found
 
 
 def main() -> None:

@@ -7,7 +7,16 @@ from typing import Any
 
 from axnn.errors import RunError
 from axnn.experiments.bounds import BOUNDS, UNIFORM_WIDTHS, choice_name, choices_of
-from axnn.experiments.documents import HARDWARE
+from axnn.experiments.documents import (
+    ABLATION,
+    DROPOUT,
+    EDGES,
+    HARDWARE,
+    ORDERING,
+    OVERFITTING,
+    Dropped,
+    Overfitting,
+)
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.ordering import accuracy_at_equal_energy, shared_grid
 from axnn.experiments.stages import SEEDS, seeds
@@ -155,26 +164,25 @@ def over_best_uniform(
 
 
 def _ordering(place: AppFolder) -> dict[str, float]:
-    document = place.figures("ordering") if place.trained.network.exists() else None
+    document = place.figures(ORDERING) if place.trained.network.exists() else None
     if document is None:
         return {}
-    curves = document["curves"]
-    grid = shared_grid(curves)
+    grid = shared_grid(document.curves)
     return {
         f"ordering.{criterion}.accuracy": 100 * accuracy_at_equal_energy(entry, grid)
-        for criterion, entry in curves.items()
+        for criterion, entry in document.curves.items()
     }
 
 
 def _edges(place: AppFolder) -> dict[str, float]:
     """Accuracy on validation with half of each map's positions lowered, by width and order."""
-    document = place.figures("edges")
+    document = place.figures(EDGES)
     if document is None:
         return {}
-    half = document["shares"].index(0.5)
+    half = document.shares.index(0.5)
     return {
         f"edges.{width}b.{order}.accuracy": 100 * accuracies[half]
-        for width, orders in document["accuracy"].items()
+        for width, orders in document.accuracy.items()
         for order, accuracies in orders.items()
     }
 
@@ -184,17 +192,21 @@ def _hardware(place: AppFolder) -> dict[str, float]:
     if found is None:
         return {}
     return {
-        "rtl_images_checked": found["images_checked"],
-        "rtl_mismatches": found["mismatches"],
-        "rtl_miscounts": found["miscounts"],
+        "rtl_images_checked": found.images_checked,
+        "rtl_mismatches": found.mismatches,
+        "rtl_miscounts": found.miscounts,
     }
 
 
 def _studies(place: AppFolder) -> dict[str, float]:
+    found: dict[str, Mapping[str, Overfitting | Dropped] | None] = {
+        OVERFITTING.name: place.figures(OVERFITTING),
+        DROPOUT.name: place.figures(DROPOUT),
+    }
     figures = {}
-    for study in ("overfitting", "dropout"):
-        for name, entry in (place.figures(study) or {}).items():
-            for key, value in entry.items():
+    for study, trainings in found.items():
+        for name, entry in (trainings or {}).items():
+            for key, value in vars(entry).items():
                 if isinstance(value, float):
                     percent = 100 if key.endswith("accuracy") else 1
                     figures[f"{study}.{name.replace(' ', '_')}.{key}"] = percent * value
@@ -204,8 +216,8 @@ def _studies(place: AppFolder) -> dict[str, float]:
 def _ablation(place: AppFolder) -> dict[str, float]:
     """Accuracy on test and energy of each setting of the method, by bound."""
     figures = {}
-    for setting, entry in (place.figures("ablation") or {}).items():
-        for bound, (accuracy, ratio) in entry["bounds"].items():
+    for setting, entry in (place.figures(ABLATION) or {}).items():
+        for bound, (accuracy, ratio) in entry.bounds.items():
             figures[f"ablation.{setting}.{bound}.accuracy"] = 100 * accuracy
             figures[f"ablation.{setting}.{bound}.energy_ratio"] = ratio
     return figures

@@ -1,15 +1,14 @@
 """What the documents of the stages hold; each is read by its schema."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from axnn.approximation.resilience import CRITERIA
 from axnn.nn.train import Epoch
 from qcnpe.spec.documents import Fraction, Natural, Positive
 from qcnpe.spec.errors import FormatError
 
-HARDWARE = "hardware"
-"""Name of the document of the run on the simulated engine."""
+Document = TypeVar("Document")
 
 ORDERS = ("edges", "centre", "random")
 """Orders in which positions of maps are lowered."""
@@ -64,7 +63,14 @@ class Edges:
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware:
-    """What came of the run on the simulated engine."""
+    """What came of the run on the simulated engine.
+
+    Attributes
+    ----------
+    images_checked : test images, drawn at random, the same ones for the network of each bound
+    mismatches : outputs that differ from the model, over all bounds
+    miscounts : cycles that the compiler counted more or fewer than the engine took, over all bounds
+    """
 
     images_checked: Natural
     mismatches: Natural
@@ -134,13 +140,29 @@ class Ablated:
             raise FormatError("a setting without bounds")
 
 
-SCHEMAS: dict[str, Any] = {
-    "ordering": Ordering,
-    "edges": Edges,
-    HARDWARE: Hardware,
-    "overfitting": dict[str, Overfitting],
-    "dropout": dict[str, Dropped],
-    "ablation": dict[str, Ablated],
+@dataclass(frozen=True)
+class DocumentKind(Generic[Document]):
+    """The document of a stage.
+
+    Attributes
+    ----------
+    name : of the stage
+    schema : what it holds besides its ancestors; that of trainings has an entry for each
+    """
+
+    name: str
+    schema: type[Document]
+
+
+ORDERING = DocumentKind("ordering", Ordering)
+EDGES = DocumentKind("edges", Edges)
+OVERFITTING = DocumentKind("overfitting", dict[str, Overfitting])
+DROPOUT = DocumentKind("dropout", dict[str, Dropped])
+ABLATION = DocumentKind("ablation", dict[str, Ablated])
+HARDWARE = DocumentKind("hardware", Hardware)
+"""Of the run on the simulated engine, see `sim.check_apps`."""
+
+KINDS: dict[str, DocumentKind[Any]] = {
+    kind.name: kind for kind in (ORDERING, EDGES, OVERFITTING, DROPOUT, ABLATION, HARDWARE)
 }
-"""What the document of each stage is besides its ancestors; those of trainings have an entry for
-each."""
+"""All of them by the name of their stage."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from axnn.errors import RunError
-from axnn.experiments.documents import HARDWARE, SCHEMAS
+from axnn.experiments.documents import HARDWARE, Document, DocumentKind
 from axnn.flow.ancestry import MADE_FROM, Ancestry
 from axnn.flow.apps import App, find_app
 from axnn.flow.run_folder import RunFolder
@@ -93,7 +93,7 @@ class AppFolder:
         """Write the figures of a stage."""
         write_document(self.document(stage), {MADE_FROM: asdict(made_from), **figures})
 
-    def figures(self, stage: str) -> dict[str, Any] | None:
+    def figures(self, kind: DocumentKind[Document]) -> Document | None:
         """What the document of a stage holds; None if it is not there.
 
         Raises
@@ -103,21 +103,18 @@ class AppFolder:
         FormatError
             If it is damaged, or not the document of that stage.
         """
-        path = self.document(stage)
+        path = self.document(kind.name)
         if not path.exists():
             return None
         found = _read(path)
         run, made_from = self.trained, Ancestry.recorded(found, path)
         values = run.record().approximation
-        made_from.check(path, files=[run.network], values=values, remedy=self._remedy(stage))
+        made_from.check(path, files=[run.network], values=values, remedy=self._remedy(kind.name))
         del found[MADE_FROM]
-        document = convert_document(found, SCHEMAS[stage], where=str(path))
-        if isinstance(document, dict):
-            return {name: asdict(entry) for name, entry in document.items()}
-        return asdict(document)
+        return convert_document(found, kind.schema, where=str(path))
 
     def _remedy(self, stage: str) -> str:
-        if stage == HARDWARE:
+        if stage == HARDWARE.name:
             return "`python -m sim.check_apps`"
         return f"`axnn experiments {self.name} --stage {stage}`"
 

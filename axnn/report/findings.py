@@ -1,10 +1,9 @@
 """Reads the results that an application's folder holds so far, for the report."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from axnn.approximation.loop import Approximation
 from axnn.approximation.resilience import Scores
@@ -12,7 +11,20 @@ from axnn.approximation.widths import Trial
 from axnn.errors import DataError
 from axnn.experiments.bounds import BOUNDS
 from axnn.experiments.collect import judge_variants
-from axnn.experiments.documents import HARDWARE
+from axnn.experiments.documents import (
+    ABLATION,
+    DROPOUT,
+    EDGES,
+    HARDWARE,
+    ORDERING,
+    OVERFITTING,
+    Ablated,
+    Dropped,
+    Edges,
+    Hardware,
+    Ordering,
+    Overfitting,
+)
 from axnn.experiments.folder import AppFolder
 from axnn.experiments.stages import stages
 from axnn.flow.energy import EnergyModel
@@ -23,8 +35,29 @@ from axnn.report.runs.page import FILE as RUN_PAGE
 from qcnpe.prices import EnergyPrices
 from qcnpe.spec.qnet import QuantNet
 
-DOCUMENTS = ("ordering", "edges", "overfitting", "dropout", "ablation", HARDWARE)
-"""Stages that write their figures to a document."""
+
+@dataclass(frozen=True, kw_only=True)
+class Documents:
+    """The documents of the stages that have been run, by the stage's name; None of the others."""
+
+    ordering: Ordering | None
+    edges: Edges | None
+    overfitting: Mapping[str, Overfitting] | None
+    dropout: Mapping[str, Dropped] | None
+    ablation: Mapping[str, Ablated] | None
+    hardware: Hardware | None
+
+    @classmethod
+    def read(cls, place: AppFolder) -> "Documents":
+        """What an application's folder holds."""
+        return cls(
+            ordering=place.figures(ORDERING),
+            edges=place.figures(EDGES),
+            overfitting=place.figures(OVERFITTING),
+            dropout=place.figures(DROPOUT),
+            ablation=place.figures(ABLATION),
+            hardware=place.figures(HARDWARE),
+        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -40,7 +73,7 @@ class Findings:
     found : approximation of each of these variants
     scores : of the neurons, by criterion; None if they have not been computed
     exact_layers_pj : energy of the exact network by layer, which needs the data; None without them
-    documents : documents of the stages that have been run, by the stage's name
+    documents : of the stages that have been run
     figures : the application's collected figures, by key without the application's name
     """
 
@@ -51,7 +84,7 @@ class Findings:
     found: Mapping[str, Approximation]
     scores: Mapping[str, Scores] | None
     exact_layers_pj: Mapping[str, float] | None
-    documents: Mapping[str, dict[str, Any]]
+    documents: Documents
     figures: Mapping[str, float]
 
     @property
@@ -122,18 +155,13 @@ def read_findings(
         found=found,
         scores=characterize_step(place.trained) if place.trained.resilience.exists() else None,
         exact_layers_pj=_exact_layers(place, prices, exact) if exact is not None else None,
-        documents=_read_documents(place, DOCUMENTS),
+        documents=Documents.read(place),
         figures={
             key.removeprefix(prefix): value
             for key, value in figures.items()
             if key.startswith(prefix)
         },
     )
-
-
-def _read_documents(place: AppFolder, names: Collection[str]) -> dict[str, dict[str, Any]]:
-    read = {name: place.figures(name) for name in names}
-    return {name: document for name, document in read.items() if document is not None}
 
 
 def _exact_layers(

@@ -1,9 +1,10 @@
 """The sections of an application's chapter: each shows its findings, or what has not been run."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from axnn.experiments.ablation import OURS, OURS_TITLE, SETTINGS
 from axnn.experiments.bounds import BOUNDS, CHOICES, UNIFORM_WIDTHS, choice_name, choices_of
+from axnn.experiments.documents import Overfitting
 from axnn.flow.run_folder import bound_name, uniform_name
 from axnn.report.content import Section, Table
 from axnn.report.figures import edges, energy, ordering, resilience, trade, training, widths
@@ -170,18 +171,20 @@ def _resilience(found: Findings) -> Section | None:
 
 def _edges(found: Findings) -> Section | None:
     title = "Edges of the maps"
-    if "edges" not in found.documents:
+    document = found.documents.edges
+    if document is None:
         has_maps = any(each.geometry.outputs > 1 for each in found.trained.network.neuron_layers)
         return _not_run(title, found, "edges") if has_maps else None
-    if not found.documents["edges"]["rings"]:
+    if not document.rings:
         return None
     text = "The paper finds that neurons toward the edges of images are more resilient."
-    return Section(title=title, text=(text,), pictures=(edges.rings(found), edges.lowered(found)))
+    return Section(title=title, text=(text,), pictures=edges.pictures(found, document))
 
 
 def _ordering(found: Findings) -> Section | None:
     title = "Which criterion orders neurons best"
-    if "ordering" not in found.documents:
+    document = found.documents.ordering
+    if document is None:
         return _not_run(title, found, "ordering")
     rows = tuple((name, f"{value:.2f} %") for name, value in ordering.mean_accuracies(found))
     table = Table(
@@ -189,56 +192,54 @@ def _ordering(found: Findings) -> Section | None:
         head=("criterion", "validation accuracy"),
         rows=rows,
     )
-    return Section(title=title, pictures=(ordering.curves(found),), tables=(table,))
+    return Section(title=title, pictures=(ordering.curves(found, document),), tables=(table,))
 
 
 def _training(found: Findings) -> Section | None:
     title = "Training and overfitting"
-    if "overfitting" in found.documents:
-        ways = found.documents["overfitting"]
-        picture = training.losses(found, {way: entry["epochs"] for way, entry in ways.items()})
-        return Section(title=title, pictures=(picture,), tables=(_ways(found),))
-    epochs = [vars(epoch) for epoch in found.trained.epochs]
-    picture = training.losses(found, {"as trained": epochs})
+    ways = found.documents.overfitting
+    if ways is not None:
+        picture = training.losses(found, {way: entry.epochs for way, entry in ways.items()})
+        return Section(title=title, pictures=(picture,), tables=(_ways(ways),))
+    picture = training.losses(found, {"as trained": found.trained.epochs})
     other = _not_run("Training without each of its methods", found, "overfitting")
     return Section(title=title, pictures=(picture,), missing=other.missing if other else ())
 
 
-def _ways(found: Findings) -> Table:
-    rows = []
-    for way, entry in found.documents["overfitting"].items():
-        last = entry["epochs"][-1]
-        rows.append(
-            (
-                way,
-                str(len(entry["epochs"])),
-                f"{last['validation_loss'] - last['train_loss']:.3f}",
-                percent(entry["float_accuracy"]),
-                percent(entry["axnn_accuracy"]),
-                times(entry["energy_ratio"]),
-            )
+def _ways(ways: Mapping[str, Overfitting]) -> Table:
+    rows = tuple(
+        (
+            way,
+            str(len(entry.epochs)),
+            f"{entry.gap:.3f}",
+            percent(entry.float_accuracy),
+            percent(entry.axnn_accuracy),
+            times(entry.energy_ratio),
         )
+        for way, entry in ways.items()
+    )
     return Table(
         caption="The same network trained without each method; AxNN under the bound of 0.5 points",
         head=("training", "epochs", "gap, nats", "float", "AxNN", "energy"),
-        rows=tuple(rows),
+        rows=rows,
     )
 
 
 def _dropout(found: Findings) -> Section | None:
     title = "Not the same as dropout"
-    if "dropout" not in found.documents:
+    rates = found.documents.dropout
+    if rates is None:
         return _not_run(title, found, "dropout")
     rows = tuple(
         (
             rate,
-            percent(entry["float_accuracy"]),
-            percent(entry["axnn_accuracy"]),
-            times(entry["energy_ratio"]),
-            f"{entry['same_ranking']:.2f}",
-            f"{entry['removal_ranking']:.2f}",
+            percent(entry.float_accuracy),
+            percent(entry.axnn_accuracy),
+            times(entry.energy_ratio),
+            f"{entry.same_ranking:.2f}",
+            f"{entry.removal_ranking:.2f}",
         )
-        for rate, entry in found.documents["dropout"].items()
+        for rate, entry in rates.items()
     )
     table = Table(
         caption="Training with dropout, then AxNN under the bound of 0.5 points",
@@ -255,12 +256,13 @@ def _dropout(found: Findings) -> Section | None:
 
 def _ablation(found: Findings) -> Section | None:
     title = "From the paper's method to this one"
-    if "ablation" not in found.documents:
+    document = found.documents.ablation
+    if document is None:
         return _not_run(title, found, "ablation")
     titles = {setting.name: setting.title for setting in SETTINGS} | {OURS: OURS_TITLE}
     rows = tuple(
-        (titles[name], *(times(ratio) for _, ratio in entry["bounds"].values()))
-        for name, entry in found.documents["ablation"].items()
+        (titles[name], *(times(ratio) for _, ratio in entry.bounds.values()))
+        for name, entry in document.items()
     )
     table = Table(
         caption="Energy under each bound; each row has the changes of the rows before it, too",
@@ -330,15 +332,15 @@ def _seeds(found: Findings) -> Section | None:
 
 def _engine(found: Findings) -> Section | None:
     title = "On the simulated engine"
-    document = found.documents.get("hardware")
+    document = found.documents.hardware
     if document is None:
         command = f"python -m sim.check_apps --folder {found.place.root} {found.name}"
         return Section(title=title, missing=((title, command),))
     text = (
-        f"{document['images_checked']:,} test samples ran on the simulated engine (Verilator) with "
-        f"the network of each bound: {document['mismatches']:,} results differ from the bit-exact "
+        f"{document.images_checked:,} test samples ran on the simulated engine (Verilator) with "
+        f"the network of each bound: {document.mismatches:,} results differ from the bit-exact "
         f"model, and the engine's cycles differ from the compiler's count by "
-        f"{document['miscounts']:,}."
+        f"{document.miscounts:,}."
     )
     return Section(title=title, text=(text,))
 

@@ -28,7 +28,7 @@ from axnn.data.own.pictures import read_pictures
 from axnn.data.pgm import decode_pgm
 from axnn.data.png import decode_png
 from axnn.data.records import decode_integer, decode_records
-from axnn.experiments.documents import SCHEMAS
+from axnn.experiments.documents import KINDS as STAGE_KINDS
 from axnn.exploration import Candidate, pareto_front
 from axnn.exploration.candidates import LeftOut
 from axnn.exploration.counting import EngineCount
@@ -38,6 +38,7 @@ from axnn.flow.apps import APPS
 from axnn.flow.description import describe, read_app
 from axnn.flow.judgement import Judgement
 from axnn.flow.notes import ApproximationNotes, TrainingNotes
+from axnn.flow.provenance import Provenance
 from axnn.flow.record import RECORD, RunRecord
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.scores import read_scores
@@ -47,13 +48,13 @@ from axnn.nn.network import Network
 from axnn.nn.train import TrainingPlan, train
 from axnn.quantisation.calibration import calibrate
 from axnn.quantisation.quantize import uniform_precision
+from qcnpe.area import AreaModel
 from qcnpe.compiler import compile_network
 from qcnpe.interchange import export_onnx, read_facts, verify
 from qcnpe.prices import EnergyPrices
 from qcnpe.side_area import SideAreaModel
-from qcnpe.spec.area import AreaModel
 from qcnpe.spec.config import EngineConfig
-from qcnpe.spec.documents import convert_document, read_document, write_document
+from qcnpe.spec.documents import NotNegative, convert_document, read_document, write_document
 from qcnpe.spec.frames import LINK_VERSION, Frame, FrameParser, Kind, Welcome
 from qcnpe.spec.geometry import Geometry
 from qcnpe.spec.inference import infer
@@ -338,6 +339,15 @@ STAGES: dict[str, Any] = {
             "removal_ranking": 0.2,
         }
     },
+    "ablation": {"paper": {"bounds": {"0.5": [0.9, 2.0]}}},
+}
+
+
+PROVENANCE = {
+    "date": "2026-01-01 00:00 UTC",
+    "commit": None,
+    "versions": {"axnn": "1"},
+    "machine": "x86_64, Linux",
 }
 
 
@@ -590,7 +600,9 @@ KINDS = (
     FileKind("approximate network", "axnn.npz", (copy_of("axnn.npz"),), use_approximated),
     FileKind("scores", "resilience.npz", (copy_of("resilience.npz"),), use_scores),
     FileKind("evaluation", "evaluation.json", (copy_of("evaluation.json"),), use_evaluation),
-    *(document_kind(stage, good, SCHEMAS[stage]) for stage, good in STAGES.items()),
+    *(document_kind(stage, good, STAGE_KINDS[stage].schema) for stage, good in STAGES.items()),
+    document_kind("provenance", PROVENANCE, Provenance),
+    document_kind("seconds", {"train": 1.5, "bounds": 0.0}, dict[str, NotNegative]),
     document_kind("speed", made_up_result("digits"), Speed),
     document_kind("cell", CELL, CellTables),
     FileKind("results", "results.json", (partial(write_document, document=RESULTS),), read_figures),

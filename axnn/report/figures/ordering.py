@@ -3,6 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
+from axnn.experiments.documents import Ordering
 from axnn.report.content import Picture
 from axnn.report.drawing import AMBER, BLUE, DARK, GREEN, GREY, RED, draw, legend_above
 from axnn.report.findings import Findings
@@ -29,13 +30,12 @@ def mean_accuracies(found: Findings) -> list[tuple[str, float]]:
     ]
 
 
-def curves(found: Findings) -> Picture:
+def curves(found: Findings, document: Ordering) -> Picture:
     """Validation accuracy against relative energy, a line for each criterion and random draw."""
-    document = found.documents["ordering"]
 
     def fill(figure: "Figure") -> None:
         axis = figure.subplots()
-        for criterion, entry in document["curves"].items():
+        for criterion, entry in document.curves.items():
             colour = _COLOURS[criterion]
             for index, curve in enumerate(entry):
                 x, y = zip(*sorted(curve), strict=True)
@@ -50,7 +50,7 @@ def curves(found: Findings) -> Picture:
     return Picture(
         name=f"{found.name}-ordering",
         caption=(
-            f"Accuracy without retraining when neurons are lowered directly to {document['width']} "
+            f"Accuracy without retraining when neurons are lowered directly to {document.width} "
             "bit, the least significant first."
         ),
         alt=f"Mean accuracy at equal energy: {', '.join(means)}.",
