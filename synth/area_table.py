@@ -8,7 +8,6 @@ same.
 import argparse
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +16,7 @@ from qcnpe.area import FILE, AreaModel, EngineArea
 from qcnpe.command_line import command
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
+from qcnpe.spec.results import package_versions
 from qcnpe.terminal import Progress
 from synth.flow import UnitReport, choose_cells, map_units
 
@@ -113,7 +113,7 @@ def measure() -> dict[str, Any]:
         return {
             "command": "python -m synth.area_table",
             "library": choose_cells().name,
-            "versions": {package: version(package) for package in ("amaranth", "pyosys")},
+            "versions": package_versions(("amaranth", "pyosys")),
             "fitted": [asdict(engine) for engine in areas(fitted, known, tell)],
             "checked": [asdict(engine) for engine in areas(checked, known, tell)],
         }

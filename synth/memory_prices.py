@@ -14,7 +14,6 @@ others prices are interpolated. They are in `synth/memory_side_45nm.json`, and f
 import argparse
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from qcnpe.prices import EnergyPrices
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.memory.config import MemoryConfig
-from qcnpe.spec.results import add_figures
+from qcnpe.spec.results import add_figures, package_versions
 from qcnpe.terminal import Console
 from synth.energy_table import RESULTS
 from synth.engine_prices import fit_unit, in_unit
@@ -168,7 +167,7 @@ def document_of(prices_fj: Mapping[str, float], bench: MemoryBench) -> dict[str,
             "table_memory_*": "16 bits of the memories of lanes, taps, writes and descriptors:"
             " priced as the memory of parameters",
             "seed": str(SEED),
-            "versions": {name: version(name) for name in ("amaranth", "numpy", "pyosys")},
+            "versions": package_versions(("amaranth", "numpy", "pyosys")),
         },
     }
 

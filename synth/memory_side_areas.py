@@ -7,7 +7,6 @@ of them take about ten minutes of processor time.
 import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from qcnpe.side_area import FILE, SideArea, SideAreaModel
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
 from qcnpe.spec.memory.config import MemoryConfig
+from qcnpe.spec.results import package_versions
 from qcnpe.terminal import Console, Progress
 from synth.flow import own_cells
 from synth.memory_side import measure
@@ -48,7 +48,7 @@ def document_of(fitted: Sequence[SideArea], checked: Sequence[SideArea]) -> dict
     return {
         "command": COMMAND,
         "library": own_cells().name,
-        "versions": {package: version(package) for package in ("amaranth", "pyosys")},
+        "versions": package_versions(("amaranth", "pyosys")),
         "fitted": [asdict(each) for each in fitted],
         "checked": [asdict(each) for each in checked],
     }

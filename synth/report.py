@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,6 +11,7 @@ from rich.table import Table
 
 from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.documents import write_document
+from qcnpe.spec.results import package_versions
 from qcnpe.terminal import Console, Progress
 from qcnpe.tools.lock import only_writer
 from synth.energy_table import TABLE
@@ -149,7 +149,7 @@ def as_json(report: SynthesisReport) -> dict[str, Any]:
         "over_plain16_at_16_bits_percent": _overheads(report),
         "notes": list(report.notes),
         "seconds": round(report.seconds, 1),
-        "versions": {name: version(name) for name in ("amaranth", "pyosys")},
+        "versions": package_versions(("amaranth", "pyosys")),
     }
 
 

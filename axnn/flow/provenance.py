@@ -8,6 +8,7 @@ from pathlib import Path
 
 from qcnpe.spec.documents import read_document, write_document
 from qcnpe.spec.errors import QcnpeError
+from qcnpe.spec.results import package_versions
 from qcnpe.tools.process import run
 
 FILE = "provenance.json"
@@ -45,7 +46,7 @@ class Provenance:
             versions={
                 "axnn": version("axnn"),
                 "python": platform.python_version(),
-                **{name: version(name) for name in PACKAGES},
+                **package_versions(PACKAGES),
             },
             machine=f"{platform.machine()}, {platform.system()}",
         )

@@ -16,6 +16,7 @@ from axnn.cpu.benchmark.speed import (
     EXACT,
     ORT,
     ORT_INT8,
+    PACKAGES,
     TORCH,
     UNIFORM,
     Speed,
@@ -141,12 +142,11 @@ def main() -> None:
     names = [find_subject(name).name for name in options.app or SUBJECTS]
     console = Console(stderr=True)
     figures = measure(names, options.folder, options.seed, console, timed=options.timed)
-    packages = ("llvmlite", "numba", "numpy", "onnx", "onnxruntime", "torch")
     document = results_document(
         " ".join(["python -m axnn.cpu.benchmark.bench", *sys.argv[1:]]),
         figures,
         seed=options.seed,
-        versions=package_versions(packages),
+        versions=package_versions(PACKAGES),
         machine=machine(),
         load_average=round(os.getloadavg()[1], 1),
     )

@@ -10,7 +10,6 @@ import platform
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -32,6 +31,7 @@ from axnn.cpu.predictor import Predictor
 from axnn.data import Split
 from qcnpe.spec.documents import Fraction, Natural
 from qcnpe.spec.errors import FormatError
+from qcnpe.spec.results import package_versions
 from qcnpe.tools.process import run
 
 BATCHES = (1, 64, 256)
@@ -48,7 +48,8 @@ _FEWEST_TURNS = 5
 _RACE_SECONDS = 5.0
 """Approximate time of all turns together: slow contestants have fewer turns."""
 
-_PACKAGES = ("llvmlite", "numba", "numpy", "onnx", "onnxruntime", "torch")
+PACKAGES = ("llvmlite", "numba", "numpy", "onnx", "onnxruntime", "torch")
+"""Packages that are timed, and those that they compute with: their versions are recorded."""
 
 
 def axnn_label(bound_percent: float) -> str:
@@ -283,7 +284,7 @@ def summary(run: Run, field: Field, timings: list[Timing]) -> Speed:
         app=run.subject.name,
         seed=run.seed,
         machine=machine(),
-        versions={name: version(name) for name in _PACKAGES},
+        versions=package_versions(PACKAGES),
         samples=len(run.data.test),
         accuracy=field.accuracies,
         cost={label: found.cost for label, found in field.predictors.items()},
