@@ -1,14 +1,16 @@
 """The step that takes up a network from an ONNX file in place of training one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from axnn import data
-from axnn.data import DataSet, OwnData
+from axnn.data import Agreement, DataSet, OwnData
+from axnn.data.labels import Label
 from axnn.errors import ForeignNetworkError
 from axnn.flow.ancestry import Ancestry, file_digest
 from axnn.flow.defaults import default_app
@@ -174,13 +176,34 @@ def _save_integers(run: RunFolder, imported: ImportedNetwork, notes: TrainingNot
         run.imported.unlink(missing_ok=True)
 
 
+def _check_names(theirs: Sequence[str], ours: Sequence[Label], path: Path) -> None:
+    """Refuse classes that the file has in another order than the data."""
+    names = [str(name) for name in ours]
+    if list(theirs) != names and sorted(theirs) == sorted(names):
+        raise ForeignNetworkError(
+            f"{path}: its outputs are the classes {', '.join(theirs[:5])}, but in order the labels"
+            f" are {', '.join(names[:5])}; give the data labels that sort alike, such as 0, 1, 2"
+        )
+
+
 def _fitted(imported: ImportedNetwork, samples: DataSet, path: Path) -> Network:
     """The network with the outputs that the data ask for; other shapes and numbers are refused."""
     spec = imported.network.spec
     if samples.input_shape != spec.input_shape:
         raise ForeignNetworkError(
             f"{path}: reads samples of {spec.input_shape}, but the data are of"
-            f" {samples.input_shape}; save them in that shape"
+            f" {samples.input_shape}; save them in that shape (channels, height, width)"
+        )
+    order = imported.input_order.reshape(-1)
+    if imported.graph.input_shape == spec.input_shape and (order != np.arange(order.size)).any():
+        raise ForeignNetworkError(
+            f"{path}: reads (height, width, channels), but samples of {spec.input_shape} may have"
+            " their channels first or last; export it with channels first"
+        )
+    if not imported.keeps_order and not isinstance(samples.task, Agreement):
+        raise ForeignNetworkError(
+            f"{path}: exchanges axes of its output at the end (Transpose); export it without, so"
+            " that class k is output k"
         )
     outputs = spec.wirings[-1].channels * spec.wirings[-1].outputs
     asked, quantity = len(samples.classes), samples.quantity
@@ -193,6 +216,8 @@ def _fitted(imported: ImportedNetwork, samples: DataSet, path: Path) -> Network:
             return with_two_outputs(imported.network)
     except UnsupportedError as error:
         raise ForeignNetworkError(f"{path}: {error}") from error
+    if outputs == asked and quantity is None:
+        _check_names(imported.graph.classes, samples.classes.names, path)
     if outputs != asked:
         classes = "of one quantity" if quantity is not None else f"of {asked} classes"
         raise ForeignNetworkError(

@@ -33,10 +33,12 @@ class Answer:
     ----------
     tensor : its name
     notes : which operators behind it are left out
+    classes : names of the classes, as these operators have them; empty if they have none
     """
 
     tensor: str
     notes: tuple[str, ...]
+    classes: tuple[str, ...]
 
 
 def find_answer(nodes: Sequence[Node], outputs: Sequence[str], path: Path) -> Answer:
@@ -60,7 +62,13 @@ def find_answer(nodes: Sequence[Node], outputs: Sequence[str], path: Path) -> An
         )
     titles = ", ".join(node.title for node in left_out)
     notes = (f"left out at the end: {titles}",) if left_out else ()
-    return Answer(found.pop(), notes)
+    names = [
+        node.attributes.get(name, ())
+        for node in left_out
+        for name in ("classlabels_int64s", "classlabels_strings")
+    ]
+    classes = next((found for found in names if isinstance(found, tuple) and found), ())
+    return Answer(found.pop(), notes, tuple(map(str, classes)))
 
 
 def _logits(makers: Mapping[str, Node], output: str) -> tuple[str, list[Node]]:

@@ -161,6 +161,16 @@ class Draft:
             self, terms=tuple(term.times(scale) for term in self.terms), bias=self.bias * scale
         )
 
+    @property
+    def can_reorder(self) -> bool:
+        """Whether its channels can be in any order: each reads all channels of every source."""
+        return self.quantiser is None and all(term.geometry.groups == 1 for term in self.terms)
+
+    def reordered(self, order: NDArray[np.int64]) -> "Draft":
+        """The draft with its channels in another order."""
+        terms = tuple(replace(term, weights=term.weights[order]) for term in self.terms)
+        return replace(self, terms=terms, bias=self.bias[order])
+
     def plus(self, bias: Array) -> "Draft":
         """The linear draft with a number added to each channel."""
         return replace(self, bias=self.bias + bias)

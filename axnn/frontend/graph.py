@@ -60,6 +60,7 @@ class Graph:
     constants : by the name of the tensor
     content : an ONNX file with these nodes alone, which holds all its data
     notes : what was left out, for the user
+    classes : names of the outputs, if the file has some
     """
 
     path: Path
@@ -74,6 +75,7 @@ class Graph:
     constants: Mapping[str, Array]
     content: bytes
     notes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
 
 
 def text_of(field: str | bytes) -> str:

@@ -48,10 +48,20 @@ class ImportedNetwork:
     quantisation: Quantisation | None
 
     @property
+    def keeps_order(self) -> bool:
+        """Whether output k of the network is output k of the file, whose axes may be others."""
+        return np.array_equal(self.output_order.reshape(-1), np.arange(self.output_order.size))
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know of how the file was read, a line each."""
         scaled = f"inputs are divided by {self.span:g}, which the weights make up for"
-        return (*self.graph.notes, *([scaled] if self.span != 1 else []))
+        moved = "outputs are in the order of channels, rows and columns, which is not the file's"
+        return (
+            *self.graph.notes,
+            *([scaled] if self.span != 1 else []),
+            *([] if self.keeps_order else [moved]),
+        )
 
     def inputs(self, samples: ArrayLike) -> NDArray[np.float32]:
         """Samples as the network reads them.

@@ -195,10 +195,24 @@ class _Walk:
     def _finished(self, value: Value) -> Lowered:
         if len(value.parts) > 1:
             value = Value.of(self._builder.as_map(value), value.shape)
+        value = self._in_order(value)
         last = self._builder.logits(value.parts[0]).terms[0].layer
         tensors = dict(self._foreign_tensors())
         tensors[last] = ForeignTensor(self._graph.output, value.index)
         return Lowered(self._builder, self._order, value.index, tensors)
+
+    def _in_order(self, value: Value) -> Value:
+        """The output with its channels in the file's order, if each is one result.
+
+        So class k is output k.
+        """
+        (part,) = value.parts
+        if value.is_natural or part.shape[1:] != (1, 1):
+            return value
+        order = value.index.reshape(-1)
+        if part.can_reorder:
+            return Value.of(part.reordered(order), value.shape)
+        return Value.of(self._builder.as_map(Value(value.parts, order)), value.shape)
 
     def _foreign_tensors(self) -> Iterator[tuple[int, ForeignTensor]]:
         """Each layer that is a tensor of the graph, and that tensor."""

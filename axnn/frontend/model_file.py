@@ -114,6 +114,7 @@ class _Reader:
             constants=constants,
             content=self._reduced(live, entry.name, answer.tensor),
             notes=answer.notes,
+            classes=answer.classes,
         )
 
     def _opset(self) -> int:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import helper
+from onnx.reference import ReferenceEvaluator
 from PIL import Image
 from rich.console import Console
 from sklearn.datasets import load_digits
@@ -76,6 +78,73 @@ def test_later_steps_work_on_the_imported_network(tmp_path):
     evaluation = evaluate_step(run, TABLE)
     assert evaluation.float_accuracy > 0.9
     assert evaluation.exact16_accuracy > 0.9
+
+
+@pytest.mark.parametrize("case", ["gathered", "reversed", "shared", "inputs", "two maps"])
+def test_class_k_is_output_k_of_the_file(tmp_path, case):
+    """Also where the file puts its outputs in another order at the end."""
+    weights, samples = floats((3, 3)), floats((90, 3), seed=2)
+    head = [] if case == "inputs" else [node("Gemm", "x w", "a")]
+    if case == "shared":
+        head += [node("Relu", "a", "b"), node("Add", "b b", "c"), node("Sub", "c b", "d")]
+    if case == "two maps":
+        head += [node("Gemm", "x w", "b"), node("Concat", "b a", "c", axis=1)]
+    source = {"inputs": "x", "shared": "d", "two maps": "c"}.get(case, "a")
+    order = [2, 0, 1] if case != "two maps" else [5, 0, 1]
+    last = node("Gather", f"{source} order", axis=1)
+    if case == "reversed":
+        order, last = [2, 1, 0], node("Slice", "a last far axis last")
+    constants = {"w": weights, "order": np.array(order)}
+    constants |= {"last": np.array([-1]), "far": np.array([-9]), "axis": np.array([1])}
+    model = make_model([*head, last], (3,), constants)
+    path = write(tmp_path, model)
+    (wanted,) = ReferenceEvaluator(str(path)).run(None, {"x": samples})
+    np.savez(tmp_path / "own.npz", inputs=samples, labels=wanted.argmax(axis=1))
+    found = import_step(RunFolder(tmp_path / "run"), path, OwnData.at(tmp_path / "own.npz"), seed=1)
+    assert found.validation_quality == 1
+
+
+@pytest.mark.parametrize("names", [["10", "8", "9"], ["8", "9", "10"], ["a", "b", "c"]])
+def test_classes_that_the_file_has_in_another_order_are_refused(tmp_path, names):
+    """As scikit-learn sorts labels that were read as text, where they are numbers here."""
+    last = helper.make_node(
+        "ZipMap", ["p"], ["y"], domain="ai.onnx.ml", classlabels_strings=names, name="zip"
+    )
+    model = make_model([node("Gemm", "x w", "a"), node("Softmax", "a", "p"), last], (3,), W)
+    model.opset_import.add(domain="ai.onnx.ml", version=3)
+    np.savez(tmp_path / "own.npz", inputs=floats((60, 3)), labels=np.arange(60) % 3 + 8)
+    run, path, own = RunFolder(tmp_path / "run"), write(tmp_path, model), tmp_path / "own.npz"
+    if names[0] != "10":  # in the same order, or names of another kind
+        assert import_step(run, path, OwnData.at(own), seed=1).comparison.agreement == 1
+        return
+    with pytest.raises(
+        ForeignNetworkError, match=r"classes 10, 8, 9, but in order .* 8, 9, 10; give"
+    ):
+        import_step(run, path, OwnData.at(own), seed=1)
+
+
+W = {"w": floats((3, 3))}
+
+
+def test_samples_that_are_the_same_in_both_orders_are_refused(tmp_path):
+    """Eight rows, columns and channels: nothing says which axis of the samples is which."""
+    nodes = [node("Transpose", "x", "a", perm=[0, 3, 1, 2]), node("Conv", "a w", "b")]
+    model = make_model([*nodes, node("Flatten", "b")], (8, 8, 8), {"w": floats((2, 8, 8, 8))})
+    np.savez(tmp_path / "own.npz", inputs=floats((60, 8, 8, 8)), labels=np.arange(60) % 2)
+    path, own = write(tmp_path, model), OwnData.at(tmp_path / "own.npz")
+    with pytest.raises(ForeignNetworkError, match="may have their channels first or last; export"):
+        import_step(RunFolder(tmp_path / "run"), path, own, seed=1)
+
+
+def test_places_of_maps_in_another_order_are_refused(tmp_path):
+    nodes = [node("Transpose", "x", "a", perm=[0, 2, 3, 1]), node("Flatten", "a")]
+    path = write(tmp_path, make_model(nodes, (2, 1, 2)))
+    np.savez(tmp_path / "own.npz", inputs=floats((60, 2, 1, 2)), labels=np.arange(60) % 4)
+    with pytest.raises(ForeignNetworkError, match="exchanges axes of its output at the end"):
+        import_step(RunFolder(tmp_path / "run"), path, OwnData.at(tmp_path / "own.npz"), seed=1)
+    own, said = OwnData.at(tmp_path / "own.npz", unlabelled=True), list[str]()
+    import_step(RunFolder(tmp_path / "run"), path, own, seed=1, notify=said.append)
+    assert "outputs are in the order of channels, rows and columns, which is not the file's" in said
 
 
 def test_quantised_network(tmp_path):
