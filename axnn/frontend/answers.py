@@ -62,12 +62,12 @@ def find_answer(nodes: Sequence[Node], outputs: Sequence[str], path: Path) -> An
         )
     titles = ", ".join(node.title for node in left_out)
     notes = (f"left out at the end: {titles}",) if left_out else ()
-    names = [
-        node.attributes.get(name, ())
+    listed = [
+        node.attributes.get(name)
         for node in left_out
         for name in ("classlabels_int64s", "classlabels_strings")
     ]
-    classes = next((found for found in names if isinstance(found, tuple) and found), ())
+    classes = next((names for names in listed if isinstance(names, tuple) and names), ())
     return Answer(found.pop(), notes, tuple(map(str, classes)))
 
 

@@ -99,7 +99,7 @@ def test_class_k_is_output_k_of_the_file(tmp_path, case):
     model = make_model([*head, last], (3,), constants)
     path = write(tmp_path, model)
     (wanted,) = ReferenceEvaluator(str(path)).run(None, {"x": samples})
-    np.savez(tmp_path / "own.npz", inputs=samples, labels=wanted.argmax(axis=1))
+    np.savez(tmp_path / "own.npz", inputs=samples, labels=np.argmax(np.asarray(wanted), axis=1))
     found = import_step(RunFolder(tmp_path / "run"), path, OwnData.at(tmp_path / "own.npz"), seed=1)
     assert found.validation_quality == 1
 
