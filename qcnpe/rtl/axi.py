@@ -54,8 +54,8 @@ class AxiLiteRegisters(Component):
     No output of the bus depends on an input of the same cycle. An access to an address without a
     register, and one that its register does not allow, are answered with SLVERR and change nothing.
     The two lowest address bits are ignored; the strobes select the bytes. Bytes without a strobe
-    keep their value; in a register that cannot be read they are written as zero, which has no
-    effect.
+    keep their value; in a register that cannot be read they are written as zero. Where zero has an
+    effect, the user of `written_NAME` looks at the strobes.
 
     Latency: a read is answered in the cycle after its address was taken. A write is taken in the
     cycle after its address and its data are both valid, and answered in the cycle after that.

@@ -42,7 +42,7 @@ def test_runs_and_their_ends(tmp_path):
     results = run_cocotb(cases, simulation, tmp_path, environment, toplevel=AUTONOMOUS_TOP)
     failed, count = failed_tests(results)
     assert not failed
-    assert count == 21
+    assert count == 22
 
 
 def small_network(rng):

@@ -176,11 +176,13 @@ class Autonomous(Component):
         boot = Signal(16)
         with m.If(file.written_boot):
             m.d.sync += boot.eq(file.data)
+        # A bus of 64 bits may write `boot` and, without strobes, its neighbour `start`.
+        row_strobes = self.s_axil_wstrb[: len(side.start_row) // 8]
         m.d.comb += [
             file.value_boot.eq(boot),
             side.boot_rows.eq(boot),
             side.start_row.eq(file.data),
-            run.start.eq(file.written_start),
+            run.start.eq(file.written_start & row_strobes.any()),
             side.start.eq(run.starts),
             run.stop.eq(file.written_stop & file.data[0]),
             run.done.eq(side.done),
