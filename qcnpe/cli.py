@@ -184,14 +184,16 @@ def generate(
     """Write an engine's Verilog and its manifest."""
     from qcnpe.generate import generate as write_engine  # loads Amaranth
     from qcnpe.generate import generate_autonomous as write_autonomous
+    from qcnpe.generate import name_prefix
 
     config = engine_config(rows, cols, precisions, ncu, fifo_depth)
     _check_top(top, memory, macros=macros)
+    sizes = changed_sizes(MemoryConfig.default(config), memory or [])
+    name_prefix(name)  # a bad name is refused before there is a folder
     with only_writer(out), show_progress("generating", None, quiet=quiet or as_json):
         if top is Top.STREAM:
             made = write_engine(config, out, name)
         else:
-            sizes = changed_sizes(MemoryConfig.default(config), memory or [])
             made = write_autonomous(sizes, out, name, macros=macros)
     document = {**asdict(made), "verilog": str(made.verilog), "manifest": str(made.manifest)}
     table = _table(
@@ -629,7 +631,7 @@ def program(
 
     chosen = find_board(board)
     if not (out / board / "finished").is_file():
-        raise QcnpeError(f"{out / board}: no bitstream; run `make bitstream BOARD={board}` first")
+        raise QcnpeError(f"{out / board}: no bitstream; run `qcnpe bitstream {board}` first")
     bitstream = str(read_report(out / board, chosen.family).bitstream)
     load(chosen, Path(bitstream))
     table = _table(f"{chosen.title}, loaded", ("bitstream", bitstream))

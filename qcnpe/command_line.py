@@ -1,5 +1,6 @@
 """What all commands share: an error is one line, and Ctrl-C and SIGTERM end a command cleanly."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,10 @@ from qcnpe.spec.errors import ConfigError, QcnpeError, one_line
 from qcnpe.spec.text import printable
 from qcnpe.tools.extras import explain
 from qcnpe.tools.stop import Stopped, stops_on_signals
+
+_NUMBER = re.compile("-?[0-9]{1,9}")
+_SHOWN = 60
+"""Characters of a bad value that a message shows."""
 
 
 @contextmanager
@@ -48,10 +53,10 @@ def parse_numbers(name: str, text: str) -> tuple[int, ...]:
     ConfigError
         If it is none.
     """
-    try:
-        return tuple(int(word) for word in text.split(","))
-    except ValueError:
-        raise ConfigError(f"{name} must be numbers like 16,8,4,2, not {text}") from None
+    words = [word.strip() for word in text.split(",")]
+    if not all(_NUMBER.fullmatch(word) for word in words):
+        raise ConfigError(f"{name} must be numbers like 16,8,4,2, not {text[:_SHOWN] or 'empty'}")
+    return tuple(map(int, words))
 
 
 def say(name: str, message: str) -> None:

@@ -169,7 +169,7 @@ def generate(config: EngineConfig, folder: Path, name: str | None = None) -> Gen
     ConfigError
         If `name` is no Verilog identifier of at most 64 characters.
     """
-    prefix = _prefix(name)
+    prefix = name_prefix(name)
     module = prefix + TOP
     top = Top(config)
     text = top_verilog(top, prefix)
@@ -203,7 +203,7 @@ def generate_autonomous(
     ConfigError
         If `name` is no Verilog identifier of at most 64 characters.
     """
-    prefix = _prefix(name)
+    prefix = name_prefix(name)
     module = prefix + AUTONOMOUS_TOP
     top = Autonomous(config)
     text = autonomous_verilog(top, prefix, macros=macros)
@@ -231,8 +231,14 @@ def _write_files(
     return Generated(verilog, manifest, len(text.encode()), modules, changed)
 
 
-def _prefix(name: str | None) -> str:
-    """Prefix of the names of an engine's modules."""
+def name_prefix(name: str | None) -> str:
+    """Prefix of the names of an engine's modules.
+
+    Raises
+    ------
+    ConfigError
+        If `name` is no Verilog identifier of at most 64 characters.
+    """
     if name is None:
         return ""
     if not _NAME.fullmatch(name):

@@ -29,7 +29,7 @@ EXTRAS = {
 """Extra that the command needs, by its first words; others need none."""
 
 WITHOUT_FILES = {
-    "qcnpe program icebreaker": "no bitstream; run `make bitstream",
+    "qcnpe program icebreaker": "no bitstream; run `qcnpe bitstream",
     "axnn collect tiny": "holds no experiments of tiny",
 }
 """Messages of commands that need no extra and find no files."""

@@ -37,9 +37,7 @@ def program(board: Board, bitstream: Path) -> str:
         If there is no bitstream, no board or no permission; says what to do.
     """
     if not bitstream.is_file():
-        raise BuildError(
-            f"{bitstream}: no bitstream; run `make bitstream BOARD={board.name}` first"
-        )
+        raise BuildError(f"{bitstream}: no bitstream; run `qcnpe bitstream {board.name}` first")
     loader = LOADER.require()
     call = [loader, "-b", board.loader, bitstream.name]
     with Process(LOADER.name, call, bitstream.parent) as process:

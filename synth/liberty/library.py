@@ -17,6 +17,9 @@ from synth.liberty.units import read_supply
 LIMIT_BYTES = 256 << 20
 """Largest file that is read: twenty times a library of 400 cells in 130 nm."""
 
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd", b"PK\x03\x04")
+"""How files of gzip, bzip2, xz, zstd and zip begin; kits often come so."""
+
 
 @dataclass(frozen=True)
 class Library:
@@ -168,13 +171,15 @@ def _read_cells(
 
 def _read_roots(path: Path) -> list[Group]:
     try:
-        text = read_limited(path, LIMIT_BYTES).decode(errors="replace")
+        content = read_limited(path, LIMIT_BYTES)
     except OSError as error:
         raise LibertyError(f"{path}: {error.strerror}; name a Liberty file") from error
     except FormatError as error:
         what, _, _ = str(error).partition(";")
         raise LibertyError(f"{what}; name a Liberty file") from error
-    roots = parse(text, str(path))
+    if content.startswith(_COMPRESSED):
+        raise LibertyError(f"{path}: is compressed; unpack it, such as with gunzip")
+    roots = parse(content.decode(errors="replace"), str(path))
     if not roots or any(root.kind != "library" for root in roots):
         raise LibertyError(f"{path}: holds no library with cells; give a Liberty file (.lib)")
     return roots

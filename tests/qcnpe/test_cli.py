@@ -235,6 +235,14 @@ def overflowing(folder: Path) -> Path:
     [
         (["generate", "--rows", "0"], "rows must be 1..256, not 0"),
         (["generate", "--precisions", "16,x"], "precisions must be numbers like 16,8,4,2"),
+        (["generate", "--precisions", "1_6"], "numbers like 16,8,4,2, not 1_6"),
+        (["generate", "--precisions", ""], "numbers like 16,8,4,2, not empty"),
+        (["generate", "--precisions", "9" * 5000], "numbers like 16,8,4,2, not 99"),
+        (["generate", "--name", "1st"], "name must begin with a letter"),
+        (
+            ["generate", "--top", "autonomous", "--memory", "banks=3"],
+            "banks must be a power of two, 16..512, not 3",
+        ),
         (
             ["generate", "--ncu", "magic"],
             "ncu must be one of fused, gated, plain16, dsp, not 'magic'",
@@ -257,6 +265,7 @@ def test_bad_input_is_one_line(tmp_path, monkeypatch, words, said):
     assert said in run.stderr
     assert run.stderr.count("\n") == 1, run.stderr
     assert "Traceback" not in run.stderr
+    assert not Path("build").exists()
     assert Path("text.npz").read_text() == "not an archive"
 
 

@@ -1,5 +1,6 @@
 """The Liberty reader: corner cases of the grammar, kinds of cells, broken and hostile files."""
 
+import gzip
 import os
 import re
 from itertools import product
@@ -255,6 +256,10 @@ def test_what_is_no_file_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.M
         read_library(tmp_path / "none.lib")
     with pytest.raises(LibertyError, match="is a folder; name a Liberty file"):
         read_library(tmp_path)
+    packed = tmp_path / "cells.lib.gz"
+    packed.write_bytes(gzip.compress(b"library (x) { cell (A) { } }"))
+    with pytest.raises(LibertyError, match=r"cells\.lib\.gz: is compressed; unpack it"):
+        read_library(packed)
     os.mkfifo(tmp_path / "pipe.lib")
     with pytest.raises(LibertyError, match="not a regular file; name a Liberty file"):
         read_library(tmp_path / "pipe.lib")

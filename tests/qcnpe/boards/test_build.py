@@ -177,7 +177,7 @@ def test_program_without_permission_says_the_udev_rule(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     bitstream = tmp_path / "top.bit"
     board = find_board("icebreaker")
-    with pytest.raises(BuildError, match="no bitstream; run `make bitstream BOARD=icebreaker`"):
+    with pytest.raises(BuildError, match="no bitstream; run `qcnpe bitstream icebreaker`"):
         programming.program(board, bitstream)
     bitstream.touch()
     with pytest.raises(BuildError, match=r"no permission for the USB device.*idVendor"):
