@@ -120,9 +120,9 @@ class PlacementReport:
         """The first run, and what is loaded again in every run."""
         placement = self.placement
         again = [memory.name.lower() for memory in LOADED if memory not in placement.resident]
+        if placement.plans[Memory.WEIGHTS].once:
+            again = ["part of the weights" if name == "weights" else name for name in again]
         loaded = f"loaded in every run: {', '.join(again)}" if again else "all of it stays loaded"
-        if placement.plans[Memory.WEIGHTS].once and Memory.WEIGHTS not in placement.resident:
-            loaded += " (of weights a part)"
         words = self.first.words_read * self._words_per_bus_word
         found = f"First run: {self.first.cycles:,} cycles, {words:,} words read; {loaded}."
         if placement.places.external:

@@ -95,7 +95,7 @@ def test_weights_that_stay_are_read_once(share):
     report = PlacementReport.of(placement, net)
     read = sum(layer.words_read for layer in report.layers if not layer.weights_stay)
     assert read == (part - whole) * placement.config.bus_bits // 16
-    assert "of weights a part" in report.caption
+    assert "loaded in every run: part of the weights" in report.caption
     assert (
         sum(layer.words_read for layer in report.layers) == part * placement.config.bus_bits // 16
     )
