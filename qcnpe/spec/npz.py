@@ -43,6 +43,7 @@ _ARRAY_HEADER = re.compile(
 )
 """As numpy's writer of version 1.0 makes it, for booleans, numbers and words."""
 
+_NAMED_TYPE = re.compile(rb"\{'descr': '([^']{1,40})'")
 _ARRAY = ".npy"
 
 
@@ -284,7 +285,7 @@ def _read_member(
 ) -> NDArray[Any]:
     """An array whose type, shape and size are checked before memory is allocated for it."""
     with archive.open(member) as stream:
-        dtype, shape, fortran = _read_array_header(stream, words=words)
+        dtype, shape, fortran = _read_array_header(stream, where, words=words)
         if check is not None:
             check(dtype, shape)
         nbytes = math.prod(shape) * dtype.itemsize
@@ -296,21 +297,26 @@ def _read_member(
 
 
 def _read_array_header(
-    stream: IO[bytes], *, words: bool
+    stream: IO[bytes], where: str, *, words: bool
 ) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
     """Type, shape, and whether the order is Fortran's; nothing is evaluated.
 
     Parameters
     ----------
     stream : the member
+    where : its name, for messages
     words : whether text is allowed besides numbers
     """
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):
         raise ValueError(f"an array of format {version}")
     length = int.from_bytes(stream.read(2), "little")
-    header = _ARRAY_HEADER.fullmatch(stream.read(length))
+    text = stream.read(length)
+    header = _ARRAY_HEADER.fullmatch(text)
     if header is None or (header["type"][1:2] == b"U" and not words):
+        if words and (named := _NAMED_TYPE.match(text)):
+            kind = named[1].decode("latin-1")
+            raise FormatError(f"{where}: is of type {kind!r}, not of plain numbers or words")
         raise ValueError("the header of an array is not that of plain numbers or words")
     sizes = header["shape"].decode().replace(",", " ").split()
     return np.dtype(header["type"].decode()), tuple(map(int, sizes)), header["order"] == b"True"

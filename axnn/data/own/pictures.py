@@ -122,8 +122,16 @@ def read_pictures(
     channels = 1 if grey else 3
     check_values(len(files), channels * height * width, str(path))
     inputs = np.empty((len(files), channels, height, width), np.uint8)
+    transparent = []
     for number, file in enumerate(files):
-        inputs[number] = _decode(file.path, grey=grey, size=(height, width))
+        inputs[number], seen_through = _decode(file.path, grey=grey, size=(height, width))
+        transparent += [file.path] * seen_through
+    if transparent:
+        notes = (
+            *notes,
+            f"{len(transparent):,} pictures are transparent in places, which is left out, such as"
+            f" {transparent[0]}",
+        )
     if sizes != {(height, width)}:
         notes = (*notes, f"pictures are resized to {height} x {width} pixels")
     given = None
@@ -158,7 +166,7 @@ def find_pictures(
                     others.append(file)
                 if len(found) + len(others) > MAX_FILES:
                     raise DataError(f"{path}: more than {MAX_FILES:,} files; give fewer")
-    _check_found(path, found)
+    _check_found(path, found, parts)
     if not others:
         return found, ()
     return found, (f"{len(others):,} files are not pictures and are left out, such as {others[0]}",)
@@ -181,8 +189,13 @@ def _find_unlabelled(
     return found, ()
 
 
-def _check_found(path: Path, found: Iterable[PictureFile]) -> None:
+def _check_found(path: Path, found: Iterable[PictureFile], folders: set[str]) -> None:
     labels = {picture.label for picture in found}
+    besides = sorted(folders - PART_NAMES.keys())
+    if not labels and besides and {"train", "test"} <= folders:
+        raise DataError(
+            f"{path}: holds the folders train and test, and {besides[0]!r} besides; move that"
+        )
     if not labels:
         raise DataError(
             f"{path}: holds no folders with pictures ({', '.join(SUFFIXES)}); give it a folder of"
@@ -234,8 +247,11 @@ def _common_size(sizes: set[tuple[int, int]], side: int | None) -> tuple[int, in
     return USUAL_SIDE, USUAL_SIDE
 
 
-def _decode(path: Path, *, grey: bool, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A picture's bytes (channels, height, width), upright, resized to the size."""
+def _decode(path: Path, *, grey: bool, size: tuple[int, int]) -> tuple[NDArray[np.uint8], bool]:
+    """A picture's bytes (channels, height, width), upright, resized to the size.
+
+    The second result is whether the picture is transparent in places.
+    """
     from PIL import Image, ImageOps
 
     with _opened(path) as picture:
@@ -245,8 +261,16 @@ def _decode(path: Path, *, grey: bool, size: tuple[int, int]) -> NDArray[np.uint
         plain = plain if grey else plain.convert("RGB")
         if (plain.height, plain.width) != size:
             plain = plain.resize(size[::-1], Image.Resampling.BILINEAR)
-        pixels = np.asarray(plain, np.uint8)
-    return pixels[None] if grey else pixels.transpose(2, 0, 1)
+        pixels, transparent = np.asarray(plain, np.uint8), _is_transparent(upright)
+    return (pixels[None] if grey else pixels.transpose(2, 0, 1)), transparent
+
+
+def _is_transparent(picture: "Image.Image") -> bool:
+    """Whether a pixel of a picture of 8 bits is not opaque."""
+    has_alpha = "A" in picture.getbands() or "transparency" in picture.info
+    if not has_alpha or picture.mode.startswith("I"):
+        return False
+    return bool(np.asarray(picture.convert("RGBA").getchannel("A")).min() < 255)
 
 
 def _eight_bits(picture: "Image.Image") -> "Image.Image":

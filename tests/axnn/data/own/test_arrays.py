@@ -125,7 +125,12 @@ def test_channels_that_teach_nothing_are_told(save):
         ({"inputs": WORDS, "labels": WORDS}, "inputs must be numbers"),
         ({"inputs": COLUMNS[0, 0], "labels": WORDS}, "inputs are "),
         ({"inputs": COLUMNS[:0], "labels": WORDS[:0]}, "has no samples"),
-        ({"inputs": COLUMNS, "labels": WORDS.astype(object)}, "plain numbers or words"),
+        (
+            {"inputs": COLUMNS, "labels": WORDS.astype(object)},
+            "'labels.npy': is of type '.O', not of plain numbers",
+        ),
+        ({"inputs": COLUMNS, "labels": WORDS.astype("S")}, "'labels.npy': is of type '.S"),
+        ({"inputs": COLUMNS + 0j, "labels": WORDS}, "'inputs.npy': is of type '<c16', not"),
         (
             {"inputs": np.full((60, 4), np.nan), "labels": WORDS},
             "own.npz: .*channel 0 holds NaN or infinity",

@@ -82,6 +82,26 @@ def test_every_mode_becomes_eight_bits(tmp_path, mode):
     assert set(read_pictures(tmp_path).inputs.ravel().tolist()) == {255}
 
 
+def test_transparency_is_left_out_and_told(folder):
+    save(folder / "cat", "opaque.png", np.full((9, 8, 4), 255, np.uint8))
+    assert read_pictures(folder).read_notes == ()
+    shape = np.full((9, 8, 4), 255, np.uint8)
+    shape[3:5, :, 3] = 0
+    save(folder / "cat", "shape.png", shape)
+    save(folder / "dog", "index.png", np.zeros((9, 8), np.uint8), transparency=0)
+    (note,) = read_pictures(folder).read_notes
+    assert note.startswith("2 pictures are transparent in places, which is left out, such as ")
+    assert note.endswith("cat/shape.png")
+
+
+def test_a_folder_beside_the_parts_is_named(tmp_path):
+    for part in ("train", "test", "notes"):
+        for label in ("cat", "dog"):
+            save(tmp_path / part / label, "0.png", grey(8, 8))
+    with pytest.raises(QcnpeError, match="folders train and test, and 'notes' besides; move that"):
+        read_pictures(tmp_path)
+
+
 def test_of_sixteen_bits_the_upper_ones_count(tmp_path):
     wide = np.array([[0, 255, 256, 0x7FFF, 0xFFFF]], np.uint16)
     save(tmp_path / "a", "x.png", wide)
