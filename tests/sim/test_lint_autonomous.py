@@ -17,7 +17,7 @@ CONFIGS = [
         activation_rows=65536,
         lane_rows=1,
         bus_bits=128,
-        address_bits=40,
+        address_bits=64,
     ),
 ]
 
