@@ -38,6 +38,12 @@ AUTONOMOUS_TOP = "qcnpe_autonomous"
 _CORE_NAME = "qcnpe"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
+_MEMORY = re.compile(
+    r"^  (?P<module>\w*qcnpe_sram_(?P<words>\d+)x(?P<bits>\d+)_by_(?P<write_enable_bits>\d+)) ",
+    re.MULTILINE,
+)
+"""An instance of a module of an SRAM, of which each write enable writes so many bits."""
+
 LINT_WAIVERS = Path(__file__).with_name("lint.vlt")
 """Warnings of Verilator that are waived for the generated Verilog, each with its reason."""
 
@@ -215,7 +221,8 @@ def generate_autonomous(
         "qcnpe.core": core,
         **c_driver(top.table, prefix),
     }
-    return _write_files(folder, text, describe_autonomous(top, module), files)
+    description = describe_autonomous(top, module) | {"memories": _describe_memories(text)}
+    return _write_files(folder, text, description, files)
 
 
 def _write_files(
@@ -329,6 +336,16 @@ def _describe_ports(top: Component) -> list[dict[str, Any]]:
     return [
         {"name": name, "direction": way, "bits": len(value)}
         for name, way, value in flat_ports(top.signature, top)
+    ]
+
+
+def _describe_memories(verilog: str) -> list[dict[str, Any]]:
+    """The modules of SRAMs that the Verilog places; see `Sram` for their ports."""
+    found = {match["module"]: match for match in _MEMORY.finditer(verilog)}
+    sizes = ("words", "bits", "write_enable_bits")
+    return [
+        {"module": name, **{size: int(match[size]) for size in sizes}}
+        for name, match in sorted(found.items())
     ]
 
 

@@ -107,8 +107,13 @@ def test_an_autonomous_engine_has_its_files_and_memories(tmp_path):
 
 
 def test_macros_take_the_place_of_all_memories(tmp_path):
-    text = generate_autonomous(AUTONOMOUS, tmp_path, macros=True).verilog.read_text()
-    assert "module qcnpe_sram" not in text
-    assert len(re.findall(r"^  qcnpe_sram_\S+ \w+ \(", text, re.MULTILINE)) >= 5
-    banks = re.findall(r"^  qcnpe_activation_bank_\S+ bank_\d+ \(", text, re.MULTILINE)
+    made = generate_autonomous(AUTONOMOUS, tmp_path, "my", macros=True)
+    text = made.verilog.read_text()
+    assert "module my_qcnpe_sram" not in text
+    wanted = json.loads(made.manifest.read_text())["memories"]
+    named = {(each["module"], each["words"], each["bits"]) for each in wanted}
+    assert ("my_qcnpe_sram_8192x16_by_8", 8192, 16) in named
+    assert {name for name, _, _ in named} == set(re.findall(r"my_qcnpe_sram_\w+", text))
+    assert len(re.findall(r"^  my_qcnpe_sram_\S+ \w+ \(", text, re.MULTILINE)) >= 5
+    banks = re.findall(r"^  my_qcnpe_activation_bank_\S+ bank_\d+ \(", text, re.MULTILINE)
     assert len(banks) == AUTONOMOUS.banks
