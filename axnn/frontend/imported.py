@@ -139,7 +139,8 @@ def import_onnx(
     Parameters
     ----------
     path : of the file
-    samples : real ones, as the file reads them, that show how large inputs become
+    samples : real ones, as the file reads them or (samples, channels, height, width), that show
+        how large inputs become
     config : engine for a quantised network; by default that of `EngineConfig`, or a gated one with
         the file's widths
 
@@ -163,7 +164,7 @@ def import_onnx(
     largest = float(np.abs(values).max())
     graph = read_model(Path(path))
     span = 2.0 ** max(-_FINEST, ceil(log2(largest))) if largest else 1.0
-    lowered = lower(graph, span)
+    lowered = lower(graph, span, values.shape[1:] if values.ndim == 4 else ())
     name = _OTHER.sub("_", Path(path).stem).strip("_").lower() or "imported"
     network = lowered.builder.network(name)
     quantisers = lowered.builder.quantisers

@@ -66,13 +66,15 @@ class ForeignTensor:
     order: NDArray[np.int64]
 
 
-def lower(graph: Graph, scale: float) -> Lowered:
+def lower(graph: Graph, scale: float, samples: tuple[int, ...] = ()) -> Lowered:
     """The layers of a graph.
 
     Parameters
     ----------
     graph : as it was read
     scale : what the network's inputs are multiplied by to become those of the graph
+    samples : (channels, height, width) of the samples, which become those of the network's input if
+        the graph does not say which axes are which, since it flattens them
 
     Raises
     ------
@@ -81,10 +83,27 @@ def lower(graph: Graph, scale: float) -> Lowered:
     """
     order = np.arange(prod(graph.input_shape)).reshape(map_shape(graph.input_shape))
     reader = _Walk(graph, order, scale).first_map()
+    if reader is None and samples != order.shape:
+        reader = _order_of(graph.input_shape, samples)
     walk = _Walk(graph, order if reader is None else reader, scale)
     for node in graph.nodes:
         walk.step(node)
     return walk.finish()
+
+
+def _order_of(shape: tuple[int, ...], samples: tuple[int, ...]) -> NDArray[np.int64] | None:
+    """Place in a foreign sample of each value of a map, if their shapes say so."""
+    places = np.arange(prod(shape))
+    if prod(samples) != prod(shape) or len(samples) != len(map_shape(shape)):
+        return None
+    channels, height, width = samples
+    if shape == (height, width, channels):
+        return places.reshape(shape).transpose(2, 0, 1)
+    longer = [[size for size in sizes if size > 1] for sizes in (shape, samples)]
+    is_flat = len(longer[0]) <= 1 or len(longer[1]) <= 1
+    if longer[0] == longer[1] or (is_flat and (channels == 1 or height == width == 1)):
+        return places.reshape(samples)
+    return None
 
 
 class _Walk:
@@ -115,7 +134,7 @@ class _Walk:
         for node in self._graph.nodes:
             found = [self._tensors.get(name) for name in node.inputs]
             values = [one for one in found if isinstance(one, Value) and _is_input(one)]
-            if values and node.operator in _MAP_READERS:
+            if values and node.operator in _MAP_READERS and values[0].index.ndim > 1:
                 read = (
                     np.moveaxis(values[0].index, -1, 0)
                     if node.operator == "MatMul"

@@ -126,6 +126,47 @@ def test_classes_that_the_file_has_in_another_order_are_refused(tmp_path, names)
 W = {"w": floats((3, 3))}
 
 
+@pytest.mark.parametrize("operator", ["Gemm", "MatMul"])
+@pytest.mark.parametrize(
+    ("foreign", "given"),
+    [
+        ((6, 5), (6, 5)),
+        ((6, 5), (30,)),
+        ((6, 5), (1, 6, 5)),
+        ((30,), (6, 5)),
+        ((6, 5, 1), (6, 5, 1)),
+        ((6, 5, 1), (30,)),
+        ((6, 5, 3), (6, 5, 3)),
+        ((6, 5, 3), (3, 6, 5)),
+        ((6, 5, 3), (90,)),
+        ((3, 6, 5), (3, 6, 5)),
+    ],
+)
+def test_samples_that_the_file_flattens_have_any_shape(tmp_path, operator, foreign, given):
+    """As in the first example of every tutorial."""
+    size = int(np.prod(foreign))
+    nodes = [node("Flatten", "x", "a"), node(operator, "a w")]
+    path = write(tmp_path, make_model(nodes, foreign, {"w": floats((size, 3))}))
+    samples = floats((60, *foreign), seed=2)
+    wanted = np.argmax(samples.reshape(60, -1) @ floats((size, 3)), axis=1)
+    channels_first = given == (3, 6, 5) and foreign != given
+    moved = samples.transpose(0, 3, 1, 2) if channels_first else samples.reshape(60, *given)
+    np.savez(tmp_path / "own.npz", inputs=moved, labels=wanted)
+    own, run = OwnData.at(tmp_path / "own.npz"), RunFolder(tmp_path / "run")
+    assert import_step(run, path, own, seed=1).validation_quality == 1
+
+
+def test_flat_samples_of_coloured_pictures_are_refused(tmp_path):
+    """Nothing says whether the colours of a pixel lie side by side."""
+    model = make_model([node("Gemm", "x w")], (90,), {"w": floats((90, 3))})
+    np.savez(tmp_path / "own.npz", inputs=floats((60, 3, 6, 5)), labels=np.arange(60) % 3)
+    path, own = write(tmp_path, model), OwnData.at(tmp_path / "own.npz")
+    with pytest.raises(
+        ForeignNetworkError, match=r"of \(90, 1, 1\), but the data are of \(3, 6, 5"
+    ):
+        import_step(RunFolder(tmp_path / "run"), path, own, seed=1)
+
+
 def test_samples_that_are_the_same_in_both_orders_are_refused(tmp_path):
     """Eight rows, columns and channels: nothing says which axis of the samples is which."""
     nodes = [node("Transpose", "x", "a", perm=[0, 3, 1, 2]), node("Conv", "a w", "b")]
