@@ -114,12 +114,14 @@ def import_step(
     require_modules("onnx", "onnxruntime")
     inputs = own.inputs(seed)
     imported = import_onnx(path, inputs)
-    own = replace(own, span=imported.span)
+    own = replace(own, span=imported.span, reads=_reads(imported, inputs.shape[1:]))
     samples = data.load(own, seed=seed)
     if own.unlabelled:
         samples = samples.answered(imported.network.predict)
     network = _fitted(imported, samples, path)
     drawn = inputs[draw(len(inputs), COMPARED_SAMPLES, seed=seed)]
+    if own.reads is not None:
+        drawn = drawn.reshape(len(drawn), *own.reads)
     comparison, integers = compare(imported, drawn), _kept_integers(imported, drawn)
     if integers is None:
         comparison.check(limit)
@@ -174,6 +176,17 @@ def _save_integers(run: RunFolder, imported: ImportedNetwork, notes: TrainingNot
         replace(found.net, notes=asdict(notes)).save(run.imported)
     else:
         run.imported.unlink(missing_ok=True)
+
+
+def _reads(imported: ImportedNetwork, given: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """The network's input shape, if the data have the same values in the same order in another."""
+    channels, height, width = imported.network.spec.input_shape
+    order = imported.input_order.reshape(-1)
+    foreign = [size for size in imported.graph.input_shape if size > 1]
+    same = foreign == [size for size in given if size > 1]
+    if given == (channels, height, width) or not same or (order != np.arange(order.size)).any():
+        return None
+    return channels, height, width
 
 
 def _check_names(theirs: Sequence[str], ours: Sequence[Label], path: Path) -> None:

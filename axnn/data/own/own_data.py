@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from math import inf
+from math import inf, prod
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,8 @@ class OwnData:
     span : what inputs are divided by, as an imported network reads them; None: the training part
         teaches the scaling
     unlabelled : whether samples have no labels: a network's own answers take their place
+    reads : channels, height and width as which an imported network reads the values of a sample, in
+        their order; None: as those that the file has
     """
 
     path: str
@@ -67,6 +69,7 @@ class OwnData:
     class_weights: bool = False
     span: float | None = None
     unlabelled: bool = False
+    reads: tuple[int, int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.missing not in MISSING_RULES:
@@ -79,7 +82,11 @@ class OwnData:
             raise DataError(f"span must be positive and finite, not {self.span}")
         if self.unlabelled and (self.label or self.target or self.class_weights):
             raise DataError(f"{self.path}: is read without labels; leave out what names them")
-        used = {"path", "class_weights", "span", "unlabelled", *_USED[self.kind]}
+        if self.reads is not None and (self.span is None or min(self.reads) < 1):
+            raise DataError(
+                f"{self.path}: reads {self.reads} is for imported networks; leave it out"
+            )
+        used = {"path", "class_weights", "span", "unlabelled", "reads", *_USED[self.kind]}
         for entry in fields(self):
             if entry.name not in used and getattr(self, entry.name) != entry.default:
                 raise DataError(f"{self.path}: {self.kind} have no {entry.name}; leave it out")
@@ -109,7 +116,7 @@ class OwnData:
 
     def inputs(self, seed: int) -> NDArray[Any]:
         """Inputs of all samples as they were measured, (samples, channels, height, width)."""
-        return _measure(replace(self, span=None), seed, self._stamp()).measured.inputs
+        return _measure(replace(self, span=None, reads=None), seed, self._stamp()).measured.inputs
 
     def _stamp(self) -> tuple[tuple[str, int, int], ...]:
         """Names, sizes and times of the files."""
@@ -171,15 +178,16 @@ def _measure(own: OwnData, seed: int, stamp: Stamp) -> _Divided:
 
 @lru_cache(maxsize=1)
 def _load(own: OwnData, seed: int, stamp: Stamp) -> DataSet:
-    found = _measure(replace(own, span=None), seed, stamp)
+    found = _measure(replace(own, span=None, reads=None), seed, stamp)
     measured, parts, scaling = found.measured, found.parts, found.measured.scaling
+    inputs = _as_read(measured.inputs, own)
     if own.span is not None:
-        channels = measured.inputs.shape[1]
+        channels = inputs.shape[1]
         scaling = Scaling((0.0,) * channels, (own.span,) * channels)
     asked = _ask(found.labelled, parts, own)
     splits = {
         name: Split(
-            scaling.apply(measured.inputs[rows], where=f"{own.path}, {name} part"),
+            scaling.apply(inputs[rows], where=f"{own.path}, {name} part"),
             asked.labels[name],
             asked.task,
         )
@@ -195,6 +203,15 @@ def _load(own: OwnData, seed: int, stamp: Stamp) -> DataSet:
         notes=notes,
         **splits,
     )
+
+
+def _as_read(inputs: NDArray[Any], own: OwnData) -> NDArray[Any]:
+    """Samples in the shape that an imported network reads."""
+    if own.reads is None:
+        return inputs
+    if prod(own.reads) != prod(inputs.shape[1:]):
+        raise DataError(f"{own.path}: samples of {inputs.shape[1:]} cannot be read as {own.reads}")
+    return inputs.reshape(len(inputs), *own.reads)
 
 
 @dataclass(frozen=True)

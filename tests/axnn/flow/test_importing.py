@@ -17,6 +17,7 @@ from axnn import cli
 from axnn.data import OwnData
 from axnn.errors import DataError, ForeignNetworkError, RunError
 from axnn.flow.defaults import default_app
+from axnn.flow.description import describe, read_app
 from axnn.flow.importing import ImportedRun, KeptIntegers, import_step
 from axnn.flow.run_folder import RunFolder
 from axnn.flow.steps import approximate_step, characterize_step, evaluate_step, train_step
@@ -154,6 +155,29 @@ def test_samples_that_the_file_flattens_have_any_shape(tmp_path, operator, forei
     np.savez(tmp_path / "own.npz", inputs=moved, labels=wanted)
     own, run = OwnData.at(tmp_path / "own.npz"), RunFolder(tmp_path / "run")
     assert import_step(run, path, own, seed=1).validation_quality == 1
+
+
+@pytest.mark.parametrize(("foreign", "shape"), [((2, 9), (2, 1, 9)), ((30,), (1, 6, 5))])
+def test_samples_have_the_shape_that_the_file_reads(tmp_path, foreign, shape):
+    """Those of a convolution along a sequence, and columns that the file makes a picture of."""
+    kernel = floats((4, shape[0], *([3] if len(foreign) == 2 else [3, 3])))
+    nodes = [node("Conv", "x w" if len(foreign) == 2 else "p w", "a"), node("Relu", "a", "b")]
+    if len(foreign) == 1:
+        nodes.insert(0, node("Reshape", "x s", "p"))
+    size = 28 if len(foreign) == 2 else 48
+    constants = {"w": kernel, "v": floats((size, 3), seed=4), "s": np.array([-1, *shape])}
+    model = make_model([*nodes, node("Flatten", "b", "c"), node("Gemm", "c v")], foreign, constants)
+    path, samples = write(tmp_path, model), floats((90, *foreign), seed=2)
+    (wanted,) = ReferenceEvaluator(str(path)).run(None, {"x": samples})
+    labels = np.argmax(np.asarray(wanted), axis=1)
+    np.savez(tmp_path / "own.npz", inputs=samples, labels=labels)
+    run, own = RunFolder(tmp_path / "run"), OwnData.at(tmp_path / "own.npz")
+    found = import_step(run, path, own, seed=1)
+    assert (found.validation_quality, found.comparison.agreement) == (1, 1)
+    assert run.samples().input_shape == run.record().app.network.input_shape == shape
+    app = run.record().app
+    (tmp_path / "app.toml").write_text(describe(app))
+    assert read_app(tmp_path / "app.toml") == app
 
 
 def test_flat_samples_of_coloured_pictures_are_refused(tmp_path):

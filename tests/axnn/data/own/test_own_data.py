@@ -61,6 +61,7 @@ def test_a_file_that_changes_is_read_anew(table):
         ("x.csv", {"side": 3}, "x.csv: tables have no side"),
         ("x.npz", {"label": "y"}, "x.npz: arrays have no label"),
         ("x.csv", {"target": "y", "class_weights": True}, "a target has no classes"),
+        ("x.npz", {"reads": (1, 2, 3)}, "is for imported networks; leave it out"),
         ("x", {"group": "y"}, "x: pictures have no group"),
         ("x.csv", {"missing": "guess"}, "missing must be median or refuse, not 'guess'"),
         ("x", {"side": 0}, r"side must be 1..512, not 0"),
