@@ -65,6 +65,14 @@ def fit(table: Table, width: int) -> Table:
     return shown
 
 
+def plain_table(title: str, *rows: tuple[str, str]) -> Table:
+    """A table of names and values, without headings."""
+    table = Table(title=title, show_header=False)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
 def _foldable(column: Column) -> Column:
     """A copy that never cuts a number, and wraps text instead of cutting it."""
     own = copy(column)

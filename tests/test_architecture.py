@@ -249,7 +249,7 @@ def test_table_is_the_one_in_contributing() -> None:
         ("qcnpe/rtl/mac.py", "from qcnpe.compiler import Program", "qcnpe.compiler"),
         ("qcnpe/generate.py", "from axnn.data import parts", "axnn.data"),
         ("qcnpe/boards/ulx3s.py", "import sim", "sim"),
-        ("qcnpe/cli.py", "import importlib\nimportlib.import_module('axnn.cli')", "axnn.cli"),
+        ("qcnpe/cli/app.py", "import importlib\nimportlib.import_module('axnn.cli')", "axnn.cli"),
         ("qcnpe/__init__.py", "import qcnpe.rtl", "qcnpe.rtl"),
         ("axnn/nn/train.py", "from qcnpe.compiler import Program", "qcnpe.compiler"),
         ("axnn/nn/train.py", "import torch", "torch"),

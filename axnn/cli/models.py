@@ -19,7 +19,7 @@ from qcnpe.spec.config import EngineConfig
 from qcnpe.spec.errors import QcnpeError
 from qcnpe.spec.qnet import QuantNet
 from qcnpe.spec.samples import Samples
-from qcnpe.terminal import show, show_progress
+from qcnpe.terminal import plain_table, show, show_progress
 
 
 @cli.command(epilog="Example: axnn export --run build/demo --onnx build/digits.onnx")
@@ -38,7 +38,7 @@ def export(
     path = onnx or model_path(folder, point)
     export_step(folder, point, path, integers=integers)
     size = path.stat().st_size
-    table = _plain_table(point, ("model", f"{path}, {size / 1000:,.0f} kB"))
+    table = plain_table(point, ("model", f"{path}, {size / 1000:,.0f} kB"))
     show(table, {"model": str(path), "bytes": size}, quiet=quiet, as_json=as_json)
 
 
@@ -59,15 +59,8 @@ def verify(
     with show_progress("verifying", len(inputs), quiet=quiet or as_json) as update:
         found = verify_model(net, path, inputs, progress=update)
     document = {"model": str(path), **asdict(found)}
-    show(_plain_table(str(path), *found.rows), document, quiet=quiet, as_json=as_json)
+    show(plain_table(str(path), *found.rows), document, quiet=quiet, as_json=as_json)
     found.check()
-
-
-def _plain_table(title: str, *rows: tuple[str, str]) -> Table:
-    table = Table(title=title, show_header=False)
-    for row in rows:
-        table.add_row(*row)
-    return table
 
 
 @cli.command(

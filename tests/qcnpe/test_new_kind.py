@@ -8,7 +8,7 @@ import pytest
 from amaranth.hdl import Module, Mux, Value
 
 from axnn.flow.energy import EnergyModel
-from qcnpe.cli import engine_config
+from qcnpe.cli.options import engine_config
 from qcnpe.compiler import compile_network
 from qcnpe.driver import Driver, ModelTransport
 from qcnpe.generate import generate
