@@ -41,6 +41,9 @@ from qcnpe.spec.memory.maps import (
 )
 from qcnpe.spec.qnet import Copies, QuantLayer, QuantNet
 
+MAX_TILES = 1 << 21
+"""Of a layer in one run: a program lists every tile."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TileGroup:
@@ -185,19 +188,21 @@ def compile_network(
     ----------
     net : the network
     config : the engine
-    batch : samples in one run, at least 1
+    batch : samples in one run, at least 1; no layer may need more than `MAX_TILES` tiles
     stored : operands have the order in which an autonomous engine stores them
     patches : of layers whose channels compute the results of patches, by index; only if `stored`
 
     Raises
     ------
     CapacityError
-        If the network does not fit: fan-in, accumulator, precisions, table, pooling window.
+        If the network does not fit: fan-in, accumulator, precisions, table, pooling window; or if
+        the batch is too large.
     """
     if batch < 1:
         raise CapacityError(f"batch must be at least 1, not {batch}")
     for layer in net.layers:
         check_capacity(layer, config)
+        _check_batch(layer, config, batch)
     maps = _stored_maps(net, config, patches) if stored else {}
     layers = tuple(
         compile_layer(
@@ -362,6 +367,18 @@ def check_capacity(layer: QuantLayer, config: EngineConfig) -> None:
                 f" {config.accumulator_bits} bits hold; set accumulator_bits to"
                 f" {bound.bit_length() + 1} or lower the precision"
             )
+
+
+def _check_batch(layer: QuantLayer, config: EngineConfig, batch: int) -> None:
+    """Refuse a run whose tiles would take minutes, or all memory, to list."""
+    channels, outputs = layer.precision.shape
+    columns = -(-channels // config.cols)
+    if batch * outputs * layer.wiring.window * columns > MAX_TILES * config.rows:
+        most = MAX_TILES * config.rows // (outputs * layer.wiring.window * columns)
+        raise CapacityError(
+            f"layer {layer.name}: a batch of {batch:,} samples needs more than {MAX_TILES:,} tiles;"
+            f" lower the batch to {most:,}"
+        )
 
 
 def _operand_places(config: EngineConfig, width: int) -> int:

@@ -15,7 +15,7 @@ from qcnpe.rtl.memory.sram import MacroLibrary
 from qcnpe.rtl.top import Top
 from qcnpe.spec.commands import PARAMETER_FIELDS, Field, command_fields
 from qcnpe.spec.config import OPERAND_BITS, EngineConfig
-from qcnpe.spec.documents import write_document
+from qcnpe.spec.documents import read_document, write_document
 from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.files import replace_text
 from qcnpe.spec.memory.c_driver import c_driver
@@ -35,6 +35,7 @@ TOP = "qcnpe_engine"
 AUTONOMOUS_TOP = "qcnpe_autonomous"
 """Name of the top module of an autonomous engine, unless it is given a name of its own."""
 
+_MANIFEST = "manifest.json"
 _CORE_NAME = "qcnpe"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
@@ -173,10 +174,12 @@ def generate(config: EngineConfig, folder: Path, name: str | None = None) -> Gen
     Raises
     ------
     ConfigError
-        If `name` is no Verilog identifier of at most 64 characters.
+        If `name` is no Verilog identifier of at most 64 characters, or the folder holds an engine
+        with another top module.
     """
     prefix = name_prefix(name)
     module = prefix + TOP
+    _check_folder(folder, module)
     top = Top(config)
     text = top_verilog(top, prefix)
     bench = bench_files(config, module)
@@ -207,10 +210,11 @@ def generate_autonomous(
     Raises
     ------
     ConfigError
-        If `name` is no Verilog identifier of at most 64 characters.
+        See `generate`.
     """
     prefix = name_prefix(name)
     module = prefix + AUTONOMOUS_TOP
+    _check_folder(folder, module)
     top = Autonomous(config)
     text = autonomous_verilog(top, prefix, macros=macros)
     constants = memory_feature_words(config)
@@ -225,11 +229,24 @@ def generate_autonomous(
     return _write_files(folder, text, description, files)
 
 
+def _check_folder(folder: Path, module: str) -> None:
+    """Refuse a folder whose engine has another top module: its files would stay among the new."""
+    manifest = folder / _MANIFEST
+    if not manifest.exists():
+        return
+    held = read_document(manifest, dict[str, Any]).get("top")
+    if held != module:
+        raise ConfigError(
+            f"{folder}: holds the engine {held}; write {module} to another folder, or delete this"
+            " one first"
+        )
+
+
 def _write_files(
     folder: Path, text: str, description: Mapping[str, Any], files: Mapping[str, str]
 ) -> Generated:
     """Write the Verilog, its manifest, `lint.vlt`, and `files` by their names in the folder."""
-    verilog, manifest = folder / f"{description['top']}.v", folder / "manifest.json"
+    verilog, manifest = folder / f"{description['top']}.v", folder / _MANIFEST
     changed = replace_text(verilog, text)
     write_document(manifest, description, indent=1)
     for name, content in {**files, LINT_WAIVERS.name: LINT_WAIVERS.read_text()}.items():

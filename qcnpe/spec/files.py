@@ -91,7 +91,9 @@ def checked_size(path: Path, limit_bytes: int) -> int:
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        raise FormatError(f"{path}: no such file; run the step that makes it first") from None
+        raise FormatError(
+            f"{path}: no such file; check its path, or run the step that makes it"
+        ) from None
     except ValueError as error:  # a NUL in the name
         raise FormatError(f"{path}: not a name of a file ({error})") from error
     if stat.S_ISDIR(status.st_mode):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qcnpe.compiler import compile_network
+from qcnpe.compiler import MAX_TILES, compile_network
 from qcnpe.driver import Driver, ModelTransport, layer_streams
 from qcnpe.spec.activation import FUNCTION_NAMES
 from qcnpe.spec.commands import TableLoad, TileCommand, decode_command, decode_commands
@@ -215,6 +215,15 @@ def test_copies_are_what_the_next_layer_reads():
 def test_batch_must_be_positive(batch):
     with pytest.raises(CapacityError, match=f"^batch must be at least 1, not {batch}$"):
         compile_network(network(dense_layer(2, 2)), EngineConfig(), batch)
+
+
+def test_batch_of_too_many_tiles_is_refused():
+    """Nine neurons take three tiles of four columns, and each tile two samples."""
+    net, config = network(dense_layer(2, 9, name="wide")), EngineConfig(rows=2, cols=4)
+    most = MAX_TILES * 2 // 3
+    message = f"^layer wide: a batch of {most + 1:,} samples needs .* lower the batch to {most:,}$"
+    with pytest.raises(CapacityError, match=message):
+        compile_network(net, config, most + 1)
 
 
 def test_accumulator_that_can_overflow_is_refused():

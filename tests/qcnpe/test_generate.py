@@ -7,6 +7,7 @@ import pytest
 
 from qcnpe.generate import generate, generate_autonomous
 from qcnpe.spec.config import EngineConfig
+from qcnpe.spec.errors import ConfigError
 from qcnpe.spec.memory.config import MemoryConfig
 from qcnpe.spec.ncu_kind import find_kind
 
@@ -58,6 +59,18 @@ def test_an_unchanged_engine_is_not_written_again(default):
     before = default.verilog.stat().st_mtime_ns
     assert not generate(EngineConfig(), default.verilog.parent).changed
     assert default.verilog.stat().st_mtime_ns == before
+
+
+def test_a_folder_of_another_engine_is_refused(default):
+    """Its Verilog and its bench would stay among the files of the new one."""
+    folder = default.verilog.parent
+    before = written(folder)
+    message = "holds the engine qcnpe_engine; write left_qcnpe_engine to another folder"
+    with pytest.raises(ConfigError, match=message):
+        generate(EngineConfig(), folder, "left")
+    with pytest.raises(ConfigError, match="holds the engine qcnpe_engine; write qcnpe_autonomous"):
+        generate_autonomous(AUTONOMOUS, folder)
+    assert written(folder) == before
 
 
 def test_manifest_names_the_ports_of_the_verilog(default):

@@ -148,7 +148,8 @@ def _by_part(
         part, what = names[name]
         if what in found.setdefault(part, {}):
             raise DataError(f"{where}: holds two arrays of {what}, one of them {name!r}; give one")
-        found[part][what] = _as_names(array) if what == "labels" else array
+        answer = array if what == "inputs" else _without_column_axis(array)
+        found[part][what] = _as_names(answer) if what == "labels" else answer
     if not found:
         raise DataError(f"{where}: holds no arrays; give inputs and labels")
     return found
@@ -188,6 +189,11 @@ def _check_part(found: dict[str, NDArray[Any]], where: str) -> None:
         if not (np.abs(values) <= LARGEST).all():
             raise DataError(f"{where}: targets must be finite numbers of at most {LARGEST:g}")
         found["labels"] = values
+
+
+def _without_column_axis(array: NDArray[Any]) -> NDArray[Any]:
+    """(samples, 1), as Keras keeps labels, as (samples,)."""
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def _as_names(labels: NDArray[Any]) -> NDArray[Any]:

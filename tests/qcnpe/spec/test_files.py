@@ -117,7 +117,7 @@ def test_folder_that_cannot_be_written_names_the_file_that_was_meant(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("none", "no such file; run the step that makes it first"),
+        ("none", "no such file; check its path, or run the step that makes it"),
         ("file/deeper", "no such file"),
         ("", "is a folder"),
         ("pipe", "is not a regular file"),

@@ -64,6 +64,14 @@ def test_files_of_keras_keep_their_parts(save):
     np.testing.assert_array_equal(np.round(test).astype(np.uint8), BYTES[40:])
 
 
+def test_labels_of_one_column_are_labels(save):
+    """Keras keeps the labels of CIFAR-10 as (samples, 1)."""
+    numbers = np.arange(60) % 3
+    flat, column = (DataSet.read(save(x=BYTES, y=labels)) for labels in (numbers, numbers[:, None]))
+    assert column.classes == flat.classes
+    np.testing.assert_array_equal(column.test.labels, flat.test.labels)
+
+
 def test_groups_are_not_in_two_parts(save):
     groups = np.arange(60) // 6
     inputs = np.stack([groups, np.arange(60)], axis=1).astype(float)
