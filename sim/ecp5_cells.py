@@ -57,26 +57,37 @@ def _first_group(port: str) -> str:
     )
 
 
+def _first_bit(port: str) -> str:
+    """Of a word within its group: narrow words lie side by side in it and leave the ninth bit."""
+    address, width = f"address_{port}", f"DATA_WIDTH_{port}"
+    return (
+        f"{width} == 4 ? {{{address}[2], 2'b0}} : {width} == 2 ? {{{address}[2:1], 1'b0}} : "
+        f"{width} == 1 ? {address}[2:0] : 3'b0"
+    )
+
+
 def _reading(port: str) -> str:
     """The word that a port reads; while the port writes, the old or the new word, by its mode."""
-    first, found = f"first_{port}", f"found_{port}"
+    first, found, bit = f"first_{port}", f"found_{port}", f"bit_{port}"
     word = ", ".join(f"groups[{first} | 11'd{place}]" for place in (3, 2, 1, 0))
     return f"""
   wire [10:0] {first} = {_first_group(port)};
+  wire [2:0] {bit} = {_first_bit(port)};
   reg [35:0] {found} = 0;
   wire reset_{port} = RST{port} && RESETMODE == "ASYNC";
   always @(posedge CLK{port} or posedge reset_{port})
     if (RST{port}) {found} <= 0;
     else if (CE{port} && (!WE{port} || WRITEMODE_{port} == "READBEFOREWRITE"))
-      {found} <= {{{word}}};
+      {found} <= {{{word}}} >> {bit};
 """
 
 
 def _is_modelled(port: str) -> str:
+    widths = " || ".join(f"DATA_WIDTH_{port} == {width}" for width in (1, 2, 4, 9, 18, 36))
     return (
         f'REGMODE_{port} == "NOREG" && CSDECODE_{port} == "0b000" && CLK{port}MUX == "CLK{port}"'
         f' && WRITEMODE_{port} != "WRITETHROUGH"'
-        f" && (DATA_WIDTH_{port} == 9 || DATA_WIDTH_{port} == 18 || DATA_WIDTH_{port} == 36)"
+        f" && ({widths})"
     )
 
 
@@ -91,7 +102,8 @@ module {BLOCK_MEMORY} #(
   parameter RESETMODE = "SYNC", ASYNC_RESET_RELEASE = "SYNC", GSR = "AUTO",
   parameter [319:0] {", ".join(f"INITVAL_{row:02X} = 0" for row in range(_ROWS))}) (
 {_port("A")},{_port("B")});
-  // Groups of nine bits. Words of 36 bits come and go through the pins of both sides.
+  // Groups of nine bits; words of less lie in eight of them. Words of 36 bits come and go through
+  // the pins of both sides.
   reg [8:0] groups [0:2047];
   wire [35:0] written = {{{_pins("DIB", 18)}, {_pins("DIA", 18)}}};
   wire [13:0] address_A = {{{_pins("ADA", 14)}}};
@@ -105,9 +117,12 @@ module {BLOCK_MEMORY} #(
   end
 {_reading("A")}{_reading("B")}
   always @(posedge CLKA)
-    if (CEA && WEA)
+    if (CEA && WEA) begin
       for (i = 0; i < DATA_WIDTH_A / 9; i = i + 1)
-        if (enabled[2'(i)]) groups[first_A + 11'(i)] <= written[i * 9 +: 9];
+        if (enabled[i[1:0]]) groups[first_A + i[10:0]] <= written[i * 9 +: 9];
+      if (DATA_WIDTH_A < 9)
+        for (i = 0; i < DATA_WIDTH_A; i = i + 1) groups[first_A][bit_A + i[2:0]] <= written[i];
+    end
   always @(posedge CLKB)
     if (CEB && WEB) $fatal(1, "%m: side B of a block memory writes");
   assign {{{_pins("DOA", 18)}}} = DATA_WIDTH_B == 36 ? found_B[17:0] : found_A[17:0];
