@@ -37,6 +37,9 @@ from qcnpe.tools.extras import require_modules
 COMPARED_SAMPLES = 256
 """Samples, drawn at random, for which the network is compared with onnxruntime."""
 
+_FEW_AGREE = 0.9
+"""Share of equal answers below which an imported quantised network is not what its file was."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class KeptIntegers:
@@ -125,7 +128,7 @@ def import_step(
     comparison, integers = compare(imported, drawn), _kept_integers(imported, drawn)
     if integers is None:
         comparison.check(limit)
-    for line in (*imported.notes, *samples.notes):
+    for line in (*imported.notes, *samples.notes, *_disagreement(comparison)):
         if notify is not None:
             notify(line)
     app = replace(default_app(own, samples), title=path.stem, network=network.spec)
@@ -141,6 +144,17 @@ def import_step(
         integers=integers,
         quality_name=samples.task.quality_name,
         validation_quality=samples.task.quality(logits, validation.labels),
+    )
+
+
+def _disagreement(comparison: Comparison) -> tuple[str, ...]:
+    """What the user should know if the network answers otherwise than its file."""
+    if comparison.agreement >= _FEW_AGREE:
+        return ()
+    return (
+        f"answers as the file does for {comparison.agreement:.0%} of {comparison.samples} samples"
+        " only: the file's quantisers cut off or round what the network without them computes; a"
+        " file from before the quantisation is imported as it is",
     )
 
 

@@ -233,6 +233,30 @@ def test_quantised_network(tmp_path):
     assert evaluate_step(run, TABLE).float_accuracy > 0.85
 
 
+def test_quantisers_that_change_the_answers_are_told(tmp_path):
+    """What they cut off at 1 is up to 40 without them, and then more than the other output."""
+    constants = {
+        "w": np.array([[1, 0], [-1, 0]], np.float32),
+        "b": np.array([0, 5], np.float32),
+        "s": np.float32(1 / 128),
+        "z": np.array(0, np.int8),
+        "u": np.array([[1, 0], [0, 1]], np.float32),
+    }
+    nodes = [
+        node("Gemm", "x w", "a"),
+        node("QuantizeLinear", "a s z", "q"),
+        node("DequantizeLinear", "q s z", "d"),
+        node("Gemm", "d u b", "y"),
+    ]
+    path, said = write(tmp_path, make_model(nodes, (2,), constants)), list[str]()
+    done = import_step(
+        RunFolder(tmp_path / "run"), path, table(tmp_path), seed=1, notify=said.append
+    )
+    assert done.comparison.agreement < 0.8
+    (line,) = (line for line in said if "answers as the file does" in line)
+    assert f"for {done.comparison.agreement:.0%} of 100 samples only" in line
+
+
 def test_table_of_a_quantised_network():
     layers = (LayerDifference(name="dense1", results=1000, different=3, largest=1.0),)
     kept = KeptIntegers(
