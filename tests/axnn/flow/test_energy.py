@@ -225,5 +225,5 @@ def test_price_that_is_no_number_is_refused_from_python_too():
 
 
 def test_missing_table_is_one_clear_error(tmp_path):
-    with pytest.raises(FormatError, match=r"none\.json: no such file; run the step that makes it"):
+    with pytest.raises(FormatError, match=r"none\.json: no such file; check its path"):
         EnergyPrices.load(tmp_path / "none.json")

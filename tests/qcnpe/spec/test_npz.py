@@ -169,7 +169,7 @@ def test_failed_write_leaves_the_old_file(path, header, arrays, error):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(FormatError, match=r"none\.npz: no such file; run the step that makes it"):
+    with pytest.raises(FormatError, match=r"none\.npz: no such file; check its path"):
         read(tmp_path / "none.npz")
 
 
