@@ -373,8 +373,8 @@ def _check_batch(layer: QuantLayer, config: EngineConfig, batch: int) -> None:
     """Refuse a run whose tiles would take minutes, or all memory, to list."""
     channels, outputs = layer.precision.shape
     columns = -(-channels // config.cols)
-    if batch * outputs * layer.wiring.window * columns > MAX_TILES * config.rows:
-        most = MAX_TILES * config.rows // (outputs * layer.wiring.window * columns)
+    most = MAX_TILES * config.rows // (outputs * layer.wiring.window * columns)
+    if batch > most:
         raise CapacityError(
             f"layer {layer.name}: a batch of {batch:,} samples needs more than {MAX_TILES:,} tiles;"
             f" lower the batch to {most:,}"

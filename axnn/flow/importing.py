@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from axnn import data
@@ -126,9 +125,12 @@ def import_step(
     if own.reads is not None:
         drawn = drawn.reshape(len(drawn), *own.reads)
     comparison, integers = compare(imported, drawn), _kept_integers(imported, drawn)
+    told = [*imported.notes, *samples.notes]
     if integers is None:
         comparison.check(limit)
-    for line in (*imported.notes, *samples.notes, *_disagreement(comparison)):
+    else:
+        told += _disagreement(comparison)
+    for line in told:
         if notify is not None:
             notify(line)
     app = replace(default_app(own, samples), title=path.stem, network=network.spec)
@@ -148,7 +150,7 @@ def import_step(
 
 
 def _disagreement(comparison: Comparison) -> tuple[str, ...]:
-    """What the user should know if the network answers otherwise than its file."""
+    """What the user should know if the network answers otherwise than its quantised file."""
     if comparison.agreement >= _FEW_AGREE:
         return ()
     return (
@@ -195,10 +197,9 @@ def _save_integers(run: RunFolder, imported: ImportedNetwork, notes: TrainingNot
 def _reads(imported: ImportedNetwork, given: tuple[int, ...]) -> tuple[int, int, int] | None:
     """The network's input shape, if the data have the same values in the same order in another."""
     channels, height, width = imported.network.spec.input_shape
-    order = imported.input_order.reshape(-1)
     foreign = [size for size in imported.graph.input_shape if size > 1]
     same = foreign == [size for size in given if size > 1]
-    if given == (channels, height, width) or not same or (order != np.arange(order.size)).any():
+    if given == (channels, height, width) or not same or not imported.keeps_input_order:
         return None
     return channels, height, width
 
@@ -221,8 +222,7 @@ def _fitted(imported: ImportedNetwork, samples: DataSet, path: Path) -> Network:
             f"{path}: reads samples of {spec.input_shape}, but the data are of"
             f" {samples.input_shape}; save them in that shape (channels, height, width)"
         )
-    order = imported.input_order.reshape(-1)
-    if imported.graph.input_shape == spec.input_shape and (order != np.arange(order.size)).any():
+    if imported.graph.input_shape == spec.input_shape and not imported.keeps_input_order:
         raise ForeignNetworkError(
             f"{path}: reads (height, width, channels), but samples of {spec.input_shape} may have"
             " their channels first or last; export it with channels first"

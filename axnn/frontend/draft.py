@@ -176,6 +176,11 @@ class Draft:
         return replace(self, bias=self.bias + bias)
 
 
+def is_natural(index: NDArray[np.int64]) -> bool:
+    """Whether each element of a tensor has the place that it is counted by."""
+    return np.array_equal(index.reshape(-1), np.arange(index.size))
+
+
 @dataclass(frozen=True, eq=False)
 class Value:
     """A tensor of the foreign graph.
@@ -208,7 +213,7 @@ class Value:
     @property
     def is_natural(self) -> bool:
         """Whether its elements are in the order of the results."""
-        return np.array_equal(self.index.reshape(-1), np.arange(self.index.size))
+        return is_natural(self.index)
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from axnn.errors import ForeignNetworkError
+from axnn.frontend.draft import is_natural
 from axnn.frontend.grading import Quantisation, grade_network
 from axnn.frontend.graph import Graph, shown
 from axnn.frontend.lowering import ForeignTensor, lower
@@ -50,7 +51,12 @@ class ImportedNetwork:
     @property
     def keeps_order(self) -> bool:
         """Whether output k of the network is output k of the file, whose axes may be others."""
-        return np.array_equal(self.output_order.reshape(-1), np.arange(self.output_order.size))
+        return is_natural(self.output_order)
+
+    @property
+    def keeps_input_order(self) -> bool:
+        """Whether the network reads the values of a sample in the order of the file's input."""
+        return is_natural(self.input_order)
 
     @property
     def notes(self) -> tuple[str, ...]:
